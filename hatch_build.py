@@ -1,6 +1,6 @@
-"""The build hook of the wheel: compiles the kernel of native forms and names the wheel after its platform.
+"""The build hook of the wheel: compiles the kernel of native code and names the wheel after its platform.
 
-SCOREHOUSE_KERNEL names another of the targets of src/scorehouse/forms/native/build.py, or is `none` for a
+SCOREHOUSE_KERNEL names another of the targets of src/scorehouse/program/native/build.py, or is `none` for a
 wheel without a kernel.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SCRIPT = "src/scorehouse/forms/native/build.py"
+SCRIPT = "src/scorehouse/program/native/build.py"
 
 
 class KernelHook(BuildHookInterface):

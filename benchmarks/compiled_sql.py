@@ -36,7 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from proved import sql_parity
-from scorehouse.forms.sql.compile import compile_sql
+from scorehouse.program.sql.compile import compile_sql
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python" / "support"))
 from compile_cases import CASES
@@ -111,18 +111,18 @@ def seconds(count: int, only: str, server: Any) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
             kernel = registered_kernel(
-                Path(folder), make().fit(training, y), training, y, task="classification", forms=False
+                Path(folder), make().fit(training, y), training, y, task="classification", program=False
             )
             asked = (kernel.estimator, kernel.version, kernel.signature)
-            form = compile_sql(*asked, "duckdb")
-            make_table = f"create or replace table scored as {form.render('features')}"
+            backend = compile_sql(*asked, "duckdb")
+            make_table = f"create or replace table scored as {backend.render('features')}"
             found = [
                 least(functools.partial(kernel.estimator.predict_proba, frame)),
                 least(functools.partial(connection.execute, make_table)),
                 *postgres_seconds(server, compile_sql(*asked, "postgres").render("features")),
             ]
         cells = "".join(f"{f'{wall:.2f} / {cpu:.2f}':>16}" for wall, cpu in found)
-        print(f"{name:36}{cells}{form.size_bytes / 1e3:16.0f}", flush=True)
+        print(f"{name:36}{cells}{backend.size_bytes / 1e3:16.0f}", flush=True)
     print(f"load at the end {os.getloadavg()[0]:.1f}")
 
 
@@ -145,10 +145,10 @@ def parity(server: Any) -> None:
     print("\nrows, largest difference, other labels, other statuses; on DuckDB, then on PostgreSQL")
     for name in CASES:
         with tempfile.TemporaryDirectory() as folder:
-            make_kernel = functools.partial(registered_kernel, Path(folder), forms=False)
+            make_kernel = functools.partial(registered_kernel, Path(folder), program=False)
             frame, kernel = kernel_of(name, make_kernel)
-        form = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
-        found = [sql_parity(form, kernel, frame)]
+        backend = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+        found = [sql_parity(backend, kernel, frame)]
         if server is not None:
             from postgres.parity import postgres_parity
 
@@ -156,7 +156,7 @@ def parity(server: Any) -> None:
         numbers = " |".join(
             f"{p.rows:8,}{p.max_difference:10.1e}{p.label_flips:4}{p.status_flips:4}" for p in found
         )
-        print(f"{name:48.48}{numbers}{form.size_bytes / 1e3:8.0f} kB", flush=True)
+        print(f"{name:48.48}{numbers}{backend.size_bytes / 1e3:8.0f} kB", flush=True)
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/online.py --repeat 5
 
-Each figure is a median in milliseconds; each form starts in a process of its own, `--repeat` times. The rows
-are those that prove the form.
+Each figure is a median in milliseconds; each backend starts in a process of its own, `--repeat` times. The
+rows are those that prove the backend.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def median_of(call: Callable[[], object], repeats: int) -> float:
 
 
 def measure(reference: str, engine: str) -> None:
-    """Print the form and the figures of one version, as measured in this process."""
+    """Print the backend and the figures of one version, as measured in this process."""
     begun = time.perf_counter()
     import scorehouse
 
-    model = scorehouse.load(reference, ROOT, engine=engine)
+    model = scorehouse.load(reference, ROOT, backend=engine)
     started = (time.perf_counter() - begun) * 1_000
     import pyarrow as pa
 
@@ -53,7 +53,7 @@ def measure(reference: str, engine: str) -> None:
         median_of(lambda: model.predict(one), 100),
         median_of(lambda: model.predict(rows), 20),
     ]
-    print(model.form.name, *figures)
+    print(model.backend.name, *figures)
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
     if asked.one:
         measure(*asked.one)
         return
-    print(f"| version | form | {' | '.join(FIGURES)} |\n|---|---|---:|---:|---:|")
+    print(f"| version | backend | {' | '.join(FIGURES)} |\n|---|---|---:|---:|---:|")
     for reference in MODELS:
         for engine in ENGINES:
             told = [

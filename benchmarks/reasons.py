@@ -28,9 +28,9 @@ from commands import DbtProject, run_models
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from scorehouse.forms.native.layout import TreeModel
-from scorehouse.forms.native.reasons import MANY_ROWS, Attribution
-from scorehouse.forms.native.recipes import recipe_of
+from scorehouse.program.native.layout import TreeModel
+from scorehouse.program.native.reasons import MANY_ROWS, Attribution
+from scorehouse.program.native.recipes import recipe_of
 
 ROWS, COLUMNS, TREES, LEAVES = 100_000, 20, 100, 31
 SINGLE_ROWS = 200  # too few to make tables for

@@ -132,21 +132,21 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--kinds", default=",".join(KINDS), help="linear, tree or both")
     parser.add_argument("--lake", action="store_true", help="put the features into a DuckLake")
-    parser.add_argument("--engine", default="auto", help="the form that scores; auto takes the fastest")
+    parser.add_argument("--backend", default="auto", help="the backend that scores; auto takes the fastest")
     asked = parser.parse_args()
     kinds = [kind for kind in KINDS if kind in asked.kinds.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(Path(folder) / "house", asked.rows, kinds)
-        engine = f"engine='{asked.engine}'"
+        backend = f"backend='{asked.backend}'"
         if asked.lake:
-            report_lake(project, kinds, asked.rows, asked.repeat, engine)
+            report_lake(project, kinds, asked.rows, asked.repeat, backend)
             return
         for kind in kinds:
-            prediction_table(project, f"{kind}_scores", kind, f"rescore='changed', {engine}")
+            prediction_table(project, f"{kind}_scores", kind, f"rescore='changed', {backend}")
         for layout in LAYOUTS:
-            prediction_table(project, layout, "linear", f"alias={ALIASES}, layout='{layout}', {engine}")
+            prediction_table(project, layout, "linear", f"alias={ALIASES}, layout='{layout}', {backend}")
         for alias in ALIASES:
-            prediction_table(project, f"alone_{alias}", "linear", f"alias='{alias}', {engine}")
+            prediction_table(project, f"alone_{alias}", "linear", f"alias='{alias}', {backend}")
         project.dbt("seed").check()
         for kind in kinds:
             report_rescore(project, kind, asked.rows, asked.repeat)
@@ -168,7 +168,7 @@ def report_rescore(project: DbtProject, kind: str, rows: int, repeat: int) -> No
     full, changed, none = (median(found[name]) for name in ("full", "changed", "none"))
     runs = project.runs(model)[-3:]
     peaks = ", ".join(f"{run['peak_memory_mib']:,.0f}" for run in runs)
-    print(f"{kind}, {rows:,} rows, form {runs[0]['form']}: full run {full}")
+    print(f"{kind}, {rows:,} rows, backend {runs[0]['backend']}: full run {full}")
     print(f"  1 % changed: {changed}, {changed.share_of(full)} (bar {BARS[kind]:.0%})")
     print(f"  none changed: {none} (bar {BAR_NONE_SECONDS:.0f} s)")
     print(f"  rows scored {[run['rows_in'] for run in runs]}; peak MiB {peaks}", flush=True)
@@ -200,7 +200,7 @@ def compared_alone(predictions: str) -> str:
     )
 
 
-def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: int, engine: str) -> None:
+def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: int, backend: str) -> None:
     """Full, one in a hundred changed by each rule, none changed by the feed; features in a DuckLake."""
     from lake import attach
     from many_commands import close_database
@@ -221,7 +221,7 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
     )
     for kind in kinds:
         for rule, rescore in RULES.items():
-            arguments = f"rescore={rescore}, {engine}"
+            arguments = f"rescore={rescore}, {backend}"
             prediction_table(project, f"{kind}_{rule}", kind, arguments, "lake.main.features")
     project.dbt("seed").check()
     for kind in kinds:
@@ -240,7 +240,7 @@ def report_lake(project: DbtProject, kinds: Sequence[str], rows: int, repeat: in
         full = median(found["full"])
         close_database(project.database)  # dbt's, which is open with the settings of the lake
         runs = project.runs(f"{kind}_feed")
-        print(f"{kind}, {rows:,} rows in a DuckLake, form {runs[-1]['form']}: full run {full}")
+        print(f"{kind}, {rows:,} rows in a DuckLake, backend {runs[-1]['backend']}: full run {full}")
         for rule in RULES:
             took, last = median(found[rule]), project.runs(f"{kind}_{rule}")
             scored = last[-2 if rule == "feed" else -1]["rows_in"]

@@ -4,7 +4,7 @@
     python benchmarks/segments.py --inner trees --segments 200 --rows 200000
 
 Scored are linear models behind a scaler, or small boosted trees, of 20 columns. `one` is an ML model of one
-such estimator, `segments` of one per segment; both run as `auto` chooses. `one by matrix` is the form that
+such estimator, `segments` of one per segment; both run as `auto` chooses. `one by matrix` is the backend that
 segments have, for one. Seconds are dbt's time for the node, medians of the repeats, whose order alternates.
 `processor` is of the whole command, less that of a command that scores no row, which is dbt's start.
 Registration is of the segments alone.
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         models["no_rows"] = ("one", "auto")
         for name, (model, engine) in models.items():
             table = "none" if name == "no_rows" else "features"
-            project.python_model(f"scored_{name}", model, key="id", engine=engine, features=table)
+            project.python_model(f"scored_{name}", model, key="id", backend=engine, features=table)
         drawn = ", ".join(f"sin(i * {n + 1}) as {name}" for n, name in enumerate(COLUMNS))
         store = f"'store ' || (hash(i) % {asked.segments}) as store"
         project.features(f"select i as id, {store}, {drawn} from range({asked.rows}) as t(i)")
@@ -97,9 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         base = medians["one"]
         print(f"dbt's start: {start:.2f} s of the processor")
         for name, (seconds, spent) in medians.items():
-            form = project.runs(f"scored_{name}")[-1]["form"]
+            backend = project.runs(f"scored_{name}")[-1]["backend"]
             print(
-                f"{name:14} {form:9} {seconds:6.2f} s, {seconds / base[0]:5.2f} x one"
+                f"{name:14} {backend:9} {seconds:6.2f} s, {seconds / base[0]:5.2f} x one"
                 f"   processor {spent - start:6.2f} s, {(spent - start) / (base[1] - start):5.2f} x one",
                 flush=True,
             )

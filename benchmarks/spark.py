@@ -5,8 +5,8 @@
 Writes rows of 20 doubles as Parquet, in as many files as there are partitions, registers a logistic
 regression and a HistGradientBoosting classifier, and builds one prediction table per engine with dbt. Seconds
 are the duration of the scoring run in the run log: resolve, check the key, read, score, write, count. The
-form that scored is shown too. The kernel's share is the time that the kernel alone, in the form that Spark
-runs, takes for these rows on two cores, divided by those seconds.
+backend that scored is shown too. The kernel's share is the time that the kernel alone, by the backend that
+Spark runs, takes for these rows on two cores, divided by those seconds.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def kernel_rate(kernel: Any, place: Path, rows: int) -> float:
     return sum(batch.num_rows for batch in batches) / (time.perf_counter() - start)
 
 
-Run = tuple[float, str]  # seconds of a scoring run, and the form that scored
+Run = tuple[float, str]  # seconds of a scoring run, and the backend that scored
 
 
 def build(project: SparkProject) -> dict[str, Run]:
     """Build the project in a process of its own, and return the scoring run of each model."""
     built(project, environment())
     runs = {name: project.runs(f"by_{name}")[-1] for name in MODELS}
-    return {name: (run["seconds"], run["form"]) for name, run in runs.items()}
+    return {name: (run["seconds"], run["backend"]) for name, run in runs.items()}
 
 
 def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
@@ -71,9 +71,9 @@ def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
     project.build_apart({**os.environ})
     with duckdb.connect(str(database), read_only=True) as connection:
         rows = connection.sql(
-            "select model_name, seconds, form from scorehouse_run_log where status = 'success'"
+            "select model_name, seconds, backend from scorehouse_run_log where status = 'success'"
         )
-        return {name: (seconds, form) for name, seconds, form in rows.fetchall()}
+        return {name: (seconds, backend) for name, seconds, backend in rows.fetchall()}
 
 
 def main() -> None:
@@ -119,9 +119,9 @@ def main() -> None:
 def show(engine: str, partitions: int, rows: int, runs: dict[str, Run], rates: dict[str, float]) -> None:
     cells = [f"{engine:24}", f"{partitions or '-':>3}"]
     for name, rate in rates.items():
-        took, form = runs[name]
+        took, backend = runs[name]
         share = f", kernel {rows / (rate * CORES) / took:4.0%}" if partitions else ""
-        cells.append(f"{name} {took:7.1f} s {rows / took:12,.0f} rows/s {form}{share}")
+        cells.append(f"{name} {took:7.1f} s {rows / took:12,.0f} rows/s {backend}{share}")
     print(" | ".join(cells), flush=True)
 
 

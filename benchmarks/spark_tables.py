@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse import register
-from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
@@ -69,7 +69,7 @@ def register_models(project: Path, rows: int, columns: int = 20) -> dict[str, An
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.uniform(-0.5, 0.5, (TRAINED_ROWS, columns)), columns=names(columns))
     y = (X.sum(axis=1) + X["f0"] * X["f1"] + random.normal(0, 0.5, len(X)) > 0).astype(int)
-    files = FormFiles(project, LoadPolicy())
+    files = ProgramFiles(project, LoadPolicy())
     kernels = {}
     for name, estimator in estimators().items():
         facts = {"task": "classification", "project_dir": project, "alias": "champion"}
@@ -77,7 +77,7 @@ def register_models(project: Path, rows: int, columns: int = 20) -> dict[str, An
         path = project / version.artifact
         signature = Signature.from_json(path.with_name("signature.json").read_bytes())
         kernel = Kernel(joblib.load(path), version, signature, strict=frozenset(), call="benchmark")
-        kernels[name] = choose_form(kernel, "auto", rows, files, ("native", "matrix")).kernel
+        kernels[name] = choose_backend(kernel, "auto", rows, files, ("native", "matrix")).kernel
     return kernels
 
 

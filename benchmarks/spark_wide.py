@@ -116,12 +116,12 @@ def compare(folder: Path, cluster: Cluster, rows: int, columns: int) -> None:
                 built(project, environment())
             (run,) = project.runs(f"by_{model}")
             assert (run["rows_in"], run["rows_scored"]) == (rows, rows)
-            show(columns, model, batch, run["form"], usage)
+            show(columns, model, batch, run["backend"], usage)
 
 
-def show(columns: int, model: str, batch: str, form: str, usage: Usage) -> None:
+def show(columns: int, model: str, batch: str, backend: str, usage: Usage) -> None:
     memory = [f"{kind} {usage.mebibytes[kind]:6,.0f} MiB" for kind in sorted(usage.mebibytes)]
-    cells = [f"{columns:3} columns", f"{model:13} {form:8}", f"{batch:>11} per batch"]
+    cells = [f"{columns:3} columns", f"{model:13} {backend:8}", f"{batch:>11} per batch"]
     print(" | ".join([*cells, f"{usage.total:6.0f} processor s", *memory]), flush=True)
 
 

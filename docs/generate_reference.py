@@ -10,15 +10,15 @@ import re
 import sys
 from pathlib import Path
 
+import backend_pages
 import command_pages
-import form_pages
 import macro_pages
 import metric_pages
 import yaml
 from tables import table
 
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
-from scorehouse.forms.reasons.columns import DOCS
+from scorehouse.program.reasons.columns import DOCS
 from scorehouse.registration import card
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,7 +125,7 @@ def pages() -> dict[Path, str]:
         "variables.md": variable_page(),
         "commands.md": command_pages.page(),
         "columns.md": column_page(),
-        "stored_forms.md": form_pages.page(),
+        "backends.md": backend_pages.page(),
         "metrics.md": metric_pages.page(),
     }
     files = {REFERENCE / name: text for name, text in texts.items()}
@@ -133,7 +133,7 @@ def pages() -> dict[Path, str]:
     written = {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
     macros = {
         "monitoring/_metrics.sql": metric_pages.macro(),
-        "predict/_dialect.sql": form_pages.macro(),
+        "predict/_dialect.sql": backend_pages.macro(),
     }
     return written | {ROOT / "macros" / name: text for name, text in macros.items()}
 

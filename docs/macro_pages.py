@@ -79,7 +79,7 @@ TESTS = {
         "no_worse_slices",
         "no_anytime_alarm",
     ),
-    "Training sets and replays": ("no_leak_from_future", "replay_agrees", "form_agrees"),
+    "Training sets and replays": ("no_leak_from_future", "replay_agrees", "backend_agrees"),
 }
 MACROS_OPENING = """\
 Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macros are the select of a model,

@@ -47,7 +47,7 @@ current_stamp() {
     "$python" - "$lock" $on_top 2>/dev/null <<'PY'
 import hashlib, pathlib, platform, sys
 print(sys.prefix, platform.python_version())
-names = (*sys.argv[1:], "pyproject.toml", *sorted(pathlib.Path("src/scorehouse/forms/native").glob("kernel*.[ch]")))
+names = (*sys.argv[1:], "pyproject.toml", *sorted(pathlib.Path("src/scorehouse/program/native").glob("kernel*.[ch]")))
 files = b"".join(pathlib.Path(name).read_bytes() for name in names)
 print(hashlib.sha256(files).hexdigest())
 PY

@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "docs/reference/conformance.md"
-KERNEL = ROOT / "src/scorehouse/forms/native/build.py"
+KERNEL = ROOT / "src/scorehouse/program/native/build.py"
 LOCK = ROOT / "requirements.lock"
 PINNED = re.compile(r"^([a-zA-Z0-9._-]+)==([^\s\\;]+)(.*?)(?=^[a-zA-Z0-9]|\Z)", re.M | re.S)
 UPLOAD = """

@@ -42,7 +42,7 @@ def audited(name: str, fitted: Fitted, folder: Path) -> list[Result]:
     expected = _outcome(estimator, rows)
     print(f"{name}: {len(rows):,} rows", file=sys.stderr, flush=True)
     found: dict[str, Outcome | str] = {
-        f"**{OURS[form]}**": made for form, made in outcomes(estimator, X, y, fitted.task, rows).items()
+        f"**{OURS[backend]}**": made for backend, made in outcomes(estimator, X, y, fitted.task, rows).items()
     }
     for converter in CONVERTERS:
         try:

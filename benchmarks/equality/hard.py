@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from scorehouse.forms.hard_rows import around
+from scorehouse.program.hard_rows import around
 
 THRESHOLD_ROWS = 20_000
 MISSING_ROWS = 3_000

@@ -1,4 +1,4 @@
-"""The project's own forms, as a run uses them: registered, proven, read back from their files."""
+"""The project's own backends, as a run uses them: registered, proven, read back from their files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pyarrow as pa
 from differences import Outcome
 
 from scorehouse.errors import ScorehouseError
-from scorehouse.forms.choose import FormFiles, choose_form
-from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.in_duckdb import duckdb_rows
+from scorehouse.program.choose import ProgramFiles, choose_backend
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "python" / "support"))
 from project import registered_kernel
 
-FORMS = ("sql", "native", "matrix")
-# where registration tries no such form, it has nothing to say
+BACKENDS = ("sql", "native", "matrix")
+# where registration tries no such backend, it has nothing to say
 NONE = {
-    "sql": "it has no form in SQL",
+    "sql": "it has no equivalent in SQL",
     "native": "native code is for trees",
     "matrix": "trees are no matrix products",
 }
@@ -34,7 +34,7 @@ NONE = {
 def outcomes(
     estimator: Any, X: pd.DataFrame, y: Any, task: str, rows: np.ndarray
 ) -> dict[str, Outcome | str]:
-    """The results of each form, or why there is none; `X` and `y` are the training rows.
+    """The results of each backend, or why there is none; `X` and `y` are the training rows.
 
     NaN is NULL in the table of rows.
     """
@@ -45,24 +45,24 @@ def outcomes(
         facts = {"task": task, "feature_names": list(X)}
         target = None if task == "clustering" else y
         kernel = registered_kernel(Path(folder), estimator, X.to_numpy(), target, **facts)
-        for form in FORMS:
+        for backend in BACKENDS:
             try:
-                chosen = choose_form(kernel, form, len(rows), FormFiles(Path(folder), LoadPolicy()))
+                chosen = choose_backend(kernel, backend, len(rows), ProgramFiles(Path(folder), LoadPolicy()))
             except ScorehouseError as error:
-                found[form] = _reason(kernel.version, form, error)
+                found[backend] = _reason(kernel.version, backend, error)
                 continue
             made = (
                 duckdb_rows(chosen.compiled, table) if chosen.compiled else kernel_rows(chosen.kernel, table)
             )
-            found[form] = _outcome(made, task)
+            found[backend] = _outcome(made, task)
     return found
 
 
-def _reason(version: Version, form: str, error: ScorehouseError) -> str:
-    """Why registration proved no such form; else why what it proved does not serve."""
-    if form in version.forms:
+def _reason(version: Version, backend: str, error: ScorehouseError) -> str:
+    """Why registration proved no such backend; else why what it proved does not serve."""
+    if backend in version.program:
         return error.problem
-    return str(version.forms.get("refused", {}).get(form) or NONE[form])
+    return str(version.program.get("refused", {}).get(backend) or NONE[backend])
 
 
 def _outcome(made: pa.Table, task: str) -> Outcome:

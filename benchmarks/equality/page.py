@@ -44,7 +44,7 @@ CHOICES = """
 - **Missing values.** ONNX's forest differs by more than rounding only on rows that have one. TL2cgen's C code
   takes a double whose lower 32 bits are all ones for one.
 
-scorehouse serves a form only if it was proven at registration, on other rows than those of this page.
+scorehouse serves a backend only if it was proven at registration, on other rows than those of this page.
 """
 
 

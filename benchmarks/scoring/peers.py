@@ -199,7 +199,7 @@ def build_project(folder: Path) -> None:
 
 
 def _register(folder: Path, name: str, model: Model) -> None:
-    """Register an ML model once, and prove its forms again if the compilers have changed."""
+    """Register an ML model once, and prove its backends again if the compilers have changed."""
     done, release = folder / "made" / f"{name}.registered", _compilers()
     if not done.exists():
         print(f"registering {name} ...", file=sys.stderr, flush=True)
@@ -214,8 +214,8 @@ def _register(folder: Path, name: str, model: Model) -> None:
 
 
 def _compilers() -> str:
-    """A digest of the code that compiles forms."""
-    places = [Path(scorehouse.__file__).parent / "forms"]
+    """A digest of the code that compiles backends."""
+    places = [Path(scorehouse.__file__).parent / "program"]
     digest = hashlib.sha256()
     for file in sorted(file for place in places for file in place.rglob("*.py")):
         digest.update(file.read_bytes())

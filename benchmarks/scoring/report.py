@@ -54,7 +54,7 @@ call, of the call alone, on a frame in memory; for Spark, of the job in a runnin
 of the largest process; for Spark, of the JVM. All values are medians of *n* runs. The load of the machine
 before the runs had a median of {load:.1f} and a maximum of {worst:.1f}.
 
-scorehouse reads, checks, scores by stored forms, hashes the features, writes audit columns and logs the run;
+scorehouse reads, checks, scores by programs, hashes the features, writes audit columns and logs the run;
 its peers write the key and one value. *Loading the artifact* is the time of a dbt Python model that does
 nothing else, most of it to import scikit-learn. The project set the targets for itself, on two cores.
 
@@ -162,12 +162,12 @@ def _bars(found: list[Result]) -> str:
         for found_ratio, target in zip((ratio(pandas, ours), ratio(raw, ours)), least, strict=True):
             goal = "" if target is None else f" (target {target:.2f}: {_judged(found_ratio, target)})"
             told.append(_cell(found_ratio) + goal)
-        form = f"{MODELS[model].title}, {medians.rows(model):,} rows"
+        name = f"{MODELS[model].title}, {medians.rows(model):,} rows"
         loaded = medians.seconds(model, LOADED)
         limit = ratio(ours, medians.seconds(model, LIMIT))
         runs = str(len(medians.of(model, "scorehouse")))
         mib = _cell(medians.mib(model, "scorehouse"), "{:,.0f}")
-        rows.append([form, _cell(ours), _cell(loaded), *told, _cell(limit, "{:.1f}"), mib, runs])
+        rows.append([name, _cell(ours), _cell(loaded), *told, _cell(limit, "{:.1f}"), mib, runs])
     head = ["", "seconds", "loading the artifact", "speed relative to the pandas dbt model"]
     head.append("speed relative to the raw call")
     return "## How fast\n\n" + _table([*head, "seconds relative to the limit", "peak MiB", "n"], rows)

@@ -50,7 +50,7 @@
 {% endmacro %}
 
 
-{#- A column of a compiled form, as the form spells it: quoted where a database might not accept it unquoted. -#}
+{#- A column of compiled SQL, as that spells it: quoted where a database might not accept it unquoted. -#}
 {% macro _quote_unless_plain(name) %}
     {{ return(name if modules.re.fullmatch('[a-z_][0-9a-z_]*', name) else scorehouse._quote(name)) }}
 {% endmacro %}

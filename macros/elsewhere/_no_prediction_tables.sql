@@ -6,6 +6,6 @@
         'there are no prediction tables on ' ~ target.type,
         'a target of type duckdb, postgres, snowflake, bigquery or spark',
         "select from scorehouse.predict('" ~ name ~ "', relation=ref('<features>')) in a table or view, which is plain"
-            ~ ' SQL; the column forms of ml_' ~ name ~ ' says for which databases a version is compiled'
+            ~ ' SQL; the column program of ml_' ~ name ~ ' says for which databases a version is compiled'
     ) %}
 {% endmacro %}

@@ -1,6 +1,7 @@
 {#- What macros need to know of the target's SQL. `backslash`: it is an escape in strings. `statement`: the
     characters that a statement may have; none: no limit that compiled SQL reaches.
-    docs/generate_reference.py writes it from src/scorehouse/forms/sql/dialects.py, which has the sources. -#}
+    docs/generate_reference.py writes it from src/scorehouse/program/sql/dialects.py, which has the sources.
+    -#}
 {% macro _dialect() %}
     {% set dialects = {
         'snowflake': {'backslash': true, 'statement': 1000000},

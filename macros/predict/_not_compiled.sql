@@ -1,9 +1,9 @@
-{#- Stops because a version has no compiled form for the database of this target. -#}
+{#- Stops because a version has no compiled SQL for the database of this target. -#}
 {% macro _not_compiled(name, version, dialects) %}
     {% set why = scorehouse._why_not_compiled(name, ref('ml_' ~ name), version) %}
     {% do scorehouse._fail(
         "scorehouse.predict('" ~ name ~ "')",
-        'version ' ~ version ~ ' has no compiled form for ' ~ target.type,
+        'version ' ~ version ~ ' has no compiled SQL for ' ~ target.type,
         'one of ' ~ dialects | join(', '),
         (why or scorehouse._print_sql(name) ~ ', or ') ~ 'score it with scorehouse.scored() on an engine with Python'
     ) %}
@@ -21,8 +21,8 @@
 {#- The reason in the registry, from when the version was compiled: the pipeline step that prevents it, or
     the limit. -#}
 {% macro _why_not_compiled(name, registry, version) %}
-    {% set forms = scorehouse._registry_row(name, registry, version).get('forms') %}
-    {% set refused = fromjson(forms or '{}').get('refused', {}) %}
+    {% set backends = scorehouse._registry_row(name, registry, version).get('program') %}
+    {% set refused = fromjson(backends or '{}').get('refused', {}) %}
     {% set reason = refused.get('sql for ' ~ target.type) or refused.get('sql') %}
     {{ return('the reason is `' ~ reason ~ '`; replace the step and register again, or ' if reason else '') }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{# The compiled form of a registered ML model as a subquery: the columns of `relation` in `keep`, then the
+{# The compiled SQL of a registered ML model as a subquery: the columns of `relation` in `keep`, then the
    outputs, `row_status` and `reject_reason`, and before it the reasons. It is plain SQL, on any adapter, without
    Python. #}
 {% macro predict(name, relation, alias='champion', version=none, keep=none, reasons=none) %}
@@ -19,7 +19,7 @@
     {% elif context.get(macro_name) is none %}
         {% do scorehouse._argument_error(
             'predict', 'name', name,
-            'an ML model with a compiled form of version ' ~ number,
+            'an ML model with compiled SQL of version ' ~ number,
             scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name)
                 ~ ', or score it with scorehouse.scored()'
         ) %}

@@ -5,7 +5,7 @@
     {% for output in outputs %}
         {% set n = loop.index0 %}
         {% for part in ['base', 'total'] + range(count) | list %}
-            {#- A form has them as `sh_base_<place>`, `sh_total_<place>` and `sh_part_<place>_<feature>`. -#}
+            {#- Compiled SQL has them as `sh_base_<place>`, `sh_total_<place>` and `sh_part_<place>_<feature>`. -#}
             {% set prefix = 'sh_' ~ (part if part is string else 'part') ~ '_' %}
             {% set ending = '' if part is string else '_' ~ part %}
             {% set own = prefix ~ output['place'] ~ ending %}

@@ -16,10 +16,10 @@
 {#- Stops because a version has no reasons in SQL, with the reason that registration found. -#}
 {% macro _no_reasons(call, name, number) %}
     {% set row = scorehouse._registry_row(name, ref('ml_' ~ name), number) %}
-    {% set forms = fromjson(row.get('forms') or '{}') %}
-    {% set refused = forms.get('refused', {}) %}
+    {% set backends = fromjson(row.get('program') or '{}') %}
+    {% set refused = backends.get('refused', {}) %}
     {% set why = refused.get('reasons in SQL for ' ~ target.type) or refused.get('reasons in SQL')
-        or refused.get('reasons') or ('its reasons are those of trees' if 'native' in forms else '') %}
+        or refused.get('reasons') or ('its reasons are those of trees' if 'native' in backends else '') %}
     {% do scorehouse._fail(
         call,
         'version ' ~ number ~ ' has no reasons in SQL' ~ (': ' ~ why if why),

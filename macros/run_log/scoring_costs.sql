@@ -41,7 +41,7 @@ costs as (
         cast(coalesce(sum(rows_unchanged), 0) as {{ bigint }}) as rows_skipped,
         cast(coalesce(sum(own_seconds), 0) as {{ double }}) as seconds,
         max(peak_memory_mib) as peak_memory_mib,
-        cast(sum(case when form = 'estimator' then 1 else 0 end) as {{ bigint }}) as runs_by_estimator,
+        cast(sum(case when backend = 'estimator' then 1 else 0 end) as {{ bigint }}) as runs_by_estimator,
         case when sum(rows_there) > 0 then sum(coalesce(rows_unchanged, 0)) * 1e0 / sum(rows_there) end as skipped_share
     from runs
     group by prediction_table, model_name, period_start

@@ -13,7 +13,7 @@
     batch_rows=none,
     as_of=none,
     decision=none,
-    engine='auto',
+    backend='auto',
     layout='long',
     reasons=none
 ) %}
@@ -29,7 +29,7 @@
         'batch_rows': batch_rows,
         'as_of': as_of,
         'decision': decision,
-        'engine': engine,
+        'backend': backend,
         'layout': layout,
         'reasons': reasons,
     } -%}

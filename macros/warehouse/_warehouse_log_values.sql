@@ -53,8 +53,8 @@
         'seconds': row['seconds'],
         'rescore_rule': scored['rule'],
         'rows_left': 0,
-        'form': 'sql',
-        'form_reason': 'the one form on ' ~ target.type ~ ', proven at registration' ~ stages,
+        'backend': 'sql',
+        'backend_reason': 'the one backend on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
     {% for state, n in scored.get('states', {}).items() %}
         {% do values.update({'rows_' ~ state: n}) %}

@@ -7,7 +7,7 @@
         'strict': arguments['strict'],
         'as_of': arguments['as_of'],
         'decision': arguments['decision'],
-        'engine': arguments.get('engine', 'auto') not in ['auto', 'sql'],
+        'backend': arguments.get('backend', 'auto') not in ['auto', 'sql'],
         'rescore': rule not in ['all', 'given', 'new', 'changed']
             or (rescore is mapping and rescore.keys() | reject('equalto', 'rule') | list),
     } %}
@@ -32,7 +32,7 @@
 {# Checks the types of arguments; on other databases, the Python runtime does this. #}
 {% macro _warehouse_check_types(arguments) %}
     {% set known = ['key', 'alias', 'version', 'passthrough', 'group', 'rescore', 'strict', 'max_rejected_share',
-        'batch_rows', 'as_of', 'decision', 'engine', 'layout', 'reasons'] %}
+        'batch_rows', 'as_of', 'backend', 'decision', 'layout', 'reasons'] %}
     {% for argument, value in arguments.items() if argument not in known %}
         {% do scorehouse._argument_error(
             'scored', argument, value, 'arguments among ' ~ known | join(', '), 'correct the name, or leave it out'

@@ -59,15 +59,15 @@
 {% macro _warehouse_version(name, registry, number) %}
     {% set row = scorehouse._registry_row(name, registry, number) %}
     {# where the table is empty, the row is that of the YAML, which lists the proven SQL otherwise #}
-    {% set forms = fromjson(row['forms'] or '{}') if 'forms' in row
+    {% set backends = fromjson(row['program'] or '{}') if 'program' in row
         else {'sql': {'dialects': row.get('sql', {}).keys() | list}} %}
     {% set compiled = context.get('scorehouse_predict__' ~ name ~ '__v' ~ number) %}
-    {% if target.type not in forms.get('sql', {}).get('dialects', []) or not compiled %}
+    {% if target.type not in backends.get('sql', {}).get('dialects', []) or not compiled %}
         {% do scorehouse._fail(
             "scorehouse.scored('" ~ name ~ "')",
             'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type
-                ~ (' (' ~ forms['refused'] ~ ')' if forms.get('refused') else ''),
-            'a version whose column forms in ml_' ~ name ~ ' names this database, and its macro',
+                ~ (' (' ~ backends['refused'] ~ ')' if backends.get('refused') else ''),
+            'a version whose column program in ml_' ~ name ~ ' names this database, and its macro',
             scorehouse._print_sql(name)
         ) %}
     {% endif %}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scorehouse.registration.groups import Calibration, Card, Reference, Storage
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
-    from scorehouse.replay.samples import form_sample, replay_sample
+    from scorehouse.replay.samples import backend_sample, replay_sample
     from scorehouse.segmented import SegmentedClassifier, SegmentedRegressor
     from scorehouse.training import days_since_epoch, read_training
 
@@ -38,8 +38,8 @@ __all__ = [
     "SegmentedRegressor",
     "Storage",
     "__version__",
+    "backend_sample",
     "days_since_epoch",
-    "form_sample",
     "load",
     "promote",
     "read_training",
@@ -57,7 +57,7 @@ _MODULES = {
     "registration.groups": ("Calibration", "Card", "Reference", "Storage"),
     "registration.promote": ("promote",),
     "registration.register": ("register",),
-    "replay.samples": ("form_sample", "replay_sample"),
+    "replay.samples": ("backend_sample", "replay_sample"),
     "segmented": ("SegmentedClassifier", "SegmentedRegressor"),
     "training": ("days_since_epoch", "read_training"),
 }

@@ -46,7 +46,7 @@ def score(
     batch_rows: int | None = None,
     as_of: str | None = None,
     decision: Mapping[str, Any] | None = None,
-    engine: str = "auto",
+    backend: str = "auto",
     layout: str = "long",
     reasons: int | Mapping[str, Any] | None = None,
     **unknown: Any,
@@ -76,7 +76,7 @@ def score(
     as_of: column of the feature table, or a date, that makes the table a history: one row per key and
         as-of date, appended once and never rescored.
     decision: the policy that decides from the score: `threshold`, `bands`, `top_n` and `per`, `abstain`.
-    engine: `auto` scores with the fastest form that registration proved equal to the estimator;
+    backend: `auto` scores with the fastest backend that registration proved equal to the estimator;
         `estimator`, `matrix`, `native` and `sql` ask for one.
     layout: for several versions: `long` writes one row per version, `wide` one row with the columns of the
         live version and those of each other version with its alias, such as `score__challenger`.
@@ -103,7 +103,7 @@ def score(
         "batch_rows": batch_rows,
         "as_of": as_of,
         "decision": decision,
-        "engine": engine,
+        "backend": backend,
         "layout": layout,
         "reasons": reasons,
         **unknown,

@@ -1,4 +1,4 @@
-"""Dates and timestamps as numbers, by steps of a pipeline that every form can store as data."""
+"""Dates and timestamps as numbers, by steps of a pipeline that every backend can store as data."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class DaysSinceEpoch(OneToOneFeatureMixin, _Times):  # type: ignore[misc]
     """Convert dates and timestamps to days since 1970-01-01 UTC: one column of float64 for each.
 
     A date counts as its midnight, and a timestamp without a time zone as UTC. What is finer than a
-    microsecond is cut off, towards the past. A missing value becomes NaN. Every form of a version holds this
-    step as data: SQL, trees, matrix products and reasons.
+    microsecond is cut off, towards the past. A missing value becomes NaN. Every backend of a version holds
+    this step as data: SQL, trees, matrix products and reasons.
     """
 
     def transform(self, X: Any) -> np.ndarray:
@@ -93,7 +93,7 @@ class CalendarParts(_Times):
 
     `parts` are among `year`, `month` (from 1), `day` (of the month, from 1), `weekday` (0 is Monday) and
     `hour`. A date counts as its midnight, and a timestamp without a time zone as UTC: for local time, convert
-    it in the feature model. A missing value becomes NaN. Every form of a version holds this step as data.
+    it in the feature model. A missing value becomes NaN. Every backend of a version holds this step as data.
     """
 
     def __init__(self, parts: Sequence[str] = ("month", "weekday", "hour")) -> None:

@@ -46,7 +46,7 @@ class Clock:
 
 
 def readable_by_all(prefix: str) -> Path:
-    """A new folder for what a server of another user reads too, which a temporary folder of ours keeps from it."""
+    """A new folder for what a server of another user reads too; a temporary folder of ours hides it."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o755)
     return folder
@@ -54,7 +54,11 @@ def readable_by_all(prefix: str) -> Path:
 
 def clock_variables(folder: Path) -> dict[str, str]:
     """What a process needs to see the time of the life in `folder`."""
-    return {"TZ": ZONE.key, "LD_PRELOAD": str(library()), "SCOREHOUSE_CLOCK": str((folder / "clock").resolve())}
+    return {
+        "TZ": ZONE.key,
+        "LD_PRELOAD": str(library()),
+        "SCOREHOUSE_CLOCK": str((folder / "clock").resolve()),
+    }
 
 
 @functools.cache

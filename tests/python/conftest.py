@@ -22,7 +22,7 @@ import pytest
 from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
-from scorehouse.forms.native.build import build, is_current, this_platform
+from scorehouse.program.native.build import build, is_current, this_platform
 from versions import versions
 from virtual_environments import WARM
 

@@ -73,10 +73,10 @@ def story_in(
     """The story of the row with these values of the key."""
     from scorehouse.explain.row import find_row
     from scorehouse.explain.story import story_of
-    from scorehouse.forms.choose import FormFiles
+    from scorehouse.program.choose import ProgramFiles
     from scorehouse.scoring.request import load_policy
 
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
     found = find_row(opened.connection, opened.run_log, name, table, keys, call)
-    return story_of(found, versions, FormFiles(project, load_policy(project)), call, output)
+    return story_of(found, versions, ProgramFiles(project, load_policy(project)), call, output)

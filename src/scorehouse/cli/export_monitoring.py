@@ -73,7 +73,7 @@ def export_monitoring_command(name: str | None, output: Path, target: Target, as
 def export_alerts_command(
     ctx: click.Context,
     name: str | None,
-    form: str,
+    file_format: str,
     output: str,
     url: str | None,
     retries: int,
@@ -100,7 +100,7 @@ def export_alerts_command(
     with target.opened() as opened:
         alerts = all_alerts(opened.monitoring, name, results)
     now = datetime.now(UTC)
-    text = payload_text(alerts, form, now)
+    text = payload_text(alerts, file_format, now)
     if url is not None:
         _send(
             Post(url, retries), text if alerts else None, key_of(webhook(alerts, now)), dead_letters, as_json

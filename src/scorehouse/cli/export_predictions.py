@@ -22,7 +22,7 @@ from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
 @target_options
 @json_option
 def export_predictions_command(
-    node: str, to: str, form: str, table: str | None, target: Target, as_json: bool
+    node: str, to: str, file_format: str, table: str | None, target: Target, as_json: bool
 ) -> None:
     """Export the rows of the prediction table NODE that are new, changed or gone since the last export.
 
@@ -46,7 +46,7 @@ def export_predictions_command(
             name = table or exported.table.rpartition(".")[2].strip('"')
             done = export_to_postgres(connection, exported, to, name, this_call())
         else:
-            done = export_to_folder(connection, exported, Path(to), form, this_call())
+            done = export_to_folder(connection, exported, Path(to), file_format, this_call())
     rows = done["rows"]
     said = ", ".join(f"{rows[name]:,} {name}" for name in ("new", "changed", "vanished", "unchanged"))
     where = done["table"] if is_database else done["written"]

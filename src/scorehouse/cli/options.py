@@ -66,4 +66,4 @@ def option(*names: str, **settings: Any) -> Function:
 def format_option(formats: Iterable[str], default: str, text: str) -> Function:
     """--format, one of `formats`."""
     choice = click.Choice(list(formats))
-    return option("--format", "form", type=choice, default=default, help=text)
+    return option("--format", "file_format", type=choice, default=default, help=text)

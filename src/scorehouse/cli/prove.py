@@ -15,16 +15,16 @@ from scorehouse.cli.common import echo, print_json, read_frame, waiting
 from scorehouse.cli.options import FILE, json_option, option, optional_name
 from scorehouse.cli.target import Target, file_options
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.forms.reasons.background import Background, background_facts
-from scorehouse.forms.reasons.read import read_background
-from scorehouse.forms.sql.settings import SqlSettings
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.reasons.background import Background, background_facts
+from scorehouse.program.reasons.read import read_background
+from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.registration.background import require_reasons
 from scorehouse.registration.card import write_card
+from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import writing
-from scorehouse.registration.proven_form import form_lines
-from scorehouse.registration.proven_forms import Forms, find_forms
+from scorehouse.registration.proven_backend import backend_lines
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
 from scorehouse.registry.seed_rows import read_rows
@@ -53,10 +53,10 @@ def prove_command(
     as_json: bool,
     target: Target,
 ) -> None:
-    """Find and prove the forms of the versions of NAME, by default of all ML models.
+    """Find and prove the backends of the versions of NAME, by default of all ML models.
 
     Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
-    rows drawn from the reference), and on rows made to break it. The proven forms are written beside the
+    rows drawn from the reference), and on rows made to break it. The proven backends are written beside the
     artifact, into the seed ml_<name> and into macros/ml/<name>.sql. Use this after an upgrade of scorehouse
     or scikit-learn.
 
@@ -78,10 +78,10 @@ def prove_command(
     for model in [name] if name else registered_names(project):
         with waiting(f"proving {model}"):
             found = prove_again(ModelSeeds(project, model), version, source)
-        for each, forms in found:
-            proven.append({"name": model, "version": each.version, "forms": forms})
+        for each, backends in found:
+            proven.append({"name": model, "version": each.version, "program": backends})
             if not as_json:
-                echo("\n".join(form_lines(each, forms)))
+                echo("\n".join(backend_lines(each, backends)))
     if as_json:
         print_json(proven)
 
@@ -134,7 +134,7 @@ class Rows:
 def prove_again(
     seeds: ModelSeeds, number: int | None, source: Rows
 ) -> list[tuple[Version, Mapping[str, Any]]]:
-    """Find the forms of one ML model's versions, write the results, and return them."""
+    """Find the backends of one ML model's versions, write the results, and return them."""
     call = f"prove {seeds.name}"
     versions = seeds.registered(call)
     chosen = [v for v in versions if number in (None, v.version)] or [
@@ -142,7 +142,7 @@ def prove_again(
     ]
     policy = load_policy(seeds.project)
     settings = SqlSettings.of(seeds.project)
-    proven: dict[int, Forms] = {}
+    proven: dict[int, Backends] = {}
     for version in chosen:
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
@@ -151,15 +151,15 @@ def prove_again(
         known = background_facts(version)
         if known and (own := read_background(seeds.project, version, policy, call)) is not None:
             background = Background(own, bool(known["drawn"]))
-        forms = find_forms(kernel, rows, sql=settings, rows_of=source.label, background=background)
-        require_reasons(background, replace(version, forms=forms.facts), call)
-        proven[version.version] = forms
-    facts = {number: dict(forms.facts) for number, forms in proven.items()}
+        backends = find_backends(kernel, rows, sql=settings, rows_of=source.label, background=background)
+        require_reasons(background, replace(version, program=backends.facts), call)
+        proven[version.version] = backends
+    facts = {number: dict(backends.facts) for number, backends in proven.items()}
     with writing(seeds, call):
         for version in chosen:
             proven[version.version].write(seeds.project, version, policy, call)
         versions = seeds.versions()  # as they stand now: others may have written since
-        changed = [replace(v, forms=facts.get(v.version, v.forms)) for v in versions]
+        changed = [replace(v, program=facts.get(v.version, v.program)) for v in versions]
         if changed != versions:
             seeds.write_versions(changed)
         write_card(seeds)

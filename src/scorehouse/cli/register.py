@@ -56,7 +56,7 @@ from scorehouse.registry.version import TASKS
 @click.option(
     "--parity-tolerance",
     type=float,
-    help="Largest difference allowed between scores of stored form and estimator.",
+    help="Largest difference allowed between scores of artifact and estimator.",
 )
 @click.option(
     "--time",
@@ -70,7 +70,7 @@ from scorehouse.registry.version import TASKS
     help="Rows that reasons compare with, at most 1,000: a number of training rows, or a .parquet or .csv.",
 )
 @click.option(
-    "--forms/--no-forms", default=True, help="Whether to prove and store other forms; default: yes."
+    "--program/--no-program", default=True, help="Whether to prove and store a program; default: yes."
 )
 @json_option
 @project_option
@@ -94,13 +94,13 @@ def register_command(
           --task classification --metric roc_auc=0.81 --alias champion
     """
     from scorehouse.registration.groups import grouped
-    from scorehouse.registration.proven_form import form_lines
+    from scorehouse.registration.proven_backend import backend_lines
     from scorehouse.registration.register import register
 
     facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
     version = register(estimator, name, read_frame(features), **grouped(facts))
     lines = [f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)"]
-    lines += form_lines(version, version.forms)
+    lines += backend_lines(version, version.program)
     if not version.aliases:
         lines.append(f"next: scorehouse promote {name} {version.version} --alias champion")
     answer(as_json, as_document(version), lines)

@@ -14,7 +14,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
-    from scorehouse.replay.form_check import FormChecked
+    from scorehouse.replay.backend_check import BackendChecked
     from scorehouse.replay.replay import Replayed
 
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--against",
     type=click.Choice(["table", "estimator"]),
     default="table",
-    help="Compare with the prediction table; or the run's stored form with the estimator, on the rows that "
+    help="Compare with the prediction table; or the run's program with the estimator, on the rows that "
     "are in the feature table now.",
 )
 @json_option
@@ -59,10 +59,10 @@ def replay_command(
 
 def compared(
     run_id: str, target: Target, sample: int | None, *, by_estimator: bool
-) -> Replayed | FormChecked:
+) -> Replayed | BackendChecked:
     import duckdb
 
-    from scorehouse.replay.form_check import check_form
+    from scorehouse.replay.backend_check import check_backend
     from scorehouse.replay.logged_run import run_row
     from scorehouse.replay.replay import replay
     from scorehouse.scoring.request import Request, load_policy
@@ -86,7 +86,7 @@ def compared(
             connection.execute(f"describe {run['feature_query']}").fetchall()
             if by_estimator:
                 call = f"{this_call()} {run_id}"
-                return check_form(connection, run, versions, request, call, rows=sample)
+                return check_backend(connection, run, versions, request, call, rows=sample)
             return replay(connection, run, versions, request, sample=sample)
         except duckdb.Error as error:
             raise ConfigurationError(
@@ -98,14 +98,14 @@ def compared(
             ) from error
 
 
-def _lines(found: Replayed | FormChecked, sample: int | None) -> Iterator[str]:
-    from scorehouse.replay.form_check import FormChecked
+def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str]:
+    from scorehouse.replay.backend_check import BackendChecked
 
     yield f"run {found.run_id}"
     of = ""
-    if isinstance(found, FormChecked):
-        yield f"  scored by: {found.form} ({found.form_reason})"
-        if found.form == "estimator":
+    if isinstance(found, BackendChecked):
+        yield f"  scored by: {found.backend} ({found.backend_reason})"
+        if found.backend == "estimator":
             yield "  nothing to compare: the estimator itself scored this run"
             return
         yield f"  largest difference from the estimator: {found.largest_difference}"

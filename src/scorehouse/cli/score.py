@@ -90,7 +90,7 @@ def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: 
 
 def _lines(found: Preview) -> list[str]:
     """The rows as a table, and what they are."""
-    head = heading(f"{found.version.label}, form {found.form}; a preview, nothing was written")
+    head = heading(f"{found.version.label}, backend {found.backend}; a preview, nothing was written")
     if not found.rows:
         return [head, "the feature table has no rows"]
     columns = list(found.rows[0])

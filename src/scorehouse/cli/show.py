@@ -13,12 +13,12 @@ from scorehouse.cli.options import json_option, project_option, reference_argume
 from scorehouse.project.folder import find_project
 from scorehouse.registry import segment_facts
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import NO_FORMS, Version, parse_reference
+from scorehouse.registry.version import NO_BACKENDS, Version, parse_reference
 
 # Facts that are no text in JSON, though the registry's CSV has text for all.
 NUMBERS = ("version", "threshold", "training_rows", "n_features", "size_bytes")
 LISTS = ("aliases", "classes")
-OBJECTS = ("libraries", "metrics", "parity", "forms", "segments", "provenance", "outputs", "calibration")
+OBJECTS = ("libraries", "metrics", "parity", "program", "segments", "provenance", "outputs", "calibration")
 CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 
@@ -98,7 +98,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
-        "forms": ", ".join(sorted(set(version.forms) - {*NO_FORMS})) or "-",
+        "program": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
         **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),

@@ -19,9 +19,9 @@ from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
 from scorehouse.engines.source import KeyCheck, Source
 from scorehouse.errors import ConservationError
-from scorehouse.forms.choose import Form
-from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.choose import Backend
+from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
@@ -34,15 +34,15 @@ S = TypeVar("S", bound=Source)
 class Scan(Generic[S]):
     """Everything that is decided before a run scores its first row.
 
-    There is a kernel, a form and a record for each version that scores; the first is live. If versions share
-    a row, `suffixes` are appended to the names of each version's columns; otherwise there are none.
+    There is a kernel, a backend and a record for each version that scores; the first is live. If versions
+    share a row, `suffixes` are appended to the names of each version's columns; otherwise there are none.
     """
 
     source: S
     output: Output
     plan: Planner[S]
     kernels: Sequence[Kernel]
-    forms: Sequence[Form]
+    backends: Sequence[Backend]
     change: ColumnChange
     records: list[RunRecord]
     suffixes: Sequence[str]
@@ -82,14 +82,14 @@ class Scan(Generic[S]):
 class Engine(ABC, Generic[S]):
     """The database of one scoring run.
 
-    `forms` are the forms that it can run besides the estimator itself, `batch_forms` those of them that can
-    score batches next to another version's form; `spelling` is how it writes SQL. `plans_long`: see
-    `choose_form`.
+    `backends` are those that it can run besides the estimator itself, `batch_backends` those of them that can
+    score batches next to another version's backend; `spelling` is how it writes SQL. `plans_long`: see
+    `choose_backend`.
     """
 
     name: ClassVar[str]
-    forms: ClassVar[tuple[str, ...]]
-    batch_forms: ClassVar[tuple[str, ...]]
+    backends: ClassVar[tuple[str, ...]]
+    batch_backends: ClassVar[tuple[str, ...]]
     spelling: Spelling
     plans_long: ClassVar[bool] = True
 

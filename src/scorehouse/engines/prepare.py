@@ -11,9 +11,9 @@ from uuid import UUID, uuid5
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.choose import FormFiles
-from scorehouse.forms.reasons.asked import Asked, asked_outputs, score_columns
 from scorehouse.kernel.scorer import Kernel, Unopened
+from scorehouse.program.choose import ProgramFiles
+from scorehouse.program.reasons.asked import Asked, asked_outputs, score_columns
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
@@ -59,7 +59,7 @@ def records_of(record: RunRecord, parts: Sequence[Part], options: ScoreOptions) 
 
 def kernel_of(
     version: Version,
-    files: FormFiles,
+    files: ProgramFiles,
     strict: frozenset[str],
     call: str,
     warn: Callable[[str], object] = logger.warning,
@@ -77,17 +77,17 @@ def kernel_of(
     return Kernel(Unopened(opened), version, signature, strict=strict, call=call)
 
 
-def with_reasons(kernels: Sequence[Kernel], files: FormFiles, options: ScoreOptions) -> list[Kernel]:
+def with_reasons(kernels: Sequence[Kernel], files: ProgramFiles, options: ScoreOptions) -> list[Kernel]:
     """The kernels, which also give the reasons that were asked for."""
     if options.reasons is None:
         return list(kernels)
-    from scorehouse.forms.reasons.kernel import ReasonedKernel
-    from scorehouse.forms.reasons.read import read_reasons
+    from scorehouse.program.reasons.kernel import ReasonedKernel
+    from scorehouse.program.reasons.read import read_reasons
 
     reasoned: list[Kernel] = []
     for kernel in kernels:
-        form, data = read_reasons(kernel, files)
-        reasoned.append(ReasonedKernel(kernel, form, asked_rows(kernel, options), data))
+        backend, data = read_reasons(kernel, files)
+        reasoned.append(ReasonedKernel(kernel, backend, asked_rows(kernel, options), data))
     return reasoned
 
 

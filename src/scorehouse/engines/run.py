@@ -1,4 +1,4 @@
-"""One scoring run, the same on every engine: decide what scores which rows in which form, then write."""
+"""One scoring run, the same on every engine: decide what scores which rows by which backend, then write."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
 from scorehouse.engines.prepare import kernel_of, output_names, records_of, with_reasons, write_mode
-from scorehouse.forms.choose import Form, FormFiles, choose_form, in_batches
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.load_lock import collector_paused
+from scorehouse.program.choose import Backend, ProgramFiles, choose_backend, in_batches
 from scorehouse.project.log import logger
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import resolve_parts
@@ -29,7 +29,7 @@ class Run:
 
     @classmethod
     def settled(cls, engine: Engine[Any], features: Any, model: Any, arguments: Mapping[str, Any]) -> Run:
-        """Resolve, verify, load, check, plan and choose the forms, in this order."""
+        """Resolve, verify, load, check, plan and choose the backends, in this order."""
         record = RunRecord(engine.request, engine=engine.name)
         with _failures_logged(engine, record):
             engine.log_start(record)
@@ -69,7 +69,7 @@ def _settle(
     for asked in parts:
         request.check_loaded(asked.version, call)
     records = records_of(record, parts, options)
-    files = FormFiles(request.project_root, request.load_policy)
+    files = ProgramFiles(request.project_root, request.load_policy)
     plain = [kernel_of(part.version, files, options.strict, call) for part in parts]
     kernels = with_reasons(plain, files, options)
     source = engine.open(features, options)
@@ -89,20 +89,20 @@ def _settle(
         change = engine.check_table(source, output, kernels)
     plan = engine.planner(source, records, rows)
     plan.run()
-    forms = _forms(engine, source, kernels, records, files)
+    backends = _backends(engine, source, kernels, records, files)
     suffixes = wide_suffixes(options, records)
-    return Scan(source, output, plan, kernels, forms, change, records, suffixes)
+    return Scan(source, output, plan, kernels, backends, change, records, suffixes)
 
 
-def _forms(
-    engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord], files: FormFiles
-) -> list[Form]:
-    """The form of each version: for the rows of this run, and proven on this machine."""
-    asked = source.options.engine
+def _backends(
+    engine: Engine[Any], source: Any, kernels: list[Kernel], records: list[RunRecord], files: ProgramFiles
+) -> list[Backend]:
+    """The backend of each version: for the rows of this run, and proven on this machine."""
+    asked = source.options.backend
 
-    def chosen(served: tuple[str, ...]) -> list[Form]:
+    def chosen(served: tuple[str, ...]) -> list[Backend]:
         return [
-            choose_form(
+            choose_backend(
                 kernel.alone,
                 asked,
                 record.rows_in,
@@ -114,18 +114,18 @@ def _forms(
             for kernel, record in zip(kernels, records, strict=True)
         ]
 
-    served = engine.forms
+    served = engine.backends
     if source.options.reasons and asked != "sql":  # reasons are added to batches, which SQL does not make
         served = tuple(name for name in served if name != "sql")
-    forms = chosen(served)
-    if source.options.reasons or not all(form.compiled for form in forms):
-        if "sql" in engine.batch_forms:
-            forms = [in_batches(form) for form in forms]
-        elif any(form.compiled for form in forms):
-            forms = chosen(engine.batch_forms)
-    for form, record in zip(forms, records, strict=True):
-        record.form, record.form_reason = form.name, form.reason
-        if form.name == "estimator":
-            form.kernel.open()  # before the first row, so that what is wrong with it stops nothing half-way
-    pairs = zip(forms, kernels, strict=True)
-    return [replace(form, kernel=kernel.around(form.kernel)) for form, kernel in pairs]
+    backends = chosen(served)
+    if source.options.reasons or not all(backend.compiled for backend in backends):
+        if "sql" in engine.batch_backends:
+            backends = [in_batches(backend) for backend in backends]
+        elif any(backend.compiled for backend in backends):
+            backends = chosen(engine.batch_backends)
+    for backend, record in zip(backends, records, strict=True):
+        record.backend, record.backend_reason = backend.name, backend.reason
+        if backend.name == "estimator":
+            backend.kernel.open()  # before the first row, so that what is wrong stops nothing half-way
+    pairs = zip(backends, kernels, strict=True)
+    return [replace(backend, kernel=kernel.around(backend.kernel)) for backend, kernel in pairs]

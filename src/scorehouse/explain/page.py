@@ -25,7 +25,7 @@ def page(story: Story) -> str:
     heading = escape(story.heading)
     facts = {
         "prediction": said(story.table),
-        "ML model": f"{story.name} version {story.version}, {story.digest[:12]}, form {story.form}",
+        "ML model": f"{story.name} version {story.version}, {story.digest[:12]}, backend {story.backend}",
         "run": f"{story.run_id} at {story.scored_at}",
     }
     if story.has_changed:

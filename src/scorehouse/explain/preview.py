@@ -18,9 +18,9 @@ from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_run
 from scorehouse.explain.story import row_policy
-from scorehouse.forms.choose import FormFiles, choose_form
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.online.decider import decider
+from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import TABLE, logged_options
 from scorehouse.scoring.options import ScoreOptions
@@ -42,7 +42,7 @@ class Preview:
     """Scored rows in the order of their key, with the columns that a prediction table would have."""
 
     version: Version
-    form: str
+    backend: str
     rows: Sequence[Mapping[str, Any]]
 
     @property
@@ -86,16 +86,16 @@ def preview(
     limit: int,
 ) -> Preview:
     """Score the first `limit` rows. Raises SignatureError if the table does not fit the version."""
-    files = FormFiles(request.project_root, request.load_policy)
+    files = ProgramFiles(request.project_root, request.load_policy)
     kernel = kernel_of(version, files, rows.options.strict, call)
     source = DuckDBSource(connection, rows.query, rows.options, request, call)
     try:
         order = ", ".join(DUCKDB.quote(name) for name in rows.options.key)
         source.table = f"(select * from {source.table} order by {order} limit {limit})"
         source.check([kernel.signature], kernel.schema.names, keys=KeyCheck.NO_NULL)
-        form = choose_form(kernel, rows.options.engine, limit, files)
+        backend = choose_backend(kernel, rows.options.backend, limit, files)
         schema = output_schema(source, kernel.schema)
-        batches = [scored.written for scored in scored_batches(source, [form], schema)]
+        batches = [scored.written for scored in scored_batches(source, [backend], schema)]
     except duckdb.Error as error:
         raise _unreadable(error, call) from error
     finally:
@@ -103,7 +103,7 @@ def preview(
     table = pa.Table.from_batches(batches, schema=schema)
     if policy := row_policy(rows.options):
         table = decider(policy, kernel.schema.names, call)(table)
-    return Preview(version, form.name, [_finished(row) for row in table.to_pylist()])
+    return Preview(version, backend.name, [_finished(row) for row in table.to_pylist()])
 
 
 def _finished(row: Mapping[str, Any]) -> dict[str, Any]:

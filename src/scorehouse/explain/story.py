@@ -12,14 +12,14 @@ import pyarrow as pa
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.explain.flips import Flip, flips_of
 from scorehouse.explain.row import LoggedRow
-from scorehouse.forms.choose import FormFiles
-from scorehouse.forms.reasons.asked import Asked, asked_outputs
-from scorehouse.forms.reasons.background import background_facts
-from scorehouse.forms.reasons.kernel import ReasonedKernel
-from scorehouse.forms.reasons.read import read_reasons, why_none
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
-from scorehouse.online.online_form import online_form
+from scorehouse.online.online_backend import online_backend
+from scorehouse.program.choose import ProgramFiles
+from scorehouse.program.reasons.asked import Asked, asked_outputs
+from scorehouse.program.reasons.background import background_facts
+from scorehouse.program.reasons.kernel import ReasonedKernel
+from scorehouse.program.reasons.read import read_reasons, why_none
 from scorehouse.registry.signature import Feature, match_columns
 from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import logged_options, logged_version
@@ -60,7 +60,7 @@ class Story:
     run_id: str
     node: str
     scored_at: str
-    form: str
+    backend: str
     key: Mapping[str, Any]
     table: Mapping[str, Any]
     now: Mapping[str, Any]
@@ -91,7 +91,7 @@ class Story:
 
 
 def story_of(
-    row: LoggedRow, versions: list[Version], files: FormFiles, call: str, output: str | None = None
+    row: LoggedRow, versions: list[Version], files: ProgramFiles, call: str, output: str | None = None
 ) -> Story:
     """Explain a row with the version that scored it.
 
@@ -103,12 +103,12 @@ def story_of(
     version = logged_version(run, versions, call)
     options = logged_options(run, call)
     plain = kernel_of(version, files, options.strict, call)
-    form = online_form(plain, "auto", files)
+    backend = online_backend(plain, "auto", files)
     chosen = asked_outputs(version, output or next(iter(version.outputs), None), call)
-    kernel, unit = form.kernel, ""
-    if version.forms.get("reasons"):
+    kernel, unit = backend.kernel, ""
+    if version.program.get("reasons"):
         reasons, _ = read_reasons(plain, files)
-        kernel, unit = ReasonedKernel(form.kernel, reasons, Asked(top=1, outputs=chosen)), reasons.unit
+        kernel, unit = ReasonedKernel(backend.kernel, reasons, Asked(top=1, outputs=chosen)), reasons.unit
     names = match_columns(kernel.signature, row.features.schema.names, call)
     batch = row.features.select(list(names.values())).rename_columns(list(names))
     scored = kernel(batch)
@@ -127,7 +127,7 @@ def story_of(
         run_id=str(run["run_id"]),
         node=str(run["node"]).rpartition(".")[2],
         scored_at=str(run["started_at"]),
-        form=form.name,
+        backend=backend.name,
         key={name: row.prediction.get(name) for name in options.row_key},
         table={name: row.prediction.get(name) for name in (*outputs, "decision", "band", *AUDIT)},
         now=now,

@@ -17,7 +17,7 @@ def lines(story: Story) -> Iterator[str]:
     yield f"  {said(story.table)}"
     if story.has_changed:
         yield f"  its features have changed since; today: {said(story.now)}"
-    yield f"  scored by {story.name} version {story.version} ({story.digest[:12]}), form {story.form}"
+    yield f"  scored by {story.name} version {story.version} ({story.digest[:12]}), backend {story.backend}"
     yield f"  run {story.run_id} at {story.scored_at}"
     yield ""
     if story.output and story.total is not None:

@@ -54,7 +54,7 @@ def export_model(
         )
     store = Store(tracking_uri, call)
     project = find_project(project_dir)
-    model = load(reference, project, engine="estimator")
+    model = load(reference, project, backend="estimator")
     settings = _settings(store.mlflow, model)
     if folder is not None:
         store.asked(lambda: store.mlflow.sklearn.save_model(model.kernel.estimator, str(folder), **settings))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorehouse.errors import RegistryError, ScorehouseError
-from scorehouse.forms.sql.macros import macro_file
 from scorehouse.interop.mlflow import Imported, known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
+from scorehouse.program.sql.macros import macro_file
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
 from scorehouse.registration.pictures import folder_of

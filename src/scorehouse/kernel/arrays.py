@@ -1,7 +1,7 @@
 """Arrow arrays from NumPy arrays and Python values, and back, without pandas.
 
 Where pandas is installed, pyarrow imports it to see whether a value belongs to it. A run that scores by a
-stored form needs it for nothing else, and its import takes longer than scoring a small table.
+program needs it for nothing else, and its import takes longer than scoring a small table.
 """
 
 from __future__ import annotations

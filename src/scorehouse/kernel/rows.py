@@ -130,7 +130,7 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
 
 
 def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    # dictionary form: one Python object per distinct string, not per row
+    # dictionary encoding: one Python object per distinct string, not per row
     if pa.types.is_dictionary(column.type):
         return column, []
     return column.cast(pa.string()).dictionary_encode(), []

@@ -32,13 +32,13 @@ BLOCK_ROWS = 64
 
 @dataclass(frozen=True)
 class Unopened:
-    """An estimator that `open` loads when it is first asked; where a form scores, it never is."""
+    """An estimator that `open` loads when it is first asked; where a backend scores, it never is."""
 
     open: Callable[[], Any]
 
 
 class Kernel:
-    """Score batches with one version: its estimator, an Unopened one, or a form that stands in for it.
+    """Score batches with one version: its estimator, an Unopened one, or a backend that stands in for it.
 
     `schema` is the schema of the output: the task's columns and `reject_reason`, which is NULL for a scored
     row. Every input row comes out once, in its place.
@@ -154,7 +154,7 @@ class Kernel:
         return self._of_estimator(columns)
 
     def _of_estimator(self, columns: list[pa.Array]) -> list[pa.Array]:
-        from scorehouse.kernel.frames import estimator_input  # pandas, which a stored form does without
+        from scorehouse.kernel.frames import estimator_input  # pandas, which a program does without
 
         return self.outputs.predict(self.estimator, estimator_input(self.signature, columns))
 

@@ -235,7 +235,7 @@ class Clustering(TaskOutputs):
         if self.version.score_method != "transform":
             return [arrays.of_numpy(segments)]
         distances = np.asarray(estimator.transform(features), dtype=np.float64)
-        if distances.ndim == 2:  # a stored form gives the distance from the nearest centre alone
+        if distances.ndim == 2:  # a program gives the distance from the nearest centre alone
             distances = distances[np.arange(len(segments)), segments]
         return [arrays.of_numpy(segments), arrays.of_numpy(distances)]
 

@@ -1,7 +1,8 @@
 """The same artifact online: a registered version behind a function call, for a service or a notebook.
 
-The same form scores as in a run, chosen and proven with the same checks. So a row gets the same prediction,
-status and reason as in the prediction table. Neither pandas nor the estimator's library is imported for it.
+The same backend scores as in a run, chosen and proven with the same checks. So a row gets the same
+prediction, status and reason as in the prediction table. Neither pandas nor the estimator's library is
+imported for it.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ import pyarrow as pa
 
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import ConfigurationError, SignatureError
-from scorehouse.forms.choose import Form, FormFiles
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import STRICT_CHOICES
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
-from scorehouse.online.online_form import online_form
+from scorehouse.online.online_backend import online_backend
+from scorehouse.program.choose import Backend, ProgramFiles
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature, check_types, match_columns
 from scorehouse.registry.version import parse_reference, resolve
-from scorehouse.scoring.options import ENGINES
+from scorehouse.scoring.options import BACKENDS
 from scorehouse.scoring.request import load_policy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scorehouse.forms.reasons.stored_reasons import StoredReasons
+    from scorehouse.program.reasons.stored_reasons import StoredReasons
 
 BATCH_ROWS = 65_536
 # the type assumed for a column with only missing values
@@ -55,7 +56,7 @@ def load(
     strict: Sequence[str] = (),
     decision: Mapping[str, Any] | None = None,
     steps: Sequence[Step] = (),
-    engine: str = "auto",
+    backend: str = "auto",
 ) -> OnlineModel:
     """Load a registered version, to score rows outside the warehouse.
 
@@ -67,7 +68,7 @@ def load(
     strict: as in `score()`, the checks that reject a row even if the pipeline would accept it.
     decision: as in `score()`, the policy that decides from a score; without `top_n`, which needs a table.
     steps: functions that are applied to the finished Arrow table, one after the other.
-    engine: as in `score()`, the form that scores. With `auto`, a proven and stored form if there is one: no
+    backend: as in `score()`, the backend that scores. With `auto`, a proven program if there is one: no
         estimator is opened, and its library is not needed.
 
     Digests, load policy and, for an estimator, library versions are checked as in a scoring run. Raises a
@@ -76,7 +77,7 @@ def load(
     """
     call = f"load({reference!r})"
     name, alias, version_number = parse_reference(reference, call)
-    for argument, given, allowed in (("strict", strict, STRICT_CHOICES), ("engine", [engine], ENGINES)):
+    for argument, given, allowed in (("strict", strict, STRICT_CHOICES), ("backend", [backend], BACKENDS)):
         if unknown := sorted(set(given) - set(allowed)):
             raise ConfigurationError(
                 call,
@@ -87,35 +88,35 @@ def load(
     project = find_project(project_dir)
     versions = ModelSeeds(project, name).registered(call)
     version = resolve(versions, alias=alias, version=version_number, call=call)
-    files = FormFiles(project, load_policy(project))
+    files = ProgramFiles(project, load_policy(project))
     notes: list[str] = []
-    form = online_form(kernel_of(version, files, frozenset(strict), call, notes.append), engine, files)
+    chosen = online_backend(kernel_of(version, files, frozenset(strict), call, notes.append), backend, files)
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=2)
-    scores = [name for name in form.kernel.schema.names if name != REJECT_REASON]
+    scores = [name for name in chosen.kernel.schema.names if name != REJECT_REASON]
     decide = () if decision is None else (decider(decision, scores, call),)
-    return OnlineModel(form, (*decide, *steps), files)
+    return OnlineModel(chosen, (*decide, *steps), files)
 
 
 class OnlineModel:
     """A loaded version. `predict` returns for each row, in the same order, what a prediction table has:
     the columns of the task, `row_status`, `reject_reason`, and the version that scored the row.
 
-    A ranking returns its `score`; only a table has the `rank`, which needs whole groups. `form` has the name
-    of what scores, and the reason.
+    A ranking returns its `score`; only a table has the `rank`, which needs whole groups. `backend` has the
+    name of what scores, and the reason.
     """
 
-    def __init__(self, form: Form, steps: tuple[Step, ...], files: FormFiles) -> None:
-        self.form = form
+    def __init__(self, backend: Backend, steps: tuple[Step, ...], files: ProgramFiles) -> None:
+        self.backend = backend
         self.files = files
-        self.kernel = form.kernel
+        self.kernel = backend.kernel
         self.steps = steps
-        self.version = form.kernel.version
-        self.signature = form.kernel.signature
+        self.version = backend.kernel.version
+        self.signature = backend.kernel.signature
 
     def __repr__(self) -> str:
         features = len(self.signature.features)
-        return f"<OnlineModel {self.version.label}, {features} features, scored by {self.form.name}>"
+        return f"<OnlineModel {self.version.label}, {features} features, scored by {self.backend.name}>"
 
     def predict(self, rows: Any) -> Any:
         """Score rows and return the same kind of object.
@@ -140,15 +141,15 @@ class OnlineModel:
             raise ConfigurationError(
                 call, f"top is {top!r}", expected="a number of reasons from 1", action="correct the call"
             )
-        from scorehouse.forms.reasons.asked import Asked, asked_outputs
-        from scorehouse.forms.reasons.kernel import ReasonedKernel
+        from scorehouse.program.reasons.asked import Asked, asked_outputs
+        from scorehouse.program.reasons.kernel import ReasonedKernel
 
         asked = Asked(top, outputs=asked_outputs(self.version, output, call))
         return self._like(rows, ReasonedKernel(self.kernel, self._reasons, asked), call)
 
     @cached_property
     def _reasons(self) -> StoredReasons:
-        from scorehouse.forms.reasons.read import read_reasons
+        from scorehouse.program.reasons.read import read_reasons
 
         return read_reasons(self.kernel, self.files)[0]
 

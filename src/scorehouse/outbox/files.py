@@ -37,7 +37,7 @@ PREFIX, PARTIAL, LOCK = "batch-", ".partial-", ".lock"
 
 
 def export_to_folder(
-    connection: duckdb.DuckDBPyConnection, exported: Exported, folder: Path, form: str, call: str
+    connection: duckdb.DuckDBPyConnection, exported: Exported, folder: Path, file_format: str, call: str
 ) -> dict[str, Any]:
     """Write the next batch, and return its manifest; without changes, nothing is written.
 
@@ -61,7 +61,9 @@ def export_to_folder(
             return {**known, "rows": counts, "written": None}
         number = int(known.get("number", 0)) + 1
         facts = facts_of(connection, exported, counts)
-        return _write(connection, exported, folder, form, number, {**facts, "columns_changed": widened}, last)
+        return _write(
+            connection, exported, folder, file_format, number, {**facts, "columns_changed": widened}, last
+        )
 
 
 def _check_folder(folder: Path, call: str) -> None:
@@ -112,7 +114,7 @@ def _write(
     connection: duckdb.DuckDBPyConnection,
     exported: Exported,
     folder: Path,
-    form: str,
+    file_format: str,
     number: int,
     facts: Mapping[str, Any],
     last: Path | None,
@@ -121,9 +123,9 @@ def _write(
     batch = folder / f"{PREFIX}{number:06d}"
     partial = folder / f"{PARTIAL}{batch.name}"
     partial.mkdir(parents=True)
-    rows = f"rows.{form}"
+    rows = f"rows.{file_format}"
     state = f"{typed_rows(exported)} order by {columns_of(exported.key)}"
-    _copy(connection, f"select * from {CHANGES}", partial / rows, FORMATS[form])
+    _copy(connection, f"select * from {CHANGES}", partial / rows, FORMATS[file_format])
     _copy(connection, state, partial / STATE, FORMATS["parquet"])
     manifest = {
         "format": FORMAT,
@@ -145,8 +147,8 @@ def _write(
     return {**manifest, "written": str(batch)}
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: Path, form: str) -> None:
-    connection.execute(f"copy ({query}) to {DUCKDB.literal(str(file))} ({form})")
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: Path, file_format: str) -> None:
+    connection.execute(f"copy ({query}) to {DUCKDB.literal(str(file))} ({file_format})")
 
 
 def _on_disk(folder: Path) -> None:

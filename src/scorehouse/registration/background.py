@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, SignatureError, did_you_mean
-from scorehouse.forms.reasons.background import FACT, MOST_ROWS, Background, canonical_rows
-from scorehouse.forms.reasons.read import why_none
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.reasons.background import FACT, MOST_ROWS, Background, canonical_rows
+from scorehouse.program.reasons.read import why_none
 from scorehouse.registration.training import training_frame
 from scorehouse.registry.version import Version
 
@@ -103,7 +103,7 @@ def _given(given: Any, kernel: Kernel) -> pa.RecordBatch:
 
 def require_reasons(background: Background | None, version: Version, call: str) -> None:
     """Raise ConfigurationError for a version that was given a background, and has no reasons to use it."""
-    if background is None or FACT in (version.forms.get("reasons") or {}):
+    if background is None or FACT in (version.program.get("reasons") or {}):
         return
     raise ConfigurationError(
         call,

@@ -61,11 +61,11 @@ REGISTRY_DOCS = {
     "description": ("varchar", "Description of this version."),
     "parity": (
         "varchar",
-        "Difference between the stored form and the estimator on training rows, as JSON; NULL: stored as is.",
+        "Difference between the artifact and the estimator on training rows, as JSON; NULL: stored as is.",
     ),
-    "forms": (
+    "program": (
         "varchar",
-        "Forms proven equal to the estimator, and why others were refused, as JSON; NULL: none was tried.",
+        "Backends proven equal to the estimator, and why others were refused, as JSON; NULL: none was tried.",
     ),
     "class_columns": (
         "varchar",
@@ -217,7 +217,7 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
     """
     facts, sizes = [], seeds.sizes()
     for version in versions:
-        pins = version.forms.get("sql", {}).get("macro", {})
+        pins = version.program.get("sql", {}).get("macro", {})
         pinned = {"sql": dict(sorted(pins.get("md5", {}).items()))}  # in the order of the seed's JSON
         if "reasons" in pins:
             pinned["reasons"] = dict(sorted(pins["reasons"].items()))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from scorehouse.errors import ScorehouseError
-from scorehouse.forms.form_file import reading
-from scorehouse.forms.program import READERS, sql_in
-from scorehouse.forms.proof import proof_rows
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.proof import proof_rows
+from scorehouse.program.reading import reading
+from scorehouse.program.store import READERS, sql_in
 from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
@@ -147,12 +147,12 @@ def _read_program(file: str, data: bytes, version: Version, signature: Signature
         with reading(file, version, call):
             proof_rows(data)
         return
-    for form in sorted({"sql", *READERS} & set(version.forms)):
-        with reading(form, version, call):
-            if form == "sql":
+    for backend in sorted({"sql", *READERS} & set(version.program)):
+        with reading(backend, version, call):
+            if backend == "sql":
                 sql_in(data, version, signature)
             else:
-                READERS[form](data, version)
+                READERS[backend](data, version)
 
 
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:

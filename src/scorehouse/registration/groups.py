@@ -81,16 +81,16 @@ class Storage:
     `format` is `joblib`, `skops`, `onnx`, or `native`: the file format of LightGBM, XGBoost or CatBoost.
     `artifact` is an existing file of the estimator in this format, such as an ONNX file made elsewhere.
     `store` is a folder or URL under which to write artifacts: in the project, or in a root of the load
-    policy. `parity_tolerance` is the largest allowed difference of scores between the estimator and its
-    stored form, on training rows; default 1e-5 for ONNX. Labels must always be equal. `forms` says whether
-    to find, prove and store other forms; if False, only the estimator scores.
+    policy. `parity_tolerance` is the largest allowed difference of scores between the estimator and
+    what is stored, on training rows; default 1e-5 for ONNX. Labels must always be equal. `program` says
+    whether to prove and store a program; if False, only the estimator scores.
     """
 
     format: str = "joblib"
     artifact: str | Path | None = None
     store: str = "artifacts"
     parity_tolerance: float | None = None
-    forms: bool = True
+    program: bool = True
 
 
 GROUPS: dict[str, type] = {

@@ -46,7 +46,7 @@ def importance_of(
 
     `labels` are the labels of the rows, if there are any. The sample and the shuffling have a fixed seed, and
     the number of predictions is limited, so the same rows give the same shares at a known cost. `told` is
-    called with the number of measured features and of all features. A kernel with a form that was proven
+    called with the number of measured features and of all features. A kernel with a backend that was proven
     equal gives the estimator's shares, up to the tolerance of that proof; ranks could differ only between
     scores that are that close.
     """

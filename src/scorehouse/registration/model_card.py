@@ -7,11 +7,11 @@ from typing import Any
 
 from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
-from scorehouse.registration.proven_form import databases_of
+from scorehouse.registration.proven_backend import databases_of
 from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.segment_facts import in_words
-from scorehouse.registry.version import MULTILABEL, NO_FORMS, Version
+from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -40,7 +40,7 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     lines += ["| version | aliases | trained on | rows | metrics at registration | registered |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_version_line(version) for version in versions]
-    lines += ["", *_form_lines(versions), *_limits(shown, features)]
+    lines += ["", *_backend_lines(versions), *_limits(shown, features)]
     lines += [f"**Features of version {shown.version}**", ""]
     lines += _feature_table(features)
     for kind in KINDS:
@@ -66,23 +66,23 @@ def _version_line(version: Version) -> str:
     )
 
 
-def _form_lines(versions: Sequence[Version]) -> list[str]:
-    """The forms that may score instead of the estimator, and why others may not."""
+def _backend_lines(versions: Sequence[Version]) -> list[str]:
+    """The backends that may score instead of the estimator, and why others may not."""
     proven, refused = [], []
     for version in versions:
-        for form, fact in sorted(version.forms.items()):
-            if form == "refused":
+        for backend, fact in sorted(version.program.items()):
+            if backend == "refused":
                 refused += [
                     f"- version {version.version}, {what}: {prose(why)}" for what, why in sorted(fact.items())
                 ]
-            if form in NO_FORMS:
+            if backend in NO_BACKENDS:
                 continue
             where = databases_of(fact)
             proven.append(
-                f"| {version.version} | {form}{f' ({where})' if where else ''} | {fact['rows']:,} "
+                f"| {version.version} | {backend}{f' ({where})' if where else ''} | {fact['rows']:,} "
                 f"| {fact['largest_difference']:.1g} |"
             )
-    head = ["| version | form proven equal | rows compared | largest difference |", "|---|---|---|---|"]
+    head = ["| version | backend proven equal | rows compared | largest difference |", "|---|---|---|---|"]
     lines = [*head, *proven, ""] if proven else []
     return [*lines, "Refused:", "", *refused, ""] if refused else lines
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from scorehouse.forms.sql.macros import macro_file, version_text
-from scorehouse.forms.sql.pins import text_digest
+from scorehouse.program.sql.macros import macro_file, version_text
+from scorehouse.program.sql.pins import text_digest
 from scorehouse.project.dbt_text import literal
 from scorehouse.registration.card import registered_facts, registered_margins
 from scorehouse.registry.registry_file import shown
@@ -24,7 +24,7 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     """Faults and warnings about a version's compiled SQL; one file has all dialects."""
     text = version_text(project, version.name, version.version)
     where = macro_file(project, version.name).name
-    proof = version.forms.get("sql", {}).get("macro")
+    proof = version.program.get("sql", {}).get("macro")
     if text is None:
         gone = f"{where} has no compiled SQL of it, so predict() cannot score it"
         return [], [f"{gone}; run `scorehouse prove {version.name}`"] if proof else []

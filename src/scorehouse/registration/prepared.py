@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import sklearn
 
-from scorehouse.forms.reasons.background import Background, background_facts
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.tasks import outputs_of
+from scorehouse.program.reasons.background import Background, background_facts
 from scorehouse.registration import serialize
 from scorehouse.registration.conformal import calibration_facts
 from scorehouse.registration.examine import Examined
@@ -36,7 +36,7 @@ SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "t
 
 @dataclass(frozen=True)
 class Prepared:
-    """A version that is complete except for its forms, the files to write, and the kernel that will score."""
+    """A version that is complete except for its program, the files to write, and the kernel that scores."""
 
     version: Version
     signature: Signature
@@ -65,7 +65,7 @@ def draft_version(
     existing: Sequence[Version],
     frame: pd.DataFrame,
     estimator: Any,
-    form: Format,
+    chosen: Format,
     facts: Mapping[str, Any],
 ) -> Version:
     """The next version, with everything that is known before the estimator is examined."""
@@ -79,7 +79,7 @@ def draft_version(
         version=existing[-1].version + 1 if existing else 1,
         aliases=(),
         artifact="",
-        artifact_format=form.name,
+        artifact_format=chosen.name,
         sha256="",
         size_bytes=0,
         signature_sha256="",

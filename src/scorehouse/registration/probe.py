@@ -84,7 +84,7 @@ class Prober:
         return replace(self.signature, features=tuple(self._with_limits(features)))
 
     def _with_missing(self, features: list[Feature]) -> list[Feature]:
-        """Whether NULL is accepted, and in which form: first the form of training, then the other, if any."""
+        """Whether NULL is accepted, and in which form: first that of training, then the other, if any."""
         taken = self._taken("probe missing values", {i: (f, None) for i, f in enumerate(features)})
         others = {
             i: replace(f, null_as="none" if f.null_as == "nan" else "nan")

@@ -1,4 +1,4 @@
-"""Forms made of arrays, native code and matrix products: made, proven equal to the estimator, and stored.
+"""Backends made of arrays, native code and matrix products: made, proven equal to the estimator, and stored.
 
 One table says what they differ in.
 """
@@ -10,33 +10,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.matrix.make import compiled
-from scorehouse.forms.native.edge_rows import prove_numbers
-from scorehouse.forms.native.make import compile_trees
-from scorehouse.forms.native.stored import StoredTrees
-from scorehouse.forms.parity import TOLERANCE, TOLERANCE_NATIVE, Parity
-from scorehouse.forms.program import scores_of, to_bytes
-from scorehouse.forms.prove import Edges, Trial, prove
-from scorehouse.forms.stored_form import ScoringForm
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registration.proven_form import ProvenForm, why_refused
+from scorehouse.program.matrix.make import compiled
+from scorehouse.program.native.edge_rows import prove_numbers
+from scorehouse.program.native.make import compile_trees
+from scorehouse.program.native.stored import StoredTrees
+from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE, Parity
+from scorehouse.program.prove import Edges, Trial, prove
+from scorehouse.program.store import scores_of, to_bytes
+from scorehouse.program.stored_backend import ScoringBackend
+from scorehouse.registration.proven_backend import ProvenBackend, why_refused
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A form before its proof: the `ways` to store it, the fastest first, and the values at its `edges`.
+    """A backend before its proof: the `ways` to store it, the fastest first, and the values at its `edges`.
 
     `last` is the estimator whose trees native code runs, if it takes the numbers that they read.
     """
 
-    ways: Iterator[ScoringForm]
+    ways: Iterator[ScoringBackend]
     edges: Edges = field(default_factory=dict)
     last: Any = None
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What the forms differ in: how each is made, and how far it may be from the estimator."""
+    """What the backends differ in: how each is made, and how far it may be from the estimator."""
 
     name: str
     make: Callable[[Kernel], Candidate]
@@ -49,7 +49,7 @@ def _products(kernel: Kernel) -> Candidate:
 
 def _trees(kernel: Kernel) -> Candidate:
     made = compile_trees(kernel.estimator, kernel.version, kernel.signature, kernel.call)
-    return Candidate(iter([made.form]), made.edges, made.last)
+    return Candidate(iter([made.backend]), made.edges, made.last)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -60,43 +60,43 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Served:
-    """The kernel around a form that was proven, and the form; or the kernel as it is, and the reason."""
+    """The kernel around a proven backend, and the backend; or the kernel as it is, and the reason."""
 
     kernel: Kernel
-    found: ProvenForm | str
+    found: ProvenBackend | str
 
 
-def candidate(form: str, kernel: Kernel) -> Candidate | str:
-    """The form of the estimator in `kernel`, or why there is none."""
+def candidate(backend: str, kernel: Kernel) -> Candidate | str:
+    """The backend of the estimator in `kernel`, or why there is none."""
     try:
-        return KINDS[form].make(kernel)
+        return KINDS[backend].make(kernel)
     except Exception as error:
-        return why_refused(error, KINDS[form].name)
+        return why_refused(error, KINDS[backend].name)
 
 
 def proven(
-    form: str, made: Candidate | str, kernel: Kernel, trial: Callable[[], Trial], rows_of: str
+    backend: str, made: Candidate | str, kernel: Kernel, trial: Callable[[], Trial], rows_of: str
 ) -> Served:
-    """Prove a form; `trial` is called only for an estimator that has one."""
+    """Prove a backend; `trial` is called only for an estimator that has one."""
     if isinstance(made, str):
         return Served(kernel, made)
     try:
-        stored, parity = _stored(form, made.ways, kernel, trial)
+        stored, parity = _stored(backend, made.ways, kernel, trial)
         more, worst = 0, 0.0
         if made.last is not None:
             assert isinstance(stored, StoredTrees)
             more, worst = prove_numbers(stored, made.last, trial())
     except Exception as error:
-        return Served(kernel, why_refused(error, KINDS[form].name))
+        return Served(kernel, why_refused(error, KINDS[backend].name))
     largest = max(parity.max_difference, worst)
     fact = {"rows": parity.rows + more, "rows_of": rows_of, "largest_difference": largest}
-    return Served(kernel.holding(stored), ProvenForm(fact, stored))
+    return Served(kernel.holding(stored), ProvenBackend(fact, stored))
 
 
 def _stored(
-    form: str, ways: Iterator[Any], kernel: Kernel, trial: Callable[[], Trial]
-) -> tuple[ScoringForm, Parity]:
-    """The first of several ways to store a form that, read back, is equal to the estimator; and how equal.
+    backend: str, ways: Iterator[Any], kernel: Kernel, trial: Callable[[], Trial]
+) -> tuple[ScoringBackend, Parity]:
+    """The first of several ways to store a backend that, read back, is equal to the estimator; and how equal.
 
     Raises the error of the first way if none is.
     """
@@ -104,7 +104,7 @@ def _stored(
     for way in ways:
         stored = scores_of(to_bytes(way), kernel.version)
         try:
-            return stored, prove(stored, trial(), KINDS[form].tolerance)
+            return stored, prove(stored, trial(), KINDS[backend].tolerance)
         except CompileError as error:
             first = first or error
     assert first is not None

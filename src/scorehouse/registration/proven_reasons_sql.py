@@ -9,28 +9,28 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
-from scorehouse.forms.reasons.asked import asked_outputs, score_columns
-from scorehouse.forms.reasons.linear import LinearReasons
-from scorehouse.forms.sql.compile import largest_of
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.dialects import LIMITS
-from scorehouse.forms.sql.macros import ReasonMacros
-from scorehouse.forms.sql.reasons import compile_reasons, prove_reasons_sql
-from scorehouse.forms.sql.sizes import check_size
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registration.proven_form import why_refused
+from scorehouse.program.reasons.asked import asked_outputs, score_columns
+from scorehouse.program.reasons.linear import LinearReasons
+from scorehouse.program.sql.compile import largest_of
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import LIMITS
+from scorehouse.program.sql.macros import ReasonMacros
+from scorehouse.program.sql.reasons import compile_reasons, prove_reasons_sql
+from scorehouse.program.sql.sizes import check_size
+from scorehouse.registration.proven_backend import why_refused
 
 
 def reasons_in_sql(
     kernel: Kernel,
-    form: LinearReasons,
+    backend: LinearReasons,
     gate: CompiledSql,
     sql: Sequence[CompiledSql],
     rows: pa.Table,
 ) -> tuple[ReasonMacros | None, dict[str, str]]:
     """The macros of reasons for the databases of `sql`, and why others of them have none.
 
-    `gate` is the compiled form that DuckDB runs; `rows` are rows that the estimator scores.
+    `gate` is the compiled SQL that DuckDB runs; `rows` are rows that the estimator scores.
     """
     made: dict[tuple[bool, bool], CompiledSql] = {}
     found: list[CompiledSql] = []
@@ -39,11 +39,11 @@ def reasons_in_sql(
     def compiled(like: CompiledSql) -> CompiledSql:
         key = ("real" in like.dialect.types, like.dialect.ieee)
         if key not in made:
-            made[key] = compile_reasons(form, like, largest_of(like.dialect), kernel.call)
+            made[key] = compile_reasons(backend, like, largest_of(like.dialect), kernel.call)
         return replace(made[key], dialect=like.dialect)
 
     try:
-        prove_reasons_sql(compiled(gate), form, rows)
+        prove_reasons_sql(compiled(gate), backend, rows)
     except Exception as error:  # such as one of the database
         return None, {"reasons in SQL": why_refused(error, "they")}
     for like in sql:
@@ -55,10 +55,12 @@ def reasons_in_sql(
             found.append(one)
         except CompileError as error:
             refused[f"reasons in SQL for {like.dialect.name}"] = why_refused(error, "they")
-    return (ReasonMacros(tuple(found), reason_facts(kernel, form, gate.columns)) if found else None), refused
+    return (
+        ReasonMacros(tuple(found), reason_facts(kernel, backend, gate.columns)) if found else None
+    ), refused
 
 
-def reason_facts(kernel: Kernel, form: LinearReasons, columns: Sequence[str]) -> dict[str, Any]:
+def reason_facts(kernel: Kernel, backend: LinearReasons, columns: Sequence[str]) -> dict[str, Any]:
     """What turns contributions into reasons, as `ReasonMacros` has it; `columns` are those of the select."""
     version = kernel.version
     outputs = asked_outputs(version, None, kernel.call)
@@ -66,13 +68,13 @@ def reason_facts(kernel: Kernel, form: LinearReasons, columns: Sequence[str]) ->
     scores = score_columns(version, outputs)
     return {
         "columns": list(columns),
-        "unit": form.unit,
+        "unit": backend.unit,
         "scores": [field.name for field in kernel.schema if pa.types.is_floating(field.type)],
         "outputs": [
             {"name": names[place][1], "column": names[place][0], "ending": ending, "score": score}
             for (place, ending), score in zip(outputs, scores, strict=True)
         ],
-        "per_class": form.is_per_class and not outputs,
+        "per_class": backend.is_per_class and not outputs,
     }
 
 

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from scorehouse.errors import ScorehouseError
-from scorehouse.forms.parity import Parity, compare
-from scorehouse.forms.prove import Trial
-from scorehouse.forms.sql import in_duckdb
-from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.scratch import scratch
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.registration.proven_form import why_refused
+from scorehouse.program.parity import Parity, compare
+from scorehouse.program.prove import Trial
+from scorehouse.program.sql import in_duckdb
+from scorehouse.program.sql.compile import compile_sql
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.scratch import scratch
+from scorehouse.registration.proven_backend import why_refused
 
 
 def compiled_for(
@@ -31,7 +31,7 @@ def compiled_for(
 class RunningSql:
     """SQL that a database computes for the rows of a trial, in parallel with the caller.
 
-    SQL for another database than DuckDB is proven by its DuckDB form, which is printed from the same tree.
+    SQL for another database than DuckDB is proven by its DuckDB backend, which is printed from the same tree.
     """
 
     def __init__(self, compiled: CompiledSql, trial: Trial) -> None:

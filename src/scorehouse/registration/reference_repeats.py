@@ -10,7 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.forms.sql.scratch import scratch
+from scorehouse.program.sql.scratch import scratch
 
 ALL_FEATURES = "(all features)"
 METRIC = "repeated_share"

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scorehouse.forms.sql.scratch import one_scratch
-from scorehouse.forms.sql.settings import SqlSettings
+from scorehouse.program.sql.scratch import one_scratch
+from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons
 from scorehouse.registration.conformal import calibration_rows
 from scorehouse.registration.examine import Examined, examine
 from scorehouse.registration.facts import check_task, require_fitted
+from scorehouse.registration.find_backends import Backends, BackendSearch
 from scorehouse.registration.groups import Calibration, Card, Reference, Storage, check_groups
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
@@ -23,7 +24,6 @@ from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
-from scorehouse.registration.proven_forms import Forms, FormSearch
 from scorehouse.registration.recorded import Recorded, has_dates
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_pairs import with_pairs
@@ -107,9 +107,9 @@ def register(
         told.step("examine")
         asked = _validated(estimator, X, y, task, card.feature_names, reference.validation, policy, call)
         existing = seeds.versions()
-        form = chosen_format(storage.format, asked.estimator, call)
+        stored_as = chosen_format(storage.format, asked.estimator, call)
         facts = {"task": task, "threshold": threshold, **card.facts()}
-        draft = draft_version(name, existing, asked.training.frame, asked.estimator, form, facts)
+        draft = draft_version(name, existing, asked.training.frame, asked.estimator, stored_as, facts)
         policy.check_format(draft, call)
         check_words(draft, call)
         named = AskedOutputs(card.outputs, y, asked.estimator)
@@ -185,7 +185,7 @@ def _proven(
     told: Progress,
     recorded: Recorded,
 ) -> Proven:
-    """Compare the stored form with the estimator, find its other forms, and measure it."""
+    """Compare what is stored with the estimator, find its program, and measure it."""
     kernel, batch = prepared.kernel, examined.batch
     told.step("compare with the estimator on the frame as given")
     scored = kernel(batch)
@@ -194,16 +194,16 @@ def _proven(
     prove_as_given(holding, asked.training, batch, own, storage.parity_tolerance)
     settings = SqlSettings.of(seeds.project)
     background = prepared.background
-    with FormSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
-        if storage.forms:
+    with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
+        if storage.program:
             search.begin()  # the database is at work while importance is measured
         bins = scored_reference(kernel, batch, scored, recorded)
         judged = asked.judged.of(batch)
         measured = partial(told.count, "measure importance")
-        serving = search.fastest() if storage.forms else kernel
+        serving = search.fastest() if storage.program else kernel
         importance = importance_of(serving, judged.batch, judged.labels, measured)
         bins = with_pairs(bins, batch, importance.shares, recorded.windows)
-        found = search.forms() if storage.forms else Forms({})
-    version = replace(prepared.version, forms=found.facts)
+        found = search.backends() if storage.program else Backends({})
+    version = replace(prepared.version, program=found.facts)
     require_reasons(background, version, kernel.call)
     return Proven(version, found, importance, bins, judged)

@@ -97,7 +97,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     "method": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
     "levels": (_are_levels, False, "a list of shares between 0 and 1, each once, such as [0.9]"),
     "background": (is_background, True, EXPECTED),
-    "forms": (lambda v: isinstance(v, bool), False, "True or False"),
+    "program": (lambda v: isinstance(v, bool), False, "True or False"),
 }
 
 

@@ -1,4 +1,4 @@
-"""From an estimator to the registered bytes, and back: the written form is the one that will score."""
+"""From an estimator to the registered bytes, and back: what is written is what will score."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
-from scorehouse.forms.parity import compare
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.kernel.tasks import outputs_of
+from scorehouse.program.parity import compare
 from scorehouse.registration.examine import Examined
 from scorehouse.registration.native_file import try_native
 from scorehouse.registry.artifact import open_estimator, read_given
@@ -50,22 +50,22 @@ def store(
     itself and is not compared. Raises EstimatorError if labels or scores differ too much.
     """
     version = examined.version
-    form = FORMATS[version.artifact_format]
+    chosen = FORMATS[version.artifact_format]
     if artifact is not None:
         data = read_given(artifact, call)
-        if form.name in NATIVE:
+        if chosen.name in NATIVE:
             try_native(data, version, policy, examined.features, call)
     else:
-        data = form.dump(estimator, examined.signature, version, call)
-    if form.runs_code and artifact is None:
+        data = chosen.dump(estimator, examined.signature, version, call)
+    if chosen.runs_code and artifact is None:
         return Stored(data, estimator, {})
     served = open_estimator(data, version, policy, call)
     found = parity(estimator, served, version, examined.features, call)
-    limit = tolerance if tolerance is not None else EXACT_TOLERANCE if form.exact else ONNX_TOLERANCE
+    limit = tolerance if tolerance is not None else EXACT_TOLERANCE if chosen.exact else ONNX_TOLERANCE
     if found["label_flips"] or not found["max_difference"] <= limit:
         raise EstimatorError(
             call,
-            f"the {form.name} form of {type(estimator).__name__} differs from it on training rows: "
+            f"the {chosen.name} file of {type(estimator).__name__} differs from it on training rows: "
             f"{found['label_flips']:,} of {found['rows']:,} labels, scores by up to "
             f"{found['max_difference']:.3g}",
             expected=f"equal labels, and scores that differ by at most {limit:g}",
@@ -77,7 +77,7 @@ def store(
 def parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
     """Compare two estimators on the same rows: `rows`, `label_flips` and `max_difference`.
 
-    `max_difference` is defined as in `forms.parity.Parity`.
+    `max_difference` is defined as in `program.parity.Parity`.
     """
     outputs = outputs_of(version)
     original = outputs.predict(estimator, features)
@@ -86,9 +86,9 @@ def parity(estimator: Any, served: Any, version: Version, features: Any, call: s
     except Exception as error:
         raise EstimatorError(
             call,
-            f"the {version.artifact_format} form of {type(estimator).__name__} fails on training rows "
+            f"the {version.artifact_format} file of {type(estimator).__name__} fails on training rows "
             f"({type(error).__name__}: {error})",
-            expected="a form that scores the rows that the estimator was fitted on",
+            expected="a file that scores the rows that the estimator was fitted on",
             action='use format="skops" or format="joblib"',
         ) from error
     names = [*(field.name for field in outputs.fields), REJECT_REASON]

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.card import write_card
+from scorehouse.registration.find_backends import Backends
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
-from scorehouse.registration.proven_forms import Forms
 from scorehouse.registration.recorded import Recorded
 from scorehouse.registration.reference import Row, scored_reference
 from scorehouse.registration.reference_pairs import with_pairs
@@ -25,10 +25,10 @@ from scorehouse.registry.version import Version
 
 @dataclass(frozen=True)
 class Proven:
-    """The version with its forms, and its measurements on the rows that it is judged by."""
+    """The version with its backends, and its measurements on the rows that it is judged by."""
 
     version: Version
-    forms: Forms
+    backends: Backends
     importance: Importance
     bins: list[Row]
     judged: Judged
@@ -37,11 +37,11 @@ class Proven:
 def write_registration(
     seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven, policy: LoadPolicy
 ) -> None:
-    """Write artifact, forms, macros, seeds, pictures and card, and the row of the registry at the end."""
+    """Write artifact, backends, macros, seeds, pictures and card, and the row of the registry at the end."""
     version = proven.version
     for location, data in prepared.files:
         write(location, data, prepared.kernel.call)
-    proven.forms.write(seeds.project, version, policy, prepared.kernel.call)
+    proven.backends.write(seeds.project, version, policy, prepared.kernel.call)
     rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
     seeds.append_parts(version.version, rows, proven.bins)
     # also without a calibration: an interrupted registration may have left that of another estimator

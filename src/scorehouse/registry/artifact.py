@@ -62,10 +62,10 @@ def pinned_files(version: Version) -> dict[str, str]:
 
 def program_digests(version: Version) -> dict[str, str]:
     """The SHA-256 of the program, of its proof rows, and of those of reasons, by the names of their files."""
-    forms, reasons = version.forms, version.forms.get(REASONS) or {}
+    backends, reasons = version.program, version.program.get(REASONS) or {}
     places = {
-        PROGRAM_FILE: forms.get(PROGRAM_SHA256),
-        PROOF_FILE: forms.get(PROOF_SHA256),
+        PROGRAM_FILE: backends.get(PROGRAM_SHA256),
+        PROOF_FILE: backends.get(PROOF_SHA256),
         REASONS_PROOF_FILE: reasons.get(PROOF_SHA256),
     }
     return {file: str(digest) for file, digest in places.items() if digest}
@@ -137,7 +137,7 @@ def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, ca
         raise ArtifactError(
             call,
             f"the registry has no digest of {label}",
-            expected="a version whose forms were proven by this release",
+            expected="a version whose backends were proven by this release",
             action=f"run `scorehouse prove {version.name}`",
         )
     return _read(root, version, beside(version, file), digest, label, policy, call)

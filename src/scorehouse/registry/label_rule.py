@@ -1,7 +1,8 @@
 """What of a version's row decides its labels: which edits of it apply at once, and which need a new proof.
 
-Threshold and classes apply to every form, which gives scores. What a form was compiled from is part of its
-proof: if the row says something else, no form may serve, nor the estimator, whose labels would differ from
+Threshold and classes apply to every backend, which gives scores. What a backend was compiled from is part of
+its
+proof: if the row says something else, no backend may serve, nor the estimator, whose labels would differ from
 theirs.
 """
 
@@ -30,7 +31,7 @@ class Fault:
 
 
 def proven_for(version: Version) -> dict[str, Any]:
-    """What the forms of a version are compiled from, besides its artifact and signature."""
+    """What the backends of a version are compiled from, besides its artifact and signature."""
     many = len(version.classes) not in (0, 2)
     return {
         "task": version.task,
@@ -43,7 +44,7 @@ def proven_for(version: Version) -> dict[str, Any]:
 
 
 def check_label_rule(version: Version, call: str) -> None:
-    """Raise RegistryError where the row of a version contradicts itself, or the proof of its forms."""
+    """Raise RegistryError where the row of a version contradicts itself, or the proof of its backends."""
     if fault := fault_of(version):
         problem = f"{version.label}: {fault.problem}"
         raise RegistryError(call, problem, expected=fault.expected, action=fault.action)
@@ -94,12 +95,12 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
 
 
 def _unproven(version: Version) -> Iterator[tuple[str, str]]:
-    """What the forms were not proven for, and what they were proven for."""
+    """What the backends were not proven for, and what they were proven for."""
     now = proven_for(version)
-    for name, then in (version.forms.get(PROVEN_FOR) or {}).items():
+    for name, then in (version.program.get(PROVEN_FOR) or {}).items():
         if name == "threshold":
             if then and not now[name]:
-                yield "threshold is empty, and its forms were proven with one", "a threshold"
+                yield "threshold is empty, and its backends were proven with one", "a threshold"
         elif now.get(name) != then:
             held = f"{now.get(name)} classes" if name == "classes" else f"{name} is {now.get(name)!r}"
-            yield f"{held}, and its forms were proven with {then!r}", f"{then!r}"
+            yield f"{held}, and its backends were proven with {then!r}", f"{then!r}"

@@ -24,7 +24,7 @@ PREFIX = "ml_"
 DECISIVE = (
     *("name", "aliases", "task", "artifact", "artifact_format", "sha256", "signature_sha256", "n_features"),
     *("classes", "class_columns", "outputs", "score_method", "label_method", "threshold"),
-    *("sklearn_version", "libraries", "parity", "forms"),
+    *("sklearn_version", "libraries", "parity", "program"),
 )
 SHOWN = 60  # characters of a value in an error
 

@@ -22,10 +22,10 @@ PROVENANCE = "provenance"
 SEGMENTS = "segments"
 OUTPUTS = "outputs"
 CALIBRATION = "calibration"
-PROVEN_FOR = "proven_for"  # what the forms were compiled from (`label_rule.py`), among their facts
-PROGRAM_SHA256 = "program_sha256"  # of the file that holds all forms
-PROOF_SHA256 = "proof_sha256"  # of the rows that prove all forms
-NO_FORMS = ("refused", PROVEN_FOR, PROGRAM_SHA256, PROOF_SHA256)
+PROVEN_FOR = "proven_for"  # what the backends were compiled from (`label_rule.py`), among their facts
+PROGRAM_SHA256 = "program_sha256"  # of the file that holds all backends
+PROOF_SHA256 = "proof_sha256"  # of the rows that prove all backends
+NO_BACKENDS = ("refused", PROVEN_FOR, PROGRAM_SHA256, PROOF_SHA256)
 OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS, CALIBRATION)  # each is written only if a version needs it
 MULTIOUTPUT = "multioutput_regression"
 MULTILABEL = "multilabel_classification"
@@ -40,7 +40,7 @@ class Version:
     `sha256` and `signature_sha256` are hexadecimal digests of the artifact and of the signature file next to
     it. `classes` holds the class labels of a classifier, in the estimator's order, and `class_columns` the
     label of each score column of the prediction table. `parity` is the difference, on training rows, between
-    the stored form and the registered estimator. `forms` holds the proofs of its other forms, such as
+    what is stored and the registered estimator. `program` holds the proofs of its backends, such as
     compiled SQL, and why others are refused. `segments` says what `Segmented.segment_facts` does about an
     estimator per segment. `provenance` is the record of the run that trained it, if
     `scorehouse retrain` did. `outputs` holds, for an estimator with several, the name of the output in each
@@ -73,7 +73,7 @@ class Version:
     owner: str = ""
     description: str = ""
     parity: Mapping[str, float] = field(default_factory=dict)
-    forms: Mapping[str, Any] = field(default_factory=dict)
+    program: Mapping[str, Any] = field(default_factory=dict)
     class_columns: Mapping[str, Any] = field(default_factory=dict)
     segments: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Version:
 COLUMNS = tuple(column.name for column in fields(Version))
 INTEGERS = ("version", "size_bytes", "n_features", "training_rows")
 # Columns of JSON, empty if there is nothing to say. The order of those in ORDERED_JSON has a meaning.
-SORTED_JSON = ("libraries", "metrics", "parity", "forms", SEGMENTS, PROVENANCE, CALIBRATION)
+SORTED_JSON = ("libraries", "metrics", "parity", "program", SEGMENTS, PROVENANCE, CALIBRATION)
 ORDERED_JSON = ("classes", "class_columns", OUTPUTS)
 ASCII_JSON = ("libraries", "metrics", "parity", CALIBRATION)
 

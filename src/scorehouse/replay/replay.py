@@ -19,7 +19,7 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.engines.statistics import Fingerprint
-from scorehouse.forms.choose import FormFiles, choose_form
+from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registry import artifact
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -74,20 +74,20 @@ def replay(
     call = f"replay({str(run['run_id'])!r})"
     options = logged_options(run, call)
     version = logged_version(run, versions, call)
-    files = FormFiles(request.project_root, request.load_policy)
+    files = ProgramFiles(request.project_root, request.load_policy)
     kernel = kernel_of(version, files, options.strict, call)
     signatures = [kernel.signature]
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
         signatures = _signatures_of_all(connection, run, versions, request, call)
     source = logged_features(connection, run, options, request, call, sample=sample, as_of_run=True)
     source.check(signatures, kernel.schema.names)
-    # by the form that scored, since another may round the last digits differently
-    form = choose_form(kernel, run.get("form") or "estimator", run["rows_in"], files)
+    # by the backend that scored, since another may round the last digits differently
+    backend = choose_backend(kernel, run.get("backend") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))
     schema = output_schema(source, kernel.schema)
 
     def again() -> Iterator[pa.RecordBatch]:
-        for scored in scored_batches(source, [form], schema):
+        for scored in scored_batches(source, [backend], schema):
             for _, _, row_hashes in scored.counted:
                 fingerprint.add(row_hashes)
             yield scored.written

@@ -1,4 +1,4 @@
-"""The dbt models that check the last scoring run of a prediction table: a replay, and a check of its form."""
+"""dbt models that check the last scoring run of a prediction table: a replay, and a check of its backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from scorehouse.engines.duckdb.source import registry_of
 from scorehouse.errors import ConfigurationError
-from scorehouse.replay.form_check import check_form
+from scorehouse.replay.backend_check import check_backend
 from scorehouse.replay.logged_run import run_row
 from scorehouse.replay.replay import replay
 from scorehouse.scoring.request import Request
@@ -35,12 +35,12 @@ def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows:
     return _relation(session, [replay(session, run, versions, request, sample=rows).to_dict()])
 
 
-def form_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
-    """Compare a stored form with its estimator on rows of today, from a dbt Python model.
+def backend_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
+    """Compare a program with its estimator on rows of today, from a dbt Python model.
 
-    The form is the one by which the last run of the prediction table scored. It scores a sample of the rows
-    that are in the feature table now, so does the estimator, and the results are compared. The estimator is
-    opened for this: the load policy must allow it.
+    The backend is the one by which the last run of the prediction table scored. It scores a sample of the
+    rows that are in the feature table now, so does the estimator, and the results are compared. The estimator
+    is opened for this: the load policy must allow it.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ def form_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: i
     model: `dbt.ref("ml_<name>")`, the registry of the ML model that made it.
     rows: number of rows to compare, chosen by the hash of their keys and the run: other rows after each run.
 
-    Returns a relation with the columns of FormChecked, one row per version of the run, for the generic test
-    `form_agrees`. If the estimator itself scored, there is nothing to compare, and the row says so.
+    Returns a relation with the columns of BackendChecked, one row per version of the run, for the generic
+    test `backend_agrees`. If the estimator itself scored, there is nothing to compare, and the row says so.
     """
     request = Request.for_plain_model(dbt)
-    call = f"form_sample() in {request.node}"
+    call = f"backend_sample() in {request.node}"
     last = _last_run(session, predictions, request, call)
     versions = registry_of(session, model, request, call).versions(call)
     scan = session.execute(
@@ -63,7 +63,7 @@ def form_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: i
     ).fetchall()
     runs = [run_row(session, request.run_log, str(run_id)) for (run_id,) in scan]
     return _relation(
-        session, [check_form(session, run, versions, request, call, rows=rows).to_dict() for run in runs]
+        session, [check_backend(session, run, versions, request, call, rows=rows).to_dict() for run in runs]
     )
 
 

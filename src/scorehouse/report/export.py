@@ -75,11 +75,11 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
         )
     query = " union all ".join(_select(table, name, ml_model) for table, name in tables)
     ordered = f"select * from ({query}) order by ml_model, version, window_start, metric, segment, feature"
-    form = f"format {FORMATS[file.suffix]}" + (", array true" if file.suffix == ".json" else "")
+    settings = f"format {FORMATS[file.suffix]}" + (", array true" if file.suffix == ".json" else "")
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(file.name + ".partial")
     copied = warehouse.connection.execute(
-        f"copy ({ordered}) to {DUCKDB.literal(str(temporary))} ({form})"
+        f"copy ({ordered}) to {DUCKDB.literal(str(temporary))} ({settings})"
     ).fetchone()
     temporary.replace(file)
     return int(copied[0]) if copied else 0
@@ -131,8 +131,11 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
 PAYLOADS = {"webhook": webhook, "slack": slack}
 
 
-def payload_text(alerts: Sequence[Named], form: str, made_at: datetime) -> str:
-    return json.dumps(PAYLOADS[form](alerts, made_at), indent=2, ensure_ascii=False, default=str) + "\n"
+def payload_text(alerts: Sequence[Named], message_format: str, made_at: datetime) -> str:
+    return (
+        json.dumps(PAYLOADS[message_format](alerts, made_at), indent=2, ensure_ascii=False, default=str)
+        + "\n"
+    )
 
 
 def _fact(alert: Alert) -> dict[str, Any]:

@@ -132,14 +132,14 @@ def first_job(
     """The job that only imports the function; facts that a version inherits come from its parent."""
     settings = house.settings
     store = parent.artifact.replace("\\", "/").rsplit("/", 3)[0] or "."
-    form = settings.format or (parent.artifact_format if parent.artifact_format in CHOICES else "native")
+    stored_as = settings.format or (parent.artifact_format if parent.artifact_format in CHOICES else "native")
     facts = {
         "task": parent.task,
         "outputs": list(parent.outputs.values()) or None,
         "threshold": parent.threshold,
         "description": parent.description,
         "owner": parent.owner,
-        "format": form,
+        "format": stored_as,
         "store": store,
         # without one where only a signed version can have it: the alias follows its signature
         "alias": None if load_policy(house.project).require_signed_by else settings.alias,

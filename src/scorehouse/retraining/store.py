@@ -17,9 +17,9 @@ import pyarrow as pa
 from sklearn.calibration import CalibratedClassifierCV
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.reasons.background import background_facts
-from scorehouse.forms.reasons.read import read_background
 from scorehouse.kernel.tasks import outputs_of
+from scorehouse.program.reasons.background import background_facts
+from scorehouse.program.reasons.read import read_background
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
@@ -77,7 +77,7 @@ def _tried(estimator: Any, X: pd.DataFrame, facts: dict[str, Any], job: Job) -> 
         for name in FILES:
             if (Path(job.project) / name).is_file():
                 shutil.copy(Path(job.project) / name, folder)
-        elsewhere = {**facts, "store": "artifacts", "alias": None, "forms": False, "background": None}
+        elsewhere = {**facts, "store": "artifacts", "alias": None, "program": False, "background": None}
         return register(estimator, job.name, X, **grouped(elsewhere), project_dir=folder)
 
 

@@ -31,7 +31,7 @@ from scorehouse.scoring.reasons import ReasonOptions
 RULES = ("all", "given", "new", "changed", "updated_at", "feed")
 PLANNED_RULES = ("new", "changed", "updated_at", "feed")  # rules that compare rows with the existing table
 VANISHED_CHOICES = ("keep", "flag", "delete")
-ENGINES = ("auto", "estimator", "matrix", "native", "sql")
+BACKENDS = ("auto", "estimator", "matrix", "native", "sql")
 LAYOUTS = ("long", "wide")
 READ_ROWS = 32_768  # rows that are read at a time; several batches are in memory at the same time
 AS_OF = "as_of"  # name of the column for an as-of date that is given as a value
@@ -112,7 +112,7 @@ class ScoreOptions(Arguments):
     `passthrough`: feature table columns to keep; `group`: column of the groups within which a ranking ranks;
     `strict`: checks that reject rows even if the pipeline accepts them; `max_rejected_share`: the run fails
     above it; `as_of`: column, or date, of a prediction history; `decision`: how to decide from the score;
-    `batch_rows`: rows per call of the estimator (None: measured); `engine`: the form that scores; `layout`:
+    `batch_rows`: rows per call of the estimator (None: measured); `backend`: what scores; `layout`:
     several versions as one row each, or as columns of one row; `reasons`: why a row has its score.
     """
 
@@ -131,7 +131,7 @@ class ScoreOptions(Arguments):
     batch_rows: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = argument(None, "a positive number of rows")
     as_of: Date | None = argument(None, "the name of a column, or a date such as '2024-01-31'")
     decision: DecisionPolicy | None = None
-    engine: Name = argument("auto", "the name of a form, such as 'auto'")
+    backend: Name = argument("auto", "the name of a backend, such as 'auto'")
     layout: Name = argument("long", "'long' or 'wide'")
     reasons: ReasonOptions | None = None
 
@@ -205,7 +205,7 @@ class ScoreOptions(Arguments):
         if not self.alias and not self.version:
             raise _bad(call, "neither alias nor version was given", "at least one of them")
         _one_of(call, "strict", self.strict, STRICT_CHOICES)
-        _one_of(call, "engine", {self.engine}, ENGINES)
+        _one_of(call, "backend", {self.backend}, BACKENDS)
         _one_of(call, "layout", {self.layout}, LAYOUTS)
 
     def to_json(self) -> str:

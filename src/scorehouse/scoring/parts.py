@@ -54,7 +54,7 @@ class Part:
 
 def _reasons_of(version: Version) -> str | None:
     """The digest of what a version's reasons are computed from: proven again, they may have another base."""
-    digest = version.forms.get("reasons", {}).get(PROOF_SHA256)
+    digest = version.program.get("reasons", {}).get(PROOF_SHA256)
     return None if digest is None else str(digest)
 
 

@@ -83,8 +83,8 @@ class RunRecord:
     watermark: datetime | None = None
     feed_from: int | None = None
     feed_reason: str = ""
-    form: str = ""
-    form_reason: str = ""
+    backend: str = ""
+    backend_reason: str = ""
 
     @property
     def row_run_id(self) -> str:
@@ -105,7 +105,7 @@ class RunRecord:
             text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
         if self.rows_left:
             text += f"; {self.rows_left:,} left to later runs"
-        return f"{text}, by {self.part.version.label} ({self.form})" if self.part else text
+        return f"{text}, by {self.part.version.label} ({self.backend})" if self.part else text
 
     def to_row(
         self, status: str = SUCCESS, *, is_ended: bool = True, error: Exception | None = None
@@ -160,7 +160,7 @@ class RunRecord:
         return json.dumps({**json.loads(self.options.to_json()), "registry": decided}, sort_keys=True)
 
     def _rescored(self) -> dict[str, Any]:
-        """The columns with the rule that chose the rows, the decisions from their scores, and the form."""
+        """The columns with the rule that chose the rows, the decisions from their scores, and the backend."""
         options, policy = self.options, self.options and self.options.decision
         return {
             "rescore_rule": options.rescore.rule if options else None,
@@ -172,8 +172,8 @@ class RunRecord:
             "slice_to": self.request.slice_to or None,
             "decision_policy": policy.digest if policy else None,
             "decision_settings": json.dumps(policy.model_dump(), sort_keys=True) if policy else None,
-            "form": self.form or None,
-            "form_reason": self.form_reason or None,
+            "backend": self.backend or None,
+            "backend_reason": self.backend_reason or None,
             "feature_snapshot": self.feature_snapshot,
             "feed_from": self.feed_from,
             "feed_reason": self.feed_reason or None,

@@ -10,12 +10,12 @@ BUGS = (
         review="11",
         edits=(
             (
-                "src/scorehouse/forms/sql/decision.py",
+                "src/scorehouse/program/sql/decision.py",
                 "        values[THRESHOLD.name] = number(version.threshold)\n",
                 "        values[THRESHOLD.name] = number(0.4)\n",  # that of registration
             ),
             (
-                "src/scorehouse/forms/proof.py",
+                "src/scorehouse/program/proof.py",
                 "    expected = kernel.outputs.with_labels(expected)\n",
                 "    return ''\n",
             ),
@@ -27,12 +27,12 @@ BUGS = (
         review="11",
         edits=(
             (
-                "src/scorehouse/forms/sql/decision.py",
+                "src/scorehouse/program/sql/decision.py",
                 "literal_of(label) for place, label in enumerate(version.classes)}\n",
                 "literal_of(('no', 'yes')[place]) for place in range(len(version.classes))}\n",
             ),
             (
-                "src/scorehouse/forms/proof.py",
+                "src/scorehouse/program/proof.py",
                 "    expected = kernel.outputs.with_labels(expected)\n",
                 "    return ''\n",
             ),
@@ -79,7 +79,7 @@ BUGS = (
         ),
     ),
     Bug(
-        "the threshold is left out and its forms predict the first class",
+        "the threshold is left out and its backends predict the first class",
         review="11",
         edits=(
             (

@@ -1,4 +1,4 @@
-"""Bugs about files of forms, lines of JSON, stopping, and builds of a part of the graph."""
+"""Bugs about files of backends, lines of JSON, stopping, and builds of a part of the graph."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from life_bugs import Bug
 
 BUGS = (
     Bug(
-        "no index of a form's file is checked",
+        "no index of a backend's file is checked",
         review="12",
         edits=(
             (
-                "src/scorehouse/forms/arrays_file.py",
+                "src/scorehouse/program/arrays_file.py",
                 "    if not is_so:\n        raise ValueError(problem)",
                 "    return",
             ),
         ),
-        events=("altered form",),
+        events=("altered backend",),
     ),
     Bug(
         "JSON lines end at every line end of Unicode",

@@ -116,7 +116,7 @@ def column_left_out(life: Life) -> None:
     life.remember()
 
 
-def altered_form(life: Life) -> None:
+def altered_backend(life: Life) -> None:
     """Somebody who may write to git points a tree outside of its arrays, digest and all: refused in words."""
     version = champion(life.house.folder, ORDER.name)
     file = (life.house.folder / version.artifact).parent / "program.npz"
@@ -132,7 +132,7 @@ def altered_form(life: Life) -> None:
     life.build("--select", f"+{ORDER.predictions}", f"ml_{ORDER.name}", codes=(0, 1))
     checked = life.house.run("scorehouse", "check", codes=(0, 1))
     # the YAML beside the registry differs as well: the fault has to be that of the file's content
-    if "the form 'native'" not in checked.output or "its file cannot be read" not in checked.output:
+    if "the backend 'native'" not in checked.output or "its file cannot be read" not in checked.output:
         life.violate("no fault unseen", f"`check` does not say that {file.name} points outside of its arrays")
     life.remember_what_ended()
     file.write_bytes(content)

@@ -150,13 +150,13 @@ def wrong_file(life: Life) -> None:
     model = life.pick(ML_MODELS)
     version = champion(life.house.folder, model.name)
     folder = (life.house.folder / version.artifact).parent
-    file = life.pick(sorted(folder.glob("form_*")))
+    file = life.pick(sorted(folder.glob("backend_*")))
     content = file.read_bytes()
     file.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
     life.pass_days()
     ended = life.build(codes=(0, 1))
     if ended.code == 0:
-        life.check((model,))  # another form may serve, if its scores are the same
+        life.check((model,))  # another backend may serve, if its scores are the same
         life.remember()
     elif "sha256" not in ended.output.lower() and "digest" not in ended.output.lower():
         life.violate("next step", f"an altered {file.name} stops the build in other words")

@@ -28,7 +28,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, C, alias in (("churn", 1.0, "champion"), ("churn", 2.0, "challenger"), ("fraud", 1.0, None)):
         estimator = LogisticRegression(C=C).fit(X, X[:, 0] > 0)
         facts: dict[str, Any] = {"task": "classification", "feature_names": ["a", "b"], "alias": alias}
-        register(estimator, name, X, project_dir=folder, **grouped({"forms": name != "fraud", **facts}))
+        register(estimator, name, X, project_dir=folder, **grouped({"program": name != "fraud", **facts}))
     return folder
 
 
@@ -144,7 +144,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str, bool]] = {
     ),
     "other method": (
         replace_in("seeds/ml/churn/ml_churn.csv", "predict_proba,argmax", "transform,argmax"),
-        "score_method is 'transform', and its forms were proven with 'predict_proba'",
+        "score_method is 'transform', and its backends were proven with 'predict_proba'",
         True,
     ),
     "other library": (

@@ -198,7 +198,7 @@ def test_prove_as_json(shop: Path, tmp_path: Path) -> None:
         run("prove", "churn", "--version", "2", "--rows", "50", "--project-dir", copy, "--json")
     )
     assert [(item["name"], item["version"]) for item in proven] == [("churn", 2)]
-    assert proven[0]["forms"]["sql"]["largest_difference"] < 1e-9
+    assert proven[0]["program"]["sql"]["largest_difference"] < 1e-9
 
 
 def in_shell(shop: Path, *command: str | Path, terminal: bool, **variables: str) -> str:

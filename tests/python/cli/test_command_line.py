@@ -154,7 +154,7 @@ def command_of(words: list[str]) -> click.Command:
     while isinstance(command, click.Group) and words:
         assert words[0] in command.commands, f"there is no command {words}"
         command = command.commands[words.pop(0)]
-    known = {text for option in command.params for text in option.opts} | {"--help", "--no-forms"}
+    known = {text for option in command.params for text in option.opts} | {"--help", "--no-program"}
     given = {word.split("=")[0].rstrip(".,;)") for word in words if word.startswith("--")}
     assert given <= known, f"{command.name} has no {given - known}"
     return command

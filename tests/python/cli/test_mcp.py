@@ -262,7 +262,7 @@ def test_files_of_a_version_are_read_only_under_policy_and_digest(
     assert error["type"] == "LoadRefusedError" and "has no key signature" in error["problem"]
     settings["vars"] = {"scorehouse_load_policy": {"estimator": "never"}}
     copy.write("dbt_project.yml", yaml.safe_dump(settings))
-    assert call(copy, "explain_prediction", name="demand", key=7)["form"] != "estimator"
+    assert call(copy, "explain_prediction", name="demand", key=7)["backend"] != "estimator"
     for file in copy.folder.glob("artifacts/demand/1/*"):
         file.write_bytes(file.read_bytes() + b" ")
     assert refused(copy, "explain_prediction", name="demand", key=7)["type"] == "ArtifactError"

@@ -85,10 +85,10 @@ def test_init_trains_and_scores_ordinary_types(tmp_path: Path) -> None:
 def check(folder: Path, name: str) -> None:
     """Every row has the prediction that the estimator makes of the frame that the script reads.
 
-    A form without the estimator makes it, and can say why.
+    A backend without the estimator makes it, and can say why.
     """
     (version,) = ModelSeeds(folder, name).versions()
-    assert {"native", "sql", "reasons"} <= set(version.forms)
+    assert {"native", "sql", "reasons"} <= set(version.program)
     estimator = joblib.load(folder / version.artifact)
     with duckdb.connect(folder / "shop.duckdb") as connection:
         found = connection.sql(f"from {name}_predictions order by order_id").df()
@@ -98,7 +98,9 @@ def check(folder: Path, name: str) -> None:
     assert found["prediction"].tolist() == estimator.predict(X).tolist()
     log = folder / "shop.duckdb"
     with duckdb.connect(log) as connection:
-        forms = connection.sql(f"select form from scorehouse_run_log where node like '%.{name}_predictions'")
-        assert {form for (form,) in forms.fetchall()} <= {"native", "sql"}
+        backends = connection.sql(
+            f"select backend from scorehouse_run_log where node like '%.{name}_predictions'"
+        )
+        assert {backend for (backend,) in backends.fetchall()} <= {"native", "sql"}
     if "score" in found:
         assert np.abs(found["score"] - estimator.predict_proba(X)[:, 1]).max() < 1e-12

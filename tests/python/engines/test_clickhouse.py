@@ -34,7 +34,7 @@ VARIABLES = {"scorehouse_compiled_sql": {"dialects": ["duckdb", "clickhouse"]}}
 
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_kernel(name: str, make_kernel: MakeKernel, tmp_path: Path) -> None:
-    frame, kernel = kernel_of(name, make_kernel, forms=False)
+    frame, kernel = kernel_of(name, make_kernel, program=False)
     parity = clickhouse_parity(tmp_path, frame, kernel)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity

@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_first_engine(built: Dbt2Project, tmp_path: Path
     for part in ("seeds", "artifacts", "macros"):
         shutil.copytree(built.folder / part, first.folder / part, dirs_exist_ok=True)
     first.features(FEATURES)
-    first.sql_model("scored", "leaving", engine="estimator", key="id", passthrough=["shop"])
+    first.sql_model("scored", "leaving", backend="estimator", key="id", passthrough=["shop"])
     first.build().check()
     names = ["id", "shop", "prediction", "score", "row_status", "reject_reason", "model_digest"]
     select = f"select {', '.join(names)} from {{}} order by id"
@@ -102,11 +102,11 @@ def test_reasons_are_those_of_the_first_engine(built: Dbt2Project) -> None:
 
 def test_a_run_is_logged(built: Dbt2Project) -> None:
     assert built.runs("scored") == [("success", "replace", ROWS, "all")]
-    facts = "rows_scored, rows_rejected, reject_reasons, form, finished_at >= started_at"
-    ((scored, rejected, reasons, form, finished),) = built.query(
+    facts = "rows_scored, rows_rejected, reject_reasons, backend, finished_at >= started_at"
+    ((scored, rejected, reasons, backend, finished),) = built.query(
         f"select {facts} from scorehouse_runs where node like '%.scored'"
     )
-    assert (scored, rejected, form, finished) == (490, 10, "sql", True)
+    assert (scored, rejected, backend, finished) == (490, 10, "sql", True)
     assert reasons == '{"unseen_category:plan": 10}'
     assert built.query("select model_name, runs, rows_scored from costs") == [("leaving", 1, 490)] * 2
 
@@ -222,7 +222,7 @@ def test_a_forest_is_scored_in_stages(project: Dbt2Project) -> None:
         estimator, "forest", X, task="classification", alias="champion", project_dir=project.folder
     )
     settings.write_text(before)
-    assert version.forms["sql"]["stages"]["duckdb"] >= 4
+    assert version.program["sql"]["stages"]["duckdb"] >= 4
     call = "{{ scorehouse.scored('forest', key='id', rescore='given') }}\n"
     project.write("models/in_stages.sql", f"{call}select * from {{{{ ref('customers') }}}}\n")
     selected = ("--select", "customers", "ml_forest", "in_stages")
@@ -230,7 +230,9 @@ def test_a_forest_is_scored_in_stages(project: Dbt2Project) -> None:
     rows = project.query(f"select {forests.FEATURES} from customers order by id")
     predictions = f"select {forests.OUTPUTS} from in_stages order by id"
     forests.assert_scored_by(estimator, rows, project.query(predictions))
-    reason = "select form_reason from scorehouse_run_log where node like '%.in_stages' and status = 'success'"
+    reason = (
+        "select backend_reason from scorehouse_run_log where node like '%.in_stages' and status = 'success'"
+    )
     assert project.query(reason)[0][0].endswith(" stages, since one statement would be too long")
     scored = project.query(predictions)
     project.write(

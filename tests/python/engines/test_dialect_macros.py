@@ -72,7 +72,7 @@ LIVE = {
         2e0 as reason_total, 'scored' as row_status, 'wide' as model_name, 1 as model_version,
         'north' as region, timestamp '2025-01-01' as day, 'f00' as reason_1,
         0.5e0 as reason_1_contribution, '3' as reason_1_value""",
-    "checks": "select 'sql' as form, 1 as rows_compared, 0 as rows_different",
+    "checks": "select 'sql' as backend, 1 as rows_compared, 0 as rows_different",
 }
 TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "wide_predictions": {
@@ -97,7 +97,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "explained": {"reasons_add_up": {}},
     "replays": {"replay_agrees": {}},
-    "checks": {"form_agrees": {}},
+    "checks": {"backend_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
     "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
     "moved": {"no_attribution_drift": {}},

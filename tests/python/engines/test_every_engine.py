@@ -71,10 +71,10 @@ TABLES: dict[str, dict[str, Any]] = {
     "explained": {"rescore": "changed", "reasons": {"top": 2, "where": {"at_least": 40}}},
 }
 
-# tables of an ML model with two outputs, by the form that is asked for
+# tables of an ML model with two outputs, by the backend that is asked for
 SEVERAL = {"several": "auto", "several_opened": "estimator"}
 
-# tables of an ML model of two classes, by the form that is asked for
+# tables of an ML model of two classes, by the backend that is asked for
 LABELLED = {"labelled": "auto", "labelled_by_products": "matrix", "labelled_opened": "estimator"}
 
 
@@ -120,7 +120,7 @@ def story(engine: Engine) -> Story:
     engine.sql_model("by_sql")
     engine.register_pair()
     for name, asked in SEVERAL.items():
-        engine.python_model(name, model="pair", engine=asked)
+        engine.python_model(name, model="pair", backend=asked)
     engine.features(FIRST)
     story.step("first", "ml_toy", "ml_pair", "features", "by_sql", *TABLES, *SEVERAL)
     engine.features(SECOND)
@@ -174,8 +174,8 @@ def test_a_table_is_replaced(story: Story) -> None:
 def test_linear_models_score_as_sql(story: Story) -> None:
     """But for `strict`, whose checks SQL does not have, and for reasons, which are added to batches."""
     scored = [run for run in story.log if run["status"] == "success" and run["model_name"] == "toy"]
-    forms = {(run["node"].endswith((".strict", ".explained")), run["form"]) for run in scored}
-    assert forms == {(False, "sql"), (True, "matrix")}
+    backends = {(run["node"].endswith((".strict", ".explained")), run["backend"]) for run in scored}
+    assert backends == {(False, "sql"), (True, "matrix")}
 
 
 @pytest.mark.capability("scored")
@@ -188,9 +188,9 @@ def test_each_of_several_outputs_is_scored(story: Story, table: str) -> None:
         assert status == ("rejected" if first is None else "scored")
     rejected = story.held("first", table, "id", "reject_reason")[6:]
     assert rejected == [(7, "null:a"), (8, "unseen_category:plan=ZZ"), (9, "not_finite:a")]
-    form = "sql" if SEVERAL[table] == "auto" else "estimator"
-    told = ("form", "rows_in", "rows_scored", "rows_rejected", "score_mean")
-    assert story.run(table, 0, *told) == (form, 9, 6, 3, None)
+    backend = "sql" if SEVERAL[table] == "auto" else "estimator"
+    told = ("backend", "rows_in", "rows_scored", "rows_rejected", "score_mean")
+    assert story.run(table, 0, *told) == (backend, 9, 6, 3, None)
 
 
 @pytest.mark.capability("score")
@@ -348,7 +348,7 @@ def edited_story(story: Story) -> Story:
     engine = story.engine
     engine.register_leaver()
     for name, asked in LABELLED.items():
-        engine.python_model(name, model="leaver", engine=asked, rescore="changed")
+        engine.python_model(name, model="leaver", backend=asked, rescore="changed")
     story.step("labelled", "ml_leaver", *LABELLED)
     edit(engine.project.folder, "leaver", **EDIT)
     story.step("edited", "ml_leaver", *LABELLED)

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_kernel(name: str, server: Server, make_kernel: MakeKernel) -> None:
-    frame, kernel = kernel_of(name, make_kernel, forms=False)
+    frame, kernel = kernel_of(name, make_kernel, program=False)
     with server.connect() as connection:
         parity = postgres_parity(connection, frame, kernel)
     assert parity.proven, parity

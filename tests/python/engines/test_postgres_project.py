@@ -21,7 +21,7 @@ from postgres.examples import ComparedWithPostgres, build_examples
 from postgres.project import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from postgres.server import Server
 from project import Row
-from scorehouse.forms.parity import compare
+from scorehouse.program.parity import compare
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
@@ -149,7 +149,7 @@ def test_scores_equal_the_kernel(model: str, project: PostgresProject, features:
 
 def test_runs_are_logged(project: PostgresProject, features: dict[str, pa.Table]) -> None:
     rows = project.query(
-        "select split_part(node, '.', 3), status, engine, form, model_name, model_version, rows_in, "
+        "select split_part(node, '.', 3), status, engine, backend, model_name, model_version, rows_in, "
         "rows_scored + rows_rejected, score_min >= 0, score_max <= 1, seconds > 0 from scorehouse_run_log"
     )
     assert {row[0]: row[1:] for row in rows} == {

@@ -33,7 +33,7 @@ REFUSED = [
     (f"{KEY}, as_of='2024-01-01'", "(as_of="),
     (f"{KEY}, decision={{'threshold': 0.5}}", "(decision="),
     (f"{KEY}, group='shop'", "(group="),
-    (f"{KEY}, engine='native'", "(engine="),
+    (f"{KEY}, backend='native'", "(backend="),
     (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
     (f"{KEY}, rescore='feed'", "(rescore="),
@@ -100,7 +100,7 @@ def test_batches_are_refused(existing: bool, project: OneTableProject) -> None:
 
 
 def test_a_version_that_is_not_proven_is_refused(project: OneTableProject) -> None:
-    project.query("update ml_churn set forms = null")
+    project.query("update ml_churn set backends = null")
     try:
         said = project.build("--select", "scored")
     finally:

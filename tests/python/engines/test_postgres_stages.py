@@ -33,7 +33,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTabl
     estimator, X = forest(12, 30)
     facts: dict[str, Any] = {"task": "classification", "alias": "challenger", "project_dir": folder}
     version = register(estimator, "churn", X, **grouped(facts))
-    assert version.forms["sql"]["stages"]["postgres"] >= 4
+    assert version.program["sql"]["stages"]["postgres"] >= 4
     project.scored(f"{KEY}, alias='challenger', rescore='given'")
     assert project.build() == ""
     return project
@@ -46,9 +46,11 @@ def test_stages_score_as_the_estimator(project: OneTableProject, estimator: Any)
 
 
 def test_the_run_log_says_in_how_many_stages(project: OneTableProject) -> None:
-    told = project.query("select form, form_reason from scorehouse_run_log order by started_at desc limit 1")
-    ((form, reason),) = told
-    assert form == "sql"
+    told = project.query(
+        "select backend, backend_reason from scorehouse_run_log order by started_at desc limit 1"
+    )
+    ((backend, reason),) = told
+    assert backend == "sql"
     assert "; in " in reason and reason.endswith(" stages, since one statement would be too long")
     assert project.query(LEFT) == [(0,)]
 
@@ -74,7 +76,7 @@ def test_another_list_of_columns_is_refused_before_anything_is_scored(project: O
     log.unlink()
     assert "it lacks ['plan'], it has []" in project.build(*ONE)
     made = re.split(r'create temporary table "(?=\w*_stage_\d)', log.read_text())[1:]
-    stages = ModelSeeds(project.folder, "churn").versions()[-1].forms["sql"]["stages"]["postgres"]
+    stages = ModelSeeds(project.folder, "churn").versions()[-1].program["sql"]["stages"]["postgres"]
     assert len(made) == stages and "where 1 = 0" in made[0].partition("[debug]")[0]
     assert project.query("select * from scored order by id") == before
     assert project.query(LEFT) == [(0,)]

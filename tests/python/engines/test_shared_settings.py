@@ -52,7 +52,7 @@ def test_models_that_overlap_leave_the_settings_as_they_were(tmp_path: Path) -> 
             "churn",
             features=f"features_{size}",
             key="id",
-            engine="estimator",
+            backend="estimator",
             config="materialized='predictions'",
         )
     project.build("--threads", "4").check()

@@ -111,20 +111,22 @@ def test_a_null_in_a_seed_stays_null(project: SparkProject, built: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("form", "estimator"),
+    ("backend", "estimator"),
     [
         ("native", HistGradientBoostingRegressor(max_iter=20, random_state=0)),
         ("matrix", MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0)),
     ],
 )
-def test_a_stored_form_scores_in_the_executors(project: SparkProject, form: str, estimator: Any) -> None:
-    ml_model(project, f"in_{form}", estimator, rows=500)
+def test_a_stored_backend_scores_in_the_executors(
+    project: SparkProject, backend: str, estimator: Any
+) -> None:
+    ml_model(project, f"in_{backend}", estimator, rows=500)
     features(project, 4000)
-    names = {"auto": f"by_{form}", "estimator": f"not_by_{form}"}
+    names = {"auto": f"by_{backend}", "estimator": f"not_by_{backend}"}
     for engine, name in names.items():
-        project.python_model(name, f"in_{form}", f"engine={engine!r}")
+        project.python_model(name, f"in_{backend}", f"backend={engine!r}")
     project.build("--select", *(f"+{name}" for name in names.values()))
-    assert [project.runs(name)[-1]["form"] for name in names.values()] == [form, "estimator"]
+    assert [project.runs(name)[-1]["backend"] for name in names.values()] == [backend, "estimator"]
     found, expected = map(project.table, names.values())
     ((rows, distance),) = project.query(
         "select count(*), max(abs(n.prediction - e.prediction) / greatest(1, abs(e.prediction))) "
@@ -210,7 +212,7 @@ def test_a_run_killed_between_two_renames_is_mended(project: SparkProject, sessi
 REFUSED = {
     "rescore={'max_seconds': 5}": "does not support max_seconds",
     "rescore='feed'": "does not support the rule 'feed'",
-    "engine='sql'": "engine is 'sql', which cannot score sums version 1 (sql: ",
+    "backend='sql'": "backend is 'sql', which cannot score sums version 1 (sql: ",
     "as_of='2026-01-01', rescore='changed'": "appended to and never rescored",
     "decision={'threshold': 1, 'score': 'points'}": "will not have: ['points']",
     "key='part'": "is not unique",

@@ -24,11 +24,11 @@ from scorehouse import SegmentedRegressor, register
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
 from scorehouse.engines.spark.in_sql import session_rows
-from scorehouse.forms.hard_rows import hard_rows
-from scorehouse.forms.parity import difference
-from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.hard_rows import hard_rows
+from scorehouse.program.parity import difference
+from scorehouse.program.sql.compile import compile_sql
+from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.groups import grouped
 from spark.cluster import environment
 from spark.project import SparkProject, features, quick, session_of, stop_session
@@ -97,12 +97,12 @@ def test_executors_need_no_python(tmp_path: Path) -> None:
     registered(project, LinearRegression())
     features(project, 4000)
     project.python_model("by_sql", "toy", "rescore='changed'")
-    project.python_model("by_worker", "toy", "engine='estimator'")
+    project.python_model("by_worker", "toy", "backend='estimator'")
     found = project.build_apart({**environment(), "PYSPARK_PYTHON": str(tmp_path / "no_python")})
     assert (found["by_sql"][0], found["by_worker"][0]) == ("success", "error"), found
     (run,) = project.runs("by_sql")
-    assert (run["form"], run["rows_in"], run["rows_scored"]) == ("sql", 4000, 4000)
-    assert run["form_reason"].startswith("fastest form, proven on ")
+    assert (run["backend"], run["rows_in"], run["rows_scored"]) == ("sql", 4000, 4000)
+    assert run["backend_reason"].startswith("fastest backend, proven on ")
     assert not [name for name in project.tables() if "__scorehouse" in name]  # of the run that failed
 
 
@@ -111,7 +111,7 @@ def test_a_local_session_starts_workers_with_the_python_of_dbt(tmp_path: Path) -
     project = SparkProject(tmp_path / "house", quick(tmp_path / "house"))
     registered(project, LinearRegression())
     features(project, 100)
-    project.python_model("by_worker", "toy", "engine='estimator'")
+    project.python_model("by_worker", "toy", "backend='estimator'")
     (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "python3").chmod(0o755)
     variables = {**environment(), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
@@ -125,15 +125,15 @@ def test_one_that_needs_workers_takes_the_others_along(project: SparkProject) ->
     registered(project, HistGradientBoostingRegressor(max_iter=5), alias="challenger")
     features(project, 1000)
     project.python_model("both", "toy", "alias=['champion', 'challenger']")
-    project.python_model("refused", "toy", "alias=['champion', 'challenger'], engine='matrix'")
+    project.python_model("refused", "toy", "alias=['champion', 'challenger'], backend='matrix'")
     results = project.build("--select", "+both", "+refused", "--exclude", "resource_type:test")
     assert results["both"][0] == "success", results
-    assert {run["alias_asked"]: run["form"] for run in project.runs("both")} == {
+    assert {run["alias_asked"]: run["backend"] for run in project.runs("both")} == {
         "champion": "matrix",
         "challenger": "native",
     }
     status, message = results["refused"]
-    assert status == "error" and "engine is 'matrix', which cannot score toy version 2" in message
+    assert status == "error" and "backend is 'matrix', which cannot score toy version 2" in message
     counted = (
         "select model_alias, count(*), sum(prediction - a)::integer from {} join {} using (id) group by 1"
     )
@@ -159,7 +159,7 @@ def test_an_estimator_per_segment_scores_in_the_workers(project: SparkProject) -
     project.python_model("by_part", "per_part")
     results = project.build("--select", "+by_part")
     assert results["by_part"][0] == "success", results
-    assert project.runs("by_part")[-1]["form"] == "matrix"
+    assert project.runs("by_part")[-1]["backend"] == "matrix"
     rows = project.query(
         "select id % 3, count(*), count(reject_reason), max(reject_reason), "
         "max(abs(prediction - id * (id % 3 + 1))) < 1e-9 "

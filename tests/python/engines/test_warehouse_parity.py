@@ -21,10 +21,10 @@ from emulated import KIND
 from emulated_table import ParityTable, parity_table
 from parity_rows import ROW, parity_of, parity_rows
 from project import MakeKernel
-from scorehouse.forms.parity import Parity
-from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.parity import Parity
+from scorehouse.program.sql.compile import compile_sql
+from scorehouse.program.sql.compiled import CompiledSql
 
 pytestmark = [
     pytest.mark.foreign,
@@ -41,7 +41,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParityTable]:
 
 @pytest.mark.parametrize("name", [name for name in CASES if "XGB" not in name])
 def test_equals_the_kernel(name: str, table: ParityTable, make_kernel: MakeKernel, tmp_path: Path) -> None:
-    frame, kernel = kernel_of(name, make_kernel, forms=False)
+    frame, kernel = kernel_of(name, make_kernel, program=False)
     parity = parity_on(table, kernel, lambda compiled: parity_rows(compiled, frame), tmp_path)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity

@@ -89,7 +89,7 @@ def test_reasons_are_those_of_the_runtime(table: str, built: EmulatedProject) ->
 @pytest.mark.capability("run log")
 def test_a_run_is_logged(built: EmulatedProject) -> None:
     assert built.runs("scored")[0] == ("success", "replace", ROWS, "all")
-    facts = "rows_scored, rows_rejected, reject_reasons, form, finished_at >= started_at, seconds < 600"
+    facts = "rows_scored, rows_rejected, reject_reasons, backend, finished_at >= started_at, seconds < 600"
     (found,) = built.query(f"select {facts} from marts.scorehouse_run_log where node like '%.scored'")
     assert found == (490, 10, '{"unseen_category:plan": 10}', "sql", True, True)
     assert built.query("select model_name, runs, rows_scored from marts.costs") == [("leaving", 1, 490)] * 2

@@ -87,7 +87,7 @@ def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
 @pytest.fixture
 def house(empty_project: Path) -> Path:
     """A project with one version, a key pair, and the policy to load signed versions only."""
-    churn(alias="champion", forms=False)
+    churn(alias="champion", program=False)
     make_key(empty_project)
     policy = "{require_signed_by: release.pub.pem}"
     (empty_project / "dbt_project.yml").write_text(
@@ -120,8 +120,8 @@ def test_a_signature_of_another_key_or_of_other_files_is_refused(house: Path) ->
         scorehouse.load("churn", house)
     assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
     with pytest.raises(LoadRefusedError, match="not signed yet cannot have an alias"):
-        churn(strength=0.01, alias="champion", forms=False)
-    churn(strength=0.01, forms=False)
+        churn(strength=0.01, alias="champion", program=False)
+    churn(strength=0.01, program=False)
     one, two = house / "artifacts/churn/1", house / "artifacts/churn/2"
     shutil.copy(one / KEY_SIGNATURE, two)
     with pytest.raises(LoadRefusedError, match="is signed with the sha256"):
@@ -141,7 +141,7 @@ def test_nothing_is_opened_before_the_signature_was_checked(
 
     monkeypatch.setattr(artifact, "read_verified", never)
     with pytest.raises(LoadRefusedError, match="has no key signature"):
-        scorehouse.load("churn", house, engine="estimator")
+        scorehouse.load("churn", house, backend="estimator")
 
 
 def test_sign_refuses_files_that_are_not_the_registered_ones(house: Path) -> None:

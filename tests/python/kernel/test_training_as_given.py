@@ -56,7 +56,7 @@ def test_encoded_column_scores_as_trained(make_kernel: MakeKernel, column: str, 
     estimator = make_pipeline(
         make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [column])), LogisticRegression()
     ).fit(X, y)
-    found = scored(make_kernel(estimator, X, y, task="classification", forms=False))
+    found = scored(make_kernel(estimator, X, y, task="classification", program=False))
     assert found.column("reject_reason").null_count == ROWS
     assert np.abs(found.column("score").to_numpy() - estimator.predict_proba(X)[:, 1]).max() < 1e-12
 
@@ -151,7 +151,7 @@ def test_ordinary_training_data_is_registered(way: str, make_kernel: MakeKernel,
         make_column_transformer((OneHotEncoder(handle_unknown="ignore"), coded), remainder="passthrough"),
         LogisticRegression(max_iter=1000),
     ).fit(fitted_on, labels)
-    kernel = make_kernel(estimator, X, labels, task="classification", forms=False)
+    kernel = make_kernel(estimator, X, labels, task="classification", program=False)
     assert kernel.version.training_rows == ROWS
     assert set(kernel.version.classes) == set(labels if way != "table" else CITIES)
 
@@ -162,7 +162,7 @@ def test_nullable_numbers_in_chunks_are_registered(dtype: str, make_kernel: Make
     X = in_chunks(pd.DataFrame({"amount": pd.array(values, dtype=dtype)}))
     X["spend"] = np.arange(ROWS) % 50 / 2
     estimator = HistGradientBoostingClassifier(max_iter=3).fit(X, LABELS)
-    assert make_kernel(estimator, X, LABELS, task="classification", forms=False).version.classes == (
+    assert make_kernel(estimator, X, LABELS, task="classification", program=False).version.classes == (
         "no",
         "yes",
     )

@@ -206,7 +206,7 @@ def test_from_the_command_line_to_a_verdict(tmp_path: Path) -> None:
     joblib.dump(fitted, tmp_path / "fitted.joblib")
     training.to_parquet(tmp_path / "train.parquet")
     arguments = ["register", "churn", tmp_path / "fitted.joblib", "--task", "regression", "--time", "day"]
-    arguments += ["--features", tmp_path / "train.parquet", "--project-dir", project.folder, "--no-forms"]
+    arguments += ["--features", tmp_path / "train.parquet", "--project-dir", project.folder, "--no-program"]
     ended = CliRunner().invoke(main, [str(argument) for argument in [*arguments, "--alias", "champion"]])
     assert ended.exit_code == 0, ended.output
     now = pd.concat([accounts(1, "2026-01-01"), accounts(2, "2026-03-02", age=1.5)])

@@ -188,7 +188,14 @@ def test_register_learns_from_a_column(tmp_path: Path) -> None:
     fitted = LinearRegression().fit(frame[["price", "traffic"]], frame["traffic"])
     joblib.dump(fitted, tmp_path / "fitted.joblib")
     frame.to_parquet(tmp_path / "train.parquet")
-    arguments = ["register", "visits", str(tmp_path / "fitted.joblib"), "--no-forms", "--task", "regression"]
+    arguments = [
+        "register",
+        "visits",
+        str(tmp_path / "fitted.joblib"),
+        "--no-program",
+        "--task",
+        "regression",
+    ]
     arguments += ["--features", str(tmp_path / "train.parquet"), "--project-dir", str(project.folder)]
     ended = CliRunner().invoke(main, [*arguments, "--time", "day"])
     assert ended.exit_code == 0, ended.output

@@ -24,7 +24,7 @@ ROOMS = (
         "segmented",
     ),
     *("quantiles", "dates"),
-    *("forms", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
+    *("program", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),
 )
 

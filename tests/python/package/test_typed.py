@@ -32,7 +32,7 @@ def train(estimator: Any, frame: Any) -> int:
 
 
 def online(row: dict[str, Any]) -> OnlineModel:
-    return load("delay@champion", engine=1)
+    return load("delay@champion", backend=1)
 
 
 from scorehouse import scores
@@ -47,7 +47,7 @@ WRONG = {
     9: "arg-type",  # key=3
     15: "call-arg",  # no task
     16: "attr-defined",  # versoin
-    20: "arg-type",  # engine=1
+    20: "arg-type",  # backend=1
     23: "attr-defined",  # scores
 }
 

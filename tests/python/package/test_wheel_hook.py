@@ -16,7 +16,7 @@ import pytest
 
 from project import REPOSITORY
 
-SCRIPT = Path("src/scorehouse/forms/native/build.py")
+SCRIPT = Path("src/scorehouse/program/native/build.py")
 
 
 COMMANDS: list[list[str]] = []

@@ -193,7 +193,7 @@ def renamed_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     )
     for strength, half in ((1.0, 0), (0.01, 1)):
         model = LogisticRegression(C=strength, max_iter=500).fit(X, y)
-        project.register(model, "alike", X, y, task="classification", forms=False)
+        project.register(model, "alike", X, y, task="classification", program=False)
         if half == 0:
             file = project.folder / "seeds/ml/alike/ml_alike.csv"
             named = json.dumps(dict(zip(RENAMED, LABELS["alike"], strict=True)))

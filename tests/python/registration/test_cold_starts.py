@@ -77,15 +77,15 @@ def registered(folder: Path) -> list[str]:
     frame["c"] = np.arange(90) % 3 * 0.1
     label = (frame["a"] + frame["b"] > 0).astype(int)
     found = []
-    for name, estimator, form in estimators():
-        facts: dict[str, Any] = {"task": "classification", "forms": False, "alias": "champion"}
+    for name, estimator, backend in estimators():
+        facts: dict[str, Any] = {"task": "classification", "program": False, "alias": "champion"}
         register(
             estimator.fit(frame, label),
             name,
             frame,
             label,
             project_dir=folder,
-            **grouped({"format": form, **facts}),
+            **grouped({"format": backend, **facts}),
         )
         found.append(name)
     return found

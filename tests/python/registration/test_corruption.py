@@ -196,7 +196,7 @@ def test_refusal_is_logged_as_a_failed_run(project: DbtProject) -> None:
     estimator = LogisticRegression().fit(X, X[:, 0] > 0)
     project.register(estimator, "churn", X, task="classification", feature_names=["a", "b"])
     project.features("select i as id, i * 1e0 as a, 0e0 as b from range(5) t(i)")
-    project.python_model("scores", "churn", key="id", engine="estimator")
+    project.python_model("scores", "churn", key="id", backend="estimator")
     project.build().check()
     project.settings({"scorehouse_load_policy": {"formats": ["skops"]}})
     before = project.content("scores")

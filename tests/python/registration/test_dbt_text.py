@@ -120,7 +120,7 @@ def test_the_manifest_shows_what_was_written(project: DbtProject) -> None:
     run(project, "scorehouse", "register", *asked, *told)
     estimator = LogisticRegression().fit(X[[HOSTILE[0]]], labels == labels[0])
     for place, text in enumerate(HOSTILE[1:], start=1):
-        facts = {"description": text, "owner": text, "task": "classification", "forms": False}
+        facts = {"description": text, "owner": text, "task": "classification", "program": False}
         project.register(estimator, f"m{place}", X[[HOSTILE[0]]], **facts)
     project.features("select 1 as id")
     scaffold(project, "tests", "m0", "--table", "features", "--output", str(project.folder / "models/f.yml"))

@@ -1,4 +1,4 @@
-"""Several labels per row: what is refused, and forms that equal the estimator in each label."""
+"""Several labels per row: what is refused, and backends that equal the estimator in each label."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from project import MakeKernel
 from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ScorehouseError
-from scorehouse.forms.choose import FormFiles, choose_form
-from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.metrics import shown
+from scorehouse.program.choose import ProgramFiles, choose_backend
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import TASKS, Version
@@ -70,7 +70,7 @@ def asked(folder: Path, estimator: Any, y: Any = Y, **facts: Any) -> Version:
 )
 def test_the_names_and_columns(y: Any, outputs: Any, names: list[str], make_kernel: MakeKernel) -> None:
     estimator = RandomForestClassifier(2, max_depth=2).fit(X, Y if y is None else np.asarray(y))
-    kernel = make_kernel(estimator, X, y, task=TASK, outputs=outputs, forms=False)
+    kernel = make_kernel(estimator, X, y, task=TASK, outputs=outputs, program=False)
     assert list(kernel.version.outputs.values()) == names
     assert kernel.version.classes == (0, 1) and not kernel.version.class_columns
     columns = [name.lower().replace("-", "_") for name in names]
@@ -136,13 +136,13 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
 def test_what_does_not_fit_is_refused_in_words(case: str, tmp_path: Path) -> None:
     estimator, y, facts, problem = REFUSED[case]
     with pytest.raises(ScorehouseError, match=problem) as told:
-        asked(tmp_path, estimator.fit(X, y), **{"y": y, "forms": False, **facts})
+        asked(tmp_path, estimator.fit(X, y), **{"y": y, "program": False, **facts})
     assert "register('parcels')" in str(told.value) and "What to do" in str(told.value)
     assert not (tmp_path / "seeds").exists()
 
 
 TREES = HistGradientBoostingClassifier(max_iter=4)
-FORMS: dict[str, tuple[Any, set[str]]] = {
+BACKENDS: dict[str, tuple[Any, set[str]]] = {
     "one linear model each": (MultiOutputClassifier(LOGISTIC), {"sql", "matrix"}),
     "one boosting each": (MultiOutputClassifier(TREES), {"sql", "native"}),
     "one forest each": (
@@ -170,21 +170,21 @@ def answers(estimator: Any, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return np.asarray(estimator.predict(rows)).T, scores
 
 
-@pytest.mark.parametrize("case", FORMS)
+@pytest.mark.parametrize("case", BACKENDS)
 @pytest.mark.filterwarnings("ignore")
-def test_each_form_equals_the_estimator_in_each_label(
+def test_each_backend_equals_the_estimator_in_each_label(
     case: str, tmp_path: Path, make_kernel: MakeKernel
 ) -> None:
-    estimator, forms = FORMS[case]
+    estimator, backends = BACKENDS[case]
     kernel = make_kernel(estimator.fit(X, Y), X, Y, task=TASK)
-    assert {"sql", "native", "matrix"} & set(kernel.version.forms) == forms, kernel.version.forms
-    assert ("reasons" in kernel.version.forms) == (case in EXPLAINED), kernel.version.forms["refused"]
+    assert {"sql", "native", "matrix"} & set(kernel.version.program) == backends, kernel.version.program
+    assert ("reasons" in kernel.version.program) == (case in EXPLAINED), kernel.version.program["refused"]
     unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(100, 3)), columns=X.columns)
     rows = pa.Table.from_batches([training_batch(unseen, "test")])
     labels, scores = answers(estimator, unseen)
-    for name in (*forms, "estimator"):
-        form = choose_form(kernel, name, 100, FormFiles(tmp_path, LoadPolicy()))
-        found = duckdb_rows(form.compiled, rows) if form.compiled else kernel_rows(form.kernel, rows)
+    for name in (*backends, "estimator"):
+        backend = choose_backend(kernel, name, 100, ProgramFiles(tmp_path, LoadPolicy()))
+        found = duckdb_rows(backend.compiled, rows) if backend.compiled else kernel_rows(backend.kernel, rows)
         assert found["reject_reason"].null_count == 100
         for place, label in enumerate(LABELS):
             assert found[f"prediction_{label}"].to_pylist() == labels[place].tolist(), (name, label)
@@ -197,8 +197,8 @@ def test_one_threshold_decides_each_label(tmp_path: Path, make_kernel: MakeKerne
     kernel = make_kernel(MultiOutputClassifier(LOGISTIC).fit(X, Y), X, Y, task=TASK, threshold=0.2)
     rows = pa.Table.from_batches([training_batch(X, "test")])
     for name in ("sql", "matrix"):
-        form = choose_form(kernel, name, 100, FormFiles(tmp_path, LoadPolicy()))
-        found = duckdb_rows(form.compiled, rows) if form.compiled else kernel_rows(form.kernel, rows)
+        backend = choose_backend(kernel, name, 100, ProgramFiles(tmp_path, LoadPolicy()))
+        found = duckdb_rows(backend.compiled, rows) if backend.compiled else kernel_rows(backend.kernel, rows)
         for label in LABELS:
             over = found[f"score_{label}"].to_numpy() >= 0.2
             assert found[f"prediction_{label}"].to_pylist() == over.astype(int).tolist()
@@ -207,7 +207,7 @@ def test_one_threshold_decides_each_label(tmp_path: Path, make_kernel: MakeKerne
 
 def test_the_rule_of_a_label_s_own_classifier_is_asked(make_kernel: MakeKernel) -> None:
     own = MultiOutputClassifier(FixedThresholdClassifier(LOGISTIC, threshold=0.2)).fit(X, Y)
-    kernel = make_kernel(own, X, Y, task=TASK, forms=False)
+    kernel = make_kernel(own, X, Y, task=TASK, program=False)
     assert kernel.version.label_method == "predict"
     found = kernel(training_batch(X, "test"))
     for label, wanted in zip(LABELS, own.predict(X).T, strict=True):
@@ -242,7 +242,7 @@ def test_predict_is_asked_even_if_the_best_score_agrees_on_all_rows_tried(
         X[agrees],
         y[agrees],
         task=TASK if is_multilabel else "classification",
-        forms=False,
+        program=False,
     )
     unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(2_000, 3)), columns=X.columns)
     assert not same_by_score(estimator, unseen, is_multilabel).all()
@@ -263,7 +263,7 @@ def same_by_score(estimator: Any, rows: pd.DataFrame, is_multilabel: bool) -> np
 def test_a_row_is_rejected_as_a_whole(make_kernel: MakeKernel) -> None:
     far = pd.DataFrame({"weight": [0.1, None, 1e308], "distance": [0.1] * 3, "value": [0.1, 0.1, 1e308]})
     small = X * 1e-3  # so that the weights are large
-    kernel = make_kernel(RidgeClassifier(alpha=1e-9).fit(small, Y), small, Y, task=TASK, forms=False)
+    kernel = make_kernel(RidgeClassifier(alpha=1e-9).fit(small, Y), small, Y, task=TASK, program=False)
     result = kernel(training_batch(far, "test")).to_pydict()
     assert result["reject_reason"][:2] == [None, "null:weight"]
     assert "not_finite:score_late" in result["reject_reason"][2]
@@ -272,8 +272,8 @@ def test_a_row_is_rejected_as_a_whole(make_kernel: MakeKernel) -> None:
 
 
 def test_importance_and_the_card_speak_of_labels(tmp_path: Path) -> None:
-    asked(tmp_path, MultiOutputClassifier(LOGISTIC).fit(X, Y), forms=False)
-    asked(tmp_path, MultiOutputClassifier(LinearSVC()).fit(X, Y), forms=False)
+    asked(tmp_path, MultiOutputClassifier(LOGISTIC).fit(X, Y), program=False)
+    asked(tmp_path, MultiOutputClassifier(LinearSVC()).fit(X, Y), program=False)
     with (tmp_path / "seeds/ml/parcels/ml_parcels__signature.csv").open() as file:
         kinds = {row["version"]: row["importance_kind"] for row in csv.DictReader(file)}
     assert kinds == {"1": "permutation:log_loss", "2": "permutation:error_rate"}
@@ -283,7 +283,7 @@ def test_importance_and_the_card_speak_of_labels(tmp_path: Path) -> None:
 
 
 def test_monitors_of_labels_without_scores_are_refused_in_words(tmp_path: Path) -> None:
-    asked(tmp_path, MultiOutputClassifier(LinearSVC()).fit(X, Y), forms=False)
+    asked(tmp_path, MultiOutputClassifier(LinearSVC()).fit(X, Y), program=False)
     told = ("scaffold", "monitors", "parcels", "--features", "parcels", "--key", "id", "--dry-run")
     labels = ("--labels", "truth", "--label", "late=late", "--project-dir", str(tmp_path))
     ended = CliRunner().invoke(main, [*told, *labels])

@@ -83,7 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> CanaryProject:
         X,
         task="classification",
         alias="champion",
-        storage=Storage(forms=False),
+        storage=Storage(program=False),
         project_dir=tmp_path,
     )
     joblib.dump(Canary(made.sign), tmp_path / "given.joblib")
@@ -99,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> CanaryProject:
 COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("register",): (
         True,
-        ("other", "{project}/given.joblib", *TRAINING, "--task", "classification", "--no-forms"),
+        ("other", "{project}/given.joblib", *TRAINING, "--task", "classification", "--no-program"),
     ),
     ("promote",): (False, ("churn", "1", "--alias", "second")),
     ("list",): (False, ()),
@@ -238,9 +238,9 @@ def test_online_asks_too(project: CanaryProject) -> None:
     project.sign.unlink(missing_ok=True)
     (project.folder / "dbt_project.yml").write_text(STRICT)
     with pytest.raises(LoadRefusedError):
-        scorehouse.load("churn", project.folder, engine="estimator")
+        scorehouse.load("churn", project.folder, backend="estimator")
     row = {"age": 30.0, "visits": 3}
-    assert scorehouse.load("churn", project.folder).predict(row)["row_status"] == "scored"  # by its form
+    assert scorehouse.load("churn", project.folder).predict(row)["row_status"] == "scored"  # by its backend
     assert not project.sign.exists()
 
 
@@ -252,7 +252,7 @@ OPENERS = {
     ("cloudpickle", "loads"),
     ("skops", "load"),
     ("skops", "loads"),
-    ("form", "load"),
+    ("backend", "load"),
 }
 
 
@@ -275,7 +275,7 @@ def test_artifacts_are_opened_in_one_place() -> None:
             name = (
                 owner.id
                 if isinstance(owner, ast.Name)
-                else "form"
+                else "backend"
                 if isinstance(owner, ast.Subscript)
                 else ""
             )

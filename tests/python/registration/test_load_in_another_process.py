@@ -73,7 +73,7 @@ def test_functions_of_scripts_are_refused_and_those_of_modules_serve(
     assert by_path.returncode == 0, by_path.stderr
     monkeypatch.chdir(tmp_path)  # as dbt does
     with pytest.raises(ArtifactError) as refused:
-        load("churn", tmp_path, engine="estimator")
+        load("churn", tmp_path, backend="estimator")
     assert "joblib" not in refused.value.action and str(tmp_path / "ml") in refused.value.action
     assert "module_paths" in refused.value.action and "PYTHONPATH" in refused.value.action
     (tmp_path / "seeds/ml/churn/ml_churn.csv").unlink()

@@ -34,7 +34,7 @@ def classifier(strength: float) -> LogisticRegression:
 
 
 def churn(project: Path, strength: float, **facts: Any) -> Any:
-    settings = {"task": "classification", "forms": False, "project_dir": project, **facts}
+    settings = {"task": "classification", "program": False, "project_dir": project, **facts}
     return register(classifier(strength), "churn", X, **grouped(settings))
 
 
@@ -53,7 +53,7 @@ def test_registrations_at_once_have_numbers_of_their_own(empty_project: Path) ->
     running = []
     for place in range(AT_ONCE):
         joblib.dump(classifier(1.0 + place), f"{place}.joblib")
-        words = ["register", "churn", f"{place}.joblib", "--features", "train.csv", "--no-forms"]
+        words = ["register", "churn", f"{place}.joblib", "--features", "train.csv", "--no-program"]
         words += ["--task", "classification", "--alias", f"of_{'abcdef'[place]}", "--json"]
         running.append(
             subprocess.Popen([SCOREHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -141,17 +141,17 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     churn(empty_project, 1.0)
-    found = prove.find_forms
+    found = prove.find_backends
 
     def slow(*arguments: Any, **settings: Any) -> Any:
         churn(empty_project, 2.0, alias="champion")
         return found(*arguments, **settings)
 
-    monkeypatch.setattr(prove, "find_forms", slow)
+    monkeypatch.setattr(prove, "find_backends", slow)
     prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
     assert_sound(empty_project, 2)
     first, second = ModelSeeds(empty_project, "churn").versions()
-    assert "sql" in first.forms and second.aliases == ("champion",)
+    assert "sql" in first.program and second.aliases == ("champion",)
 
 
 @pytest.mark.slow

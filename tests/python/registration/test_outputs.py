@@ -1,4 +1,4 @@
-"""Several outputs: their names, what is refused, and forms that equal the estimator."""
+"""Several outputs: their names, what is refused, and backends that equal the estimator."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from sklearn.tree import DecisionTreeRegressor
 from project import MakeKernel
 from scorehouse import MultiQuantileRegressor, register
 from scorehouse.errors import RegistryError, ScorehouseError
-from scorehouse.forms.choose import FormFiles, choose_form
-from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.reasons.asked import Asked, asked_outputs
-from scorehouse.forms.reasons.kernel import ReasonedKernel
-from scorehouse.forms.reasons.read import read_reasons
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.choose import ProgramFiles, choose_backend
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.reasons.asked import Asked, asked_outputs
+from scorehouse.program.reasons.kernel import ReasonedKernel
+from scorehouse.program.reasons.read import read_reasons
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.registry_file import RegistryFile
@@ -68,7 +68,7 @@ def asked(folder: Path, estimator: Any, y: Any = Y, **facts: Any) -> Version:
     ids=["frame", "given", "array", "arrow", "no labels", "lists"],
 )
 def test_the_names(y: Any, outputs: Any, names: list[str], tmp_path: Path) -> None:
-    version = asked(tmp_path, Ridge().fit(X, Y), y, outputs=outputs, forms=False)
+    version = asked(tmp_path, Ridge().fit(X, Y), y, outputs=outputs, program=False)
     assert list(version.outputs.values()) == names
     plain = ["prediction_" + name.lower().replace(" ", "_").replace("-", "_") for name in names]
     assert list(version.outputs) == plain
@@ -101,12 +101,12 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
 def test_what_does_not_fit_is_refused_in_words(case: str, tmp_path: Path) -> None:
     estimator, y, facts, problem = REFUSED[case]
     with pytest.raises(ScorehouseError, match=problem) as told:
-        asked(tmp_path, estimator.fit(X, y), **{"y": y, "forms": False, **facts})
+        asked(tmp_path, estimator.fit(X, y), **{"y": y, "program": False, **facts})
     assert "register('demand')" in str(told.value) and "What to do" in str(told.value)
     assert not (tmp_path / "seeds").exists()
 
 
-FORMS: dict[str, tuple[Any, set[str]]] = {
+BACKENDS: dict[str, tuple[Any, set[str]]] = {
     "linear": (LinearRegression(), {"sql", "matrix"}),
     "multi-task": (make_pipeline(StandardScaler(), MultiTaskLasso(alpha=0.01)), {"sql", "matrix"}),
     "partial least squares": (PLSRegression(2), {"sql", "matrix"}),
@@ -121,21 +121,21 @@ FORMS: dict[str, tuple[Any, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FORMS)
-def test_each_form_equals_the_estimator_in_each_output(
+@pytest.mark.parametrize("case", BACKENDS)
+def test_each_backend_equals_the_estimator_in_each_output(
     case: str, tmp_path: Path, make_kernel: MakeKernel
 ) -> None:
-    estimator, forms = FORMS[case]
+    estimator, backends = BACKENDS[case]
     kernel = make_kernel(estimator.fit(X, Y), X, Y, task=TASK)
-    assert {"sql", "native", "matrix"} & set(kernel.version.forms) == forms
-    assert ("reasons" in kernel.version.forms) == bool(forms & {"native", "matrix"})
+    assert {"sql", "native", "matrix"} & set(kernel.version.program) == backends
+    assert ("reasons" in kernel.version.program) == bool(backends & {"native", "matrix"})
     assert list(kernel.schema.names) == [*COLUMNS, "reject_reason"]
     unseen = pd.DataFrame(np.random.default_rng(9).normal(size=(100, 3)), columns=X.columns)
     rows = pa.Table.from_batches([training_batch(unseen, "test")])
     expected = estimator.predict(unseen)
-    for name in (*forms, "estimator"):
-        form = choose_form(kernel, name, 100, FormFiles(tmp_path, LoadPolicy()))
-        found = scored(form.kernel, form.compiled, rows)
+    for name in (*backends, "estimator"):
+        backend = choose_backend(kernel, name, 100, ProgramFiles(tmp_path, LoadPolicy()))
+        found = scored(backend.kernel, backend.compiled, rows)
         for column, truth in zip(COLUMNS, expected.T, strict=True):
             np.testing.assert_allclose(found[column].to_numpy(), truth, rtol=1e-9, atol=1e-9)
 
@@ -143,7 +143,7 @@ def test_each_form_equals_the_estimator_in_each_output(
 def scored(kernel: Kernel, compiled: Any, rows: pa.Table) -> pa.Table:
     if compiled is None:
         return kernel_rows(kernel, rows)
-    from scorehouse.forms.sql.in_duckdb import duckdb_rows
+    from scorehouse.program.sql.in_duckdb import duckdb_rows
 
     return duckdb_rows(compiled, rows)
 
@@ -160,16 +160,16 @@ def scored(kernel: Kernel, compiled: Any, rows: pa.Table) -> pa.Table:
         (MultiQuantileRegressor(TREES, (0.2, 0.8)), "its outputs are sorted in each row"),
     ],
 )
-def test_forms_that_there_are_not_are_refused_in_words(
+def test_backends_that_there_are_not_are_refused_in_words(
     estimator: Any, why: str, make_kernel: MakeKernel
 ) -> None:
     y = Y["Week 1"].abs() if isinstance(estimator, MultiQuantileRegressor) else Y.abs()
     estimator.fit(X, y)
     kernel = make_kernel(estimator, X, y if y.ndim == 2 else None, task=TASK)
     assert any(
-        why in told for told in {"matrix": "", **kernel.version.forms.get("refused", {})}.values()
+        why in told for told in {"matrix": "", **kernel.version.program.get("refused", {})}.values()
     ) or (
-        "sql" in kernel.version.forms  # which is fast, so nothing is said of matrix products
+        "sql" in kernel.version.program  # which is fast, so nothing is said of matrix products
     )
 
 
@@ -179,12 +179,12 @@ def test_reasons_are_those_of_the_output_that_is_asked_for(make_kernel: MakeKern
     rows = training_batch(X.iloc[:50], "test")
     for estimator in (line, trees):
         kernel = make_kernel(estimator, X, Y, task=TASK)
-        form, _ = read_reasons(kernel, FormFiles(tmp_path, LoadPolicy()))
-        assert form.unit == "the prediction's own unit"
+        backend, _ = read_reasons(kernel, ProgramFiles(tmp_path, LoadPolicy()))
+        assert backend.unit == "the prediction's own unit"
         asked = asked_outputs(kernel.version, None, "test")
         assert asked == ((0, "__week_1"), (1, "__week_2"), (2, "__größe"))
         scored = kernel(rows)
-        found = ReasonedKernel(kernel, form, Asked(3, outputs=asked)).contributions(rows, scored)
+        found = ReasonedKernel(kernel, backend, Asked(3, outputs=asked)).contributions(rows, scored)
         totals = found.base + found.parts.sum(axis=2)
         np.testing.assert_allclose(totals, estimator.predict(X)[:50], rtol=1e-9, atol=1e-9)
         if estimator is line:
@@ -192,12 +192,12 @@ def test_reasons_are_those_of_the_output_that_is_asked_for(make_kernel: MakeKern
             np.testing.assert_allclose(found.parts, values, atol=1e-9)
         one = asked_outputs(kernel.version, "Week 2", "test")
         assert one == asked_outputs(kernel.version, "prediction_week_2", "test") == ((1, ""),)
-        alone = ReasonedKernel(kernel, form, Asked(1, outputs=one))
+        alone = ReasonedKernel(kernel, backend, Asked(1, outputs=one))
         np.testing.assert_allclose(
             alone.contributions(rows, scored).parts[:, 0], found.parts[:, 1], atol=1e-12
         )
         assert alone(rows).column("reason_1").unique().to_pylist() == ["season"]
-        both = ReasonedKernel(kernel, form, Asked(1, outputs=asked_outputs(kernel.version, ["größe"], "")))
+        both = ReasonedKernel(kernel, backend, Asked(1, outputs=asked_outputs(kernel.version, ["größe"], "")))
         assert both.schema.names[3:-1] == [
             f"{name}__größe"
             for name in ("reason_1", "reason_1_contribution", "reason_1_value", "reason_rest", "reason_base")
@@ -225,7 +225,7 @@ def test_one_unusable_output_rejects_the_row(make_kernel: MakeKernel) -> None:
 
 
 def test_importance_does_not_depend_on_the_unit_of_an_output(tmp_path: Path) -> None:
-    asked(tmp_path, LinearRegression().fit(X, Y), forms=False)
+    asked(tmp_path, LinearRegression().fit(X, Y), program=False)
     with (tmp_path / "seeds/ml/demand/ml_demand__signature.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["importance_kind"] for row in rows} == {"permutation:scaled_squared_error"}
@@ -236,7 +236,7 @@ def test_importance_does_not_depend_on_the_unit_of_an_output(tmp_path: Path) -> 
 
 
 def test_a_table_with_other_outputs_is_refused(tmp_path: Path) -> None:
-    version = asked(tmp_path, Ridge().fit(X, Y), forms=False)
+    version = asked(tmp_path, Ridge().fit(X, Y), program=False)
     file = RegistryFile("demand", "ml_demand", (ModelSeeds(tmp_path, "demand").registry_file,))
     assert file.compared([version.to_row()], "score()") == [version]
     other = replace(version, outputs={"prediction_other": "other"})
@@ -247,11 +247,11 @@ def test_a_table_with_other_outputs_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_registry_has_the_column_only_if_a_version_needs_it(tmp_path: Path) -> None:
     seeds = ModelSeeds(tmp_path, "demand")
-    asked(tmp_path, Ridge().fit(X, Y["Week 1"]), Y["Week 1"], task="regression", forms=False)
+    asked(tmp_path, Ridge().fit(X, Y["Week 1"]), Y["Week 1"], task="regression", program=False)
     before = seeds.registry_file.read_text().splitlines()[0]
     assert "outputs" not in before and "outputs: *varchar" not in seeds.yaml_file.read_text()
-    asked(tmp_path, Ridge().fit(X, Y), forms=False)
-    asked(tmp_path, Ridge().fit(X, Y), outputs=["a", "b", "c"], forms=False)  # another version
+    asked(tmp_path, Ridge().fit(X, Y), program=False)
+    asked(tmp_path, Ridge().fit(X, Y), outputs=["a", "b", "c"], program=False)  # another version
     assert seeds.registry_file.read_text().splitlines()[0] == before + ",outputs"
     assert "outputs: *varchar" in seeds.yaml_file.read_text()
     assert [list(version.outputs.values()) for version in seeds.versions()] == [

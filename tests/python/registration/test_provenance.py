@@ -25,9 +25,9 @@ def documented(project: Path) -> list[str]:
 
 
 def test_the_column_is_written_once_a_version_has_a_provenance(empty_project: Path) -> None:
-    churn(forms=False)
+    churn(program=False)
     assert "provenance" not in header(empty_project) + documented(empty_project)
-    assert churn(0.1, forms=False, provenance=RECORD).provenance == RECORD
+    assert churn(0.1, program=False, provenance=RECORD).provenance == RECORD
     promote("churn", 1, alias="champion")
     assert header(empty_project)[-1] == documented(empty_project)[-1] == "provenance"
     first, second = ModelSeeds(empty_project, "churn").versions()
@@ -36,4 +36,4 @@ def test_the_column_is_written_once_a_version_has_a_provenance(empty_project: Pa
 
 def test_a_provenance_that_json_cannot_hold_is_refused(empty_project: Path) -> None:
     with pytest.raises(ConfigurationError, match="that JSON can hold"):
-        churn(forms=False, provenance={"frame": object()})
+        churn(program=False, provenance={"frame": object()})

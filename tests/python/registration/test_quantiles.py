@@ -1,4 +1,4 @@
-"""Several quantiles as one estimator: sorted in each row, in every form, and refused in words."""
+"""Several quantiles as one estimator: sorted in each row, in every backend, and refused in words."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sklearn.metrics import mean_pinball_loss
 from project import DbtProject, MakeKernel
 from scorehouse import MultiQuantileRegressor
 from scorehouse.errors import ConfigurationError
-from scorehouse.forms.choose import FormFiles, choose_form
-from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.in_duckdb import duckdb_rows
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.choose import ProgramFiles, choose_backend
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.check_project import check_project
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.version import NO_FORMS
+from scorehouse.registry.version import NO_BACKENDS
 
 LEVELS = (0.025, 0.4, 0.5, 0.6)
 COLUMNS = ["prediction_p02_5", "prediction_p40", "prediction_p50", "prediction_p60"]
@@ -42,19 +42,21 @@ CASES: dict[str, tuple[Any, str, set[str]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_quantiles_never_cross_in_any_form(case: str, tmp_path: Path, make_kernel: MakeKernel) -> None:
-    estimator, parameter, forms = CASES[case]
+def test_quantiles_never_cross_in_any_backend(case: str, tmp_path: Path, make_kernel: MakeKernel) -> None:
+    estimator, parameter, backends = CASES[case]
     bundle = MultiQuantileRegressor(estimator, LEVELS, parameter).fit(X, Y)
     kernel = make_kernel(bundle, X, task="multioutput_regression")
     assert list(kernel.version.outputs.values()) == ["p02.5", "p40", "p50", "p60"]
-    assert set(kernel.version.forms) - {*NO_FORMS} == forms
+    assert set(kernel.version.program) - {*NO_BACKENDS} == backends
     alone = np.column_stack([one.predict(UNSEEN) for one in bundle.estimators_])
     crossing = (np.diff(alone, axis=1) < 0).any(axis=1)
     assert crossing.sum() > 5  # so that sorting has something to do
     rows = pa.Table.from_batches([training_batch(UNSEEN, "test")])
-    for name in (*forms, "estimator"):
-        form = choose_form(kernel, name, 500, FormFiles(tmp_path, LoadPolicy()))
-        scored = duckdb_rows(form.compiled, rows) if form.compiled else kernel_rows(form.kernel, rows)
+    for name in (*backends, "estimator"):
+        backend = choose_backend(kernel, name, 500, ProgramFiles(tmp_path, LoadPolicy()))
+        scored = (
+            duckdb_rows(backend.compiled, rows) if backend.compiled else kernel_rows(backend.kernel, rows)
+        )
         found = np.column_stack([scored[column].to_numpy() for column in COLUMNS])
         assert (np.diff(found, axis=1) >= 0).all()
         np.testing.assert_allclose(found, np.sort(alone, axis=1), rtol=1e-9, atol=1e-9)

@@ -136,7 +136,7 @@ def test_versions_count_up_and_nothing_is_rewritten(empty_project: Path) -> None
     assert [row["version"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")] == ["1", "2", "3"]
     card = yaml.safe_load(after["seeds/ml/churn/_ml_churn.yml"])["seeds"][0]["description"]
     listed = [line[2] for line in card.splitlines() if line[:3] in ("| 1", "| 2", "| 3")]
-    assert "".join(listed) == "123" + "111222333"  # the versions, and their proven forms and reasons
+    assert "".join(listed) == "123" + "111222333"  # the versions, and their proven backends and reasons
 
 
 def test_the_same_artifact_is_the_same_version(empty_project: Path) -> None:
@@ -201,7 +201,7 @@ def test_many_long_categories_are_read_back(empty_project: Path) -> None:
                 "long",
                 frame,
                 task="regression",
-                storage=Storage(forms=False),
+                storage=Storage(program=False),
                 project_dir=empty_project,
             )
     finally:

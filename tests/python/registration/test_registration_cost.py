@@ -23,13 +23,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import EVERY_DATABASE
 from scorehouse import Storage, register
-from scorehouse.forms import hard_rows
-from scorehouse.forms.sql import compile as compiled
-from scorehouse.forms.sql import in_duckdb, sizes
-from scorehouse.forms.sql.builder import Builder
-from scorehouse.forms.sql.dialects import LIMITS, Limits
-from scorehouse.forms.sql.printer import Printer
-from scorehouse.forms.trees import of_sklearn
+from scorehouse.program import hard_rows
+from scorehouse.program.sql import compile as compiled
+from scorehouse.program.sql import in_duckdb, sizes
+from scorehouse.program.sql.builder import Builder
+from scorehouse.program.sql.dialects import LIMITS, Limits
+from scorehouse.program.sql.printer import Printer
+from scorehouse.program.trees import of_sklearn
 from scorehouse.registration import proven_arrays, steps
 from scorehouse.registration.steps import Progress
 
@@ -51,7 +51,7 @@ def test_columns_are_probed_together(empty_project: Path, monkeypatch: pytest.Mo
         return own(self, rows)
 
     monkeypatch.setattr(HistGradientBoostingClassifier, "predict_proba", counted)
-    register(estimator, "wide", X, y, task="classification", storage=Storage(forms=False))
+    register(estimator, "wide", X, y, task="classification", storage=Storage(program=False))
     assert len(calls) <= CALLS
 
 
@@ -70,7 +70,7 @@ def test_first_steps_of_a_pipeline_are_probed_together(
         return own(self, rows)
 
     monkeypatch.setattr(StandardScaler, "transform", counted)
-    register(estimator, "scaled", X, task="classification", storage=Storage(forms=False))
+    register(estimator, "scaled", X, task="classification", storage=Storage(program=False))
     assert sum(asked) <= 2
     with (empty_project / "seeds/ml/scaled/ml_scaled__signature.csv").open(newline="") as stream:
         assert {row["accepts_null"] for row in csv.DictReader(stream)} == {"false"}
@@ -93,7 +93,7 @@ def test_each_column_of_a_group_has_its_own_answer(empty_project: Path) -> None:
         ),
         LogisticRegression(),
     ).fit(X, X.f0 > 0)
-    register(estimator, "mixed", X, task="classification", storage=Storage(forms=False))
+    register(estimator, "mixed", X, task="classification", storage=Storage(program=False))
     with (empty_project / "seeds/ml/mixed/ml_mixed__signature.csv").open(newline="") as stream:
         rows = {row["feature"]: row for row in csv.DictReader(stream)}
     assert [name for name in rows if rows[name]["accepts_null"] == "true"] == [*filled, "plan"]
@@ -138,7 +138,7 @@ def test_dialects_that_compute_alike_are_compiled_once(
     X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
     version = register(LogisticRegression().fit(X, X.a > 9), "line", X, task="classification")
     expected = EVERY_DATABASE["scorehouse_compiled_sql"]["dialects"]
-    assert set(version.forms["sql"]["dialects"]) == set(expected)
+    assert set(version.program["sql"]["dialects"]) == set(expected)
     assert len(calls) == 3  # with float32 and infinity, with float32 alone, and with neither
 
 
@@ -163,10 +163,10 @@ def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
     monkeypatch.setattr(Builder, "finish", lambda *given: finished.append(1) or own(*given))
     estimator, X = forest()
     nodes = sum(tree.tree_.node_count for tree in estimator.estimators_)
-    forms = register(estimator, "forest", X, task="classification").forms
-    assert forms["sql"]["dialects"] == ["duckdb"]
+    backends = register(estimator, "forest", X, task="classification").program
+    assert backends["sql"]["dialects"] == ["duckdb"]
     for dialect in ("snowflake", "bigquery"):
-        assert forms["refused"][f"sql for {dialect}"] == (
+        assert backends["refused"][f"sql for {dialect}"] == (
             f"the SQL of forest version 1 has {nodes:,} tree nodes; expected: at most 20 on {dialect}"
         )
     assert len(finished) == 2  # with infinity; and the columns of the stored trees
@@ -204,7 +204,7 @@ def test_the_database_is_at_work_while_importance_is_measured(
     monkeypatch.setattr(in_duckdb, "duckdb_rows", noted)
     monkeypatch.setattr(REGISTER, "importance_of", measured)
     estimator, X = forest()
-    assert "sql" in register(estimator, "forest", X, task="classification").forms
+    assert "sql" in register(estimator, "forest", X, task="classification").program
 
 
 def test_a_registration_that_fails_stops_the_database(
@@ -227,11 +227,11 @@ def test_rows_are_tried_beside_those_that_take_the_same_branches(
     tried, made = [], []
     own, own_hard = in_duckdb.duckdb_rows, hard_rows.hard_rows
     monkeypatch.setattr(
-        in_duckdb, "duckdb_rows", lambda form, rows, *on: tried.append(rows) or own(form, rows, *on)
+        in_duckdb, "duckdb_rows", lambda backend, rows, *on: tried.append(rows) or own(backend, rows, *on)
     )
     monkeypatch.setattr(hard_rows, "hard_rows", lambda *given: made.append(own_hard(*given)) or made[-1])
     estimator, X = forest()
-    assert "sql" in register(estimator, "forest", X, task="classification").forms
+    assert "sql" in register(estimator, "forest", X, task="classification").program
     rows = tried[0].to_pandas()
     expected = pd.concat([X, *(batch.to_pandas() for batch in made[:1])])
     order = {"by": ["a", "b", "c"], "ignore_index": True}
@@ -244,19 +244,19 @@ def test_rows_are_tried_beside_those_that_take_the_same_branches(
     ]  # one stretch for each of eight places
 
 
-def test_importance_is_measured_with_the_native_form_once_that_is_proven(
+def test_importance_is_measured_with_the_native_backend_once_that_is_proven(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It gives the shares that the estimator gives, which is asked where no form is proven."""
+    """It gives the shares that the estimator gives, which is asked where no backend is proven."""
     kernels = []
     own = REGISTER.importance_of
     monkeypatch.setattr(REGISTER, "importance_of", lambda *given: kernels.append(given) or own(*given))
     estimator, X = forest()
     y = X.a + X.b * X.c > 0
-    assert "native" in register(estimator, "forest", X, y, task="classification").forms
-    register(estimator, "plain", X, y, task="classification", storage=Storage(forms=False))
+    assert "native" in register(estimator, "forest", X, y, task="classification").program
+    register(estimator, "plain", X, y, task="classification", storage=Storage(program=False))
     monkeypatch.setattr(proven_arrays, "compile_trees", lambda *given, **_: 1 / 0)
-    refused = register(estimator, "refused", X, y, task="classification").forms["refused"]["native"]
+    refused = register(estimator, "refused", X, y, task="classification").program["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]
     assert held == ["StoredTrees", "RandomForestClassifier", "RandomForestClassifier"]

@@ -33,7 +33,7 @@ VALUES: tuple[Any, ...] = (
 )
 NAMES = (
     "estimator name X y task threshold description owner trained_from trained_to metrics alias feature_names "
-    "format artifact store parity_tolerance validation forms project_dir"
+    "format artifact store parity_tolerance validation backends project_dir"
 )
 TEXTS = ["good and cheap", "bad", "good", "very bad", "cheap", "never again"] * 10
 LIKED = ["good" in text or "cheap" in text for text in TEXTS]
@@ -41,7 +41,7 @@ LIKED = ["good" in text or "cheap" in text for text in TEXTS]
 
 @pytest.mark.parametrize("argument", NAMES.split())
 def test_any_value_of_an_argument(empty_project: Path, argument: str) -> None:
-    usual = {"estimator": CLASSIFIER, "name": "churn", "X": X, "task": "classification", "forms": False}
+    usual = {"estimator": CLASSIFIER, "name": "churn", "X": X, "task": "classification", "program": False}
     for value in VALUES:
         try:
             register(**grouped({**usual, argument: value}))  # type: ignore[arg-type]
@@ -82,9 +82,9 @@ def test_bare_text_pipeline(make_kernel: MakeKernel, given: str) -> None:
     """Fit on one column of strings, it scores that column of a feature table."""
     estimator = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LIKED)
     frame = pd.DataFrame({"review": TEXTS})
-    forms = {"series": frame["review"], "list": TEXTS, "array": np.array(TEXTS), "frame": frame}
+    backends = {"series": frame["review"], "list": TEXTS, "array": np.array(TEXTS), "frame": frame}
     names = {} if given in ("series", "frame") else {"feature_names": ["review"]}
-    kernel = make_kernel(estimator, forms[given], LIKED, task="classification", **names)
+    kernel = make_kernel(estimator, backends[given], LIKED, task="classification", **names)
     new = pd.DataFrame({"review": [*TEXTS, "a word never seen", None]})
     found = kernel(batch_of(new))
     assert found.column("reject_reason").to_pylist() == [*[None] * 61, "null:review"]

@@ -39,13 +39,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     y = X.amount + 5 * X.visits > 70
     project.register(estimator, "churn", X, y, task="classification", threshold=0.5)
     project.register(
-        estimator, "churn", X, y, task="classification", threshold=0.25, alias="challenger", forms=False
+        estimator, "churn", X, y, task="classification", threshold=0.25, alias="challenger", program=False
     )
     project.sql_model("by_sql", "churn", key="id")
     project.python_model("by_python", "churn", key="id")
     project.python_model("by_table", "churn", key="id", config="materialized='table'")
-    project.python_model("by_estimator", "churn", key="id", engine="estimator")
-    project.python_model("by_matrix", "churn", key="id", engine="matrix")
+    project.python_model("by_estimator", "churn", key="id", backend="estimator")
+    project.python_model("by_matrix", "churn", key="id", backend="matrix")
     project.sql_model("by_change", "churn", key="id", rescore="changed")
     project.write("models/by_macro.sql", "select * from {{ scorehouse.predict('churn', ref('features')) }}")
     project.build().check()
@@ -132,9 +132,9 @@ def test_a_promotion_counts_when_its_seed_is_loaded(project: DbtProject) -> None
 
 @pytest.mark.slow
 def test_proven_anew_without_a_seed_is_named(project: DbtProject) -> None:
-    """An old table would keep the slow form in silence."""
-    project.query("update ml_churn set forms = null")
-    refused(project, "version 1 has forms {} in the table and {")
+    """An old table would keep the slow backend in silence."""
+    project.query("update ml_churn set backends = null")
+    refused(project, "version 1 has backends {} in the table and {")
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ def test_a_reviewed_edit_decides_at_every_door(project: DbtProject, name: str) -
     features = project.query("select id, amount, visits, plan from features where id < 40 order by id")
     given = [dict(zip(("amount", "visits", "plan"), row[1:], strict=True)) for row in features]
     for engine in ("auto", "sql", "matrix", "estimator"):
-        found = load("churn", project.folder, engine=engine).predict(given)
+        found = load("churn", project.folder, backend=engine).predict(given)
         assert all(
             row["prediction"] == (None if row["score"] is None else classes[row["score"] >= threshold])
             for row in found
@@ -283,7 +283,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> DistantProject:
     shop = DistantProject(tmp_path_factory.mktemp("strangers"))
     X = training()[["amount"]].rename(columns={"amount": "price"})
     estimator = LogisticRegression().fit(X, X.price > 50)
-    facts: dict[str, Any] = {"task": "classification", "alias": "champion", "forms": False}
+    facts: dict[str, Any] = {"task": "classification", "alias": "champion", "program": False}
     register(estimator, "leads", X, project_dir=shop.folder, **grouped(facts))
     register(estimator, "offers", X, project_dir=shop.platform, **grouped(facts))
     shutil.copytree(shop.platform / "artifacts", shop.folder / "artifacts", dirs_exist_ok=True)

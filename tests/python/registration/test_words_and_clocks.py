@@ -38,7 +38,7 @@ def native_text() -> str:
 
 def register_native(file: str) -> subprocess.CompletedProcess[str]:
     asked = ["register", "churn", "given.joblib", "--features", "train.csv", "--task", "classification"]
-    given = ["--format", "native", "--artifact", file, "--no-forms"]
+    given = ["--format", "native", "--artifact", file, "--no-program"]
     return subprocess.run([SCOREHOUSE, *asked, *given], capture_output=True, text=True)
 
 
@@ -71,7 +71,7 @@ def test_the_process_that_opens_a_native_file_imports_nothing_from_the_working_f
 @pytest.mark.parametrize("words", ["=1+1", "+x", "-x", "@x", "\tx", "\n=x"])
 @pytest.mark.parametrize("fact", ["owner", "description", "trained_from", "trained_to"])
 def test_words_that_begin_like_a_formula_are_refused(empty_project: Path, fact: str, words: str) -> None:
-    facts: dict[str, Any] = {"task": "classification", "forms": False, fact: words}
+    facts: dict[str, Any] = {"task": "classification", "program": False, fact: words}
     with pytest.raises(ConfigurationError, match=f"{fact} begins with"):
         register(LogisticRegression().fit(X, Y), "churn", X, **grouped(facts))
     assert not Path("seeds").exists()

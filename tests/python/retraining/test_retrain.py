@@ -151,7 +151,7 @@ def test_a_challenger_is_calibrated_as_its_parent_was(own_shop: DbtProject) -> N
     early = world().query("day < '2025-02-10'")
     parent = CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=3)
     parent.fit(early[FEATURES], early.came_back)
-    facts = {"task": "classification", "forms": False}
+    facts = {"task": "classification", "program": False}
     own_shop.register(parent, "loyal", early[FEATURES], early.came_back, **facts)
     configure(own_shop, gate=None)
     ended = retrain(own_shop, "--force", "--json")

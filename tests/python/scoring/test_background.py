@@ -30,18 +30,18 @@ from project import DbtProject, batch_of
 from scorehouse import load
 from scorehouse.cli.main import main
 from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError, SignatureError
-from scorehouse.forms.choose import FormFiles
-from scorehouse.forms.reasons.asked import Asked
-from scorehouse.forms.reasons.background import (
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.choose import ProgramFiles
+from scorehouse.program.reasons.asked import Asked
+from scorehouse.program.reasons.background import (
     ARRAY,
     background_facts,
     canonical_columns,
     canonical_rows,
     of_array,
 )
-from scorehouse.forms.reasons.kernel import ReasonedKernel
-from scorehouse.forms.reasons.read import read_reasons
-from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.reasons.kernel import ReasonedKernel
+from scorehouse.program.reasons.read import read_reasons
 from scorehouse.registry import artifact
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.retraining.frames import Frames
@@ -100,8 +100,8 @@ def opened(project: DbtProject, name: str, top: int = 4) -> tuple[Kernel, Reason
     policy = load_policy(project.folder)
     estimator, signature, _ = artifact.load(project.folder, version, policy, "test")
     kernel = Kernel(estimator, version, signature, strict=frozenset(), call="test")
-    form, _ = read_reasons(kernel, FormFiles(project.folder, policy))
-    return kernel, ReasonedKernel(kernel, form, Asked(top))
+    backend, _ = read_reasons(kernel, ProgramFiles(project.folder, policy))
+    return kernel, ReasonedKernel(kernel, backend, Asked(top))
 
 
 def background_rows(project: DbtProject, name: str) -> pd.DataFrame:
@@ -120,7 +120,7 @@ def test_the_base_is_the_mean_over_the_stored_rows(project: DbtProject) -> None:
         assert len(rows) == count and rows.columns.tolist() == kernel.signature.names
         method = "predict" if name == "several" else "decision_function"
         base = getattr(kernel.estimator, method)(rows).mean(axis=0)
-        found = reasoned.form.contributions(
+        found = reasoned.backend.contributions(
             canonical_columns(canonical_rows(kernel.signature, batch_of(rows)))
         )
         np.testing.assert_allclose(found.base, np.atleast_1d(base), atol=1e-12)
@@ -209,7 +209,7 @@ def test_prove_keeps_the_background(project: DbtProject, tmp_path: Path) -> None
     after = ModelSeeds(twin.folder, "trees").versions()[0]
     assert background_facts(after) == background_facts(before) and background_facts(after)
     told = load("trees", twin.folder).explain(training()[0].head(1).to_dict("records")[0])
-    assert told["reason_base"] == pytest.approx(opened(project, "trees")[1].form.base[0], abs=1e-12)
+    assert told["reason_base"] == pytest.approx(opened(project, "trees")[1].backend.base[0], abs=1e-12)
 
 
 def test_an_altered_background_is_refused(project: DbtProject, tmp_path: Path) -> None:
@@ -287,5 +287,5 @@ def test_a_version_without_reasons_takes_no_background(project: DbtProject) -> N
     with pytest.raises(ConfigurationError, match="only trees and linear models have exact reasons"):
         project.register(bayes, "bayes", X, labels, **facts)
     with pytest.raises(ConfigurationError, match="there are no reasons that compare with it"):
-        project.register(bayes, "bayes", X, labels, forms=False, **facts)
+        project.register(bayes, "bayes", X, labels, program=False, **facts)
     assert not (project.folder / "artifacts/bayes").exists()

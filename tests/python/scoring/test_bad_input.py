@@ -47,7 +47,7 @@ CASES: dict[str, Case] = {
     "artifact_missing": Case(
         ("model.joblib' of artifact_missing version 1 cannot be read", "restore it from version control"),
         spoil=delete_artifact,
-        arguments={"engine": "estimator"},  # a stored form does not open it
+        arguments={"backend": "estimator"},  # a program does not open it
     ),
     "digest_differs": Case(
         (
@@ -56,7 +56,7 @@ CASES: dict[str, Case] = {
             "restore the registered file from version control",
         ),
         spoil=alter_artifact,
-        arguments={"engine": "estimator"},  # a stored form does not open it
+        arguments={"backend": "estimator"},  # a program does not open it
     ),
     "signature_differs": Case(
         ("the signature of signature_differs version 1 has the sha256", "the registered sha256"),
@@ -128,7 +128,7 @@ CASES: dict[str, Case] = {
     "saved_by_another_release": Case(
         ("was saved by scikit-learn 0.19.1", "install scikit-learn==0.19.1", "set library_versions"),
         spoil=registered_by("0.19.1"),
-        arguments={"engine": "estimator"},  # a stored form does not open it
+        arguments={"backend": "estimator"},  # a program does not open it
     ),
     "named_like_an_output": Case(
         (
@@ -140,13 +140,13 @@ CASES: dict[str, Case] = {
     ),
     "method_missing": Case(
         (
-            "score_method is 'decision_function', and its forms were proven with 'predict_proba'",
+            "score_method is 'decision_function', and its backends were proven with 'predict_proba'",
             "run `scorehouse prove method_missing --version 1`",
         ),
         spoil=edit_registry(",predict_proba,", ",decision_function,"),
     ),
     "estimator_fails": Case(
-        ("score_method is 'score', and its forms were proven", "run `scorehouse prove estimator_fails"),
+        ("score_method is 'score', and its backends were proven", "run `scorehouse prove estimator_fails"),
         spoil=edit_registry(",predict_proba,", ",score,"),
     ),
     "alias_held_twice": Case(

@@ -47,7 +47,7 @@ def test_of_two_builds_at_once_the_second_is_told_of_the_lock_and_nothing_is_los
     frame = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
     sign, go_on = project.folder / "begun", project.folder / "go_on"
     slow = Slow(str(sign), str(go_on)).fit(frame)
-    project.register(slow, "sums", frame, task="regression", forms=False)
+    project.register(slow, "sums", frame, task="regression", program=False)
     project.features(f"select i as id, i % 7 / 1e0 as a, 1e0 as b from range({ROWS}) as t(i)")
     project.sql_model("scored", "sums", key="id", batch_rows=2000)
     first = started(project, "build")
@@ -74,7 +74,7 @@ def small(folder: Path) -> DbtProject:
     """A prediction table by each materialization, and a model that reads the first."""
     project = DbtProject(folder)
     X = pd.DataFrame({"a": np.arange(60.0)})
-    project.register(LogisticRegression().fit(X, X.a > 30), "toy", X, task="classification", forms=False)
+    project.register(LogisticRegression().fit(X, X.a > 30), "toy", X, task="classification", program=False)
     project.features("select i as id, i // 2 as pair, i * 1e0 as a from range(60) as t(i)")
     project.sql_model("scored", "toy", key="id")
     project.python_model("plain", "toy", key="id", config="materialized='table'")

@@ -99,7 +99,7 @@ def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
     project = DbtProject(tmp_path / "house")
     labels = np.where(WEIGHTS > 2, "gone", "stays")
     nearest = KNeighborsClassifier().fit(X, labels)
-    project.register(nearest, "churn", X, labels, task="classification", forms=False)
+    project.register(nearest, "churn", X, labels, task="classification", program=False)
     project.features(
         "select i as id, 20 + i::double as age, (i % 9)::bigint as visits from range(60) as t(i)"
     )
@@ -108,7 +108,7 @@ def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
     page = tmp_path / "why.html"
     ended = explain(project, "churn", "--key", "30", "--html", str(page))
     assert ended.exit_code == 0, ended.output
-    assert "what each feature contributed is not known: it was registered with forms=False" in ended.output
+    assert "what each feature contributed is not known: it was registered with program=False" in ended.output
     assert "the decision would be another one" in ended.output and "rejected row" not in ended.output
     assert "is not known: it was registered" in page.read_text() and "<svg" not in page.read_text()
     told = story(project, "churn", "--key", "30")
@@ -134,7 +134,7 @@ def test_an_altered_artifact_is_not_opened(
     artifact.write_bytes(f"c__builtin__\nexec\n(Vopen({str(sign)!r}, 'w')\ntR.".encode())
     ended = explain(twin, name, *(part for value in key for part in ("--key", value)))
     assert not sign.exists()
-    assert ended.exit_code == 0, ended.output  # stored forms score, and stored reasons explain
+    assert ended.exit_code == 0, ended.output  # programs score, and stored reasons explain
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         labels = pd.Series(np.array(sorted(classes), dtype=object)[number]).infer_objects()
         for alias, strength in (("champion", 1.0), ("challenger", 1e-3)):
             model = LogisticRegression(C=strength).fit(frame, labels)
-            project.register(model, name, frame, labels, task="classification", alias=alias, forms=False)
+            project.register(model, name, frame, labels, task="classification", alias=alias, program=False)
         both = {"key": "id", "alias": ["champion", "challenger"], "layout": ["long", "wide"][place % 2]}
         project.sql_model(f"{name}_scores", name, **both)
         project.sql_model(f"{name}_alone", name, key="id", passthrough=["part"])

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def project(tmp_path: Path) -> DbtProject:
     project = DbtProject(tmp_path / "house")
-    project.register(classifier(), "churn", training(), task="classification", forms=False)
+    project.register(classifier(), "churn", training(), task="classification", program=False)
     project.features(TIMED)
     return project
 

@@ -84,7 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.register(line, "parcels", X, Y, metrics=metrics, **facts)
     project.register(forest, "parcels", X, Y, **facts, alias="challenger")
     project.python_model("wide", "parcels", key="id", alias=["champion", "challenger"], layout="wide")
-    project.python_model("by_trees", "parcels", key="id", alias="challenger", engine="native")
+    project.python_model("by_trees", "parcels", key="id", alias="challenger", backend="native")
     late = {"score": "score_late", "bands": {"calm": 0.0, "alarm": 0.5}}
     project.python_model("decided", "parcels", key="id", rescore="changed", decision=late)
     project.python_model("explained", "parcels", key="id", alias="challenger", reasons=1)
@@ -122,12 +122,12 @@ def test_each_label_has_two_columns_and_every_row_is_there_once(built: DbtProjec
         reasons = f"select distinct reject_reason from {table} where row_status = 'rejected'"
         assert built.query(reasons) == [("null:weight",)]
     (logged,) = built.runs("parcels_predictions")
-    assert (logged["form"], logged["rows_in"], logged["rows_rejected"]) == ("sql", ROWS, 20)
+    assert (logged["backend"], logged["rows_in"], logged["rows_rejected"]) == ("sql", ROWS, 20)
     assert built.query("select distinct band from decided where score_late >= 0.5") == [("alarm",)]
 
 
 def test_challengers_stand_beside_the_champion(built: DbtProject) -> None:
-    assert built.runs("by_trees")[0]["form"] == "native"
+    assert built.runs("by_trees")[0]["backend"] == "native"
     same = """select count(*) from wide join by_trees as trees using (id)
         where wide.prediction_late__challenger = trees.prediction_late
         and abs(wide.score_lost__challenger - trees.score_lost) < 1e-9"""

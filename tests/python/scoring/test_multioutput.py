@@ -80,7 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     both = {"key": "id", "alias": ["champion", "challenger"]}
     project.sql_model("contestants", "demand", **both)
     project.python_model("wide", "demand", **both, layout="wide")
-    project.python_model("by_estimator", "demand", key="id", engine="estimator")
+    project.python_model("by_estimator", "demand", key="id", backend="estimator")
     project.python_model("fresh", "demand", key="id", rescore="changed", passthrough=["region"])
     project.python_model("explained", "demand", key="id", reasons=2)
     where = {"score": "prediction_week_1", "at_least": 20.0}
@@ -116,7 +116,7 @@ def test_each_output_has_a_column_and_every_row_is_there_once(built: DbtProject)
         reasons = f"select distinct reject_reason from {table} where row_status = 'rejected'"
         assert built.query(reasons) == [("null:price",)]
     (logged,) = built.runs("demand_predictions")
-    assert (logged["form"], logged["rows_in"], logged["rows_rejected"]) == ("sql", ROWS, 20)
+    assert (logged["backend"], logged["rows_in"], logged["rows_rejected"]) == ("sql", ROWS, 20)
     assert logged["score_mean"] is None  # no single column is the score
 
 

@@ -35,9 +35,9 @@ def test_an_empty_feature_table_empties_the_table(scored_project: DbtProject) ->
 
 
 def _by_the_estimator(project: DbtProject) -> None:
-    """Both models open the estimator, which a stored form would leave closed."""
-    project.python_model("scored", "churn", key="id", engine="estimator")
-    project.python_model("plain", "churn", key="id", engine="estimator", config="materialized='table'")
+    """Both models open the estimator, which a program would leave closed."""
+    project.python_model("scored", "churn", key="id", backend="estimator")
+    project.python_model("plain", "churn", key="id", backend="estimator", config="materialized='table'")
 
 
 @pytest.mark.slow

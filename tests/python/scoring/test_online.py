@@ -159,7 +159,7 @@ def test_steps_see_the_finished_table(project: Path) -> None:
 
 def decisions_in_a_table(folder: Path, policy: dict[str, Any]) -> tuple[DbtProject, pa.Table]:
     """A dbt project whose prediction table decides by the policy, and that table in the order of its key."""
-    dbt = make_project(folder, decision=policy, engine="estimator")
+    dbt = make_project(folder, decision=policy, backend="estimator")
     execute(dbt, "update raw_rows set b = null where id % 50 = 1")
     dbt.build().check()
     names = "prediction, score, row_status, reject_reason, decision, band, decision_policy"
@@ -181,7 +181,7 @@ def test_decisions_online_are_those_of_the_table(tmp_path: Path) -> None:
     features = dbt.query("select * from features order by id")
     names = list(dbt.columns("features"))
     rows = [dict(zip(names, row, strict=True)) for row in features]
-    model = load("toy", dbt.folder, decision=policy, engine="estimator")
+    model = load("toy", dbt.folder, decision=policy, backend="estimator")
     expected = table.to_pylist()
     assert {row["decision"] for row in expected} == {None, "leave", "abstain", "call"}
     for online in (
@@ -226,7 +226,7 @@ def test_faults_of_the_rows_are_named(project: Path) -> None:
 def test_changed_bytes_are_not_loaded(project: Path) -> None:
     (project / "artifacts/buyer/2/model.joblib").write_bytes(b"other")
     with pytest.raises(ArtifactError, match="buyer version 2 has the sha256"):
-        load("buyer", project, engine="estimator")
+        load("buyer", project, backend="estimator")
     (project / "artifacts/buyer/2/program.npz").write_bytes(b"other")
     with pytest.raises(ArtifactError, match="the program of buyer version 2 has the sha256"):
         load("buyer", project)

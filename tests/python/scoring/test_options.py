@@ -17,7 +17,7 @@ from scorehouse.scoring.options import ScoreOptions
 
 ARGUMENTS = [
     "key", "alias", "version", "passthrough", "group", "rescore", "strict", "max_rejected_share",
-    "batch_rows", "as_of", "decision", "engine", "layout",
+    "batch_rows", "as_of", "decision", "backend", "layout",
 ]  # fmt: skip
 SETTINGS = {
     "rescore": ["rule", "updated_at", "lookback", "vanished", "max_rows", "max_seconds"],
@@ -148,7 +148,7 @@ DOORS = {
     "key='id', rescore='feed'": "the features are not one whole table of a DuckLake",
     "key='id', as_of='id', rescore='feed'": "for a prediction history",
     "key='id', strict=['nul']": "strict has ['nul'] (near: 'null')",
-    "key='id', engine='natve'": "engine has ['natve'] (near: 'native')",
+    "key='id', backend='natve'": "backend has ['natve'] (near: 'native')",
     "key='id', as_of='idd'": "as_of names columns that the feature table does not have: 'idd' (near: 'id')",
     "key='id', group='id'": "does not rank: its task is 'classification'",
 }

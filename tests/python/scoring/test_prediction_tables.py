@@ -227,9 +227,9 @@ def test_the_model_over_the_run_log(built: tuple[DbtProject, Version]) -> None:
     )
     assert row == [("success", ROWS, 1 / 50)]
     (run,) = project.runs("by_sql")
-    assert run["form"] and run["form_reason"]
-    forms = project.query("select form, form_reason from scorehouse_runs where node like '%by_sql'")
-    assert forms == [(run["form"], run["form_reason"])]
+    assert run["backend"] and run["backend_reason"]
+    backends = project.query("select backend, backend_reason from scorehouse_runs where node like '%by_sql'")
+    assert backends == [(run["backend"], run["backend_reason"])]
 
 
 def test_the_fingerprint_is_that_of_the_input(built: tuple[DbtProject, Version]) -> None:

@@ -79,11 +79,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project.features(f"select {given} from {{{{ ref('people') }}}}")
     project.sql_model("trees_scored", "trees", key="id", reasons=3, strict=["unseen_category"])
     project.python_model("linear_scored", "linear", key="id", reasons={"top": 2, "where": {"at_least": 0.6}})
-    project.sql_model("three_scored", "three", key="id", reasons=4, engine="estimator")
+    project.sql_model("three_scored", "three", key="id", reasons=4, backend="estimator")
     asked = {"top": 1, "where": {"band": ["middle"], "decision": "yes"}}
     project.sql_model("decided", "trees", key="id", decision=POLICY, reasons=asked)
     project.sql_model("compared_scored", "compared", key="id", reasons=4)
-    project.sql_model("by_sql", "linear", key="id", reasons=2, engine="sql")
+    project.sql_model("by_sql", "linear", key="id", reasons=2, backend="sql")
     broken = "reason_1_contribution + case when id = 3 then 1e-6 else 0 end as reason_1_contribution"
     project.features(
         f"select * replace ({broken}, case when id = 4 then null else reason_rest end as reason_rest, "

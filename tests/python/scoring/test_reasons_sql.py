@@ -122,5 +122,5 @@ def test_a_model_of_many_columns_has_reasons(project: DbtProject) -> None:
     wide = pd.DataFrame(rng.normal(size=(300, 90)), columns=[f"f{i}" for i in range(90)])
     y = (wide.f0 + wide.f1 > 0).astype(int)
     version = project.register(LogisticRegression().fit(wide, y), "wide", wide, y, task="classification")
-    assert "refused" not in version.forms
-    assert set(version.forms["sql"]["macro"]["reasons"]) == {"duckdb"}
+    assert "refused" not in version.program
+    assert set(version.program["sql"]["macro"]["reasons"]) == {"duckdb"}

@@ -22,7 +22,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {  # the type of the error, and
     "row_key": ("RowKeyError", {"key": "shop"}),
     "registry": ("RegistryError", {"key": "id", "alias": "champoin"}),
     "configuration": ("ConfigurationError", {"key": "id", "rescore": "sometimes"}),
-    "artifact": ("ArtifactError", {"key": "id", "version": 1, "engine": "estimator"}),
+    "artifact": ("ArtifactError", {"key": "id", "version": 1, "backend": "estimator"}),
     "conservation": ("ConservationError", {"key": "id", "max_rejected_share": 0}),
     "plain_row_key": ("RowKeyError", {"key": "shop", "config": PLAIN}),
     "plain_registry": ("RegistryError", {"key": "id", "version": 9, "config": PLAIN}),

@@ -101,7 +101,7 @@ def test_a_row_that_is_lost_fails_the_run_and_leaves_its_row(
     project: DbtProject,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project.sql_model("counted", "churn", key="id", engine="estimator")
+    project.sql_model("counted", "churn", key="id", backend="estimator")
     project.dbt("run", "--select", "counted").check()
     before = project.content("counted")
     lose(monkeypatch)

@@ -19,7 +19,7 @@ KEY = {"key": "id", "passthrough": ["shop"]}
 @pytest.fixture
 def project(tmp_path: Path) -> DbtProject:
     project = DbtProject(tmp_path / "house")
-    project.register(classifier(), "churn", training(), task="classification", forms=False)
+    project.register(classifier(), "churn", training(), task="classification", program=False)
     project.features(FEATURES)
     return project
 

@@ -17,9 +17,9 @@ from project import DbtProject, registered_kernel
 from rescoring import execute, register_version, training
 from scorehouse import promote
 from scorehouse.cli.main import main
-from scorehouse.forms.sql.compile import compile_sql
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.together import Together, together
+from scorehouse.program.sql.compile import compile_sql
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.together import Together, together
 
 pytestmark = pytest.mark.slow
 
@@ -69,18 +69,18 @@ def differences(project: DbtProject, wide: str, long: str) -> list[Any]:
 @pytest.mark.parametrize(("door", "engine"), [("sql_model", "auto"), ("python_model", "estimator")])
 def test_the_versions_predict_as_they_do_in_rows_of_their_own(door: str, engine: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
-    table(project, "wide", door, engine=engine, passthrough=["part"])
-    table(project, "long", door, engine=engine, layout="long")
+    table(project, "wide", door, backend=engine, passthrough=["part"])
+    table(project, "long", door, backend=engine, layout="long")
     project.build().check()
     assert differences(project, "wide", "long") == []
     assert project.query("select count(*), count(distinct id), count(part) from wide") == [(300, 300, 300)]
     only_second = "select id from wide where row_status = 'rejected' and reject_reason__second is null"
     assert project.query(f"{only_second} order by id") == [(1,), (2,)]
     wide, long = ({run["alias_asked"]: run for run in project.runs(name)} for name in ("wide", "long"))
-    form = "sql" if engine == "auto" else "estimator"
+    backend = "sql" if engine == "auto" else "estimator"
     for alias, rejected in (("champion", 3), ("challenger", 3), ("second", 1)):
         run = wide[alias]
-        assert (run["rows_in"], run["rows_rejected"], run["form"]) == (300, rejected, form)
+        assert (run["rows_in"], run["rows_rejected"], run["backend"]) == (300, rejected, backend)
         for name in ("rows_scored", "reject_reasons", "score_min", "score_max", "model_digest", "is_live"):
             assert run[name] == long[alias][name], (alias, name)
         assert run["score_mean"] == pytest.approx(long[alias]["score_mean"], rel=1e-12)
@@ -88,7 +88,7 @@ def test_the_versions_predict_as_they_do_in_rows_of_their_own(door: str, engine:
     assert len({run["input_fingerprint"] for run in wide.values()}) == 1  # they share the row
 
 
-def test_a_version_whose_form_is_another_takes_part(tmp_path: Path) -> None:
+def test_a_version_whose_backend_is_another_takes_part(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     frame, labels = training(4)
     forest = RandomForestClassifier(5, random_state=0).fit(frame, labels)
@@ -96,7 +96,7 @@ def test_a_version_whose_form_is_another_takes_part(tmp_path: Path) -> None:
     table(project, "wide")
     table(project, "long", layout="long")
     project.build().check()
-    assert {run["form"] for run in project.runs("wide")} == {"sql", "native"}
+    assert {run["backend"] for run in project.runs("wide")} == {"sql", "native"}
     assert differences(project, "wide", "long") == []
 
 
@@ -231,6 +231,6 @@ def test_what_versions_share_is_computed_once(tmp_path: Path) -> None:
         assert joined == duckdb.sql(own).fetchall()
 
 
-def made(form: CompiledSql | Together) -> int:
+def made(backend: CompiledSql | Together) -> int:
     """Columns that the steps of a program make."""
-    return sum(len(step.made) for step in form.program.steps)
+    return sum(len(step.made) for step in backend.program.steps)

@@ -82,7 +82,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     assert ended.returncode == 0, ended.stderr
     for name in ("demand", "strict_demand", "lateness"):
         project.python_model(f"{name}_scored", name, key="id")
-        project.python_model(f"{name}_estimator", name, key="id", engine="estimator")
+        project.python_model(f"{name}_estimator", name, key="id", backend="estimator")
     project.python_model("demand_changed", "demand", key="id", rescore="changed", passthrough=["shop"])
     project.sql_model("demand_sql", "demand", key="id")
     project.features(FEATURES)
@@ -92,9 +92,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 @pytest.mark.parametrize("name", ["demand", "strict_demand", "lateness"])
-def test_the_form_scores_each_row_as_the_estimator_of_its_segment(name: str, house: DbtProject) -> None:
+def test_the_backend_scores_each_row_as_the_estimator_of_its_segment(name: str, house: DbtProject) -> None:
     (run,), (other,) = (house.runs(f"{name}_{engine}") for engine in ("scored", "estimator"))
-    assert (run["form"], other["form"]) == ("matrix", "estimator")
+    assert (run["backend"], other["backend"]) == ("matrix", "estimator")
     same = ("rows_in", "rows_scored", "rows_rejected", "reject_reasons")
     assert [run[key] for key in same] == [other[key] for key in same] and run["rows_in"] == ROWS
     number, label = ("score", "prediction") if name == "lateness" else ("prediction", "row_status")

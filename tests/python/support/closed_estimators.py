@@ -1,4 +1,4 @@
-"""What tests of stored forms share: a machine without scikit-learn, a planted pickle, altered files."""
+"""What tests of programs share: a machine without scikit-learn, a planted pickle, altered files."""
 
 from __future__ import annotations
 

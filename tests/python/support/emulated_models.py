@@ -89,15 +89,15 @@ def same_as_the_estimator(built: EmulatedProject, table: str, estimator: Any = N
 
 
 def scored_in_stages(project: EmulatedProject, name: str, trees: int, leaves: int) -> tuple[Any, str]:
-    """Register a forest and score by it; the estimator, and what the run log says of its form."""
+    """Register a forest and score by it; the estimator, and what the run log says of its backend."""
     estimator, X = forests.forest(trees, leaves)
     version = register(
         estimator, name, X, task="classification", alias="champion", project_dir=project.folder
     )
-    assert version.forms["sql"]["stages"][project.warehouse.kind] >= 2
+    assert version.program["sql"]["stages"][project.warehouse.kind] >= 2
     call = f"{{{{ scorehouse.scored('{name}', {KEY}, rescore='given') }}}}\n"
     project.write(f"models/by_{name}.sql", f"{call}select * from {{{{ ref('customers') }}}}\n")
     project.dbt("build", "--select", "customers", f"ml_{name}", f"by_{name}")
-    reason = f"select form_reason from marts.scorehouse_run_log where node like '%.by_{name}'"
+    reason = f"select backend_reason from marts.scorehouse_run_log where node like '%.by_{name}'"
     ((told,),) = project.query(reason)
     return estimator, told

@@ -19,19 +19,19 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from native_form import NativeForm
+from native_backend import NativeBackend
 from native_rows import features, target
-from scorehouse.forms.native.reasons import Attribution
-from scorehouse.forms.reasons.trees import over_all_outputs
-from scorehouse.forms.trees.tree import LEAF, ZERO, Ensemble, Tree
+from scorehouse.program.native.reasons import Attribution
+from scorehouse.program.reasons.trees import over_all_outputs
+from scorehouse.program.trees.tree import LEAF, ZERO, Ensemble, Tree
 
 
-def attribution(estimator: Any) -> tuple[Attribution, Ensemble, NativeForm]:
+def attribution(estimator: Any) -> tuple[Attribution, Ensemble, NativeBackend]:
     """The loops over the trees of an estimator: each column is a feature, and all outputs are explained."""
-    form = NativeForm(estimator)
-    outputs, owners = np.arange(len(form.model.base)), np.arange(form.model.n_features)
-    loops = Attribution(over_all_outputs(form.model), owners, outputs, len(owners))
-    return loops, form.model.ensemble, form
+    backend = NativeBackend(estimator)
+    outputs, owners = np.arange(len(backend.model.base)), np.arange(backend.model.n_features)
+    loops = Attribution(over_all_outputs(backend.model), owners, outputs, len(owners))
+    return loops, backend.model.ensemble, backend
 
 
 def shapley_values(worth: Callable[[frozenset[int]], np.ndarray], columns: int) -> np.ndarray:

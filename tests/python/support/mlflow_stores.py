@@ -88,5 +88,5 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 
 def assert_same_scores(project: Path, name: str, estimator: Any) -> None:
     frame, _ = training()
-    scored = load(name, project, engine="estimator").predict(frame)  # to the last bit
+    scored = load(name, project, backend="estimator").predict(frame)  # to the last bit
     assert np.array_equal(scored["score"], estimator.predict_proba(frame)[:, 1])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from native_form import METHODS
+from native_backend import METHODS
 
 ROWS = 600
 
@@ -34,12 +34,12 @@ def target(frame: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     return (z + filled["sign"] * filled["visits"] / 8 + rng.normal(size=ROWS) / 2).to_numpy()
 
 
-def assert_equal(form: Any, estimator: Any, X: Any, *, without: str = "") -> None:
+def assert_equal(backend: Any, estimator: Any, X: Any, *, without: str = "") -> None:
     """Every method but `without` gives the same array, whatever holds the numbers."""
-    assert np.array_equal(getattr(form, "classes_", []), getattr(estimator, "classes_", []))
+    assert np.array_equal(getattr(backend, "classes_", []), getattr(estimator, "classes_", []))
     for method in sorted({*METHODS} - {without}):
-        assert hasattr(form, method) == hasattr(estimator, method), method
+        assert hasattr(backend, method) == hasattr(estimator, method), method
         if hasattr(estimator, method):
-            expected, found = (getattr(one, method)(X) for one in (estimator, form))
+            expected, found = (getattr(one, method)(X) for one in (estimator, backend))
             assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
             np.testing.assert_array_equal(found, expected)

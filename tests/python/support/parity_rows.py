@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.forms.hard_rows import hard_rows
-from scorehouse.forms.parity import Parity, compare
-from scorehouse.forms.proof import kernel_rows
-from scorehouse.forms.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.in_duckdb import tolerance_of
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.hard_rows import hard_rows
+from scorehouse.program.parity import Parity, compare
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.in_duckdb import tolerance_of
 
 ROW = "row"
 
 
 def parity_rows(compiled: CompiledSql, frame: pd.DataFrame) -> pa.Table:
-    """The training rows and those that are made to break a form, numbered."""
+    """The training rows and those that are made to break a backend, numbered."""
     training = training_batch(frame, "test")
     hard = hard_rows(compiled.signature, compiled.probes, training)
     rows = computable(pa.Table.from_batches([training, hard]), compiled).combine_chunks()

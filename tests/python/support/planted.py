@@ -278,17 +278,17 @@ FAULTS = (
         ("tests/python/scoring/test_replay.py", "-k", "history"),
     ),
     Fault(
-        "a form is compared with itself",
-        "src/scorehouse/replay/form_check.py",
+        "a backend is compared with itself",
+        "src/scorehouse/replay/backend_check.py",
         "expected, found = kernel_rows(kernel, features),",
-        "expected, found = kernel_rows(form.kernel, features),",
-        ("tests/python/scoring/test_form_agrees.py", "-k", "form_that_is_wrong"),
+        "expected, found = kernel_rows(backend.kernel, features),",
+        ("tests/python/scoring/test_backend_agrees.py", "-k", "backend_that_is_wrong"),
     ),
     Fault(
         "SQL that Arrow computes differently serves online",
-        "src/scorehouse/online/online_form.py",
+        "src/scorehouse/online/online_backend.py",
         "    if not problem:\n",
         "    if True:\n",
-        ("tests/python/scoring/test_online_forms.py", "-k", "differs_on_arrow"),
+        ("tests/python/scoring/test_online_backends.py", "-k", "differs_on_arrow"),
     ),
 )

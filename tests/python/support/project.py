@@ -22,8 +22,8 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from many_commands import close_database
 from scorehouse import register
-from scorehouse.forms.sql.dialects import DIALECTS
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.sql.dialects import DIALECTS
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version

@@ -1,4 +1,4 @@
-"""A form compared with its estimator as registration compares it: on training rows and on hard ones."""
+"""A backend compared with its estimator as registration compares it: on training rows and on hard ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.forms.native.edge_rows import prove_numbers
-from scorehouse.forms.native.make import CompiledTrees, compile_trees
-from scorehouse.forms.parity import TOLERANCE_NATIVE, Parity, compare
-from scorehouse.forms.prove import Trial, prove, trial_of
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.in_duckdb import duckdb_rows, tolerance_of
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.native.edge_rows import prove_numbers
+from scorehouse.program.native.make import CompiledTrees, compile_trees
+from scorehouse.program.parity import TOLERANCE_NATIVE, Parity, compare
+from scorehouse.program.prove import Trial, prove, trial_of
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.in_duckdb import duckdb_rows, tolerance_of
 
 
 def compared(compiled: CompiledSql, kernel: Kernel, frame: Any) -> tuple[Parity, Trial, pa.Table]:
@@ -35,6 +35,6 @@ def trees_of(kernel: Kernel) -> CompiledTrees:
 def native_proof(made: CompiledTrees, kernel: Kernel, frame: Any) -> tuple[int, float, Trial]:
     """Native code with its estimator: how many rows are equal, the largest difference, and the rows."""
     trial = trial_of(kernel, frame, made.edges)
-    parity = prove(made.form, trial, TOLERANCE_NATIVE)
-    more, worst = prove_numbers(made.form, made.last, trial) if made.last is not None else (0, 0.0)
+    parity = prove(made.backend, trial, TOLERANCE_NATIVE)
+    more, worst = prove_numbers(made.backend, made.last, trial) if made.last is not None else (0, 0.0)
     return parity.rows + more, max(parity.max_difference, worst), trial

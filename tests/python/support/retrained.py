@@ -96,7 +96,7 @@ def make_shop(folder: Path) -> DbtProject:
     signals(project, asks=True)
     early = frame[frame.day < "2025-02-10"]
     champion = LogisticRegression().fit(early[FEATURES], early.came_back)
-    facts = {"task": "classification", "owner": "the shop", "threshold": 0.5, "forms": False}
+    facts = {"task": "classification", "owner": "the shop", "threshold": 0.5, "program": False}
     project.register(champion, "loyal", early[FEATURES], early.came_back, alias="champion", **facts)
     project.python_model(
         "loyal_scores",

@@ -139,7 +139,7 @@ def make_house(folder: Path, *names: str) -> DbtProject:
             "troubles": "multilabel_classification",
             "sales": "regression",
         }
-        facts = {"task": task.get(name, "classification"), "forms": False}
+        facts = {"task": task.get(name, "classification"), "program": False}
         project.register(
             fitted[name],
             name,

@@ -45,7 +45,7 @@ class CountedBatches:
         statistics = [BatchStatistics(record) for record in scan.records]
         read = [0] * len(planned)
         try:
-            for scored in scored_batches(scan.source, scan.forms, self.schema, scan.suffixes):
+            for scored in scored_batches(scan.source, scan.backends, self.schema, scan.suffixes):
                 for number, batch, row_hashes in scored.counted:
                     read[number] += batch.num_rows
                     statistics[number].add(batch, row_hashes)

@@ -1,4 +1,4 @@
-"""The engine `duckdb`: rows go from the feature table through the versions' forms into a new table.
+"""The engine `duckdb`: rows go from the feature table through the versions' backends into a new table.
 
 Record batches stream from a read cursor through the kernels. If every version has proven SQL, one statement
 reads, scores and writes. The table is written on dbt's own connection, inside its transaction, so the
@@ -35,8 +35,8 @@ from scorehouse.engines.duckdb.stream import output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
 from scorehouse.engines.source import KeyCheck
-from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
@@ -47,7 +47,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
     """One scoring run on dbt-duckdb."""
 
     name = "duckdb"
-    forms = batch_forms = ("sql", "native", "matrix")
+    backends = batch_backends = ("sql", "native", "matrix")
 
     def __init__(self, session: Any, request: Request, call: str) -> None:
         super().__init__(session, request, call)
@@ -80,7 +80,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         return KeyCheck.NO_NULL if joins_both_ways(source.options, record) else KeyCheck.UNIQUE
 
     def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
-        from scorehouse.forms.sql.in_duckdb import duckdb_rows
+        from scorehouse.program.sql.in_duckdb import duckdb_rows
 
         with self.session.cursor() as cursor:  # with the settings and macros that the run will meet
             return duckdb_rows(compiled, rows, cursor)
@@ -146,7 +146,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         return limit_of(self.session, request.memory_limit, columns, request.dbt_threads)
 
     def _write_direct(self, scan: Scan[DuckDBSource]) -> None:
-        compiled = [form.compiled for form in scan.forms if form.compiled]
+        compiled = [backend.compiled for backend in scan.backends if backend.compiled]
         select = ScoredSelect(scan.source, compiled, scan.kernels[0].schema, scan.suffixes)
         rows = f"({select(scan.source.select())}) as {BATCHES}"
         write_staging(self.session, scan.output, scan.options, rows, alike=select.alike())
@@ -179,7 +179,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
 
 def _is_direct(scan: Scan[DuckDBSource]) -> bool:
     """Whether one statement of the session reads, scores and writes every row, in SQL alone."""
-    by_sql = all(form.compiled for form in scan.forms)
+    by_sql = all(backend.compiled for backend in scan.backends)
     return by_sql and scan.source.chosen is None and scan.source.in_database
 
 

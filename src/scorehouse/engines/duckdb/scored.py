@@ -10,8 +10,8 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, ROW_HASH, SQL_TYPES, scored_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import quote
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.together import together
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.together import together
 
 
 class ScoredSelect:

@@ -11,9 +11,9 @@ from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART, ROW_HASH, wante
 from scorehouse.engines.duckdb.scored import ScoredSelect
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.workers import BatchSize, one_thread_each, overlapped, worker_count
-from scorehouse.forms.choose import Form
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
+from scorehouse.program.choose import Backend
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ def output_schema(source: DuckDBSource, outputs: pa.Schema, suffixes: Sequence[s
 
 
 def scored_batches(
-    source: DuckDBSource, forms: Sequence[Form], schema: pa.Schema, suffixes: Sequence[str] = ()
+    source: DuckDBSource, backends: Sequence[Backend], schema: pa.Schema, suffixes: Sequence[str] = ()
 ) -> Iterator[Scored]:
     """Score all rows of the source with every version; `suffixes` as in `output_schema`."""
-    compiled = [form.compiled for form in forms if form.compiled]
-    if len(compiled) == len(forms):
-        select = ScoredSelect(source, compiled, forms[0].kernel.schema, suffixes)
+    compiled = [backend.compiled for backend in backends if backend.compiled]
+    if len(compiled) == len(backends):
+        select = ScoredSelect(source, compiled, backends[0].kernel.schema, suffixes)
         return _sql_batches(source, select, schema)
-    return _kernel_batches(source, forms, schema, suffixes)
+    return _kernel_batches(source, backends, schema, suffixes)
 
 
 def _sql_batches(source: DuckDBSource, select: ScoredSelect, schema: pa.Schema) -> Iterator[Scored]:
@@ -70,13 +70,13 @@ def _of_each(
 
 
 def _kernel_batches(
-    source: DuckDBSource, forms: Sequence[Form], schema: pa.Schema, suffixes: Sequence[str]
+    source: DuckDBSource, backends: Sequence[Backend], schema: pa.Schema, suffixes: Sequence[str]
 ) -> Iterator[Scored]:
-    sizes = [BatchSize(source.options.batch_rows) for _ in forms]
-    names = forms[0].kernel.schema.names
+    sizes = [BatchSize(source.options.batch_rows) for _ in backends]
+    names = backends[0].kernel.schema.names
 
     def outputs(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-        kernel = forms[number].kernel
+        kernel = backends[number].kernel
         return sizes[number].score(batch.select(kernel.signature.names), kernel)
 
     def finished(batch: pa.RecordBatch, number: int, columns: list[pa.Array]) -> pa.RecordBatch:
@@ -87,19 +87,19 @@ def _kernel_batches(
 
     def score(batch: pa.RecordBatch) -> list[Scored]:
         if suffixes:
-            columns = [column for number in range(len(forms)) for column in outputs(batch, number).columns]
+            columns = [column for number in range(len(backends)) for column in outputs(batch, number).columns]
             written = finished(batch, 0, columns)
             return [Scored(written, _of_each(written, names, suffixes, batch.column(f"{ROW_HASH}:0")))]
         found = []
-        for number in range(len(forms)):
-            wanted = batch if len(forms) == 1 else wanted_rows(batch, number)
+        for number in range(len(backends)):
+            wanted = batch if len(backends) == 1 else wanted_rows(batch, number)
             if wanted.num_rows:
                 written = finished(wanted, number, outputs(wanted, number).columns)
                 hashes = wanted.column(f"{ROW_HASH}:{source.columns.hash_part(number)}")
                 found.append(Scored(written, [(number, written, hashes)]))
         return found
 
-    workers = worker_count([form.kernel.estimator for form in forms])
+    workers = worker_count([backend.kernel.estimator for backend in backends])
     with one_thread_each():
         for scored in overlapped(source.batches(), score, workers):
             yield from scored

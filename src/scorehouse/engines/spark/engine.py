@@ -26,8 +26,8 @@ from scorehouse.engines.spark.source import SparkSource, registry_versions
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConfigurationError, ConservationError
-from scorehouse.forms.sql.compiled import CompiledSql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.runlog import FAILED, STARTED, RunRecord
@@ -42,8 +42,8 @@ class SparkEngine(Engine[SparkSource]):
     """One scoring run on a Spark session, classic or Spark Connect."""
 
     name = "spark"
-    forms = ("sql", "native", "matrix")
-    batch_forms = ("native", "matrix")
+    backends = ("sql", "native", "matrix")
+    batch_backends = ("native", "matrix")
     spelling = SPARK
     plans_long = False
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 from scorehouse.dialect import SPARK as SPELLING
 from scorehouse.engines.columns import KEPT, NEED, PART, scored_columns
 from scorehouse.engines.spark.source import SparkSource
-from scorehouse.forms.sql.compiled import CompiledSql
-from scorehouse.forms.sql.dialects import LIMITS, SPARK
-from scorehouse.forms.sql.in_duckdb import ROW
-from scorehouse.forms.sql.sizes import check_size
-from scorehouse.forms.sql.together import together
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import in_unit
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import LIMITS, SPARK
+from scorehouse.program.sql.in_duckdb import ROW
+from scorehouse.program.sql.sizes import check_size
+from scorehouse.program.sql.together import together
 
 
 def scored_rows(

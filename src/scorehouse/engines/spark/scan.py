@@ -39,8 +39,8 @@ class SparkScan:
 
     def _scored(self) -> Any:
         """Kept columns, the versions' columns, the feature hash, and the version's number."""
-        compiled = [form.compiled for form in self.scan.forms if form.compiled]
-        if len(compiled) == len(self.scan.forms):
+        compiled = [backend.compiled for backend in self.scan.backends if backend.compiled]
+        if len(compiled) == len(self.scan.backends):
             return scored_rows(self.source, compiled, self.schema, self.scan.suffixes)
         return self._by_workers()
 
@@ -78,19 +78,24 @@ class SparkScan:
             signature=kernel.signature,
             columns=tuple(features[name] for name in kernel.signature.names),
             hashes=self.source.hash_name(number),
-            form=self.scan.forms[number].name,
+            backend=self.scan.backends[number].name,
             reasons=getattr(kernel, "data", None),
             **self._sent(number),
         )
 
     def _sent(self, number: int) -> dict[str, Any]:
-        """What scores, a stored form or the artifact: bytes for the closure, or as a file. Once a digest."""
-        form, version = self.scan.forms[number], self.scan.kernels[number].version
-        digest = str(version.forms[PROGRAM_SHA256]) if form.data else version.sha256
+        """What scores, a program or the artifact: bytes for the closure, or as a file. Once a digest."""
+        backend, version = self.scan.backends[number], self.scan.kernels[number].version
+        digest = str(version.program[PROGRAM_SHA256]) if backend.data else version.sha256
         if digest not in self.sent:
-            data = form.data or self._artifact(version)
+            data = backend.data or self._artifact(version)
             name = f"scorehouse-{digest}"
-            self.sent[digest] = {"data": data, "file": name, "digest": digest, "is_stored": bool(form.data)}
+            self.sent[digest] = {
+                "data": data,
+                "file": name,
+                "digest": digest,
+                "is_stored": bool(backend.data),
+            }
             if len(data) >= CLOSURE_BYTES:
                 path = _sent_files() / name
                 path.write_bytes(data)

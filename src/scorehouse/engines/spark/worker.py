@@ -15,10 +15,10 @@ import pyarrow as pa
 from scorehouse.engines.columns import wanted_rows
 from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
-from scorehouse.forms.form_file import reading
-from scorehouse.forms.reasons.asked import Asked
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.reading import reading
+from scorehouse.program.reasons.asked import Asked
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
@@ -27,16 +27,16 @@ from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 ESTIMATORS_KEPT = 2
 
-# by digest and form; a worker process runs one task after another
+# by digest and backend; a worker process runs one task after another
 _scoring: dict[tuple[str, str], Any] = {}
 _reasons: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class WorkerVersion:
-    """One version that scores by `form`.
+    """One version that scores by `backend`.
 
-    `data` holds the bytes of the artifact, or with `is_stored` of the stored form, whose SHA-256 is `digest`;
+    `data` holds the bytes of the artifact, or with `is_stored` of the program, whose SHA-256 is `digest`;
     it is None where they travel as the file named `file`. `columns` are those of a batch that hold its
     features, in the signature's order, and `hashes` that of their hashes. `reasons` are the bytes of its
     stored reasons, if any are asked for.
@@ -50,7 +50,7 @@ class WorkerVersion:
     file: str
     digest: str
     is_stored: bool = False
-    form: str = "estimator"
+    backend: str = "estimator"
     reasons: bytes | None = None
 
 
@@ -119,7 +119,7 @@ def _finished(
 
 def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
     """The kernel of a version; what scores is loaded once per worker, from bytes that it checked."""
-    known = (version.digest, version.form)
+    known = (version.digest, version.backend)
     if known not in _scoring:
         data = _verified(task, version)
         while len(_scoring) >= max(ESTIMATORS_KEPT, len(task.versions)):
@@ -128,9 +128,9 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
     kernel = Kernel(_scoring[known], version.version, version.signature, strict=task.strict, call=task.call)
     if version.reasons is None or task.asked is None:
         return kernel
-    from scorehouse.forms.reasons.kernel import ReasonedKernel
+    from scorehouse.program.reasons.kernel import ReasonedKernel
 
-    digest = str(version.version.forms[PROGRAM_SHA256])
+    digest = str(version.version.program[PROGRAM_SHA256])
     if digest not in _reasons:
         _reasons.clear()
         _reasons[digest] = _read("reasons", version.reasons, version.version, task.call)
@@ -139,15 +139,15 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
 
 def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> Any:
     if version.is_stored:
-        return _read(version.form, data, version.version, task.call)
+        return _read(version.backend, data, version.version, task.call)
     return artifact.open_estimator(data, version.version, task.policy, task.call)
 
 
-def _read(form: str, data: bytes, version: Version, call: str) -> Any:
-    from scorehouse.forms.program import READERS
+def _read(backend: str, data: bytes, version: Version, call: str) -> Any:
+    from scorehouse.program.store import READERS
 
-    with reading(form, version, call):
-        return READERS[form](data, version)
+    with reading(backend, version, call):
+        return READERS[backend](data, version)
 
 
 def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:

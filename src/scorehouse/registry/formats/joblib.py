@@ -13,7 +13,7 @@ from scorehouse.registry.version import Version
 
 
 def dump(estimator: Any, signature: Signature, version: Version, call: str) -> bytes:
-    import joblib  # scoring by a stored form does without
+    import joblib  # scoring by a program does without
 
     stream = io.BytesIO()
     try:

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from parity_rows import ROW, parity_of, parity_rows
-from scorehouse.forms.parity import Parity
-from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.parity import Parity
+from scorehouse.program.sql.compile import compile_sql
 
 chdb = pytest.importorskip("chdb", reason="run `./run test clickhouse`")
 # As docs/how-to/without_python.md says: without it, three isotonic calibrations need over 20 GB.

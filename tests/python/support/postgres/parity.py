@@ -8,9 +8,9 @@ import pandas as pd
 
 from parity_rows import ROW, parity_of, parity_rows
 from postgres.server import load
-from scorehouse.forms.parity import Parity
-from scorehouse.forms.sql.compile import compile_sql
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.parity import Parity
+from scorehouse.program.sql.compile import compile_sql
 
 
 def postgres_parity(connection: Any, frame: pd.DataFrame, kernel: Kernel) -> Parity:

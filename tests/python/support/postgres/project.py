@@ -28,7 +28,7 @@ TYPED = [("month", "integer", 12), ("dep_delay", "double", None), ("carrier", "s
 TYPED += [("flight_date", "timestamp", None), ("origin", "double", None)]  # the last one is wrong
 WARN = {"severity": "warn"}
 MODELS = {
-    # the compiled form inside a view, without the materialization
+    # the compiled SQL inside a view, without the materialization
     "customers_now": "{{ config(materialized='view') }}\nselect * from {{ scorehouse.predict('churn', "
     "relation=source('features', 'churn_scoring_features'), keep=['customer_id', 'snapshot_date']) }} as s\n",
     "flight_profiles": """{{ scorehouse.profile(

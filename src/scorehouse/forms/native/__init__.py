@@ -1,1 +1,0 @@
-"""The native form, machine code for trees: made from an estimator (`make`) or read (`stored`)."""

@@ -1,1 +1,0 @@
-"""The SQL form: compiled from an estimator (`compile`), kept as data (`stored`), and written (`compiled`)."""

@@ -1,5 +1,0 @@
-"""Decision trees as plain arrays, read once from each library for every compiled form."""
-
-from scorehouse.forms.trees.tree import CategorySplit, Ensemble, Tree, float32_edge
-
-__all__ = ["CategorySplit", "Ensemble", "Tree", "float32_edge"]

@@ -1,0 +1,201 @@
+"""The chain of a matrix backend: layers of arrays over blocks of rows that fit the cache of a processor.
+
+The last axis of every array is the segment; of one estimator there is one. segment_layers.py runs others.
+
+A block holds one row of the table per column, so every pass runs along memory. Its last line is all ones:
+a product with it adds the intercepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scorehouse.kernel.lines import first_smallest
+from scorehouse.program.arrays_file import Expected
+
+NEUTRAL = {"normalise": (0.0, 1.0), "rescale": (1.0, 0.0)}  # layers of two arrays; these change nothing
+BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A kind of MAKERS or CHANGERS, with its arrays of doubles.
+
+    `product`: weights and intercepts, of shape (lines made, lines read + 1, segments). `nearest`: -2 c and
+    |c|^2 of each centre c, of shape (centres, lines read + 1, 1); it makes two lines, the position of the
+    nearest centre and the squared distance from it. `normalise` (shifts, scales, of shape (lines, segments)):
+    (x - shift) / scale.
+    `rescale` (factors, offsets): x * factor + offset. `finite` refuses what is not finite, as an estimator
+    does that checks its input. `relu`, `tanh`, `logistic`: of each value.
+    """
+
+    kind: str
+    arrays: tuple[np.ndarray, ...] = ()
+
+
+def product(weights: np.ndarray, intercepts: np.ndarray, kind: str = "product") -> Layer:
+    """The layer of weights, of shape (lines made, lines read), and an intercept for each line made."""
+    joined = np.ascontiguousarray(np.column_stack([weights, intercepts]), dtype=np.float64)
+    return Layer(kind, (joined[:, :, None],))
+
+
+def in_file(layers: Sequence[Layer]) -> tuple[list[tuple[str, int]], dict[str, np.ndarray]]:
+    """The kinds of layers and the number of arrays of each, and the arrays by their names in a file."""
+    kinds = [(layer.kind, len(layer.arrays)) for layer in layers]
+    return kinds, {
+        f"layer_{i}_{j}": array for i, layer in enumerate(layers) for j, array in enumerate(layer.arrays)
+    }
+
+
+def expected_of(kinds: Sequence[tuple[str, int]]) -> Expected:
+    """What a file with layers of these kinds holds; `lines_of` checks that the shapes fit together."""
+    if not all(count in (0, 1, 2) for _, count in kinds):
+        raise ValueError("a layer has more than two arrays")
+    return {
+        f"layer_{i}_{j}": (np.float64, (None, None, None) if kind in MAKERS else (None, None))
+        for i, (kind, count) in enumerate(kinds)
+        for j in range(count)
+    }
+
+
+def layers_of(kinds: Sequence[tuple[str, int]], arrays: Mapping[str, np.ndarray]) -> tuple[Layer, ...]:
+    """The layers that `in_file` wrote."""
+    return tuple(
+        Layer(kind, tuple(arrays[f"layer_{i}_{j}"] for j in range(count)))
+        for i, (kind, count) in enumerate(kinds)
+    )
+
+
+def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """The lines that the last layer of a chain of one segment makes, of shape (lines, rows).
+
+    Raises ValueError where a layer refuses a value.
+    """
+    made = np.empty((lines_of(layers, len(columns)), rows))
+    blocks: list[np.ndarray] = []
+    for start in range(0, rows, BLOCK):
+        stop = min(start + BLOCK, rows)
+        if not blocks or blocks[0].shape[1] != stop - start:
+            blocks = _blocks(layers, len(columns), stop - start)
+        waiting = iter(blocks)
+        block = next(waiting)
+        for line, column in zip(block, columns, strict=False):  # the line of ones has no column
+            line[:] = column[start:stop]
+        for layer in layers:
+            if layer.kind in MAKERS:
+                read, block = block, next(waiting)
+                MAKERS[layer.kind](read, block[:-1], layer.arrays[0][:, :, 0])
+            else:
+                CHANGERS[layer.kind](block[:-1], *layer.arrays)
+        made[:, start:stop] = block[:-1]
+    return made
+
+
+def lines_of(layers: Sequence[Layer], read: int) -> int:
+    """How many lines the chain makes of `read` columns.
+
+    Raises ValueError for a chain that does not fit together.
+    """
+    lines, segments = read, segments_of(layers)
+    for layer in layers:
+        shapes = [array.shape[:-1] for array in layer.arrays]
+        is_maker = layer.kind in MAKERS and (layer.kind == "product" or segments == {1})
+        if is_maker and [shape[1:] for shape in shapes] == [(lines + 1,)]:
+            lines = 2 if layer.kind == "nearest" else shapes[0][0]
+        elif layer.kind not in CHANGERS or shapes != [(lines,)] * (2 if layer.kind in NEUTRAL else 0):
+            raise ValueError(f"its layer {layer.kind!r} with arrays {shapes} does not read {lines} lines")
+    return lines
+
+
+def segments_of(layers: Sequence[Layer]) -> set[int]:
+    """The numbers of segments that the arrays of layers are of: one number, unless a file is wrong."""
+    return {array.shape[-1] for layer in layers for array in layer.arrays}
+
+
+def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Weights and intercepts of a chain of one segment that reads `read` columns; None if a layer bends."""
+    # a weight a column, until a product mixes them
+    weights, intercepts = np.ones((read, 1)), np.zeros(read)
+    is_mixed = False
+    for layer in layers:
+        if layer.kind == "product":
+            own = layer.arrays[0][:, :, 0]
+            intercepts = own[:, :-1] @ intercepts + own[:, -1]
+            weights = own[:, :-1] @ weights if is_mixed else own[:, :-1] * weights[:, 0]
+            is_mixed = True
+        elif layer.kind == "normalise":
+            shifts, scales = layer.arrays
+            weights, intercepts = weights / scales, (intercepts - shifts[:, 0]) / scales[:, 0]
+        elif layer.kind == "rescale":
+            factors, offsets = layer.arrays
+            weights, intercepts = weights * factors, intercepts * factors[:, 0] + offsets[:, 0]
+        elif layer.kind != "finite":
+            return None
+    return (weights, intercepts) if is_mixed else None
+
+
+def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:
+    """Room for the columns, and for what each product makes; the last line of each is ones."""
+    lines = [read]
+    for number, layer in enumerate(layers):
+        if layer.kind in MAKERS:
+            lines.append(lines_of(layers[: number + 1], read))
+    blocks = [np.empty((count + 1, rows)) for count in lines]
+    for block in blocks:
+        block[-1] = 1.0
+    return blocks
+
+
+def _product(read: np.ndarray, made: np.ndarray, weights: np.ndarray) -> None:
+    np.matmul(weights, read, out=made)
+
+
+def _nearest(read: np.ndarray, made: np.ndarray, centers: np.ndarray) -> None:
+    """By |c|^2 - 2 x.c as in scikit-learn; of equally near centres, the first one."""
+    label, nearness = first_smallest(centers @ read)
+    made[0] = label
+    np.add(nearness, np.einsum("ij,ij->j", read[:-1], read[:-1]), out=made[1])
+
+
+def _finite(block: np.ndarray) -> None:
+    if not np.isfinite(block.sum()) and not np.isfinite(block).all():  # finite numbers may overflow a sum
+        raise ValueError("the estimator takes no value that is not finite")
+
+
+def _normalise(block: np.ndarray, shifts: np.ndarray, scales: np.ndarray) -> None:
+    block -= shifts
+    block /= scales
+
+
+def _rescale(block: np.ndarray, factors: np.ndarray, offsets: np.ndarray) -> None:
+    block *= factors
+    block += offsets
+
+
+def _relu(block: np.ndarray) -> None:
+    np.maximum(block, np.zeros(block.shape[1]), out=block)  # with a line, twice as fast as with a number
+
+
+def _tanh(block: np.ndarray) -> None:
+    np.tanh(block, out=block)
+
+
+def _logistic(block: np.ndarray) -> None:
+    np.negative(block, out=block)
+    np.exp(block, out=block)
+    block += 1.0
+    np.reciprocal(block, out=block)
+
+
+MAKERS: Mapping[str, Callable[..., None]] = {"product": _product, "nearest": _nearest}
+CHANGERS: Mapping[str, Callable[..., None]] = {
+    "finite": _finite,
+    "normalise": _normalise,
+    "rescale": _rescale,
+    "relu": _relu,
+    "tanh": _tanh,
+    "logistic": _logistic,
+}

@@ -1,0 +1,67 @@
+"""The steps before the arithmetic of a backend, as data: what the SQL compiler knows, computed by Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from scorehouse.errors import CompileError
+from scorehouse.program.in_arrow import unknown_parts
+from scorehouse.program.sql.builder import Builder, Origin, Program, Value
+from scorehouse.program.sql.expression import Case, Feature, In, Literal, no, number
+from scorehouse.program.sql.inputs import LARGEST, TIME, as_trained, category_literals, time_type
+from scorehouse.program.sql.registers import CONVERTERS
+from scorehouse.registry.signature import Feature as Signed
+from scorehouse.registry.signature import Signature
+
+NULL = Literal("", "null")
+Refused = Callable[[str], CompileError]
+
+
+def begun(signature: Signature, call: str) -> tuple[Builder, list[Value]]:
+    """A builder, and the features as the kernel has checked them."""
+    b = Builder(signature, call, CONVERTERS, has_real=True, largest=LARGEST)
+    return b, [_checked(b, position, feature) for position, feature in enumerate(signature.features)]
+
+
+def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_missing: bool = False) -> Program:
+    """The program that computes these columns.
+
+    With `refuses_missing`, what reads them refuses a missing value, and so does it a row on which a step
+    fails. Raises the error from `refused(problem)` where Arrow cannot compute them.
+    """
+    for value in values:
+        if value.kind in ("text", TIME):
+            raise refused(f"the estimator reads the column {value.name!r} itself, which is no number")
+    if b.failures and not refuses_missing:
+        raise refused("its steps refuse some values while they compute")
+    if b.failures:
+        failing = Case(tuple((condition, NULL) for condition, _ in b.failures), values[0].expr)
+        values = [replace(values[0], expr=failing), *values[1:]]
+    program = b.finish([(f"column_{i}", value.expr) for i, value in enumerate(values)])
+    if unknown := unknown_parts(program):
+        raise refused(f"its steps need {sorted(unknown)}")
+    return program
+
+
+def in_singles(signature: Signature) -> tuple[int, ...]:
+    """The positions of features that training held in float32."""
+    return tuple(i for i, f in enumerate(signature.features) if f.type == "double" and f.dtype == "float32")
+
+
+def _checked(b: Builder, position: int, feature: Signed) -> Value:
+    if feature.type == "timestamp":
+        micros = Feature(position, time_type(feature))
+        return Value(as_trained(micros, feature), feature.name, TIME, Origin(position))
+    if feature.type == "string":
+        value = Value(Feature(position, "text"), feature.name, "text")
+    elif feature.type == "boolean":
+        held = Feature(position, "boolean")
+        ones = Case(((held, number(1.0)), (no(held), number(0.0))))
+        value = Value(b.bind(ones, feature.name), feature.name, "boolean")
+    else:
+        value = Value(Feature(position, "double"), feature.name, origin=Origin(position))
+    if feature.dtype == "category" and feature.categories is not None:
+        known = In(value.expr, category_literals(feature))
+        return Value(Case(((known, value.expr),)), value.name, value.kind)
+    return value

@@ -1,0 +1,148 @@
+"""A kernel that says why: the columns of another kernel, and the reasons of the rows that are asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.errors import ReasonsError
+from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
+from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.scorer import Kernel, spread
+from scorehouse.program.reasons.asked import Asked, score_columns
+from scorehouse.program.reasons.columns import reason_columns, reason_fields
+from scorehouse.program.reasons.law import law_broken
+from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons
+
+NUMBERS_AT_ONCE = 2_000_000  # contributions that are in memory at the same time
+
+
+class ReasonedKernel(Kernel):
+    """Scores with `inner`, and explains by `backend` the rows that are `asked` for.
+
+    Every backend of the version scores the same, so `inner` may hold any of them. `data` are the verified
+    bytes of `backend`, for engines that score in other processes. Of several outputs, each that is asked for
+    has columns of its own.
+    """
+
+    def __init__(self, inner: Kernel, backend: StoredReasons, asked: Asked, data: bytes = b"") -> None:
+        self.__dict__.update(inner.__dict__)
+        self.inner = inner
+        self._whole = backend
+        places = [place for place, _ in asked.outputs]
+        is_part = bool(places) and places != list(range(len(backend.explained)))
+        self.backend = backend.of_outputs(places) if is_part else backend
+        self.asked = asked
+        self.data = data
+        *outputs, reject_reason = inner.schema
+        self.reason_fields = [
+            field
+            for ending in [ending for _, ending in asked.outputs] or [""]
+            for field in reason_fields(asked.top, ending)
+        ]
+        self.schema = pa.schema([*outputs, *self.reason_fields, reject_reason])
+
+    @property
+    def estimator(self) -> Any:
+        return self.inner.estimator
+
+    @property
+    def alone(self) -> Kernel:
+        return self.inner
+
+    def open(self) -> None:
+        self.inner.open()
+
+    def around(self, inner: Kernel) -> ReasonedKernel:
+        return ReasonedKernel(inner, self._whole, self.asked, self.data)
+
+    def holding(self, estimator: Any) -> Kernel:
+        return self.around(self.inner.holding(estimator))
+
+    def with_strict(self, strict: frozenset[str]) -> Kernel:
+        return self.around(self.inner.with_strict(strict))
+
+    def __copy__(self) -> ReasonedKernel:
+        return self.around(copy.copy(self.inner))
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        scored = self.inner(batch)
+        rows = self.asked.rows(scored)
+        columns = self._reasons(batch, scored, rows)
+        *outputs, reject_reason = scored.columns
+        return pa.RecordBatch.from_arrays([*outputs, *columns, reject_reason], schema=self.schema)
+
+    def _reasons(self, batch: pa.RecordBatch, scored: pa.RecordBatch, rows: np.ndarray) -> list[pa.Array]:
+        if not len(rows):
+            return [pa.nulls(batch.num_rows, field.type) for field in self.reason_fields]
+        features = batch.select(self.signature.names)
+        size = max(1, NUMBERS_AT_ONCE // (self.backend.features * len(self.backend.explained)))
+        made = []
+        for start in range(0, len(rows), size):
+            piece = rows[start : start + size]
+            whole = len(piece) == batch.num_rows
+            given, own = (each if whole else each.take(arrays.of_numpy(piece)) for each in (features, scored))
+            made.append(self._explained(given, own))
+        columns = [pa.concat_arrays(list(column)) for column in zip(*made, strict=True)]
+        if len(rows) == batch.num_rows:
+            return columns
+        return [spread(column, rows, batch.num_rows) for column in columns]
+
+    def _explained(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> list[pa.Array]:
+        """The columns of rows that are all asked for."""
+        found = self.contributions(features, scored)
+        each = range(len(self.asked.outputs))
+        places: Sequence[int | np.ndarray] = each if self.asked.outputs else [self._outputs(scored)]
+        return [
+            column
+            for place in places
+            for column in reason_columns(*found.of_output(place), features, self.asked.top, self.backend.unit)
+        ]
+
+    def explained_row(
+        self, features: pa.RecordBatch, scored: pa.RecordBatch
+    ) -> tuple[np.ndarray, float, float]:
+        """What each feature of one row contributed, the base, and the total."""
+        found = self.contributions(features, scored)
+        output = int(self._outputs(scored)[0])
+        return found.parts[0, output], float(found.base[output]), float(found.totals[0, output])
+
+    def contributions(self, features: pa.RecordBatch, scored: pa.RecordBatch) -> Contributions:
+        """The contributions of rows that were scored.
+
+        Raises ReasonsError where they do not add up to the scores.
+        """
+        columns = check_batch(self.signature, features, frozenset()).columns
+        with np.errstate(all="ignore"):
+            found = self.backend.contributions(columns)
+        if problem := law_broken(self.backend, self.version, found, scored.select(self._scores)):
+            raise ReasonsError(
+                self.call,
+                f"the reasons of {self.version.label} do not add up: {problem}",
+                expected="base and contributions that are the total, and a total that gives the score",
+                action="score without reasons, and report the estimator's class and version",
+            )
+        return found
+
+    def _outputs(self, scored: pa.RecordBatch) -> np.ndarray:
+        """Which of the explained outputs each row is explained for: that of its predicted class.
+
+        Of several outputs, it is the first that is asked for.
+        """
+        if self.asked.outputs or not self.backend.is_per_class:
+            return np.zeros(scored.num_rows, dtype=np.int64)
+        labels = scored.column("prediction")
+        known = arrays.array(self.version.classes, labels.type)
+        return np.asarray(arrays.to_numpy(pc.index_in(labels, value_set=known)), dtype=np.int64)
+
+    @property
+    def _scores(self) -> list[str]:
+        """The columns of the task that the totals lead to."""
+        if self.asked.outputs:
+            return score_columns(self.version, self.asked.outputs)
+        return [field.name for field in self.outputs.fields]

@@ -1,0 +1,62 @@
+"""The law of reasons: base and contributions are the total, and the total gives the score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.kernel import arrays
+from scorehouse.program.links import Link
+from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons
+from scorehouse.program.reasons.units import scoring_link
+from scorehouse.registry.version import Version
+
+TOLERANCE = 1e-9  # relative above 1
+TOLERANCE_SINGLE = 1e-5  # of scores that the library computes in float32
+
+
+def law_broken(backend: StoredReasons, version: Version, found: Contributions, scored: pa.RecordBatch) -> str:
+    """How contributions break the law; empty where they do not.
+
+    `scored` has what the version made of the same rows; none of them is rejected.
+    """
+    worst = float(found.distances().max(initial=0.0))
+    if not worst <= TOLERANCE:  # an error is at most the distance, which takes less time
+        worst = float(found.errors().max(initial=0.0))
+    if not worst <= TOLERANCE:
+        return f"base and contributions are off the total by up to {worst:.3g}"
+    off = score_error(backend, version, found, scored)
+    if not off <= (TOLERANCE_SINGLE if backend.single else TOLERANCE):
+        return f"the total gives another score, off by up to {off:.3g}"
+    return ""
+
+
+def score_error(
+    backend: StoredReasons, version: Version, found: Contributions, scored: pa.RecordBatch
+) -> float:
+    """How far the scores that follow from the totals are from those of `scored`, relative above 1."""
+    method = scoring_link(version, backend.links)
+    assert method is not None  # `make` refuses it otherwise
+    with np.errstate(all="ignore"):
+        scores: Any = np.asarray(_of_explained(method[1])(found.totals))
+    names = [field.name for field in scored.schema if _is_score(field, version)]
+    columns = scores.T[-len(names) :] if scores.ndim == 2 else scores[None, :]
+    worst = 0.0
+    for name, column in zip(names, columns, strict=True):
+        own = arrays.to_numpy(scored.column(name))
+        off = np.abs(column - own) / np.maximum(1.0, np.abs(own))
+        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
+    return worst
+
+
+def _of_explained(link: Link) -> Link:
+    """The link of the sums that are explained: of several labels, one for each."""
+    return link.of_each() if link.each else link
+
+
+def _is_score(field: pa.Field, version: Version) -> bool:
+    """Whether a column of the task is a score; a class may be a number too."""
+    is_label = version.task == "classification" and field.name == "prediction"
+    return bool(pa.types.is_floating(field.type)) and not is_label

@@ -1,0 +1,115 @@
+"""What the stored reasons of trees and of linear models have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.program.stored_backend import StoredBackend, places
+from scorehouse.registry.version import Version
+
+MOST_OUTPUTS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """For each row and explained output: what the features contributed, and the total that they explain.
+
+    `base` has the shape (outputs,), `parts` (rows, outputs, features) and `totals` (rows, outputs). A total
+    is computed by itself, not as the sum of its parts.
+    """
+
+    base: np.ndarray
+    parts: np.ndarray
+    totals: np.ndarray
+
+    def of_output(self, place: int | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Parts, of shape (rows, features), base and totals of one output, or of a place for each row."""
+        rows = np.arange(len(self.totals))
+        if self.totals.shape[1] == 1:  # nothing to choose, and nothing to copy
+            return self.parts[:, 0], self.base.repeat(len(rows)), self.totals[:, 0]
+        each = np.broadcast_to(place, len(rows))
+        return self.parts[rows, each], self.base[each], self.totals[rows, each]
+
+    def distances(self) -> np.ndarray:
+        """How far base and parts are from the totals."""
+        return np.asarray(np.abs(self.base + self.parts.sum(axis=2) - self.totals))
+
+    def errors(self) -> np.ndarray:
+        """The distances, relative to the largest of base, parts and totals if it is above 1."""
+        return np.asarray(self.distances() / self.scale())
+
+    def scale(self) -> np.ndarray:
+        """The largest magnitude of base, parts and total of each row and output, at least 1."""
+        largest = np.maximum(np.abs(self.totals), np.abs(self.parts).max(axis=2, initial=1.0))
+        return np.asarray(np.maximum(largest, np.abs(self.base)))
+
+
+@dataclass(frozen=True)
+class StoredReasons(StoredBackend):
+    """Explains canonical feature columns without the estimator.
+
+    `owners` has the feature that each column of the program is computed from, `explained` the outputs that
+    are explained (the positive class, or every class or output of several), and `unit` what contributions are
+    measured in. The methods in `links` compute from totals what the estimator's methods give. `background`
+    has the rows that a row is compared with, in canonical columns; None: with the training rows, as far as
+    the estimator or registration counted them.
+    """
+
+    owners: tuple[int, ...]
+    explained: tuple[int, ...]
+    features: int
+    unit: str
+    background: pa.RecordBatch | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
+        """The contributions for the columns of the program.
+
+        Raises ValueError where the estimator would refuse a value.
+        """
+
+    def contributions(self, columns: Sequence[pa.Array]) -> Contributions:
+        """The contributions of the features to each row, in the order of the signature."""
+        return self.contributions_of(self.numbers(columns), len(columns[0]) if columns else 0)
+
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        return self.contributions(columns).totals
+
+    @property
+    def single(self) -> bool:
+        """Whether the library computes its scores in float32."""
+        return False
+
+    @property
+    def is_per_class(self) -> bool:
+        """Whether each class has a total of its own; a row is then explained for its predicted class."""
+        return len(self.explained) > 1
+
+    def of_outputs(self, places: Sequence[int]) -> StoredReasons:
+        """The reasons of some of the explained outputs alone, by their places."""
+        return replace(self, explained=tuple(self.explained[place] for place in places))
+
+
+def reasons_head(backend: StoredReasons) -> dict[str, Any]:
+    """What reasons need besides the scores, as JSON can hold it."""
+    return {"owners": backend.owners, "explained": backend.explained, "unit": backend.unit}
+
+
+def reasons_of(head: Mapping[str, Any], scores: StoredBackend, version: Version) -> dict[str, Any]:
+    """The arguments that `reasons_head` wrote, and those that reasons share with `scores`."""
+    explained = head["explained"]
+    if not explained or len(set(explained)) < len(explained):
+        raise ValueError(f"it explains the outputs {explained}")
+    return {
+        **{name: getattr(scores, name) for name in ("columns", "singles", "links", "classes")},
+        "owners": places(head["owners"], version.n_features, "the feature of a column"),
+        "explained": places(explained, MOST_OUTPUTS, "an output that is explained"),
+        "features": version.n_features,
+        "unit": str(head["unit"]),
+    }

@@ -1,0 +1,93 @@
+"""From the programs of the estimators of all segments to what one backend of all of them begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from scorehouse.errors import CompileError
+from scorehouse.program.parameters import with_parameters
+from scorehouse.program.segment_codes import SegmentKeys
+from scorehouse.program.sql.builder import name_of
+from scorehouse.program.stored_backend import StoredBackend
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
+F = TypeVar("F", bound=StoredBackend)
+
+
+def is_segmented(estimator: Any) -> bool:
+    """Whether an estimator has one estimator per segment."""
+    return name_of(estimator) in SEGMENTED
+
+
+def segment_column(estimator: Any, signature: Signature) -> str | None:
+    """The feature of which every value has an estimator of its own; None for one estimator."""
+    return signature.names[estimator.position_] if is_segmented(estimator) else None
+
+
+@dataclass(frozen=True)
+class Stacked(Generic[F]):
+    """The backends of all segments, that of the fallback last; `names` are those that a refusal names.
+
+    `common` holds the arguments of a ScoringBackend.
+    """
+
+    backends: Sequence[F]
+    names: Sequence[str]
+    common: dict[str, Any]
+
+
+def stacked(
+    estimator: Any,
+    version: Version,
+    signature: Signature,
+    call: str,
+    compile_one: Callable[[Any], F],
+) -> Stacked[F]:
+    """The backends that `compile_one` makes of each estimator, where their programs differ in numbers alone.
+
+    Raises CompileError naming the segment whose estimator has no such equivalent.
+    """
+    known = tuple(estimator.segments_.tolist())
+    fitted = dict(zip((f"of the segment {one!r}" for one in known), estimator.estimators_, strict=True))
+    if estimator.fallback_ is not None:
+        fitted["of all rows"] = estimator.fallback_
+    backends: list[F] = []
+    for name, one in fitted.items():
+        if tuple(getattr(one, "classes_", version.classes)) != tuple(version.classes):
+            raise refused(name, "it knows fewer classes than the others", call)
+        try:
+            backends.append(compile_one(one))
+        except CompileError as error:
+            raise refused(name, error.problem, call) from error
+        if backends[-1].links != backends[0].links:
+            raise refused(name, "its scores are another function of its sums", call)
+    made = with_parameters([backend.columns for backend in backends], len(signature.features))
+    if made is None:
+        raise refused("of some segment", "its steps differ from the others in more than numbers", call)
+    program, parameters = made
+    common = {
+        "columns": program,
+        "singles": backends[0].singles,
+        "links": backends[0].links,
+        "classes": backends[0].classes,
+        "keys": SegmentKeys(estimator.position_, known, has_fallback=estimator.fallback_ is not None),
+        "parameters": np.ascontiguousarray(parameters.T),
+    }
+    return Stacked(backends, list(fitted), common)
+
+
+def refused(name: str, problem: str, call: str) -> CompileError:
+    """The error that says which segment's estimator has no backend, or does not fit the others."""
+    return CompileError(
+        call,
+        f"the estimator {name}: {problem}",
+        expected="the same steps in every segment, known as SQL too, then a linear model, network or trees",
+        action="let the estimators score, or give an encoder its `categories` and an imputer "
+        "`keep_empty_features=True`, so that all segments have the same columns",
+    )

@@ -1,0 +1,278 @@
+"""Steps of a compiled estimator: an expression that is used more than once becomes a column of a step."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scorehouse.errors import CompileError
+from scorehouse.program.sql.expression import Case, Column, Expr, Literal, Sum, columns_of
+from scorehouse.registry.signature import Signature
+
+PREFIX = "sh_"
+NAME_LENGTH = 40  # PostgreSQL cuts identifiers at 63 bytes
+TERMS_LIMIT = 250  # DuckDB parses expressions up to a depth of 1000
+PROBES_PER_FEATURE = 400
+DEPTH_LIMIT = 60  # nested splits
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A value that is `feature * scale + offset` of one input feature."""
+
+    position: int
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Value:
+    """One column of the matrix that passes from step to step of a pipeline.
+
+    `kind` is double, text or boolean; `name` is a hint for a readable name. `has_gaps`: a step gives no
+    number for some numbers, such as the logarithm of -2, which NULL stands for.
+    """
+
+    expr: Expr
+    name: str
+    kind: str = "double"
+    origin: Origin | None = None
+    has_gaps: bool = False
+
+    def moved(self, expr: Expr, *, scale: float = 1.0, offset: float = 0.0) -> Value:
+        """The value `self * scale + offset`, computed by `expr`."""
+        origin = self.origin
+        if origin is not None:
+            origin = Origin(origin.position, origin.scale * scale, origin.offset * scale + offset)
+        return replace(self, expr=expr, origin=origin, kind="double")
+
+    def made(self, expr: Expr, name: str | None = None) -> Value:
+        """Another number, made from this value in a way that has no simple inverse."""
+        return Value(expr, name or self.name)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The output of the score method.
+
+    `values` is one number per row, or one per class; with two classes, only the second one's. `decisions` is
+    what `predict` compares if that is not `values`: one number against 0, or one per class. `bounded`: no row
+    can reach infinity. `single`: sums are done in float32. `labels` has the scores of each of several labels.
+    """
+
+    values: tuple[Expr, ...]
+    decisions: tuple[Expr, ...] = ()
+    zero_is_second: bool = False
+    bounded: bool = False
+    single: bool = False
+    labels: tuple[Scores, ...] = ()
+
+
+@dataclass(frozen=True)
+class Converters:
+    """The functions that convert each class, by `library.Class`.
+
+    `transformers`: `(builder, estimator, values) -> values`; `predictors`:
+    `(builder, estimator, values, method) -> Scores`.
+    """
+
+    transformers: Mapping[str, Callable[[Builder, Any, list[Value]], list[Value]]]
+    predictors: Mapping[str, Callable[[Builder, Any, list[Value], str], Scores]]
+
+
+def name_of(estimator: Any) -> str:
+    """`library.Class`."""
+    kind = type(estimator)
+    return f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One select: the columns that it computes, and the columns of earlier steps that it passes on."""
+
+    made: tuple[tuple[str, Expr], ...]
+    carried: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps over the input relation, and the columns of the last select."""
+
+    steps: tuple[Step, ...]
+    outputs: tuple[tuple[str, Expr], ...]
+
+
+class Builder:
+    """Collects the columns of each step while the converters walk through the estimator.
+
+    `probes` collects, by feature, the values at which something changes: split thresholds and edges.
+    `converters` are the functions for the steps that it meets; they are passed in, since they call the
+    builder. `has_real`: the dialect has a float32 type. `largest` is the largest magnitude of a feature that
+    it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        call: str,
+        converters: Converters,
+        *,
+        has_real: bool,
+        largest: float,
+        excess: CompileError | None = None,
+    ) -> None:
+        self.signature = signature
+        self.converters = converters
+        self.call = call
+        self.has_real = has_real
+        self.largest = largest
+        self.excess = excess
+        self.path: list[str] = []
+        self.probes: dict[int, set[float]] = defaultdict(set)
+        self.nodes = 0
+        self.failures: list[tuple[Expr, str]] = []
+        self._gate: Expr | None = None
+        self._behind_gate: frozenset[str] = frozenset()
+        self._levels: dict[str, int] = {}
+        self._steps: list[dict[str, Expr]] = []
+        self._known: dict[Expr, Column] = {}
+        self._read: dict[str, set[str]] = {}
+
+    @contextmanager
+    def inside(self, step: str) -> Iterator[None]:
+        """While inside, a refusal names `step`."""
+        self.path.append(step)
+        yield
+        self.path.pop()
+
+    def refuse(self, estimator: Any, problem: str) -> CompileError:
+        """The error that names the step that cannot be compiled."""
+        name = type(estimator).__name__ if not isinstance(estimator, str) else estimator
+        where = " > ".join([*self.path, name]) if self.path else name
+        return CompileError(
+            self.call,
+            f"{where}: {problem}",
+            expected="steps that have an exact equivalent in SQL (docs/reference/backends.md lists them)",
+            action="score this version through a Python or SQL model with the predictions materialization, "
+            "or replace the step and register again",
+        )
+
+    def transform(self, estimator: Any, values: list[Value]) -> list[Value]:
+        """The columns that a fitted transformer computes from `values`."""
+        if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+            return values
+        converter = self.converters.transformers.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this transformer has no equivalent in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values)
+
+    def predict(self, estimator: Any, values: list[Value], method: str) -> Scores:
+        """The result of `estimator.method` for `values`."""
+        converter = self.converters.predictors.get(name_of(estimator))
+        if converter is None:
+            raise self.refuse(estimator, "this estimator has no equivalent in SQL")
+        self._check_width(estimator, values)
+        return converter(self, estimator, values, method)
+
+    def _check_width(self, estimator: Any, values: list[Value]) -> None:
+        expected = getattr(estimator, "n_features_in_", len(values))
+        if expected != len(values):
+            raise self.refuse(estimator, f"it was fitted on {expected} columns but is given {len(values)}")
+
+    def close(self, gate: Expr, columns: Iterable[str]) -> None:
+        """From now on, everything computed from these columns is NULL where `gate` is not true."""
+        self._gate, self._behind_gate = gate, frozenset(columns)
+
+    def bind(self, expr: Expr, hint: str, *, gated: bool = True) -> Expr:
+        """`expr` as a column of the earliest step that can compute it; constants stay as they are.
+
+        `gated=False` lets it look behind the gate.
+        """
+        if isinstance(expr, (Column, Literal)):
+            return expr
+        read = columns_of(expr)
+        if gated and self._gate is not None and read & self._behind_gate:
+            expr, read = Case(((self._gate, expr),)), read | columns_of(self._gate)
+        known = self._known.get(expr)
+        if known is not None:
+            return known
+        level = 1 + max((self._levels[name] for name in read), default=-1)
+        while len(self._steps) <= level:
+            self._steps.append({})
+        column = Column(self._unused(hint))
+        self._read[column.name] = read
+        self._levels[column.name] = level
+        self._steps[level][column.name] = expr
+        self._known[expr] = column
+        return column
+
+    def bound(self, value: Value) -> Value:
+        """`value` as a column, since it will be read more than once."""
+        return replace(value, expr=self.bind(value.expr, value.name))
+
+    def sum(self, terms: Sequence[Expr], hint: str) -> Expr:
+        """A long sum in order, in pieces that every parser accepts."""
+        total = terms[:TERMS_LIMIT]
+        rest = terms[TERMS_LIMIT:]
+        while rest:
+            total = [self.bind(Sum(tuple(total)), hint), *rest[: TERMS_LIMIT - 1]]
+            rest = rest[TERMS_LIMIT - 1 :]
+        return Sum(tuple(total)) if len(total) > 1 else total[0]
+
+    def fails(self, condition: Expr, error: str) -> None:
+        """Rows on which the estimator raises `error`."""
+        self.failures.append((condition, f"estimator_error:{error}"))
+
+    def probe(self, value: Value, threshold: float) -> None:
+        """Record the value of the feature at which `value` meets `threshold`, if it is known."""
+        origin = value.origin
+        if origin is None or origin.scale == 0.0:
+            return
+        found = self.probes[origin.position]
+        if len(found) < PROBES_PER_FEATURE:
+            found.add((threshold - origin.offset) / origin.scale)
+
+    def count_nodes(self, nodes: int, depth: int) -> None:
+        """Add up the size of trees, and refuse a tree that is nested too deeply."""
+        if self.excess is not None:
+            raise self.excess
+        self.nodes += nodes
+        if depth > DEPTH_LIMIT:
+            raise self.refuse("a tree", f"it is {depth} splits deep, more than {DEPTH_LIMIT}")
+
+    def _unused(self, hint: str) -> str:
+        plain = PREFIX + (re.sub(r"[^0-9a-z]+", "_", hint.lower()).strip("_") or "x")[:NAME_LENGTH]
+        name, count = plain, 1
+        while name in self._levels:
+            count += 1
+            name = f"{plain}_{count}"
+        return name
+
+    def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
+        """The steps, each with the columns that it passes on; columns that nobody reads are left out."""
+        return program_of(self._steps, outputs, self._read)
+
+
+def program_of(
+    levels: Sequence[Mapping[str, Expr]],
+    outputs: Sequence[tuple[str, Expr]],
+    read: Mapping[str, set[str]] | None = None,
+) -> Program:
+    """The program for the columns of each level, without columns that nobody reads.
+
+    `read` holds the columns that each of these columns reads, if that is known.
+    """
+    reads = read or {name: columns_of(expr) for made in levels for name, expr in made.items()}
+    needed = set().union(*(columns_of(expr) for _, expr in outputs))
+    steps: list[Step] = []
+    for made in reversed(levels):
+        kept = tuple((name, expr) for name, expr in made.items() if name in needed)
+        carried = tuple(sorted(needed - made.keys()))
+        steps.append(Step(kept, carried))
+        needed = set(carried).union(*(reads[name] for name, _ in kept))
+    return Program(tuple(reversed(steps)), tuple(outputs))

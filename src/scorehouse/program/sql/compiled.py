@@ -1,0 +1,109 @@
+"""A version as one select of SQL, in one dialect: no estimator is needed to write it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scorehouse.program.sql.builder import Program
+from scorehouse.program.sql.decision import decided
+from scorehouse.program.sql.expression import Arith, Call, Compare, Sum, walk
+from scorehouse.program.sql.printer import Dialect, Printer
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be filled in between two of them
+NEXT = f"{MARK}next statement{MARK}"  # macros/predict/_verified_select.sql cuts the text of a version here
+
+
+@dataclass(frozen=True)
+class CompiledSql:
+    """The SQL of one version in one dialect.
+
+    `columns` are the columns that it adds to the kept ones, in order; `features` are the features that it
+    reads; `nodes` counts the nodes of all trees; `single`: the estimator itself computes in float32; `probes`
+    holds, by feature, the values of splits and edges; `stages` are the same program as several statements, if
+    one would be larger than the database accepts (`program/sql/stages.py`). Threshold and classes are
+    parameters of `program` and of the last stage; `decided` has those of `version`.
+    """
+
+    version: Version
+    dialect: Dialect
+    signature: Signature
+    program: Program
+    columns: tuple[str, ...]
+    nodes: int = 0
+    single: bool = False
+    probes: Mapping[int, frozenset[float]] = field(default_factory=dict)
+    stages: tuple[Program, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        return self.signature.names
+
+    @cached_property
+    def decided(self) -> Program:
+        """The program with the threshold and the classes of the version."""
+        return decided(self.program, self.version)
+
+    @cached_property
+    def text(self) -> str:
+        """The select over a relation named `input_relation`, with no kept columns."""
+        return self.render("input_relation")
+
+    @property
+    def operations(self) -> int:
+        """The approximate number of computations per row in a database."""
+        parts = [part for step in self.program.steps for _, expr in step.made for part in walk(expr)]
+        sums = sum(len(part.terms) for part in parts if isinstance(part, Sum))
+        return sums + sum(isinstance(part, Arith | Compare | Call) for part in parts)
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.text.encode())
+
+    @property
+    def sha256(self) -> str:
+        """The digest of `text`, which identifies the proven SQL in the registry."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def render(
+        self, relation: str, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
+    ) -> str:
+        """The select over `relation` (a table name or a subquery in parentheses).
+
+        `keep` names columns of the relation to put in front; `columns` maps features to the columns that hold
+        them, if the names differ.
+        """
+        held = columns or {}
+        quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
+        return self.printer(quoted).program(self.decided, relation, self._kept(keep))
+
+    def statements(self, relations: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
+        """The selects of the stages over the relation of each: the first has the features."""
+        quoted = tuple(self.dialect.quote(name) for name in self.features)
+        printer, kept = self.printer(quoted, in_stages=True), self._kept(keep)
+        stages = [decided(stage, self.version) for stage in self.stages]
+        return [printer.program(*pair, kept) for pair in zip(stages, relations, strict=True)]
+
+    def macro_body(self) -> str:
+        """The select as Jinja: dbt fills in relation, keep, columns and decision. NEXT separates stages."""
+        quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
+        printer = self.printer(quoted, jinja=True, in_stages=bool(self.stages))
+        programs = self.stages or (self.program,)
+        return f"\n{NEXT}\n".join(printer.program(one, "{{ relation }}", "{{ keep }}") for one in programs)
+
+    def _kept(self, names: Sequence[str]) -> str:
+        return "".join(f"{self.dialect.quote(name)}, " for name in names).rstrip()
+
+    def printer(self, columns: tuple[str, ...], *, jinja: bool = False, in_stages: bool = False) -> Printer:
+        """What writes the programs of this version; `columns` hold its features."""
+        printed = self._printed.setdefault((columns, jinja, in_stages), {})
+        return Printer(self.dialect, columns, jinja=jinja, printed=printed)
+
+    @cached_property
+    def _printed(self) -> dict[tuple[tuple[str, ...], bool, bool], dict[str, str]]:
+        """SQL that was printed before, by everything that it depends on: a forest takes long to print."""
+        return {}

@@ -1,0 +1,53 @@
+"""Linear models, with and without a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scorehouse.program.linear_models import LinearModel, linear_model
+from scorehouse.program.several import gives_labels
+from scorehouse.program.sql.builder import Builder, Scores, Value, name_of
+from scorehouse.program.sql.expression import Expr
+from scorehouse.program.sql.links import KINDS
+from scorehouse.program.sql.lookups import is_coded
+from scorehouse.program.sql.scale import no_gaps, numbers_only
+from scorehouse.program.sql.scores import linear as weighted
+from scorehouse.program.sql.several import of_labels
+
+
+def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """The weighted sum, through the inverse of the link; or one sum for each output."""
+    model = _model(b, estimator, values, method)
+    if len(model.weights) > 1:
+        return KINDS[model.after](b, _sums(b, model, values))
+    weights = np.asarray(model.weights, dtype=np.float64)
+    return KINDS[model.after](b, [weighted(b, values, weights, float(model.intercepts[0]))])
+
+
+def classification(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
+    """Sums as they are; sigmoids or clipped sums, and their shares for more than two classes; or softmax."""
+    model = _model(b, estimator, values, method)
+    raw = _sums(b, model, values)
+    if gives_labels(estimator):
+        return of_labels([Scores((one,)) for one in raw])
+    return KINDS[model.after](b, raw)
+
+
+def _model(b: Builder, estimator: Any, values: list[Value], method: str) -> LinearModel:
+    numbers_only(b, estimator, values)
+    no_gaps(b, values)
+    return linear_model(estimator, name_of(estimator), method, b.refuse)
+
+
+def _sums(b: Builder, model: LinearModel, values: list[Value]) -> list[Expr]:
+    """One column for two classes, else one per class or output."""
+    several = len(model.weights) > 1
+    if several:
+        values = [value if is_coded(value.expr) else b.bound(value) for value in values]
+    weights = np.asarray(model.weights, dtype=np.float64)
+    return [
+        b.bind(weighted(b, values, row, float(intercept)), f"raw {k}" if several else "raw")
+        for k, (row, intercept) in enumerate(zip(weights, model.intercepts, strict=True))
+    ]

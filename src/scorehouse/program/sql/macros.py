@@ -1,0 +1,148 @@
+"""Compiled SQL as dbt macros: a file in the user's project, which can be reviewed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorehouse.errors import CompileError
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import ALIASES
+from scorehouse.program.sql.settings import SqlSettings
+from scorehouse.project.dbt_text import jinja_literal
+from scorehouse.registry.seeds import replace_file
+
+HEADER = """{#- Compiled SQL of the ML model `%s`, one macro per version, written by `scorehouse register`.
+    Called by scorehouse.predict(); edits are lost when the version is compiled again. -#}
+"""
+
+
+@dataclass(frozen=True)
+class ReasonMacros:
+    """The contributions of a version in each dialect, and the facts by which they become reasons.
+
+    `facts` are JSON: `columns` of the version's select, `unit`, by default the `score` that is compared, and
+    of each explained output its `name`, `column`, and the `ending` of its reasons' columns. With
+    `per_class`, a row is explained for its predicted class.
+    """
+
+    compiled: tuple[CompiledSql, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The facts as a macro returns them."""
+        return json.dumps(self.facts)
+
+
+def macro_file(project: Path, name: str) -> Path:
+    """The file with the macros of an ML model."""
+    return project / SqlSettings.of(project).macro_path / "ml" / f"{name}.sql"
+
+
+def macro_name(name: str, version: int) -> str:
+    """The macro of one version."""
+    return f"scorehouse_predict__{name}__v{version}"
+
+
+def write_macros(
+    project: Path, name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None
+) -> Path:
+    """Write the macros of one version, in all dialects given, into `macros/ml/<name>.sql`.
+
+    The macros of other versions in that file are not changed. Returns the path.
+    """
+    path = macro_file(project, name)
+    number = compiled[0].version.version
+    old = path.read_text(encoding="utf-8") if path.exists() else HEADER % name
+    block = macro_text(name, compiled, reasons)
+    found = _block(old, number)
+    new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, new.encode())
+    return path
+
+
+def drop_macros(project: Path, name: str, number: int) -> Path | None:
+    """Remove the macro of one version from the file; returns the path if there was one."""
+    path = macro_file(project, name)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = _block(old, number)
+    if not found:
+        return None
+    rest = f"{old[: found.start()].rstrip()}\n\n{old[found.end() :].lstrip()}".rstrip() + "\n"
+    if "{% macro" in rest:
+        replace_file(path, rest.encode())
+    else:
+        path.unlink()
+    return path
+
+
+def _block(text: str, number: int) -> re.Match[str] | None:
+    start, end = _marks(number)
+    return re.search(re.escape(start) + ".*?" + re.escape(end) + r"\n?", text, re.DOTALL)
+
+
+def version_text(project: Path, name: str, number: int) -> str | None:
+    """A version's section of the file, with Unix line ends; None if there is none."""
+    path = macro_file(project, name)
+    found = _block(path.read_text(encoding="utf-8"), number) if path.exists() else None
+    return found[0] if found else None
+
+
+def macro_text(name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None) -> str:
+    """The macros of one version: its select, its features, and the select and facts of its reasons."""
+    number = compiled[0].version.version
+    call = macro_name(name, number)
+    start, end = _marks(number)
+    features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
+    macros = [_select(call, name, compiled), _returned(f"{call}__features", f"[{features}]")]
+    if reasons is not None:
+        macros.append(_select(f"{call}__reasons", name, reasons.compiled))
+        macros.append(_returned(f"{call}__reason_facts", jinja_literal(reasons.text)))
+    return "\n".join([f"{start}\n" + macros[0], *macros[1:]]) + f"{end}\n"
+
+
+def _select(call: str, name: str, compiled: Sequence[CompiledSql]) -> str:
+    """A macro with a select for each type of target."""
+    number, dialects = compiled[0].version.version, [item.dialect.name for item in compiled]
+    branches = []
+    for position, (body, targets) in enumerate(_bodies(compiled, name)):
+        word = "if" if position == 0 else "elif"
+        branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
+    return (
+        f"{{% macro {call}(relation, keep, columns, decision) %}}\n"
+        + "".join(branches)
+        + "{%- else %}\n"
+        + f"{{{{ scorehouse._not_compiled('{name}', {number}, {json.dumps(dialects)}) }}}}\n"
+        + "{%- endif %}\n{% endmacro %}\n"
+    )
+
+
+def _returned(call: str, value: str) -> str:
+    return f"{{% macro {call}() %}}\n    {{{{ return({value}) }}}}\n{{% endmacro %}}\n"
+
+
+def targets_of(item: CompiledSql) -> list[str]:
+    """The types of target that a dialect is for."""
+    return [item.dialect.name, *(alias for alias, real in ALIASES.items() if real == item.dialect.name)]
+
+
+def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[str]]]:
+    """Each distinct text, and the types of target that it is for."""
+    bodies: dict[str, list[str]] = {}
+    for item in compiled:
+        bodies.setdefault(item.macro_body(), []).extend(targets_of(item))
+    if not bodies:
+        raise CompileError(
+            f"write_macros({name!r})", "no SQL was given", expected="compiled SQL", action="compile first"
+        )
+    return list(bodies.items())
+
+
+def _marks(number: int) -> tuple[str, str]:
+    return f"{{#- version {number} -#}}", f"{{#- end of version {number} -#}}"

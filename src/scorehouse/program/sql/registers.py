@@ -1,0 +1,68 @@
+"""Which function converts which class: one explicit dict for each of the two kinds.
+
+Classes are named by library and class name, so that optional libraries need not be installed. A subclass is
+not treated like its parent: it may compute something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scorehouse.program.linear_models import CLASSIFIERS, REGRESSORS
+from scorehouse.program.native.recipes import TREES
+from scorehouse.program.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
+from scorehouse.program.sql import (
+    calibrate,
+    compose,
+    encode,
+    ensembles,
+    linear,
+    nearest,
+    scale,
+    several,
+    times,
+)
+from scorehouse.program.sql.builder import Converters
+
+TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": compose.pipeline,
+    "sklearn.ColumnTransformer": compose.column_transformer,
+    "sklearn.FeatureUnion": compose.feature_union,
+    "sklearn.FunctionTransformer": scale.function_transformer,
+    "sklearn.StandardScaler": scale.standard_scaler,
+    "sklearn.MinMaxScaler": scale.min_max_scaler,
+    "sklearn.RobustScaler": scale.robust_scaler,
+    "sklearn.MaxAbsScaler": scale.max_abs_scaler,
+    "sklearn.SimpleImputer": scale.simple_imputer,
+    "sklearn.MissingIndicator": scale.missing_indicator,
+    "sklearn.KBinsDiscretizer": scale.k_bins,
+    "sklearn.PolynomialFeatures": scale.polynomial,
+    "sklearn.Binarizer": scale.binarizer,
+    "sklearn.OneHotEncoder": encode.lookup_encoder,
+    "sklearn.OrdinalEncoder": encode.lookup_encoder,
+    "sklearn.TargetEncoder": encode.lookup_encoder,
+    "scorehouse.DaysSinceEpoch": times.days_since_epoch,
+    "scorehouse.CalendarParts": times.calendar_parts,
+}
+
+PREDICTORS: Mapping[str, Callable[..., Any]] = {
+    "sklearn.Pipeline": calibrate.pipeline,
+    "sklearn.GridSearchCV": calibrate.search,
+    "sklearn.RandomizedSearchCV": calibrate.search,
+    "sklearn.CalibratedClassifierCV": calibrate.calibrated,
+    "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
+    MULTI_OUTPUT: several.multi_output,
+    QUANTILES: several.quantiles,
+    "sklearn.RegressorChain": several.regressor_chain,
+    MULTI_LABEL: several.multi_label,
+    "sklearn.ClassifierChain": several.classifier_chain,
+    **dict.fromkeys(REGRESSORS, linear.regression),
+    **dict.fromkeys(CLASSIFIERS, linear.classification),
+    "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
+    "sklearn.KMeans": nearest.k_means,
+    "sklearn.MiniBatchKMeans": nearest.k_means,
+    **dict.fromkeys(TREES, ensembles.trees),
+}
+
+CONVERTERS = Converters(TRANSFORMERS, PREDICTORS)

@@ -1,0 +1,239 @@
+"""Scalers, imputers, bins and polynomials: transformers of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scorehouse.program.sql.builder import Builder, Value
+from scorehouse.program.sql.expression import (
+    Arith,
+    Call,
+    Case,
+    Compare,
+    Expr,
+    IsNull,
+    add,
+    divide,
+    either,
+    multiply,
+    number,
+    subtract,
+    text,
+)
+from scorehouse.program.sql.inputs import TIME
+from scorehouse.program.sql.times import days_since_epoch
+from scorehouse.training import days_since_epoch as days_of
+
+NO_NUMBERS = {"text": "text", TIME: "a date or timestamp"}
+
+
+def numbers_only(b: Builder, estimator: Any, values: list[Value]) -> None:
+    """Refuse strings and times where the estimator computes with numbers."""
+    for value in values:
+        if value.kind in NO_NUMBERS:
+            raise b.refuse(estimator, f"the column {value.name!r} is {NO_NUMBERS[value.kind]}")
+
+
+def no_times(b: Builder, estimator: Any, values: list[Value]) -> None:
+    """Refuse times where the estimator takes strings and numbers."""
+    numbers_only(b, estimator, [value for value in values if value.kind == TIME])
+
+
+def _shifted(values: list[Value], centers: Any, scales: Any) -> list[Value]:
+    """`(value - center) / scale` for each column; None means no shift or no scale."""
+    made = []
+    for i, value in enumerate(values):
+        center = 0.0 if centers is None else float(centers[i])
+        scale = 1.0 if scales is None else float(scales[i])
+        expr = divide(subtract(value.expr, center), scale)
+        made.append(value.moved(expr, scale=1.0 / scale, offset=-center / scale))
+    return made
+
+
+def standard_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """(x - mean) / scale."""
+    numbers_only(b, estimator, values)
+    return _shifted(values, estimator.mean_ if estimator.with_mean else None, estimator.scale_)
+
+
+def robust_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """(x - center) / scale."""
+    numbers_only(b, estimator, values)
+    centers = estimator.center_ if estimator.with_centering else None
+    return _shifted(values, centers, estimator.scale_ if estimator.with_scaling else None)
+
+
+def max_abs_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """x / scale, clipped to [-1, 1] if asked for."""
+    numbers_only(b, estimator, values)
+    moved = _shifted(values, None, estimator.scale_)
+    return [_clipped(b, v, -1.0, 1.0) for v in moved] if getattr(estimator, "clip", False) else moved
+
+
+def min_max_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """x * scale + min, clipped to the range if asked for."""
+    numbers_only(b, estimator, values)
+    made = []
+    for value, scale, minimum in zip(values, estimator.scale_, estimator.min_, strict=True):
+        expr = add([multiply(value.expr, float(scale)), number(minimum)])
+        moved = value.moved(expr, scale=float(scale), offset=float(minimum))
+        made.append(_clipped(b, moved, *estimator.feature_range) if estimator.clip else moved)
+    return made
+
+
+def _clipped(b: Builder, value: Value, low: float, high: float) -> Value:
+    x = b.bind(value.expr, value.name)
+    whens = (
+        (Compare("<", x, number(low)), number(low)),
+        (Compare(">", x, number(high)), number(high)),
+    )
+    b.probe(value, low)
+    b.probe(value, high)
+    return value.moved(Case(whens, x))
+
+
+def simple_imputer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """A constant for NULL; an indicator column for each feature that the indicator was fitted for."""
+    missing = estimator.missing_values
+    if not (missing is None or missing != missing):
+        raise b.refuse(estimator, f"missing_values is {missing!r}: only NaN and None are NULL in a database")
+    no_times(b, estimator, values)
+    made = []
+    for value, statistic in zip(values, estimator.statistics_, strict=True):
+        if statistic is None or statistic != statistic:
+            if estimator.keep_empty_features:
+                raise b.refuse(estimator, f"the column {value.name!r} was empty in training")
+            continue
+        fill = _constant(value, statistic)
+        made.append(Value(Call("coalesce", (value.expr, fill)), value.name, value.kind, value.origin))
+    if estimator.add_indicator and estimator.indicator_ is not None:
+        made += _indicators(values, estimator.indicator_.features_)
+    return made
+
+
+def missing_indicator(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """1 where a feature is NULL."""
+    return _indicators(values, estimator.features_)
+
+
+def _indicators(values: list[Value], positions: Any) -> list[Value]:
+    made = []
+    for position in positions:
+        value = values[position]
+        flag = either(IsNull(value.expr), number(1.0), number(0.0))
+        made.append(value.made(flag, f"missing {value.name}"))
+    return made
+
+
+def _constant(value: Value, constant: Any) -> Expr:
+    return text(str(constant)) if value.kind == "text" else number(float(constant))
+
+
+def k_bins(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """The number of the bin, or one column per bin."""
+    numbers_only(b, estimator, values)
+    made: list[Value] = []
+    one_hot = estimator.encode.startswith("onehot")
+    for value, edges in zip(values, estimator.bin_edges_, strict=True):
+        x = b.bind(value.expr, value.name)
+        inner = [float(edge) for edge in edges[1:-1]]
+        for edge in inner:
+            b.probe(value, edge)
+        whens = tuple((Compare("<", x, number(edge)), number(i)) for i, edge in enumerate(inner))
+        bin_number: Expr = Case((*whens, (IsNull(x, negated=True), number(len(inner)))))
+        if not one_hot:
+            made.append(value.made(bin_number, f"bin {value.name}"))
+            continue
+        column = b.bind(bin_number, f"bin {value.name}")
+        made += [
+            value.made(either(Compare("=", column, number(i)), number(1.0), number(0.0)), f"{value.name} {i}")
+            for i in range(len(inner) + 1)
+        ]
+    return made
+
+
+def polynomial(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """Products of powers of the features."""
+    numbers_only(b, estimator, values)
+    columns = [b.bind(value.expr, value.name) for value in values]
+    made = []
+    for powers in estimator.powers_:
+        factors = [columns[i] for i, power in enumerate(powers) for _ in range(int(power))]
+        name = " ".join(values[i].name for i in np.flatnonzero(powers)) or "bias"
+        expr: Expr = factors[0] if factors else number(1.0)
+        for factor in factors[1:]:
+            expr = Arith("*", expr, factor)
+        single = [i for i in np.flatnonzero(powers) if powers.sum() == 1]
+        made.append(values[single[0]] if single else Value(expr, name))
+    return made
+
+
+def binarizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """1 above the threshold, else 0."""
+    numbers_only(b, estimator, values)
+    made = []
+    for value in values:
+        b.probe(value, float(estimator.threshold))
+        above = Compare(">", value.expr, number(estimator.threshold))
+        below = Compare("<=", value.expr, number(estimator.threshold))
+        made.append(value.made(Case(((above, number(1.0)), (below, number(0.0))))))
+    return made
+
+
+def _log1p(b: Builder, value: Value) -> Expr:
+    x = b.bind(value.expr, value.name)
+    b.fails(Compare("=", x, number(-1.0)), "ValueError")  # minus infinity, which no later step accepts
+    return Case(((Compare(">", x, number(-1.0)), Call("ln", (add([number(1.0), x]),))),))
+
+
+def _log(b: Builder, value: Value) -> Expr:
+    x = b.bind(value.expr, value.name)
+    b.fails(Compare("=", x, number(0.0)), "ValueError")
+    return Case(((Compare(">", x, number(0.0)), Call("ln", (x,))),))
+
+
+def _sqrt(b: Builder, value: Value) -> Expr:
+    x = b.bind(value.expr, value.name)
+    return Case(((Compare(">=", x, number(0.0)), Call("sqrt", (x,))),))
+
+
+def _abs(b: Builder, value: Value) -> Expr:
+    return Call("abs", (value.expr,))
+
+
+FUNCTIONS: dict[Any, Callable[[Builder, Value], Expr]] = {
+    np.log1p: _log1p,
+    np.log: _log,
+    np.sqrt: _sqrt,
+    np.abs: _abs,
+}
+
+
+WITH_GAPS = (np.log1p, np.log, np.sqrt)
+
+
+def no_gaps(b: Builder, values: list[Value]) -> None:
+    """Rows on which an estimator raises that takes no missing value, since a step made one."""
+    for value in values:
+        if value.has_gaps:
+            b.fails(IsNull(b.bind(value.expr, value.name)), "ValueError")
+
+
+def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """The identity, or a function of numpy that every database has."""
+    if estimator.func is None:
+        return values
+    if estimator.func is days_of and not estimator.kw_args:
+        return days_since_epoch(b, estimator, values)
+    function = FUNCTIONS.get(estimator.func) if not estimator.kw_args else None
+    if function is None:
+        raise b.refuse(
+            estimator, f"its function {getattr(estimator.func, '__name__', estimator.func)!r} is code"
+        )
+    numbers_only(b, estimator, values)
+    has_gaps = estimator.func in WITH_GAPS
+    return [replace(value.made(function(b, value)), has_gaps=has_gaps or value.has_gaps) for value in values]

@@ -1,0 +1,195 @@
+"""A program as several statements, for a database that does not accept it as one.
+
+Each stage selects from the table that the one before has made, and every table has all rows, so nothing is
+joined. A long sum is cut between two terms and goes on in a later stage where it stopped. It is still added
+from left to right, so every number is the one that a single statement computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+from scorehouse.program.sql.builder import Program, program_of
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import Limits
+from scorehouse.program.sql.expression import (
+    Arith,
+    Call,
+    Case,
+    Cast,
+    Column,
+    Expr,
+    Feature,
+    Literal,
+    Sum,
+    columns_of,
+    walk,
+)
+from scorehouse.program.sql.printer import Printer
+
+Made = list[tuple[str, Expr]]
+PIECES = 8  # of a sum in a full stage: the smaller, the better stages are filled
+SHARES = (0.98, 0.85, 0.7, 0.5)  # of the limits, tried until names and line ends fit too
+
+
+class Size(NamedTuple):
+    """Bytes of SQL, and nodes of trees."""
+
+    sql_bytes: int
+    nodes: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """A tree of n splits has 2 n + 1 nodes, and a case for each split."""
+        return cls(len(text.encode()), 2 * text.count("case "))
+
+    def plus(self, other: Size) -> Size:
+        return Size(self.sql_bytes + other.sql_bytes, self.nodes + other.nodes)
+
+    def times(self, share: float) -> Size:
+        return Size(int(self.sql_bytes * share), int(self.nodes * share))
+
+    def fits(self, most: Size) -> bool:
+        return self.sql_bytes <= most.sql_bytes and self.nodes <= most.nodes
+
+
+def stages_of(compiled: CompiledSql, limits: Limits) -> tuple[Program, ...] | None:
+    """The program in stages, each within the limits; None if it cannot be cut so."""
+    most = Size(limits.sql_bytes, limits.nodes)
+    printer = compiled.printer(tuple(compiled.dialect.quote(name) for name in compiled.features))
+    made = [column for step in compiled.program.steps for column in step.made]
+    made = list(_cut(made, printer, most.times(1 / PIECES)))
+    sizes = {name: Size.of(printer.expr(expr)) for name, expr in made}
+    if not all(size.fits(most) for size in sizes.values()):
+        return None
+    for share in SHARES:
+        stages = _packed(made, sizes, most.times(share))
+        if any(_reads_features(stage) for stage in stages[1:]):
+            return None  # a table of a stage has no features, but what was made of them
+        programs = tuple(_programs(stages, compiled.program.outputs))
+        if _fits(replace(compiled, stages=programs), limits):
+            return programs
+    return None
+
+
+def _fits(compiled: CompiledSql, limits: Limits) -> bool:
+    texts = compiled.statements(["input_relation"] * len(compiled.stages))
+    steps = [step for stage in compiled.stages for step in stage.steps]
+    widest = max((len(step.made) + len(step.carried) for step in steps), default=0)
+    most = Size(limits.sql_bytes, limits.nodes)
+    return widest <= limits.columns and all(Size.of(text).fits(most) for text in texts)
+
+
+def _cut(made: Made, printer: Printer, most: Size) -> Iterator[tuple[str, Expr]]:
+    """The columns, with a sum that is too large as several: each begins with the one before."""
+    taken = {name for name, _ in made}
+    for name, expr in made:
+        found = _sum_within(expr)
+        if found is None or Size.of(printer.expr(expr)).fits(most):
+            yield name, expr
+            continue
+        terms: list[Expr] = []
+        size = Size(0, 0)
+        for term in found.sum.terms:
+            own = Size.of(printer.expr(term))
+            if terms and not size.plus(own).fits(most):
+                piece = _unused(f"{name}_part", taken)
+                yield piece, found.gated(_added(terms))
+                terms, size = [Column(piece)], Size(0, 0)
+            terms.append(term)
+            size = size.plus(own)
+        yield name, found.around(_added(terms))
+
+
+def _added(terms: Sequence[Expr]) -> Expr:
+    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+
+
+def _unused(hint: str, taken: set[str]) -> str:
+    number = 1
+    while f"{hint}_{number}" in taken:
+        number += 1
+    taken.add(f"{hint}_{number}")
+    return f"{hint}_{number}"
+
+
+@dataclass(frozen=True)
+class _Within:
+    """A sum, what is around it, and the conditions under which it is computed at all."""
+
+    sum: Sum
+    around: Callable[[Expr], Expr] = lambda inner: inner
+    gates: tuple[Expr, ...] = ()
+
+    def inside(self, outer: Callable[[Expr], Expr], *gates: Expr) -> _Within:
+        around = self.around
+        return _Within(self.sum, lambda inner: outer(around(inner)), (*gates, *self.gates))
+
+    def gated(self, piece: Expr) -> Expr:
+        for gate in reversed(self.gates):
+            piece = Case(((gate, piece),))
+        return piece
+
+
+def _sum_within(expr: Expr) -> _Within | None:
+    """The sum that an expression computes first of all, if there is one."""
+    match expr:
+        case Sum():
+            return _Within(expr)
+        case Case(whens=((gate, then),), default=None):
+            found = _sum_within(then)
+            return found and found.inside(lambda made: Case(((gate, made),)), gate)
+        case Arith(op=op, left=left, right=Literal() as right):
+            found = _sum_within(left)
+            return found and found.inside(lambda made: Arith(op, made, right))
+        case Call(name=name, args=(arg,)):
+            found = _sum_within(arg)
+            return found and found.inside(lambda made: Call(name, (made,)))
+        case Cast(arg=arg, type=kind):
+            found = _sum_within(arg)
+            return found and found.inside(lambda made: Cast(made, kind))
+    return None
+
+
+def _packed(made: Made, sizes: dict[str, Size], most: Size) -> list[Made]:
+    """The columns in their order, in as few stages as they fill."""
+    stages: list[Made] = [[]]
+    full = Size(0, 0)
+    for name, expr in made:
+        if stages[-1] and not full.plus(sizes[name]).fits(most):
+            stages.append([])
+            full = Size(0, 0)
+        stages[-1].append((name, expr))
+        full = full.plus(sizes[name])
+    return stages
+
+
+def _reads_features(stage: Made) -> bool:
+    return any(isinstance(part, Feature) for _, expr in stage for part in walk(expr))
+
+
+def _programs(stages: Sequence[Made], outputs: Sequence[tuple[str, Expr]]) -> Iterator[Program]:
+    """A program for each stage; it hands on the columns that a later one reads."""
+    reads = {name: columns_of(expr) for stage in stages for name, expr in stage}
+    final = set[str]().union(*(columns_of(expr) for _, expr in outputs))
+    so_far: set[str] = set()
+    for place, stage in enumerate(stages):
+        so_far |= {name for name, _ in stage}
+        later = final.union(*(reads[name] for rest in stages[place + 1 :] for name, _ in rest))
+        is_last = place == len(stages) - 1
+        handed = outputs if is_last else [(name, Column(name)) for name in sorted(later & so_far)]
+        yield program_of(_levels(stage, reads), handed, reads)
+
+
+def _levels(stage: Made, reads: dict[str, set[str]]) -> list[dict[str, Expr]]:
+    """Each column in the earliest step of its stage that can compute it."""
+    levels: list[dict[str, Expr]] = []
+    place: dict[str, int] = {}
+    for name, expr in stage:
+        place[name] = 1 + max((place[read] for read in reads[name] if read in place), default=-1)
+        while len(levels) <= place[name]:
+            levels.append({})
+        levels[place[name]][name] = expr
+    return levels

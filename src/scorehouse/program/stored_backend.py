@@ -1,0 +1,174 @@
+"""What programs made of arrays have in common: the columns that they read, and the methods they have.
+
+Those of scores hold one estimator, or one per segment.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.kernel import arrays
+from scorehouse.program.in_arrow import computed, without_nan
+from scorehouse.program.links import Link
+from scorehouse.program.segment_codes import SegmentKeys
+from scorehouse.program.sql.builder import Program
+from scorehouse.program.sql.expression import Feature, walk
+from scorehouse.program.sql.stored import program_of_json, program_to_json
+from scorehouse.registry.version import Version
+
+
+@dataclass(frozen=True)
+class StoredBackend(ABC):
+    """Scores canonical feature columns without the estimator; has the methods that `links` names.
+
+    The kernel passes the columns to `read_columns`, and what that returns to the methods. `columns` computes
+    the numbers that the backend reads; `singles` are the positions of features that training held in float32.
+    """
+
+    columns: Program
+    singles: tuple[int, ...]
+    links: Mapping[str, Link]
+    classes: tuple[Any, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        links = self.__dict__.get("links", {})
+        if name in links:
+            return partial(self._answer, links[name])
+        raise AttributeError(f"the program has no {name!r}")
+
+    @property
+    def classes_(self) -> tuple[Any, ...]:
+        """What `predict` calls the classes: those of the registry when it was read, kept in workers."""
+        return self.classes
+
+    @abstractmethod
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        """What every method of the backend starts with, of shape (rows, outputs).
+
+        Raises ValueError where the estimator would refuse a value.
+        """
+
+    def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
+        """The columns that the backend reads, in doubles; NaN for a missing value."""
+        made = computed(self.columns, [self._read(i, column) for i, column in enumerate(columns)])
+        return [arrays.to_numpy(column) for column in made]
+
+    def _answer(self, link: Link, sums: np.ndarray) -> np.ndarray:
+        made = link(sums)
+        if not link.is_label:
+            return made
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        return np.asarray(labels.take(made))
+
+    def _read(self, position: int, column: pa.Array) -> pa.Array:
+        """A feature as the program takes it: NaN is a missing value."""
+        if not pa.types.is_floating(column.type):
+            return column
+        if position in self.singles:
+            column = column.cast(pa.float32(), safe=False).cast(pa.float64())
+        return without_nan(column) if position in self._computed_with else column
+
+    @cached_property
+    def _computed_with(self) -> frozenset[int]:
+        """The features that the program computes with; the others it passes on, NaN as NaN."""
+        exprs = [expr for step in self.columns.steps for _, expr in step.made]
+        exprs += [expr for _, expr in self.columns.outputs if not isinstance(expr, Feature)]
+        return frozenset(part.position for expr in exprs for part in walk(expr) if isinstance(part, Feature))
+
+
+@dataclass(frozen=True)
+class ScoringBackend(StoredBackend):
+    """The backend of one estimator, or of one per segment, of which `keys` says whose a row is.
+
+    `parameters`, of shape (numbers, segments), are what the program in `columns` reads behind the features.
+    """
+
+    keys: SegmentKeys | None = field(default=None, kw_only=True)
+    parameters: np.ndarray = field(default_factory=lambda: np.empty((0, 1)), kw_only=True)
+
+    @abstractmethod
+    def sums(self, numbers: list[np.ndarray], rows: int, codes: np.ndarray | None) -> np.ndarray:
+        """What every method starts with, of shape (rows, outputs).
+
+        `codes` has the segment of each row; None for one estimator. Raises ValueError where the estimator
+        would refuse a value.
+        """
+
+    @cached_property
+    def segments(self) -> int:
+        """How many estimators there are, the fallback among them."""
+        return len(self.keys.known) + self.keys.has_fallback if self.keys else 1
+
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        rows = len(columns[0]) if columns else 0
+        if self.keys is None:
+            return self.sums(self.numbers(columns), rows, None)
+        codes = self.keys.codes(columns)
+        without = codes >= self.segments
+        if not without.any():
+            return self.sums(self._numbers(columns, codes), rows, codes)
+        codes[without] = 0  # any segment; the row has no score
+        made = self.sums(self._numbers(columns, codes), rows, codes)
+        made[without] = np.nan
+        return made
+
+    def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
+        if self.keys is None:
+            return super().numbers(columns)
+        return self._numbers(columns, np.minimum(self.keys.codes(columns), self.segments - 1))
+
+    def _numbers(self, columns: Sequence[pa.Array], codes: np.ndarray) -> list[np.ndarray]:
+        features = [self._read(i, column) for i, column in enumerate(columns)]
+        own = [arrays.of_numpy(numbers.take(codes)) for numbers in self.parameters]
+        return [arrays.to_numpy(column) for column in computed(self.columns, [*features, *own])]
+
+
+def scoring_head(backend: ScoringBackend) -> dict[str, Any]:
+    """What backends of scores have in common, as JSON can hold it."""
+    return {
+        "columns": program_to_json(backend.columns),
+        "singles": backend.singles,
+        "links": {method: link.facts() for method, link in backend.links.items()},
+        "segments": backend.keys and backend.keys.to_json(),
+    }
+
+
+def scoring_of(
+    head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version, sizes: set[int]
+) -> dict[str, Any]:
+    """The arguments that `scoring_head` wrote, and the parameters in the arrays of the file.
+
+    Raises ValueError unless `sizes`, the numbers of segments that its arrays are of, are those of its keys.
+    """
+    given, parameters = head["segments"], held["parameters"]
+    keys = SegmentKeys.of_json(given, version.n_features) if given else None
+    known = len(keys.known) + keys.has_fallback if keys else 1
+    if sizes != {known} or parameters.shape[1] != known:
+        found = f"its arrays are of {sorted(sizes)} segments, its parameters of {parameters.shape[1]}"
+        raise ValueError(f"{found}, and it knows {known}")
+    return {
+        "columns": program_of_json(head["columns"]),
+        "singles": places(head["singles"], version.n_features, "a feature in float32"),
+        "links": {
+            method: Link(link["kind"], tuple(link["numbers"]), link["is_label"], link.get("each", 0))
+            for method, link in head["links"].items()
+        },
+        "classes": version.classes,
+        "keys": keys,
+        "parameters": parameters,
+    }
+
+
+def places(numbers: Sequence[Any], count: int, what: str) -> tuple[int, ...]:
+    """Positions among `count` things, from JSON; ValueError for any other number."""
+    if not all(type(number) is int and 0 <= number < count for number in numbers):
+        raise ValueError(f"{what} is none of {count}")
+    return tuple(numbers)

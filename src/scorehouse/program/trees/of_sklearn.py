@@ -1,0 +1,80 @@
+"""Trees of scikit-learn's `tree_` kind, which round each value to float32 before they compare it.
+
+Instead of rounding the value, the edge is moved to match the rounding: this is exact for every double.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scorehouse.program.trees.tree import Ensemble, Tree, float32_edges
+
+
+def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
+    """One `tree_`, with its own values of shape (nodes, outputs) or the given ones.
+
+    `features` maps its features to the ensemble's features, if it was fitted on only some of them.
+    """
+    leaf = tree.children_left == tree.children_right
+    feature = np.where(leaf, 0, tree.feature)
+    return Tree(
+        feature=feature if features is None else np.asarray(features)[feature],
+        edge=float32_edges(np.where(leaf, 0.0, tree.threshold)),
+        left=np.where(leaf, -1, tree.children_left),
+        right=np.where(leaf, -1, tree.children_right),
+        missing_left=np.asarray(tree.missing_go_to_left, dtype=bool),
+        value=_values(tree) if value is None else np.asarray(value, dtype=np.float64).reshape(-1, 1),
+        cover=np.asarray(tree.weighted_n_node_samples, dtype=np.float64),
+    )
+
+
+def _values(tree: Any) -> np.ndarray:
+    """What a node says, of shape (nodes, outputs): the share of each class, or a number for each output.
+
+    Of several labels, it is the share of each class of each label.
+    """
+    return np.asarray(tree.value).reshape(len(tree.value), -1)
+
+
+def boosting(estimator: Any, start: Any) -> Ensemble:
+    """GradientBoosting on top of `start`, one number per output."""
+    rate, stages = estimator.learning_rate, estimator.estimators_
+    return Ensemble(
+        trees=tuple(
+            tree_of(stage.tree_, rate * stage.tree_.value[:, 0, 0]) for row in stages for stage in row
+        ),
+        groups=tuple(range(stages.shape[1])) * stages.shape[0],
+        base=tuple(float(part) for part in start),
+        rounds_inputs=True,
+    )
+
+
+def forest(trees: Any) -> Ensemble:
+    """A mean of trees, or one tree."""
+    read = tuple(tree_of(tree.tree_) for tree in trees)
+    outputs = read[0].value.shape[1]
+    return Ensemble(
+        trees=read,
+        groups=(0,) * len(read),
+        base=(0.0,) * outputs,
+        average=len(read) > 1,
+        rounds_inputs=True,
+    )
+
+
+def isolation(estimator: Any) -> Ensemble:
+    """The sum of the depths of an isolation forest's leaves, with the terms that it adds itself."""
+    all_features = estimator._max_features == estimator.n_features_in_
+    trees = tuple(
+        tree_of(one.tree_, lengths + averages - 1.0, None if all_features else features)
+        for one, features, lengths, averages in zip(
+            estimator.estimators_,
+            estimator.estimators_features_,
+            estimator._decision_path_lengths,
+            estimator._average_path_length_per_tree,
+            strict=True,
+        )
+    )
+    return Ensemble(trees=trees, groups=(0,) * len(trees), base=(0.0,), rounds_inputs=True)

@@ -1,0 +1,92 @@
+"""XGBoost: everything is float32, the values, the thresholds and the sums."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scorehouse.program.trees.tree import Ensemble, Tree, float32_edges
+
+LOG_LINK = ("count:poisson", "reg:gamma", "reg:tweedie")
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A booster: its base score before the link, its trees, and its objective."""
+
+    ensemble: Ensemble
+    objective: str
+
+
+def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
+    """Read the booster's own JSON, up to its best iteration if early stopping found one.
+
+    Raises the error from `refuse(estimator, problem)` for a booster of another kind.
+    """
+    model = json.loads(estimator.get_booster().save_raw("json").decode())["learner"]
+    if model["gradient_booster"]["name"] != "gbtree":
+        raise refuse(estimator, f"its booster is {model['gradient_booster']['name']!r}")
+    if int(model["learner_model_param"].get("num_target", 1)) > 1:
+        raise refuse(estimator, "it has several outputs per row")
+    objective = model["objective"]["name"]
+    forest = model["gradient_booster"]["model"]
+    per_class = max(1, int(model["learner_model_param"]["num_class"]))
+    pairs = _used_trees(estimator, forest, per_class)
+    for tree, _ in pairs:
+        if any(tree.get("split_type", [])) or tree.get("categories"):
+            raise refuse(estimator, "it splits by category; encode categories in the pipeline")
+    ensemble = Ensemble(
+        trees=tuple(_tree(tree) for tree, _ in pairs),
+        groups=tuple(int(group) for _, group in pairs),
+        base=tuple(_base_margins(model, objective, per_class)),
+        rounds_inputs=True,
+        single=True,
+    )
+    return Boosted(ensemble, objective)
+
+
+def _used_trees(estimator: Any, forest: dict[str, Any], per_class: int) -> list[tuple[Any, int]]:
+    """The trees and their classes."""
+    pairs = list(zip(forest["trees"], forest["tree_info"], strict=True))
+    best = getattr(estimator, "best_iteration", None) if estimator.early_stopping_rounds else None
+    if best is None:
+        return pairs
+    parallel = int(forest["gbtree_model_param"]["num_parallel_tree"])
+    return pairs[: (best + 1) * per_class * parallel]
+
+
+def _base_margins(model: dict[str, Any], objective: str, per_class: int) -> list[float]:
+    """The base score before the link, in float32."""
+    text = str(model["learner_model_param"]["base_score"]).strip("[]")
+    given = [np.float32(float(part)) for part in text.split(",")]
+    given = given * per_class if len(given) == 1 else given
+    if objective.startswith("binary:logistic"):
+        return [-_log(np.float32(1.0) / p - np.float32(1.0)) for p in given]
+    if objective in LOG_LINK:
+        return [_log(p) for p in given]
+    return [float(p) for p in given]
+
+
+def _log(value: np.float32) -> float:
+    """The C library's logf, which computes in double and rounds; NumPy's own differs in the last digit."""
+    return float(np.float32(math.log(float(value))))
+
+
+def _tree(tree: dict[str, Any]) -> Tree:
+    left = np.asarray(tree["left_children"], dtype=np.int64)
+    given = np.asarray(tree["split_conditions"], dtype=np.float32)
+    below = np.nextafter(given, np.float32(-np.inf))  # a value that equals a threshold goes right
+    return Tree(
+        feature=np.where(left == -1, 0, np.asarray(tree["split_indices"], dtype=np.int64)),
+        edge=float32_edges(below.astype(np.float64)),
+        left=left,
+        right=np.asarray(tree["right_children"], dtype=np.int64),
+        missing_left=np.asarray(tree["default_left"], dtype=bool),
+        value=given.astype(np.float64).reshape(-1, 1),
+        cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
+    ).reached()  # pruned nodes stay in its arrays

@@ -1,0 +1,162 @@
+"""Files of backends with one number changed, read and run as a scoring run does: a program that may crash.
+
+    python altered_programs.py PROJECT NAME FORM SEED COUNT [FOLDER OF ANOTHER KERNEL]
+
+Prints how many alterations of version 1 were refused when the file was read, and how many made equal, other
+or no numbers of its proof rows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.program.native import kernel as native
+from scorehouse.program.proof import proof_rows
+from scorehouse.program.store import READERS
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature import Signature
+
+Arrays = dict[str, np.ndarray]
+WRONG = (-1, -(2**40), 2**40, 2**62, -(2**62), 7)
+
+
+def unpacked(data: bytes) -> Arrays:
+    """The arrays of a file, its JSON among them."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def packed(arrays: Arrays) -> bytes:
+    """The file of these arrays."""
+    sink = io.BytesIO()
+    np.savez_compressed(sink, **arrays)  # type: ignore[arg-type]
+    return sink.getvalue()
+
+
+def with_head(arrays: Arrays, changed: dict[str, Any]) -> Arrays:
+    """The same arrays with other entries in their JSON."""
+    head = {**json.loads(arrays["head"].tobytes()), **changed}
+    return {**arrays, "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
+
+
+def with_flag(arrays: Arrays, name: str, value: Any) -> Arrays:
+    """The same arrays with another flag of the trees of one estimator in their JSON."""
+    scores = json.loads(arrays["head"].tobytes())["scores"]
+    (flags,) = scores["trees"]
+    return with_head(arrays, {"scores": {**scores, "trees": [{**flags, name: value}]}})
+
+
+def with_entry(arrays: Arrays, name: str, place: Any, value: Any) -> Arrays:
+    """The same arrays with one other number; one that does not fit wraps around."""
+    made = arrays[name].copy()
+    made[place] = np.array(value).astype(made.dtype)
+    return {**arrays, name: made}
+
+
+def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
+    """Every index of trees led out of its array, to either side or in a circle; all have to be refused."""
+    inner = np.flatnonzero(arrays["left"] >= 0)
+    everywhere = (0, -1)
+    for name, places, values in (
+        ("feature", (*inner[:1], *inner[-1:]), (-1, -(2**31), 2**31 - 1)),
+        ("left", (*inner[:1], *inner[-1:]), (0, -1, -2, 1_000_000_000, 2**31 - 1)),
+        ("right", (*inner[:1], *inner[-1:]), (0, -1, -2, 1_000_000_000, 2**31 - 1)),
+        ("group", everywhere, (-1, -(2**40), 2**40)),
+        ("trees", everywhere, (0, -1, 2**40, -(2**62))),
+        ("nodes", everywhere, (0, -1, 2**40, -(2**62))),
+        ("category_node", everywhere, (-1, 2**40, *np.flatnonzero(arrays["left"] < 0)[:1])),
+        ("category_count", everywhere, (-1, 2**40, -(2**62))),
+        ("category_codes", everywhere, (-1, -(2**31), 2**31 - 64)),
+        ("edge", inner[:1], (np.nan,)),
+    ):
+        for place, value in product(places if len(arrays[name]) else (), values):
+            if arrays[name][place] != value:
+                yield f"{name}[{place}] = {value}", with_entry(arrays, name, place, value)
+    for name in ("takes_missing", "takes_infinite", "average", "rounds_inputs", "single"):
+        for value in (-1, 0, 1.5, "1", None):
+            yield f"{name} = {value!r}", with_flag(arrays, name, value)
+    for name in arrays.keys() - {"head", "background", "sql", "means"}:
+        if len(arrays[name]):
+            yield f"{name} cut off", {**arrays, name: arrays[name][:-1]}
+            yield f"{name} as text", {**arrays, name: arrays[name].astype("S8")}
+    yield "an array that nobody reads", {**arrays, "extra": np.zeros(1 << 20)}
+    yield "codes of 256 MB", {**arrays, "category_codes": np.zeros(1 << 26, dtype=np.int32)}
+
+
+def at_random(arrays: Arrays, draw: random.Random) -> Arrays:
+    """One to three entries of any array replaced, by a wrong number or that of another place."""
+    for _ in range(draw.randint(1, 3)):
+        name = draw.choice([name for name in arrays if name not in ("head", "sql") and arrays[name].size])
+        flat = arrays[name].reshape(-1)
+        value = draw.choice([*WRONG, flat[draw.randrange(flat.size)]])
+        place = np.unravel_index(draw.randrange(flat.size), arrays[name].shape)
+        arrays = with_entry(arrays, name, place, value)
+    return arrays
+
+
+class Served:
+    """One of the backends of a registered version, and rows to run it on."""
+
+    def __init__(self, project: Path, name: str, backend: str) -> None:
+        self.backend = backend
+        self.version = ModelSeeds(project, name).versions()[0]
+        folder = (project / self.version.artifact).parent
+        self.data = (folder / PROGRAM_FILE).read_bytes()
+        signature = Signature.from_json((folder / "signature.json").read_bytes())
+        proof = REASONS_PROOF_FILE if backend == "reasons" else PROOF_FILE
+        rows = proof_rows((folder / proof).read_bytes()).select(signature.names)
+        batch = rows.combine_chunks().to_batches()[0]
+        checked = check_batch(signature, batch, frozenset())
+        keep = accepted_rows(checked.reasons, batch.num_rows)
+        self.columns = [c if keep is None else c.take(pa.array(keep)) for c in checked.columns]
+        self.expected = self._made(self.data)
+
+    def outcome(self, data: bytes) -> str:
+        """What becomes of other bytes in the place of the file: the refusal, or what the backend does."""
+        try:
+            READERS[self.backend](data, self.version)
+        except Exception as error:
+            return f"refused: {error}"
+        try:
+            return "equal" if np.array_equal(self._made(data), self.expected, equal_nan=True) else "differs"
+        except Exception:
+            return "fails"
+
+    def _made(self, data: bytes) -> np.ndarray:
+        stored: Any = READERS[self.backend](data, self.version)
+        with np.errstate(all="ignore"):
+            made = stored.read_columns(self.columns)
+            return made if self.backend != "reasons" else stored.contributions(self.columns).parts
+
+
+def main(project: str, name: str, backend: str, seed: str, count: str, other_kernel: str = "") -> None:
+    """Print the outcomes, of every index and at random; raise where a wrong index is not refused."""
+    if other_kernel:
+        native.FOLDER = Path(other_kernel)
+    served = Served(Path(project), name, backend)
+    assert np.isfinite(served.expected).all()
+    whole, draw, outcomes = unpacked(served.data), random.Random(int(seed)), Counter[str]()
+    for what, arrays in every_index(whole) if "left" in whole and len(whole["base"]) == 1 else ():
+        found = served.outcome(packed(arrays))
+        assert found.startswith("refused: "), f"{what}: {found}"
+        outcomes["refused"] += 1
+    for _ in range(int(count)):
+        outcomes[served.outcome(packed(at_random(whole, draw))).partition(":")[0]] += 1
+    print(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
