@@ -72,7 +72,7 @@ class DuckLake(DuckDb):
             "type": "duckdb",
             "path": ":memory:",
             "database": "lake",
-            "threads": 4,
+            "threads": 1,  # docs/how-to/lakes.md says why
             "attach": [{"path": f"ducklake:{self.lake}", "alias": "lake"}],
             "config_options": self.settings,
         }

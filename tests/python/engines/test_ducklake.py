@@ -100,6 +100,17 @@ def test_commands_read_a_lake(catalog: str, lake: LakeProject) -> None:
     assert "there is no DuckDB file" in ended.output
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_build_warns_of_several_writers_to_a_lake(
+    threads: int, lake: LakeProject, capfd: pytest.CaptureFixture[str]
+) -> None:
+    profile = (lake.folder / "profiles.yml").read_text()
+    lake.write("profiles.yml", profile.replace("threads: 1", f"threads: {threads}"))
+    ended = lake.dbt("--warn-error", "seed", "--select", "ml_churn")
+    assert ended.success == (threads == 1)
+    assert ended.success or "write `threads: 1` in profiles.yml" in capfd.readouterr().out
+
+
 def test_features_are_read_from_a_lake_beside(tmp_path: Path) -> None:
     project = LakeProject(tmp_path / "house", beside=True)
     with project.connect() as connection:

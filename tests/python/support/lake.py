@@ -50,7 +50,11 @@ def attach(project: DbtProject | ForeignProject, *, beside: bool) -> dict[str, s
     """Attach the lake `lake` in the project's profile; returns the settings of DuckDB that it needs."""
     settings = {"extension_directory": str(installed(project.folder))}
     lake = {"path": f"ducklake:{project.folder}/lake.ducklake", "alias": "lake"}
-    output = {"type": "duckdb", "path": project.database.name if beside else ":memory:", "threads": 2}
+    output = {
+        "type": "duckdb",
+        "path": project.database.name if beside else ":memory:",
+        "threads": 2 if beside else 1,
+    }
     output |= {"attach": [lake], "config_options": settings}
     output |= {} if beside else {"database": "lake"}
     project.write("profiles.yml", yaml.safe_dump({"house": {"target": "dev", "outputs": {"dev": output}}}))
