@@ -38,7 +38,7 @@ def caught(
         life = Life(seed, folder, installation, engine, watch=lambda line: None, stop_at_first=True)
         named = bug.events if bug else WITHOUT_A_BUG
         life.live(possible(life, [*FIRST, *named_events(named)]) if named else drawn(life, events))
-        life.warehouse.close()
+        life.close()
     finally:
         installation.write(before)
     if life.unknown:

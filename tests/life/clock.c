@@ -1,4 +1,4 @@
-/* The clock of a life: the time of day, moved by the seconds that stand in the file SCOREHOUSE_CLOCK as an int64.
+/* The clock of a life: the time of day, moved by the seconds that stand in the file LIFE_CLOCK as an int64.
  *
  * Loaded by LD_PRELOAD. Each process sees at once what is written into the file. The monotonic clock stays as it is,
  * and so does all waiting: deadlines that were computed from the moved time are moved back for the C library. */
@@ -27,7 +27,7 @@ static int (*real_mutex_timedlock)(pthread_mutex_t *, const struct timespec *);
 #define LEAST_TIME_OF_DAY 500000000L
 
 __attribute__((constructor)) static void begin(void) {
-    const char *path = getenv("SCOREHOUSE_CLOCK");
+    const char *path = getenv("LIFE_CLOCK");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
     real_sem_timedwait = dlsym(RTLD_NEXT, "sem_timedwait");

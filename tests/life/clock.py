@@ -57,7 +57,7 @@ def clock_variables(folder: Path) -> dict[str, str]:
     return {
         "TZ": ZONE.key,
         "LD_PRELOAD": str(library()),
-        "SCOREHOUSE_CLOCK": str((folder / "clock").resolve()),
+        "LIFE_CLOCK": str((folder / "clock").resolve()),
     }
 
 

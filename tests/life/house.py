@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 from clock import Clock
-from installation import Installation
+from installation import REPOSITORY, Installation
 from warehouse import Warehouse
 
+WARM = REPOSITORY / "tests" / "python" / "support" / "warm"
 LONGEST = 15 * 60.0  # seconds that a command may take
 SCHEMAS = {"dev": "main", "prod": "prod", "ci": "ci"}  # by target
 # What a user should never read: words of the database, of Python or of Jinja that nothing explains.
@@ -66,10 +67,25 @@ class House:
         folder.mkdir(parents=True, exist_ok=True)
 
     def variables(self) -> dict[str, str]:
-        variables = {**self.installation.variables(), **self.clock.variables(), **self.more_variables}
+        variables = {
+            **self.installation.variables(),
+            **self.clock.variables(),
+            **self._begin_warm(),
+            **self.more_variables,
+        }
         if program := variables.get("SCOREHOUSE_LIFE_DBT"):  # another dbt than that of the environment
             variables["PATH"] = f"{program}{os.pathsep}{variables['PATH']}"
         return variables
+
+    def _begin_warm(self) -> dict[str, str]:
+        """dbt begins as a fork of a process of this life that has imported dbt, and nothing of ours: see `warm/`."""
+        program, address = self.installation.environment / "bin" / "dbt", self.clock.file.with_name("dbt")
+        words = (str(program), str(os.getpid()), str(address))
+        return {"PYTHONPATH": str(WARM), "SCOREHOUSE_WARM_DBT": os.pathsep.join(words)}
+
+    def close(self) -> None:
+        """Let the process end of which dbt commands are forks."""
+        self.clock.file.with_name("dbt").unlink(missing_ok=True)
 
     def run(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
         """Run a command in the project's folder, as a user's shell does.

@@ -97,6 +97,11 @@ class Life:
         self.oracle = Oracle(self.house.folder)
         self._commands_before = 0
 
+    def close(self) -> None:
+        """Stop what serves this life: its warehouse, and the process that its dbt commands begin in."""
+        self.warehouse.close()
+        self.house.close()
+
     # --- what events do ---
 
     def pass_days(self, days: int = 1, *, load: bool = True) -> None:

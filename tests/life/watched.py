@@ -73,7 +73,7 @@ def main(words: list[str] | None = None) -> int:
         try:
             life.live(events)
         finally:
-            life.warehouse.close()
+            life.close()
         print(life.summary())
         for alarm in life.false_alarms:
             print(f"  false alarm: {alarm}")

@@ -60,7 +60,10 @@ def test_what_the_short_life_did_not_meet_has_left_the_ledger(short: Life) -> No
 @pytest.mark.parametrize("seed", SOAK_SEEDS)
 def test_a_life(seed: int, tmp_path: Path, installation: Installation) -> None:
     life = Life(seed, tmp_path, installation)
-    life.live(drawn(life, SOAK_EVENTS))
+    try:
+        life.live(drawn(life, SOAK_EVENTS))
+    finally:
+        life.close()
     print(life.summary())
     assert not life.unknown, "\n".join(map(str, life.unknown))
 
@@ -90,7 +93,7 @@ def test_a_life_elsewhere(seed: int, engine: Engine, elsewhere: Installation, tm
     try:
         life.live(drawn(life, EVENTS_ELSEWHERE))
     finally:
-        life.warehouse.close()
+        life.close()
     print(life.summary())
     assert not life.unknown, "\n".join(map(str, life.unknown))
 

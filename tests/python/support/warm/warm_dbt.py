@@ -24,7 +24,6 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
-import coverage
 import dbt.adapters.duckdb.connections
 import dbt.cli.main
 import dbt.include.duckdb
@@ -38,6 +37,9 @@ from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, P
 from dbt.contracts.selection import SelectorFile
 from dbt_common.clients.jinja import extract_toplevel_blocks, parse
 from dbt_common.tests import enable_test_caching
+
+with contextlib.suppress(ImportError):  # lives do not install it
+    import coverage
 
 # What a command imports for itself only where it needs it: what is imported here, no test could see missing.
 UNLOADED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "scorehouse")
