@@ -11,11 +11,12 @@
 {% endmacro %}
 
 
-{#- Stops a test of several tables while one of them is not there. dbt runs a test where any of its tables is selected,
-    so a build of a part of the graph meets tests of tables that nobody has built yet. -#}
+{#- Stops a test or a model of several tables while one of them is not there: dbt runs a test where any of its tables is
+    selected, so a build of a part of the graph meets tables that nobody has built yet. -#}
 {% macro _check_built(call) %}
     {#- While dbt parses, compiles or documents, no table has to be there. -#}
-    {% if execute and flags.WHICH in ['build', 'test', 'retry'] and model.resource_type == 'test' %}
+    {% set about = {'test': 'this test is about several tables', 'model': 'this model reads other tables'} %}
+    {% if execute and flags.WHICH in ['build', 'run', 'test', 'retry'] and model.resource_type in about %}
         {% set missing = [] %}
         {% for id in model.depends_on.nodes %}
             {% set node = graph.nodes.get(id) or {} %}
@@ -33,10 +34,12 @@
         {% if missing %}
             {% do scorehouse._fail(
                 call,
-                'this test is about several tables, and ' ~ missing | join(', ') ~ ' is not built yet',
-                'that all of them are there: dbt runs a test once any of its tables is selected',
-                'build it: `dbt build --select +' ~ missing | join(' +')
-                    ~ '`; or leave out tests of tables that are not selected: add `--indirect-selection buildable`'
+                about[model.resource_type] ~ ', and ' ~ missing | join(', ') ~ ' is not built yet',
+                'that all of them are there' ~ (': dbt runs a test once any of its tables is selected'
+                    if model.resource_type == 'test' else ''),
+                'build it: `dbt build --select +' ~ missing | join(' +') ~ '`' ~ (
+                    '; or leave out tests of tables that are not selected: add `--indirect-selection buildable`'
+                    if model.resource_type == 'test' else '')
             ) %}
         {% endif %}
     {% endif %}

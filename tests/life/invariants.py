@@ -152,20 +152,39 @@ def performance_is_of_new_rows(life: Life, model: MlModel) -> Iterator[tuple[str
     version, table = champion(life.house.folder, model.name), f"{model.name}_performance"
     if not version.trained_to or not life.has_table(table):
         return
-    wanted = life.oracle.expected(model, life.world.rows[model.subject.table], version)
-    new = sum(
-        not version.trained_from
-        <= str(life.world.rows[model.subject.table][key]["day"])
-        <= version.trained_to
-        for key, outcome in wanted.items()
-        if outcome.prediction is not None
-    )
+    new = len(_scored_since_training(life, model, version))
     (row,) = life.warehouse.rows(
         f"select coalesce(sum(n_reference), 0) as n from {life.table(table)} "
         f"where version = {version.version} and metric = 'labels_arrived' and segment = 'all'"
     )
     if row["n"] != new:
         yield "judge", f"{table} counts {row['n']} rows as new to version {version.version}, not {new}"
+
+
+def intervals_are_of_new_rows(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
+    """3: intervals are calibrated with the labels of all rows that training has not seen, no others."""
+    version, table = champion(life.house.folder, model.name), f"{model.name}_margins"
+    if not version.trained_to or not life.has_table(table):
+        return
+    labels = life.world.known_labels(model.subject)
+    new = sum(labels.get(key) is not None for key in _scored_since_training(life, model, version))
+    (row,) = life.warehouse.rows(
+        f"select coalesce(max(n_labelled), 0) as n from {life.table(table)} where version = {version.version}"
+    )
+    if row["n"] != new:
+        yield "judge", f"{table} of version {version.version} has {row['n']} labels, not {new}"
+
+
+def _scored_since_training(life: Life, model: MlModel, version: Registered) -> list[Any]:
+    """The keys of rows that the version scores, from other days than those of its training."""
+    rows = life.world.rows[model.subject.table]
+    wanted = life.oracle.expected(model, rows, version)
+    return [
+        key
+        for key, outcome in wanted.items()
+        if outcome.prediction is not None
+        and not version.trained_from <= str(rows[key]["day"]) <= version.trained_to
+    ]
 
 
 def nothing_raw(life: Life) -> Iterator[tuple[str, str]]:
@@ -264,3 +283,4 @@ def check_tables(life: Life, models: tuple[MlModel, ...] = ML_MODELS) -> Iterato
         yield from run_log_accounts(life, model)
         yield from lights_have_judges(life, model)
         yield from performance_is_of_new_rows(life, model)
+        yield from intervals_are_of_new_rows(life, model)

@@ -300,6 +300,16 @@ def test_a_build_of_a_part_says_which_table_a_test_lacks(built: DbtProject, tmp_
     part.dbt("build", "--select", "churn_mart").check()
 
 
+@pytest.mark.slow
+def test_a_monitor_says_which_table_it_lacks(built: DbtProject, tmp_path: Path) -> None:
+    part = built.copy(tmp_path / "part")
+    with duckdb.connect(str(part.database)) as connection:
+        connection.execute("drop table churn_predictions")
+    said = part.dbt("run", "--select", "churn_rejections").messages["churn_rejections"]
+    assert "this model reads other tables, and churn_predictions is not built yet" in said
+    assert "`dbt build --select +churn_predictions`" in said and "Catalog Error" not in said
+
+
 def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path) -> None:
     from scorehouse import register
 
