@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODELS = ["flight_delay/1", "flight_delay/2", "churn/1", "demand/1", "next_product/1", "segments/1"]
-ENGINES = ["auto", "estimator"]
+BACKENDS = ["auto", "estimator"]
 ROWS = 1_000
 FIGURES = ("start", "dict", f"table of {ROWS:,}")
 
@@ -34,12 +34,12 @@ def median_of(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds) * 1_000
 
 
-def measure(reference: str, engine: str) -> None:
+def measure(reference: str, backend: str) -> None:
     """Print the backend and the figures of one version, as measured in this process."""
     begun = time.perf_counter()
     import scorehouse
 
-    model = scorehouse.load(reference, ROOT, backend=engine)
+    model = scorehouse.load(reference, ROOT, backend=backend)
     started = (time.perf_counter() - begun) * 1_000
     import pyarrow as pa
 
@@ -68,10 +68,10 @@ def main() -> None:
         return
     print(f"| version | backend | {' | '.join(FIGURES)} |\n|---|---|---:|---:|---:|")
     for reference in MODELS:
-        for engine in ENGINES:
+        for backend in BACKENDS:
             told = [
                 subprocess.run(
-                    [sys.executable, __file__, "--one", reference, engine],
+                    [sys.executable, __file__, "--one", reference, backend],
                     capture_output=True,
                     text=True,
                     check=True,

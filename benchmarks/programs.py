@@ -39,8 +39,8 @@ def project_of(folder: Path, rows: int) -> DbtProject:
     linear = make_pipeline(StandardScaler(), LogisticRegression())
     for name, estimator in (("linear", linear), ("trees", HistGradientBoostingClassifier())):
         project.register(estimator.fit(X, y), name, X, y, task="classification")
-        for engine in ("auto", "estimator"):
-            project.python_model(f"{name}_{engine}", name, key="id", backend=engine)
+        for backend in ("auto", "estimator"):
+            project.python_model(f"{name}_{backend}", name, key="id", backend=backend)
     columns = ", ".join(f"sin(i * {n + 1}) as f{n}" for n in range(len(COLUMNS)))
     project.features(f"select i as id, {columns} from range({rows}) as t(i)")
     project.write("python_models/empty.py", EMPTY)

@@ -75,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.inner == "linear":
             models["one_by_matrix"] = ("one", "matrix")
         models["no_rows"] = ("one", "auto")
-        for name, (model, engine) in models.items():
+        for name, (model, asked) in models.items():
             table = "none" if name == "no_rows" else "features"
-            project.python_model(f"scored_{name}", model, key="id", backend=engine, features=table)
+            project.python_model(f"scored_{name}", model, key="id", backend=asked, features=table)
         drawn = ", ".join(f"sin(i * {n + 1}) as {name}" for n, name in enumerate(COLUMNS))
         store = f"'store ' || (hash(i) % {asked.segments}) as store"
         project.features(f"select i as id, {store}, {drawn} from range({asked.rows}) as t(i)")

@@ -90,7 +90,7 @@ says what is wrong. Tests of drift, attribution and slices warn unless `severity
 `model` and `column_name`. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [
-        "[Its arguments](score.md) are those of `score`; `engine` is `auto`, `estimator`, "
+        "[Its arguments](score.md) are those of `score`; `backend` is `auto`, `estimator`, "
         "`matrix`, `native` or `sql`."
     ]
 }

@@ -54,8 +54,8 @@ call, of the call alone, on a frame in memory; for Spark, of the job in a runnin
 of the largest process; for Spark, of the JVM. All values are medians of *n* runs. The load of the machine
 before the runs had a median of {load:.1f} and a maximum of {worst:.1f}.
 
-scorehouse reads, checks, scores by programs, hashes the features, writes audit columns and logs the run;
-its peers write the key and one value. *Loading the artifact* is the time of a dbt Python model that does
+scorehouse reads, checks, scores by proven backends, hashes the features, writes audit columns and logs the
+run; its peers write the key and one value. *Loading the artifact* is the time of a dbt Python model that does
 nothing else, most of it to import scikit-learn. The project set the targets for itself, on two cores.
 
 How far the results of converters are from the estimator's own is [a page of its own](equality.md).

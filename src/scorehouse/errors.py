@@ -95,7 +95,7 @@ class EngineError(ScorehouseError):
 
 
 class CompileError(ScorehouseError):
-    """The estimator has no exact equivalent of this kind, or one that is too large for the engine."""
+    """The estimator has no exact equivalent in this backend, or one that is too large for the engine."""
 
 
 def rebuilt(fields: dict[str, str]) -> ScorehouseError:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--against",
     type=click.Choice(["table", "estimator"]),
     default="table",
-    help="Compare with the prediction table; or the run's program with the estimator, on the rows that "
+    help="Compare with the prediction table; or the run's backend with the estimator, on the rows that "
     "are in the feature table now.",
 )
 @json_option

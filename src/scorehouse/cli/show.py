@@ -98,7 +98,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
-        "program": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
+        "backends": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
         **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),

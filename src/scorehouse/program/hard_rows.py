@@ -1,4 +1,4 @@
-"""Rows made to break a program: at and around every edge, missing, infinite, extreme, unseen."""
+"""Rows made to break a backend: at and around every edge, missing, infinite, extreme, unseen."""
 
 from __future__ import annotations
 

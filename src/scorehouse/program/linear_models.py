@@ -57,7 +57,7 @@ def _generalized(estimator: Any, method: str, refuse: Refuse) -> str:
 
 
 def _decisions(estimator: Any, method: str, refuse: Refuse) -> str:
-    raise refuse(estimator, f"it has no equivalent of {method}")
+    raise refuse(estimator, f"its {method} has no equivalent")
 
 
 def _logistic(estimator: Any, method: str, refuse: Refuse) -> str:
@@ -72,7 +72,7 @@ def _discriminant(estimator: Any, method: str, refuse: Refuse) -> str:
 def _stochastic(estimator: Any, method: str, refuse: Refuse) -> str:
     found = {"log_loss": "sigmoids", "modified_huber": "clipped"}.get(estimator.loss)
     if found is None:
-        raise refuse(estimator, f"with loss {estimator.loss!r} it has no equivalent of {method}")
+        raise refuse(estimator, f"with loss {estimator.loss!r}, its {method} has no equivalent")
     return found
 
 

@@ -51,7 +51,7 @@ def stacked(
 ) -> Stacked[F]:
     """The backends that `compile_one` makes of each estimator, where their programs differ in numbers alone.
 
-    Raises CompileError naming the segment whose estimator has no such equivalent.
+    Raises CompileError naming the segment whose estimator has no such backend.
     """
     known = tuple(estimator.segments_.tolist())
     fitted = dict(zip((f"of the segment {one!r}" for one in known), estimator.estimators_, strict=True))

@@ -1,4 +1,4 @@
-"""What programs made of arrays have in common: the columns that they read, and the methods they have.
+"""What backends made of arrays have in common: the columns that they read, and the methods they have.
 
 Those of scores hold one estimator, or one per segment.
 """
@@ -41,7 +41,7 @@ class StoredBackend(ABC):
         links = self.__dict__.get("links", {})
         if name in links:
             return partial(self._answer, links[name])
-        raise AttributeError(f"the program has no {name!r}")
+        raise AttributeError(f"the backend has no {name!r}")
 
     @property
     def classes_(self) -> tuple[Any, ...]:

@@ -55,7 +55,7 @@ def code(text: str) -> str:
 
 
 def _no_html(text: str) -> str:
-    """Text without tags; an ampersand stays, unless it would backend an entity."""
+    """Text without tags; an ampersand stays, unless it would form an entity."""
     return ENTITY.sub("&amp;", text).replace("<", "&lt;")
 
 

@@ -71,7 +71,7 @@ class Backends:
 class BackendSearch:
     """Compiles and proves the estimator in `kernel`, on `rows` of features.
 
-    Between `begin` and `program`, the database runs the SQL in parallel with the caller. `rows_of` says in
+    Between `begin` and `backends`, the database runs the SQL in parallel with the caller. `rows_of` says in
     the registry what the rows are; `told` is called for each step. Reasons compare rows with the
     `background`.
     """

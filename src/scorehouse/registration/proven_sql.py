@@ -31,7 +31,7 @@ def compiled_for(
 class RunningSql:
     """SQL that a database computes for the rows of a trial, in parallel with the caller.
 
-    SQL for another database than DuckDB is proven by its DuckDB backend, which is printed from the same tree.
+    SQL for another database than DuckDB is proven by that for DuckDB, which is printed from the same tree.
     """
 
     def __init__(self, compiled: CompiledSql, trial: Trial) -> None:

@@ -33,7 +33,7 @@ class LoadPolicy:
     the version that saved the estimator, `refuse`, `warn` or the versions that are alike
     (`>=1.7,<1.10`); one text for scikit-learn, or a mapping by library. `cache`: folder, in the
     project, of artifacts fetched from URLs. `estimator`: `never` forbids to open a registered estimator
-    at all, so that only versions with a proven backend score. `require_signed_by`: files of public keys, in
+    at all, so that only versions with a proven program score. `require_signed_by`: files of public keys, in
     the project; only versions that the private key of one of them has signed are loaded.
     """
 
@@ -77,12 +77,12 @@ class LoadPolicy:
             _check_rule(rule)
 
     def check_opening(self, version: Version, call: str) -> None:
-        """Refuse to open a registered estimator where the project scores by backends alone."""
+        """Refuse to open a registered estimator where the project scores by programs alone."""
         if self.estimator == "never":
             raise LoadRefusedError(
                 call,
                 f"the estimator of {version.label} would have to be opened, which the load policy forbids",
-                expected="a backend that was proven and stored, since `estimator` is 'never'",
+                expected="a program that was proven and stored, since `estimator` is 'never'",
                 action=f"run `scorehouse prove {version.name}` where estimators may be opened, and commit "
                 f"what it writes; or allow it in the variable {VARIABLE}",
             )

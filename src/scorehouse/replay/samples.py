@@ -36,7 +36,7 @@ def replay_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows:
 
 
 def backend_sample(dbt: Any, session: Any, *, predictions: Any, model: Any, rows: int = 1000) -> Any:
-    """Compare a program with its estimator on rows of today, from a dbt Python model.
+    """Compare a backend with the estimator on rows of today, from a dbt Python model.
 
     The backend is the one by which the last run of the prediction table scored. It scores a sample of the
     rows that are in the feature table now, so does the estimator, and the results are compared. The estimator

@@ -1,4 +1,4 @@
-"""Bugs about files of backends, lines of JSON, stopping, and builds of a part of the graph."""
+"""Bugs about files of programs, lines of JSON, stopping, and builds of a part of the graph."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from life_bugs import Bug
 
 BUGS = (
     Bug(
-        "no index of a backend's file is checked",
+        "no index of a program's file is checked",
         review="12",
         edits=(
             (
@@ -15,7 +15,7 @@ BUGS = (
                 "    return",
             ),
         ),
-        events=("altered backend",),
+        events=("altered program",),
     ),
     Bug(
         "JSON lines end at every line end of Unicode",

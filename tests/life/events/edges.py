@@ -116,7 +116,7 @@ def column_left_out(life: Life) -> None:
     life.remember()
 
 
-def altered_backend(life: Life) -> None:
+def altered_program(life: Life) -> None:
     """Somebody who may write to git points a tree outside of its arrays, digest and all: refused in words."""
     version = champion(life.house.folder, ORDER.name)
     file = (life.house.folder / version.artifact).parent / "program.npz"

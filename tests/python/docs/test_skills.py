@@ -1,4 +1,4 @@
-"""The skills that the package ships: their backend, and each one followed literally in a stranger's shop."""
+"""The skills that the package ships: their form, and each one followed literally in a stranger's shop."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ def lake(tmp_path: Path) -> LakeProject:
     return LakeProject(tmp_path / "house")
 
 
-@pytest.mark.parametrize("engine", ["auto", "estimator"])
-def test_tables_of_a_lake_are_replaced(engine: str, lake: LakeProject) -> None:
-    lake.sql_model("scored", "churn", backend=engine, **KEY)
-    lake.python_model("scored_python", "churn", backend=engine, **KEY)
+@pytest.mark.parametrize("asked", ["auto", "estimator"])
+def test_tables_of_a_lake_are_replaced(asked: str, lake: LakeProject) -> None:
+    lake.sql_model("scored", "churn", backend=asked, **KEY)
+    lake.python_model("scored_python", "churn", backend=asked, **KEY)
     for _ in range(2):
         lake.build().check()
     counts = "select row_status, count(*) from {} group by 1 order by 1"

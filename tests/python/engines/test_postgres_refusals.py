@@ -100,7 +100,7 @@ def test_batches_are_refused(existing: bool, project: OneTableProject) -> None:
 
 
 def test_a_version_that_is_not_proven_is_refused(project: OneTableProject) -> None:
-    project.query("update ml_churn set backends = null")
+    project.query("update ml_churn set program = null")
     try:
         said = project.build("--select", "scored")
     finally:

@@ -123,8 +123,8 @@ def test_a_stored_backend_scores_in_the_executors(
     ml_model(project, f"in_{backend}", estimator, rows=500)
     features(project, 4000)
     names = {"auto": f"by_{backend}", "estimator": f"not_by_{backend}"}
-    for engine, name in names.items():
-        project.python_model(name, f"in_{backend}", f"backend={engine!r}")
+    for asked, name in names.items():
+        project.python_model(name, f"in_{backend}", f"backend={asked!r}")
     project.build("--select", *(f"+{name}" for name in names.values()))
     assert [project.runs(name)[-1]["backend"] for name in names.values()] == [backend, "estimator"]
     found, expected = map(project.table, names.values())

@@ -219,10 +219,10 @@ BOOSTERS = [
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("backend", ["joblib", "native"])
+@pytest.mark.parametrize("artifact_format", ["joblib", "native"])
 @pytest.mark.parametrize(("module", "cls", "task", "settings"), BOOSTERS, ids=[b[1] for b in BOOSTERS])
 def test_booster(
-    module: str, cls: str, task: str, settings: dict[str, Any], backend: str, tmp_path: Path
+    module: str, cls: str, task: str, settings: dict[str, Any], artifact_format: str, tmp_path: Path
 ) -> None:
     library = pytest.importorskip(module)
     for number, y in enumerate(labels_for(cls, task)):
@@ -234,9 +234,9 @@ def test_booster(
         folder.mkdir()
         frame = X.mask(X["age"] < 0.3)  # boosters take missing values as they are
         estimator = getattr(library, cls)(**settings).fit(frame, y)
-        kernel, version = stored(folder, estimator, frame, task, format=backend)
-        assert version.artifact_format == (backend if backend == "joblib" else module)
+        kernel, version = stored(folder, estimator, frame, task, format=artifact_format)
+        assert version.artifact_format == (artifact_format if artifact_format == "joblib" else module)
         tried = TRIED.mask(TRIED["age"] < 0.3)
         assert assert_scores_equal(kernel, version, estimator, tried) == len(tried)
-        if backend == "native":
+        if artifact_format == "native":
             assert version.parity == {"rows": ROWS, "label_flips": 0, "max_difference": 0.0}

@@ -111,8 +111,8 @@ def test_whole_numbers_above_what_a_double_holds(make_kernel: MakeKernel) -> Non
     columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["id"]))
     estimator = make_pipeline(columns, LinearRegression()).fit(X, np.tile([1.0, 2.0, 3.0, 4.0], 10))
     kernel = make_kernel(estimator, X, task="regression")
-    for backend in (pa.int64(), pa.uint64(), pa.decimal128(38, 0)):
-        batch = pa.RecordBatch.from_arrays([pa.array([big, big + 2]).cast(backend)], names=["id"])
+    for arrow_type in (pa.int64(), pa.uint64(), pa.decimal128(38, 0)):
+        batch = pa.RecordBatch.from_arrays([pa.array([big, big + 2]).cast(arrow_type)], names=["id"])
         np.testing.assert_allclose(column(kernel(batch), "prediction"), [3.0, 4.0], rtol=1e-9)
 
 

@@ -65,18 +65,18 @@ def exported(*words: str) -> dict[str, Any]:
     return dict(json.loads(export(*words, "--json").stdout))
 
 
-def replayed(folder: Path, backend: str) -> list[str]:
+def replayed(folder: Path, file_format: str) -> list[str]:
     """The table as a consumer has it who applied all batches, in order."""
     read = {
         "parquet": "read_parquet('{0}')",
         "csv": "read_csv('{0}', all_varchar = true, nullstr = '', allow_quoted_nulls = false)",
-    }[backend]
+    }[file_format]
     with duckdb.connect("house.duckdb", read_only=True) as connection:
         connection.execute("create temp table copied as from scores limit 0")
         columns = connection.execute("describe copied").fetchall()
         cast = ", ".join(f'cast("{row[0]}" as {row[1]}) as "{row[0]}"' for row in columns)
         for batch in sorted(folder.glob("batch-*")):
-            rows = read.format(batch / f"rows.{backend}")
+            rows = read.format(batch / f"rows.{file_format}")
             same = 'copied.id = batch.id::bigint and copied."the Shop" = batch."the Shop"'
             connection.execute(f"delete from copied using {rows} as batch where {same}")
             there = f"select {cast} from {rows} where scorehouse_change <> 'vanished'"
@@ -93,9 +93,9 @@ def in_the_table(connection: Any = None, table: str = "scores") -> list[str]:
     return list(map(repr, rows.fetchall()))
 
 
-@pytest.mark.parametrize("backend", ["parquet", "csv"])
-def test_only_what_changed_is_written_and_all_batches_make_the_table(backend: str, house: Path) -> None:
-    to = ("--to", "out", "--format", backend)
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_only_what_changed_is_written_and_all_batches_make_the_table(file_format: str, house: Path) -> None:
+    to = ("--to", "out", "--format", file_format)
     assert exported(*to)["rows"] == {"new": 40, "changed": 0, "vanished": 0, "unchanged": 0}
     assert exported(*to)["written"] is None
     change(
@@ -111,14 +111,14 @@ def test_only_what_changed_is_written_and_all_batches_make_the_table(backend: st
     second = exported(*to)
     assert second["rows"] == {"new": 1, "changed": 2, "vanished": 2, "unchanged": 36}
     assert len(second["run_ids"]) == 3 and second["key"] == ["id", "the Shop"]
-    assert replayed(house / "out", backend) == in_the_table()
+    assert replayed(house / "out", file_format) == in_the_table()
     batch = Path(second["written"])
     digests = {name: sha256((batch / name).read_bytes()).hexdigest() for name in second["files"]}
     assert digests == {name: facts["sha256"] for name, facts in second["files"].items()}
     before = (house / "out/batch-000001/manifest.json").read_bytes()
     assert second["previous"] == sha256(before).hexdigest()
     assert not (house / "out/batch-000001/state.parquet").exists()
-    if backend == "csv":
+    if file_format == "csv":
         lines = list(csv.DictReader((batch / "rows.csv").open(newline="")))
         assert {line["scorehouse_change"] for line in lines if line["id"] in ("1", "2")} == {"vanished"}
         assert {line["score"] for line in lines if line["id"] in ("1", "2")} == {""}  # the key alone

@@ -157,7 +157,7 @@ def test_a_dialect_that_is_refused_is_named(empty_project: Path) -> None:
     assert version.program["refused"]["sql for databricks"].endswith("expected: at most 5,000 on databricks")
 
 
-def test_without_backends(empty_project: Path) -> None:
+def test_without_a_program(empty_project: Path) -> None:
     assert churn(program=False).program == {}
     assert not (empty_project / "macros").exists()
 
@@ -199,7 +199,7 @@ def test_settings_that_cannot_be_used(value: Any, found: str, empty_project: Pat
     assert not (empty_project / "seeds").exists()
 
 
-def without_backends(project: Path, *columns: str) -> None:
+def without_a_program(project: Path, *columns: str) -> None:
     """Empty these columns of the registry, as for a version that was registered with program=False."""
     file = ModelSeeds(project, "churn").registry_file
     with file.open(newline="") as stream:
@@ -214,7 +214,7 @@ def without_backends(project: Path, *columns: str) -> None:
 def test_prove_on_the_reference(empty_project: Path) -> None:
     settings(empty_project, {"dialects": ["duckdb"]})
     first = churn(alias="champion")
-    without_backends(empty_project, "program")
+    without_a_program(empty_project, "program")
     macros = empty_project / "macros/ml/churn.sql"
     text = macros.read_text()
     macros.unlink()

@@ -20,7 +20,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 SMALLEST = repr(1.0 / LARGEST_WHERE_OVERFLOW_RAISES)
 
 
-def backends(estimator: Any, make_kernel: MakeKernel) -> tuple[CompiledSql, CompiledSql]:
+def in_two_dialects(estimator: Any, make_kernel: MakeKernel) -> tuple[CompiledSql, CompiledSql]:
     """The SQL for DuckDB and for PostgreSQL of an estimator of four numbers, none missing."""
     X = pd.DataFrame(np.random.default_rng(0).normal(1, 1, size=(200, 4)), columns=list("abcd"))
     y = X.sum(axis=1) > 4
@@ -48,18 +48,18 @@ def backends(estimator: Any, make_kernel: MakeKernel) -> tuple[CompiledSql, Comp
     ids=str,
 )
 def test_only_factors_are_kept_off_zero(estimator: Any, held: bool, make_kernel: MakeKernel) -> None:
-    duckdb, postgres = backends(estimator, make_kernel)
+    duckdb, postgres = in_two_dialects(estimator, make_kernel)
     assert (SMALLEST in postgres.text) is held
     assert SMALLEST not in duckdb.text
 
 
 def test_one_condition_for_all_numbers(make_kernel: MakeKernel) -> None:
     """No step looks at each feature again: what is computed of them stands behind that one condition."""
-    for backend in backends(make_pipeline(StandardScaler(), LogisticRegression()), make_kernel):
-        lines = [line.strip() for line in backend.text.splitlines()]
+    for compiled in in_two_dialects(make_pipeline(StandardScaler(), LogisticRegression()), make_kernel):
+        lines = [line.strip() for line in compiled.text.splitlines()]
         assert (
             len([line for line in lines if line.endswith("as sh_all_fit,") or line.endswith("as sh_all_fit")])
             == 1
         )
         assert [line for line in lines if line.startswith("case when sh_all_fit then (")]
-        assert "sh_a," not in backend.text
+        assert "sh_a," not in compiled.text

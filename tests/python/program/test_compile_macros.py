@@ -28,7 +28,7 @@ FEATURES = """
 select range as customer_id, (range % 9)::double as visits,
     ['basic', 'it''s', '{' || '{ braces }}', '{' || '% raw %}', '{' || '# note #}', 'back\\slash',
      '{' || '{' || '{ braces }}}', 'two' || chr(10) || '  lines', chr(13) || chr(10) || 'return' || chr(13),
-     'backend' || chr(11) || 'feed' || chr(8232)][range % 10 + 1] as plan
+     'form' || chr(11) || 'feed' || chr(8232)][range % 10 + 1] as plan
 from range(60)
 union all
 select 60, null, 'basic'

@@ -230,7 +230,7 @@ def test_a_threshold_that_is_no_number_is_refused(text: str, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_without_backends_the_estimator_follows_any_rule(tmp_path: Path) -> None:
+def test_without_a_program_the_estimator_follows_any_rule(tmp_path: Path) -> None:
     made = CASES["two classes"]
     kernel = registered_kernel(
         tmp_path, made.estimator.fit(X, made.y), X, task=made.task, threshold=0.2, program=False

@@ -96,7 +96,7 @@ def test_a_run_by_the_matrix_backend_equals_the_estimator(name: str, matrix_proj
     assert (rows, differ) == (ROWS, 0) and max(distances) <= 1e-9
 
 
-def test_one_scan_has_a_version_in_matrix_backend_and_one_in_sql(matrix_project: DbtProject) -> None:
+def test_one_scan_has_a_version_by_matrix_products_and_one_by_sql(matrix_project: DbtProject) -> None:
     assert [run["backend"] for run in matrix_project.runs("side_by_side")] == ["matrix", "sql"]
     ((differ,),) = matrix_project.query(
         "select count(*) from side_by_side as l join network_auto as r using (id)"

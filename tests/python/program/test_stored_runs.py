@@ -44,7 +44,7 @@ ALTERATIONS = 2_000  # of each of the two files of each ML model
 
 
 @pytest.fixture(scope="module")
-def programs_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """A project with a linear model, one of trees and one of products, whose features are `features`.
 
     All but the linear one read dates.
@@ -72,17 +72,15 @@ def programs_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 
 @pytest.mark.slow
-def test_a_machine_without_scikit_learn_and_pandas_scores(
-    programs_project: DbtProject, tmp_path: Path
-) -> None:
-    project = programs_project.copy(tmp_path / "house")
+def test_a_machine_without_scikit_learn_and_pandas_scores(house: DbtProject, tmp_path: Path) -> None:
+    project = house.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
     build_without_libraries(project, tmp_path / "blocked", "--exclude", "closed_scores")
     assert {name: project.runs(f"{name}_scores")[0]["backend"] for name in BACKENDS} == BACKENDS
-    programs_project.dbt("build").check()
+    house.dbt("build").check()
     for table in (f"{name}_scores" for name in BACKENDS):
         columns = "id, prediction, score, row_status, feature_hash"
-        assert project.query(f"select {columns} from {table} order by id") == programs_project.query(
+        assert project.query(f"select {columns} from {table} order by id") == house.query(
             f"select {columns} from {table} order by id"
         )
 
@@ -112,9 +110,9 @@ atexit.register(tell)
     ],
 )
 def test_what_a_run_imports_where_all_is_installed(
-    table: str, imported: str, programs_project: DbtProject, tmp_path: Path
+    table: str, imported: str, house: DbtProject, tmp_path: Path
 ) -> None:
-    project = programs_project.copy(tmp_path / "house")
+    project = house.copy(tmp_path / "house")
     (tmp_path / "watched").mkdir()
     (tmp_path / "watched" / "sitecustomize.py").write_text(WATCHED)
     told = {"PYTHONPATH": str(tmp_path / "watched"), "IMPORTED": str(tmp_path / "imported")}
@@ -130,10 +128,8 @@ def test_what_a_run_imports_where_all_is_installed(
 
 
 @pytest.mark.slow
-def test_sql_that_the_database_computes_otherwise_does_not_serve(
-    programs_project: DbtProject, tmp_path: Path
-) -> None:
-    project = programs_project.copy(tmp_path / "house")
+def test_sql_that_the_database_computes_otherwise_does_not_serve(house: DbtProject, tmp_path: Path) -> None:
+    project = house.copy(tmp_path / "house")
     scores = "select score from linear_scores order by id"
     project.dbt("build", "--select", "+linear_scores").check()
     right = [score for (score,) in project.query(scores)]
@@ -150,10 +146,8 @@ def test_sql_that_the_database_computes_otherwise_does_not_serve(
 
 
 @pytest.mark.slow
-def test_a_policy_that_opens_no_estimator_needs_a_backend(
-    programs_project: DbtProject, tmp_path: Path
-) -> None:
-    project = programs_project.copy(tmp_path / "house")
+def test_a_policy_that_opens_no_estimator_needs_a_backend(house: DbtProject, tmp_path: Path) -> None:
+    project = house.copy(tmp_path / "house")
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
     message = project.dbt("build", "--select", "+closed_scores").messages["closed_scores"]
     assert (
@@ -164,9 +158,9 @@ def test_a_policy_that_opens_no_estimator_needs_a_backend(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_planted_pickle_is_not_opened_where_a_backend_scores(
-    name: str, programs_project: DbtProject, tmp_path: Path
+    name: str, house: DbtProject, tmp_path: Path
 ) -> None:
-    project, mark = programs_project.copy(tmp_path / "house"), tmp_path / "mark"
+    project, mark = house.copy(tmp_path / "house"), tmp_path / "mark"
     joblib.dump(Command(mark), project.folder / "artifacts" / name / "1" / "model.joblib")
     project.dbt("build", "--select", f"+{name}_scores").check()
     assert not mark.exists()
@@ -178,12 +172,10 @@ def test_a_planted_pickle_is_not_opened_where_a_backend_scores(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
-def test_altered_files_of_backends_are_refused(
-    name: str, programs_project: DbtProject, tmp_path: Path
-) -> None:
-    folder = programs_project.folder / "artifacts" / name / "1"
+def test_altered_programs_are_refused(name: str, house: DbtProject, tmp_path: Path) -> None:
+    folder = house.folder / "artifacts" / name / "1"
     backend = BACKENDS[name]
-    kernel = kernel_of(programs_project, name)
+    kernel = kernel_of(house, name)
     root = tmp_path / "altered"
     shutil.copytree(folder, root / "artifacts" / name / "1")
     draw = random.Random(name)
@@ -203,13 +195,13 @@ def test_altered_files_of_backends_are_refused(
 def test_a_backend_that_differs_on_this_machine_does_not_serve(
     distance: float,
     serves: str,
-    programs_project: DbtProject,
+    house: DbtProject,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As on another processor or release of a library: the proof expects other scores."""
-    kernel, root = kernel_of(programs_project, "trees"), tmp_path / "moved"
-    shutil.copytree(programs_project.folder / "artifacts", root / "artifacts")
+    kernel, root = kernel_of(house, "trees"), tmp_path / "moved"
+    shutil.copytree(house.folder / "artifacts", root / "artifacts")
     proof = root / "artifacts/trees/1" / artifact.PROOF_FILE
     with pa.ipc.open_file(proof) as reader:
         rows = reader.read_all()
@@ -232,8 +224,8 @@ def _with_nulls(values: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.Array:
 
 
 @pytest.mark.slow
-def test_check_finds_altered_files_of_backends(programs_project: DbtProject, tmp_path: Path) -> None:
-    project = programs_project.copy(tmp_path / "house")
+def test_check_finds_altered_programs(house: DbtProject, tmp_path: Path) -> None:
+    project = house.copy(tmp_path / "house")
     folder = project.folder / "artifacts/trees/1"
     (folder / artifact.PROGRAM_FILE).write_bytes(b"other")
     (folder / artifact.PROOF_FILE).unlink()
@@ -250,8 +242,8 @@ def test_check_finds_altered_files_of_backends(programs_project: DbtProject, tmp
     assert sum("proof.arrow" in fault and "cannot be read" in fault for fault in faults) == 1
 
 
-def test_a_version_whose_registry_names_no_proof_says_what_to_do(programs_project: DbtProject) -> None:
-    kernel = kernel_of(programs_project, "trees")
+def test_a_version_whose_registry_names_no_proof_says_what_to_do(house: DbtProject) -> None:
+    kernel = kernel_of(house, "trees")
     before = {name: fact for name, fact in kernel.version.program.items() if name != "proof_sha256"}
     old = Kernel(
         kernel.estimator,
@@ -260,11 +252,11 @@ def test_a_version_whose_registry_names_no_proof_says_what_to_do(programs_projec
         strict=frozenset(),
         call="test",
     )
-    backend = choose_backend(old, "auto", ROWS, ProgramFiles(programs_project.folder, LoadPolicy()))
+    backend = choose_backend(old, "auto", ROWS, ProgramFiles(house.folder, LoadPolicy()))
     assert backend.name == "estimator" and "run `scorehouse prove trees`" in backend.reason
 
 
-def test_the_policy_forbids_every_opening(programs_project: DbtProject) -> None:
-    kernel = kernel_of(programs_project, "trees")
+def test_the_policy_forbids_every_opening(house: DbtProject) -> None:
+    kernel = kernel_of(house, "trees")
     with pytest.raises(LoadRefusedError, match="would have to be opened"):
-        artifact.load(programs_project.folder, kernel.version, NEVER, "test")
+        artifact.load(house.folder, kernel.version, NEVER, "test")

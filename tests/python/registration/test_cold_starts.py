@@ -77,7 +77,7 @@ def registered(folder: Path) -> list[str]:
     frame["c"] = np.arange(90) % 3 * 0.1
     label = (frame["a"] + frame["b"] > 0).astype(int)
     found = []
-    for name, estimator, backend in estimators():
+    for name, estimator, artifact_format in estimators():
         facts: dict[str, Any] = {"task": "classification", "program": False, "alias": "champion"}
         register(
             estimator.fit(frame, label),
@@ -85,7 +85,7 @@ def registered(folder: Path) -> list[str]:
             frame,
             label,
             project_dir=folder,
-            **grouped({"format": backend, **facts}),
+            **grouped({"format": artifact_format, **facts}),
         )
         found.append(name)
     return found

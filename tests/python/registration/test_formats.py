@@ -94,28 +94,28 @@ def kernel_of(project: Path, version: Version, policy: LoadPolicy) -> Kernel:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("backend", ["skops", "onnx"])
+@pytest.mark.parametrize("artifact_format", ["skops", "onnx"])
 @pytest.mark.parametrize("case", CASES)
-def test_scores_like_joblib(case: str, backend: str, project: Path) -> None:
+def test_scores_like_joblib(case: str, artifact_format: str, project: Path) -> None:
     estimator, frame, y, task = CASES[case]
     estimator = estimator.fit(frame) if y is None else estimator.fit(frame, y)
     policy = LoadPolicy(trusted_types=TRUSTED)
     add = partial(added, estimator, X=frame, task=task, project_dir=project)
-    plain, other = add(name="plain"), add(name="other", format=backend)
-    assert (other.artifact_format, plain.parity) == (backend, {})
+    plain, other = add(name="plain"), add(name="other", format=artifact_format)
+    assert (other.artifact_format, plain.parity) == (artifact_format, {})
     assert other.parity["rows"] == ROWS and other.parity["label_flips"] == 0
-    assert other.parity["max_difference"] <= (0 if backend == "skops" else 1e-5)
+    assert other.parity["max_difference"] <= (0 if artifact_format == "skops" else 1e-5)
     assert ModelSeeds(project, "other").versions() == [other]  # parity stands in the registry
     first = kernel_of(project, plain, policy)(batch_of(frame))
     second = kernel_of(project, other, policy)(batch_of(frame))
-    if backend == "skops":
+    if artifact_format == "skops":
         assert first.equals(second)
         return
     assert first.schema == second.schema
     one, two = first.to_pandas(), second.to_pandas()
     pd.testing.assert_frame_equal(one, two, check_exact=False, rtol=0, atol=2e-5)
     # the same estimator again is the same version: what is written does not vary
-    assert add(name="other", format=backend) == other
+    assert add(name="other", format=artifact_format) == other
 
 
 @pytest.mark.heavy
@@ -188,15 +188,15 @@ BOOSTERS = ("lightgbm", "xgboost", "catboost")
 MISSING = {"skops": "skops", "onnx": "onnx", **dict.fromkeys(BOOSTERS, "boosters")}
 
 
-@pytest.mark.parametrize(("backend", "extra"), MISSING.items())
+@pytest.mark.parametrize(("artifact_format", "extra"), MISSING.items())
 def test_missing_extra_is_named(
-    backend: str, extra: str, project: Path, monkeypatch: pytest.MonkeyPatch
+    artifact_format: str, extra: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     estimator = LogisticRegression().fit(N.fillna(0), LABEL)
     version = register(estimator, "churn", N.fillna(0), task="classification", project_dir=project)
     _hide(monkeypatch, "skops", "skl2onnx", "onnxruntime", "lightgbm", "xgboost", "catboost")
     with pytest.raises(ConfigurationError, match=rf"pip install 'scorehouse\[{extra}\]'"):
-        artifact.load(project, replace(version, artifact_format=backend), LoadPolicy(), "test")
+        artifact.load(project, replace(version, artifact_format=artifact_format), LoadPolicy(), "test")
 
 
 def test_missing_fsspec_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

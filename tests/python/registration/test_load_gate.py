@@ -252,7 +252,8 @@ OPENERS = {
     ("cloudpickle", "loads"),
     ("skops", "load"),
     ("skops", "loads"),
-    ("backend", "load"),
+    ("format", "load"),
+    ("format", "open"),
 }
 
 
@@ -275,7 +276,7 @@ def test_artifacts_are_opened_in_one_place() -> None:
             name = (
                 owner.id
                 if isinstance(owner, ast.Name)
-                else "backend"
+                else "format"
                 if isinstance(owner, ast.Subscript)
                 else ""
             )

@@ -33,7 +33,7 @@ VALUES: tuple[Any, ...] = (
 )
 NAMES = (
     "estimator name X y task threshold description owner trained_from trained_to metrics alias feature_names "
-    "format artifact store parity_tolerance validation backends project_dir"
+    "format artifact store parity_tolerance validation program project_dir"
 )
 TEXTS = ["good and cheap", "bad", "good", "very bad", "cheap", "never again"] * 10
 LIKED = ["good" in text or "cheap" in text for text in TEXTS]
@@ -82,9 +82,9 @@ def test_bare_text_pipeline(make_kernel: MakeKernel, given: str) -> None:
     """Fit on one column of strings, it scores that column of a feature table."""
     estimator = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LIKED)
     frame = pd.DataFrame({"review": TEXTS})
-    backends = {"series": frame["review"], "list": TEXTS, "array": np.array(TEXTS), "frame": frame}
+    texts = {"series": frame["review"], "list": TEXTS, "array": np.array(TEXTS), "frame": frame}
     names = {} if given in ("series", "frame") else {"feature_names": ["review"]}
-    kernel = make_kernel(estimator, backends[given], LIKED, task="classification", **names)
+    kernel = make_kernel(estimator, texts[given], LIKED, task="classification", **names)
     new = pd.DataFrame({"review": [*TEXTS, "a word never seen", None]})
     found = kernel(batch_of(new))
     assert found.column("reject_reason").to_pylist() == [*[None] * 61, "null:review"]

@@ -133,8 +133,8 @@ def test_a_promotion_counts_when_its_seed_is_loaded(project: DbtProject) -> None
 @pytest.mark.slow
 def test_proven_anew_without_a_seed_is_named(project: DbtProject) -> None:
     """An old table would keep the slow backend in silence."""
-    project.query("update ml_churn set backends = null")
-    refused(project, "version 1 has backends {} in the table and {")
+    project.query("update ml_churn set program = null")
+    refused(project, "version 1 has program {} in the table and {")
 
 
 @pytest.mark.slow
@@ -185,8 +185,8 @@ def test_a_reviewed_edit_decides_at_every_door(project: DbtProject, name: str) -
         assert decided(rows, classes, threshold), door
     features = project.query("select id, amount, visits, plan from features where id < 40 order by id")
     given = [dict(zip(("amount", "visits", "plan"), row[1:], strict=True)) for row in features]
-    for engine in ("auto", "sql", "matrix", "estimator"):
-        found = load("churn", project.folder, backend=engine).predict(given)
+    for asked in ("auto", "sql", "matrix", "estimator"):
+        found = load("churn", project.folder, backend=asked).predict(given)
         assert all(
             row["prediction"] == (None if row["score"] is None else classes[row["score"] >= threshold])
             for row in found

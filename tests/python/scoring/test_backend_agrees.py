@@ -80,7 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         ("network", MLPClassifier((8,), max_iter=30, random_state=0).fit(X, LABEL)),
         ("closed", linear),
     ):
-        project.register(estimator, name, X, LABEL, task="classification", backends=name != "closed")
+        project.register(estimator, name, X, LABEL, task="classification", program=name != "closed")
         project.python_model(f"{name}_scores", name, key="id")
         add_check(project, name)
     project.features(
@@ -107,21 +107,21 @@ def test_a_backend_agrees_with_its_estimator_on_rows_of_today(built: DbtProject,
 def test_where_the_estimator_scored_the_test_says_that_nothing_was_compared(project: DbtProject) -> None:
     assert verdict(project, "closed") == "fail"
     columns = "backend, backend_reason, rows_compared, largest_difference"
-    assert project.query(f"select {columns} from closed_form") == [
+    assert project.query(f"select {columns} from closed_backend") == [
         ("estimator", project.runs("closed_scores")[-1]["backend_reason"], 0, None)
     ]
     project.write(
-        "models/closed_form.yml",
-        TEST.format(name="closed_form", min_rows=1)
+        "models/closed_backend.yml",
+        TEST.format(name="closed_backend", min_rows=1)
         + "          config: {where: \"backend <> 'estimator'\"}\n",
     )
     assert verdict(project, "closed") == "pass"
 
 
 def test_a_policy_that_opens_no_estimator_refuses_the_check(project: DbtProject) -> None:
-    selected = ["--select", "linear_backend", "closed_form"]
+    selected = ["--select", "linear_backend", "closed_backend"]
     ended = project.dbt("run", *selected, "--vars", NEVER)
-    assert ended.statuses["closed_form"] == "success"  # there is nothing to compare, and nothing to open
+    assert ended.statuses["closed_backend"] == "success"  # there is nothing to compare, and nothing to open
     message = ended.messages["linear_backend"]
     assert "backend_sample() in linear_backend" in message
     assert (

@@ -152,7 +152,7 @@ def test_a_service_imports_neither_scikit_learn_nor_pandas(
     assert ended.stdout.splitlines() == ["[]", *told]
 
 
-def test_without_a_backend_the_estimator_is_opened_or_refused(project: DbtProject) -> None:
+def test_without_a_program_the_estimator_is_opened_or_refused(project: DbtProject) -> None:
     model = load("closed", project.folder)
     assert model.backend.name == "estimator" and "not proven at registration" in model.backend.reason
     project.settings(NEVER)
@@ -162,7 +162,7 @@ def test_without_a_backend_the_estimator_is_opened_or_refused(project: DbtProjec
         load("linear", project.folder, backend="estimator")
 
 
-def test_an_engine_is_a_backend_that_the_version_has(project: DbtProject) -> None:
+def test_a_backend_is_one_that_the_version_has(project: DbtProject) -> None:
     assert load("linear", project.folder, backend="estimator").backend.reason == "asked for"
     with pytest.raises(
         ConfigurationError, match=r"load\('linear'\)[\s\S]*which cannot score linear version 1"

@@ -66,18 +66,18 @@ def differences(project: DbtProject, wide: str, long: str) -> list[Any]:
     return project.query(f"(({told}) except all ({kept})) union all (({kept}) except all ({told}))")
 
 
-@pytest.mark.parametrize(("door", "engine"), [("sql_model", "auto"), ("python_model", "estimator")])
-def test_the_versions_predict_as_they_do_in_rows_of_their_own(door: str, engine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("door", "asked"), [("sql_model", "auto"), ("python_model", "estimator")])
+def test_the_versions_predict_as_they_do_in_rows_of_their_own(door: str, asked: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
-    table(project, "wide", door, backend=engine, passthrough=["part"])
-    table(project, "long", door, backend=engine, layout="long")
+    table(project, "wide", door, backend=asked, passthrough=["part"])
+    table(project, "long", door, backend=asked, layout="long")
     project.build().check()
     assert differences(project, "wide", "long") == []
     assert project.query("select count(*), count(distinct id), count(part) from wide") == [(300, 300, 300)]
     only_second = "select id from wide where row_status = 'rejected' and reject_reason__second is null"
     assert project.query(f"{only_second} order by id") == [(1,), (2,)]
     wide, long = ({run["alias_asked"]: run for run in project.runs(name)} for name in ("wide", "long"))
-    backend = "sql" if engine == "auto" else "estimator"
+    backend = "sql" if asked == "auto" else "estimator"
     for alias, rejected in (("champion", 3), ("challenger", 3), ("second", 1)):
         run = wide[alias]
         assert (run["rows_in"], run["rows_rejected"], run["backend"]) == (300, rejected, backend)

@@ -1,6 +1,6 @@
-"""Files of backends with one number changed, read and run as a scoring run does: a program that may crash.
+"""Programs with one number changed, read and run as a scoring run does: a script that may crash.
 
-    python altered_programs.py PROJECT NAME FORM SEED COUNT [FOLDER OF ANOTHER KERNEL]
+    python altered_programs.py PROJECT NAME BACKEND SEED COUNT [FOLDER OF ANOTHER KERNEL]
 
 Prints how many alterations of version 1 were refused when the file was read, and how many made equal, other
 or no numbers of its proof rows.

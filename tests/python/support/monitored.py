@@ -27,8 +27,8 @@ def features_sql(rows: str, first: int, changed: bool) -> str:
     columns = []
     for number, name in enumerate(FEATURES):
         value = NOISE.format(row=f"(id + {first})", number=number)
-        backend = (SHIFTED | GAPPY).get(name, "{value}") if changed else "{value}"
-        columns.append(f"{backend.format(value=f'({value})')} as {name}")
+        template = (SHIFTED | GAPPY).get(name, "{value}") if changed else "{value}"
+        columns.append(f"{template.format(value=f'({value})')} as {name}")
     return (
         "select id, date '2025-01-01' + cast(id % 120 as integer) as day, "
         f"case when id % 50 = 0 then 'south' else 'north' end as region, {', '.join(columns)} "

@@ -71,7 +71,9 @@ def compile_matrix(
     methods = {"predict", version.score_method} - {"none"}
     own, links = MODELS[name_of(last)](last, name_of(last), methods, refuse)
     if missing := methods - set(links):
-        raise refuse(last, f"it has no equivalent of {sorted(missing)}")
+        raise refuse(
+            last, f"its {', '.join(sorted(missing))} has no equivalent as a chain of matrix products"
+        )
     return StoredMatrix(
         columns=columns,
         singles=in_singles(signature),

@@ -67,7 +67,7 @@ def _of_one(
         return CompileError(
             call,
             f"{where}: {problem}",
-            expected="a tree, a forest or boosted trees as the last step (docs/how-to lists them)",
+            expected="a tree, a forest or boosted trees as the last step: see docs/reference/backends.md",
             action="score this version with the estimator itself, or by its SQL backend",
         )
 

@@ -96,7 +96,7 @@ def trees(b: Builder, estimator: Any, values: list[Value], method: str) -> Score
         raise b.refuse(estimator, "it adds in float32, a type that this database does not have")
     link = recipe.outputs.get(method)
     if link is None or link.kind not in KINDS:
-        raise b.refuse(estimator, f"it has no equivalent of {method}")
+        raise b.refuse(estimator, f"its {method} has no equivalent in SQL")
     outputs = len(ensemble.base)
     has_shares = link.kind == "sums" and hasattr(estimator, "classes_")
     of_two = has_shares and 2 in (link.each, outputs)  # the second class says all

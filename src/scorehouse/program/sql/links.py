@@ -1,4 +1,4 @@
-"""From sums of trees or weights to what a method gives: the links of program/links.py as expressions."""
+"""From sums of trees or weighted columns to what a method gives: program/links.py as expressions."""
 
 from __future__ import annotations
 

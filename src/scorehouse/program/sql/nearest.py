@@ -32,7 +32,7 @@ def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method
     numbers_only(b, estimator, values)
     no_gaps(b, values)
     if method != "predict_proba":
-        raise b.refuse(estimator, f"it has no equivalent of {method}")
+        raise b.refuse(estimator, f"its {method} has no equivalent in SQL")
     columns = [b.bind(value.expr, value.name) for value in values]
     raw: list[Expr] = []
     for prior, means, variances in zip(estimator.class_prior_, estimator.theta_, estimator.var_, strict=True):

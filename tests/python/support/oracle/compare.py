@@ -1,4 +1,4 @@
-"""The warehouse and the oracle, brought into one backend and compared."""
+"""The warehouse and the oracle, brought into one form and compared."""
 
 from __future__ import annotations
 
