@@ -85,16 +85,19 @@ points as (
 
 ),
 
-{#- Of each score: positives that are ranked above it, and negatives below, ties counting half. -#}
+{#- Of each score: positives that are ranked above it, and negatives below, ties counting half. By windows, since
+    PostgreSQL expects one row of a join on so many columns, and would compare each score with all. -#}
+{% set pos, neg = 'n * probability', 'n * (1e0 - probability)' %}
+{% set up_to = 'order by score desc range between unbounded preceding and current row' %}
 surrounded as (
 
     select
-        calibrated.*,
-        cumulated.cum_pos - cumulated.pos / 2e0 as pos_above,
-        cumulated.all_neg - cumulated.cum_neg + cumulated.neg / 2e0 as neg_below
+        *,
+        sum({{ pos }}) over (partition by {{ c }} {{ up_to }})
+            - sum({{ pos }}) over (partition by {{ c }}, score) / 2e0 as pos_above,
+        sum({{ neg }}) over (partition by {{ c }}) - sum({{ neg }}) over (partition by {{ c }} {{ up_to }})
+            + sum({{ neg }}) over (partition by {{ c }}, score) / 2e0 as neg_below
     from calibrated
-    inner join cumulated
-        on {{ scorehouse._same('calibrated', 'cumulated', keys + ['score']) }}
 
 ),
 
