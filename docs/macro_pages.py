@@ -34,7 +34,7 @@ MACROS = {
         "performance",
         "calibration_table",
         "estimated_performance",
-        "worst_slices",
+        "worst_segments",
         "anytime_monitor",
     ),
     "Retrain and compare": ("retraining_signals", "compare_versions", "compare_metric"),
@@ -76,7 +76,7 @@ TESTS = {
         "no_drift",
         "no_score_drift",
         "no_attribution_drift",
-        "no_worse_slices",
+        "no_worse_segments",
         "no_anytime_alarm",
     ),
     "Training sets and replays": ("no_leak_from_future", "replay_agrees", "backend_agrees"),
@@ -86,8 +86,8 @@ Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macro
 which consists of a call to it. An argument without a default is required."""
 TESTS_OPENING = """\
 Generic tests; write `scorehouse.<test>`. A test returns the failing rows, most with a column `problem` that
-says what is wrong. Tests of drift, attribution and slices warn unless `severity` says otherwise. dbt fills in
-`model` and `column_name`. An argument without a default is required."""
+says what is wrong. Tests of drift, attribution and segments warn unless `severity` says otherwise. dbt fills
+in `model` and `column_name`. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [
         "[Its arguments](score.md) are those of `score`; `backend` is `auto`, `estimator`, "

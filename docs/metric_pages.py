@@ -17,8 +17,8 @@ MACRO = """\
 
     `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
-    `anytime_monitor` alarms. `slices` and `contests`: what `worst_slices` and `compare_metric` can measure.
-    `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+    `anytime_monitor` alarms. `segments` and `contests`: what `worst_segments` and `compare_metric` can
+    measure. `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
 """
 P_VALUE = 0.01  # the false discovery rate of a window's verdicts
 TITLES = {
@@ -34,8 +34,8 @@ ELSEWHERE = {
     Use.ESTIMATED: "estimated",
     Use.CONTEST: "contests",
     Use.WATCHED: "watched",
-    Use.SLICED: "slices",
-    Use.UNLABELLED: "slices",
+    Use.SEGMENTS: "segments",
+    Use.UNLABELLED: "segments",
 }
 
 
@@ -48,7 +48,7 @@ def macro() -> str:
         "columns": columns(),
         "lower_is_better": lower_is_better(),
         "watched": watched(),
-        "slices": slices(),
+        "segments": segments(),
         "contests": contests(),
         "drift": drift(),
         "exact": thresholds("exact"),
@@ -102,11 +102,11 @@ def watched() -> dict[str, dict[str, str]]:
     return found
 
 
-def slices() -> dict[str, list[str]]:
-    traits = {Use.SLICED: "labels", Use.SHARE: "share"}
+def segments() -> dict[str, list[str]]:
+    traits = {Use.SEGMENTS: "labels", Use.SHARE: "share"}
     return {
         name: [trait for use, trait in traits.items() if use in metric.use] + _task(metric)
-        for name, metric in (used(Use.SLICED) | used(Use.UNLABELLED)).items()
+        for name, metric in (used(Use.SEGMENTS) | used(Use.UNLABELLED)).items()
     }
 
 
@@ -140,8 +140,8 @@ def page() -> str:
         "The metrics of the tables of monitoring, as the column `metric` names them. If a metric is *better*",
         "when it is lower, a threshold is the highest value allowed, else the lowest; in parentheses, what a",
         "guess reaches, whatever the data. The 95 % interval is in `value_low` and `value_high`. *Also in*:",
-        "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate), slices",
-        "(`worst_slices`), and *watched* by `anytime_monitor`, which needs means of values from 0 to 1.",
+        "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate),",
+        "segments (`worst_segments`), and *watched* by `anytime_monitor`, which needs means of values from 0 to 1.",
         "",
         "## Performance",
         "",

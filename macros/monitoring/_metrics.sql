@@ -2,8 +2,8 @@
 
     `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
-    `anytime_monitor` alarms. `slices` and `contests`: what `worst_slices` and `compare_metric` can measure.
-    `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+    `anytime_monitor` alarms. `segments` and `contests`: what `worst_segments` and `compare_metric` can
+    measure. `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
 {% macro _metrics() %}
     {{ return({
         'columns': {
@@ -89,7 +89,7 @@
             },
             'profiles': {}, 'runs': {'rejected_share': 'above'}
         },
-        'slices': {
+        'segments': {
             'log_loss': ['labels'], 'brier': ['labels'], 'error_rate': ['labels', 'share'],
             'mae': ['labels', 'regression'], 'mse': ['labels', 'regression'], 'rejected_share': ['share'],
             'score_shift': []

@@ -1,5 +1,5 @@
 -- The flights that are rejected more often than others: no row is dropped, so it can be said whose they are.
-{{ scorehouse.worst_slices(
+{{ scorehouse.worst_segments(
     predictions=ref('flight_predictions'),
     columns=['carrier', 'origin', 'dest'],
     measure='rejected_share',

@@ -30,8 +30,8 @@ class Use(Flag):
     ESTIMATED = auto()  # `estimated_performance`, as `estimated_<name>`
     CONTEST = auto()  # `compare_metric`, and so the gate `challenger_not_worse`
     WATCHED = auto()  # `anytime_monitor`: it is a mean of values from 0 to 1
-    SLICED = auto()  # `worst_slices`, of labelled rows
-    UNLABELLED = auto()  # `worst_slices`, of all rows
+    SEGMENTS = auto()  # `worst_segments`, of labelled rows
+    UNLABELLED = auto()  # `worst_segments`, of all rows
     SHARE = auto()  # a share of rows, shown as a percentage
 
 
@@ -94,7 +94,7 @@ class Metric:
 
 
 SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Use.CONTEST
-WATCHED, SLICED, UNLABELLED, SHARE = Use.WATCHED, Use.SLICED, Use.UNLABELLED, Use.SHARE
+WATCHED, SEGMENTS, UNLABELLED, SHARE = Use.WATCHED, Use.SEGMENTS, Use.UNLABELLED, Use.SHARE
 MAIN = SHOWN | COMPARED
 LEARNED = "the threshold is added to the expected share"
 
@@ -120,9 +120,10 @@ TABLE = (
     Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages")),
     Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages")),
     Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages")),
-    Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SLICED,
+    Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
            two("at_threshold", "mean") | several("losses", "mean")),
-    Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SLICED, two("at_threshold", "mean")),
+    Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SEGMENTS,
+           two("at_threshold", "mean")),
     Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold")),
     Metric("precision", "Precision", HIGHER, MAIN | ESTIMATED,
            two("at_threshold", "wilson", "(tp + fp)", column="precision_value")),
@@ -153,12 +154,12 @@ TABLE = (
            columns=several("class_metrics", column="n_labels", by="class_label")),
     Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
            several("areas", "delong", column="roc_auc", by="class_label"), 0.5),
-    Metric("error_rate", "Error rate", LOWER, SLICED | SHARE, definition="of predicted labels"),
+    Metric("error_rate", "Error rate", LOWER, SEGMENTS | SHARE, definition="of predicted labels"),
     # regression
-    Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SLICED,
+    Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SEGMENTS,
            errors("explained", "mean"), short="MAE"),
     Metric("rmse", "RMSE", LOWER, MAIN | ESTIMATED | CONTEST, errors("explained", "root")),
-    Metric("mse", "Mean squared error", LOWER, ESTIMATED | SLICED, errors("explained", "mean")),
+    Metric("mse", "Mean squared error", LOWER, ESTIMATED | SEGMENTS, errors("explained", "mean")),
     Metric("wape", "WAPE", LOWER, MAIN, errors("explained")),
     Metric("r2", "R²", HIGHER, MAIN, errors("explained"), 0.0),
     Metric("bias", "Bias", "", SHOWN | ESTIMATED,

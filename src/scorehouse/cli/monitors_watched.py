@@ -1,18 +1,18 @@
-"""Monitors of pairs, slices and evidence, which `scorehouse scaffold monitors` writes beside the others."""
+"""Monitors of pairs, segments and evidence, which `scorehouse scaffold monitors` writes beside the others."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from scorehouse.cli.monitored import Monitor, Monitored
-from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, SLICES
+from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, WORST_SEGMENTS
 from scorehouse.cli.monitors import LEVEL, tolerance_of
 from scorehouse.metrics import LOWER, Use, used
 
-MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which slices are looked for, the most important ones
-CATEGORIES = 50  # a column with more values makes slices that are too small
-REJECTED = 0.05  # by how much more rows of a slice may be rejected
-ABOVE = 0.5  # by how much an error may be larger in a slice, as a share of that at registration
+MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which segments are looked for, the most important ones
+CATEGORIES = 50  # a column with more values makes segments that are too small
+REJECTED = 0.05  # by how much more rows of a segment may be rejected
+ABOVE = 0.5  # by how much an error may be larger in a segment, as a share of that at registration
 NAMED = ("log_loss", "mae")  # measures of a positive class or of an output, which the options name
 ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 
@@ -20,9 +20,9 @@ ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 def watched_monitors(model: Monitored) -> list[Monitor]:
     """Those that registration has learned enough for."""
     written = [_joint(model)] if model.has_pairs else []
-    categories, numbers = _slice_columns(model)
+    categories, numbers = _segment_columns(model)
     if categories or numbers:
-        written += [_slices(one, categories, numbers) for one in model.judged]
+        written += [_worst_segments(one, categories, numbers) for one in model.judged]
     if categories:
         written.append(_rejections(model, categories))
     return [*written, *(monitor for one in model.judged for monitor in _watch(one))]
@@ -46,7 +46,7 @@ def _joint(model: Monitored) -> Monitor:
     )
 
 
-def _slice_columns(model: Monitored) -> tuple[list[str], list[str]]:
+def _segment_columns(model: Monitored) -> tuple[list[str], list[str]]:
     """Segments and the most important categories; the most important numbers."""
     by_importance = sorted(model.signature, key=lambda row: -(row["importance"] or 0.0))
     categories = [row["feature"] for row in by_importance if _is_category(row)]
@@ -64,18 +64,18 @@ def _rejections(model: Monitored, categories: list[str]) -> Monitor:
     return model.monitor(
         "rejections",
         f"Rows of {model.subject}, by up to two columns, that are rejected more often than all others.",
-        SLICES,
-        "worst_slices",
+        WORST_SEGMENTS,
+        "worst_segments",
         {"predictions": model.table, "features": f"ref('{model.features}')"},
         {"columns": categories, "measure": "rejected_share"}
         | model.key
         | {"options": model.by_day | {"threshold": REJECTED}},
-        ["scorehouse.no_worse_slices"],
+        ["scorehouse.no_worse_segments"],
     )
 
 
-def _slices(model: Monitored, categories: list[str], numbers: list[str]) -> Monitor:
-    """Slices with a higher error; tested if the error at registration is known."""
+def _worst_segments(model: Monitored, categories: list[str], numbers: list[str]) -> Monitor:
+    """Segments with a higher error; tested if the error at registration is known."""
     measure = ERRORS.get(model.task) or ERRORS.get(model.version.score_method or "") or "error_rate"
     registered, accuracy = model.registered(measure), model.registered("accuracy")
     if registered is None and measure == "error_rate" and accuracy is not None:
@@ -87,18 +87,18 @@ def _slices(model: Monitored, categories: list[str], numbers: list[str]) -> Moni
         options = model.options(**more)
     columns = ({"columns": categories} if categories else {}) | ({"numbers": numbers} if numbers else {})
     return model.monitor(
-        "slices",
+        "worst_segments",
         f"Rows of {model.subject}, by up to two columns, that have a certainly higher {measure} than all "
         "others.",
-        SLICES,
-        "worst_slices",
+        WORST_SEGMENTS,
+        "worst_segments",
         {
             "predictions": model.table,
             "features": f"ref('{model.features}')",
             "labels": f"ref('{model.labels}')",
         },
         columns | {"measure": measure} | model.key | {"label": model.label} | options,
-        [] if registered is None else ["scorehouse.no_worse_slices"],
+        [] if registered is None else ["scorehouse.no_worse_segments"],
     )
 
 

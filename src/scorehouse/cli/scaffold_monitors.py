@@ -65,10 +65,12 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
 
 def _ends(version: Version) -> list[str]:
     """Monitors that `NAME_retraining` does not depend on."""
-    ends = [f"{version.name}_{end}" for end in ("joint_drift", "slices", "rejections", "watch")]
+    ends = [f"{version.name}_{end}" for end in ("joint_drift", "worst_segments", "rejections", "watch")]
     for column in version.outputs:
         stem = f"{version.name}_{column.removeprefix(PREFIX)}"
-        ends += [f"{stem}_{end}" for end in ("performance", "estimates", "coverage", "slices", "watch")]
+        ends += [
+            f"{stem}_{end}" for end in ("performance", "estimates", "coverage", "worst_segments", "watch")
+        ]
     return ends
 
 

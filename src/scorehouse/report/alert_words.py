@@ -62,7 +62,7 @@ def _far(row: Row, numbers: Numbers) -> str:
     return f"{numbers['metric']} is {now}, and was {then} at registration"
 
 
-def _slice(row: Row, _: Numbers) -> str:
+def _segment(row: Row, _: Numbers) -> str:
     metric, where = row["metric"], row["segment"]
     found = {"rejected_share": "More rows are rejected", "score_shift": "Scores have shifted"}
     return f"{found.get(metric, f'{metric_name(metric)} is worse')} where {where}"
@@ -118,7 +118,7 @@ def _anytime_text(row: Row, _: Numbers) -> str:
     )
 
 
-def _slice_text(row: Row, numbers: Numbers) -> str:
+def _segment_text(row: Row, numbers: Numbers) -> str:
     metric = row["metric"]
     others = "before" if metric == "score_shift" else "in all other rows"
     return (
@@ -180,7 +180,7 @@ WORDS: dict[str, Words] = {
     "metric_below_limit": Words("performance", _below, _below_text),
     "metric_far_from_registration": Words("performance", _far, _far_text),
     "anytime_alarm": Words("anytime", _anytime, _anytime_text),
-    "slice_worse": Words("slices", _slice, _slice_text),
+    "segment_worse": Words("segments", _segment, _segment_text),
     "dbt_failed": Words("tests", _dbt, DBT),
     "source_stale": Words("sources", "The source {name} is stale", DBT),
     "output_drift": Words("scores", "The distribution of {row[feature]} has changed", _drift_text),

@@ -26,7 +26,7 @@ REPEATS = {
     "performance_not_below_reference": {"performance"},
     "rejected_share_below": {"runs"},
     "predictions_up_to_date": {"runs"},
-    "no_worse_slices": {"slices"},
+    "no_worse_segments": {"segments"},
     "no_attribution_drift": {"scores"},
     "no_anytime_alarm": {"anytime"},
 }

@@ -39,7 +39,7 @@ KINDS = {
     "joint": "joint_drift",
     "performance": "performance",
     "estimates": "estimated_performance",
-    "slices": "worst_slices",
+    "worst_segments": "worst_segments",
     "anytime": "anytime_monitor",
     "attribution": "attribution",
 }
@@ -70,7 +70,7 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
             warehouse.call,
             f"{warehouse.file.name!r} has no table of drift, performance or another finding",
             expected="a model that calls scorehouse.drift, joint_drift, performance, estimated_performance, "
-            "worst_slices, anytime_monitor or attribution",
+            "worst_segments, anytime_monitor or attribution",
             action="write such a model and build it",
         )
     query = " union all ".join(_select(table, name, ml_model) for table, name in tables)

@@ -44,9 +44,9 @@ where window_start in (select window_start from kept)
     )
 order by window_start, segment, metric
 """
-# Slices have no windows, and of each series of an anytime monitor the newest window holds all evidence.
+# Segments have no windows, and of each series of an anytime monitor the newest window holds all evidence.
 NEWEST = {
-    "slices": "select * from {table} where ml_model = ? and version = ? order by metric, place",
+    "worst_segments": "select * from {table} where ml_model = ? and version = ? order by metric, place",
     "anytime": """
 select * from {table} where ml_model = ? and version = ?
 qualify row_number() over (
@@ -114,7 +114,7 @@ class ModelData:
     performance: list[Long] = field(default_factory=list)
     estimates: list[Long] = field(default_factory=list)
     joint: list[Long] = field(default_factory=list)
-    slices: list[Long] = field(default_factory=list)
+    worst_segments: list[Long] = field(default_factory=list)
     anytime: list[Long] = field(default_factory=list)
     attribution: list[Long] = field(default_factory=list)
     calibration: list[Row] = field(default_factory=list)
@@ -241,7 +241,7 @@ def _of_model(
     data.performance = _long(warehouse, "performance", data)
     data.estimates = _long(warehouse, "estimates", data)
     data.joint = _long(warehouse, "joint", data)
-    data.slices = _long(warehouse, "slices", data)
+    data.worst_segments = _long(warehouse, "worst_segments", data)
     data.anytime = _long(warehouse, "anytime", data)
     data.attribution = _long(warehouse, "attribution", data)
     calibration = _first(warehouse, "calibration", data, "mean_score")

@@ -27,7 +27,7 @@ FAR_WARN, FAR_BAD = 1.5, 2.0
 MINIMUM_LABELS = 200
 # A distance from 1 below this says nothing about a score that was (nearly) perfect at registration.
 SMALL_ERROR = 0.05
-SLICE_SHARE = 0.01  # of all rows: a smaller slice is shown, but turns no light
+SEGMENT_SHARE = 0.01  # of all rows: a smaller segment is shown, but turns no light
 
 
 @dataclass(frozen=True)
@@ -146,20 +146,20 @@ def far_from(live: Version, row: Row) -> str:
     return "ok"
 
 
-def slice_state(row: Row) -> str:
-    """`ok` or `warn` for a slice, by its threshold if the table has one; `none` if nothing says what is much.
+def segment_state(row: Row) -> str:
+    """`ok` or `warn` for a segment, by its threshold if it has one; `none` if nothing says what is much.
 
     What is compared is the lower end of the interval of its difference from all other rows.
     """
     if row["threshold"] is None and row["metric"] == "score_shift":
         return "none"
-    limit = slice_limit(row)
-    wide = row["threshold"] is not None or (row["share_of_rows"] or 0) >= SLICE_SHARE
+    limit = segment_limit(row)
+    wide = row["threshold"] is not None or (row["share_of_rows"] or 0) >= SEGMENT_SHARE
     return "warn" if row["status"] == "worse" and wide and row["difference_low"] > limit else "ok"
 
 
-def slice_limit(row: Row) -> float:
-    """How much worse than all other rows a slice may be."""
+def segment_limit(row: Row) -> float:
+    """How much worse than all other rows a segment may be."""
     if row["threshold"] is not None:
         return float(row["threshold"])
     if row["metric"] == "rejected_share":

@@ -18,7 +18,7 @@ from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import row_window
 
-# One condition of a slice, as `worst_slices` names it: `carrier=MQ`, `delay <= -2`, `delay from -2 to 9`.
+# One condition of a segment, as `worst_segments` names it: `carrier=MQ`, `delay <= -2`, `delay from -2 to 9`.
 NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
 PARTS = (
     (re.compile(rf"(\S+) from {NUMBER} to {NUMBER}"), "{0} > {1}\n    and {0} <= {2}"),
@@ -80,8 +80,8 @@ class Rows:
             f"select *\nfrom {table}\nwhere {where}"
         )
 
-    def of_slice(self, row: Row) -> str:
-        """The rows of a slice, from the features, or from the predictions if they have its columns."""
+    def of_segment(self, row: Row) -> str:
+        """The rows of a segment, from the features, or from the predictions if they have its columns."""
         conditions = [_part(text) for text in row["segment"].split(" and ")]
         if self.run is None or not all(conditions):
             return ""
@@ -162,7 +162,7 @@ def rejected_rows(run: Row) -> str:
 
 
 def _part(text: str) -> str:
-    """One condition of a slice as SQL; empty if it cannot be told what it says."""
+    """One condition of a segment as SQL; empty if it cannot be told what it says."""
     for pattern, sql in PARTS:
         if found := pattern.fullmatch(text):
             name, *rest = found.groups()

@@ -17,7 +17,7 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, summed
 from scorehouse.report.gather import Long, ModelData, reject_reasons, window_of
 from scorehouse.report.history import ended
-from scorehouse.report.limits import slice_state
+from scorehouse.report.limits import segment_state
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
@@ -26,7 +26,7 @@ from scorehouse.report.watched import pairs_of
 from scorehouse.report.words import DASH, limit, window_text, zoned
 
 Cells = list[dict[str, Any]]
-SLICES = 8  # of each measure
+WORST_SEGMENTS = 8  # of each measure
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Chapter:
     has_trend: bool = False
     drift_table: str = ""
     pairs: list[Row] = field(default_factory=list)
-    slices: list[Row] = field(default_factory=list)
+    worst_segments: list[Row] = field(default_factory=list)
     watched: list[Row] = field(default_factory=list)
     attribution: Attribution | None = None
     run: Row | None = None
@@ -87,7 +87,11 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
         chapter.scores += score_means(facts, list(long.names.values()))
     chapter.segments = segment_drift(data)
     chapter.pairs = pairs_of(data)
-    chapter.slices = [row | {"state": slice_state(row)} for long in data.slices for row in long.rows[:SLICES]]
+    chapter.worst_segments = [
+        row | {"state": segment_state(row)}
+        for long in data.worst_segments
+        for row in long.rows[:WORST_SEGMENTS]
+    ]
     chapter.attribution = attribution_of(data)
     chapter.watched = [row for long in data.anytime for row in long.rows]
     chapter.performance = performance_of(data)

@@ -57,11 +57,11 @@ RULES = {
         f"guessing is {limits.FAR_WARN:g} times smaller, red at {limits.FAR_BAD:g} times. Grey when neither "
         "a threshold nor a comparable value is known."
     ),
-    "Slices": (
-        "Amber when a slice of the rows is certainly worse than all other rows, by more than the threshold "
-        f"of its table. Without one: an error {limits.FAR_WARN:g} times that of all other rows, or "
-        f"{percent(limits.REJECTED_WARN)} more rejected rows, for at least {percent(limits.SLICE_SHARE)} of "
-        "the rows."
+    "Segments": (
+        "Amber when a segment is certainly worse than all other rows, by more than the threshold of "
+        f"its table. Without one: an error {limits.FAR_WARN:g} times that of all other rows, or "
+        f"{percent(limits.REJECTED_WARN)} more rejected rows, for at least "
+        f"{percent(limits.SEGMENT_SHARE)} of the rows."
     ),
     "Anytime alarm": (
         "Red when an anytime monitor has alarmed: a limit is broken for certain, by the evidence of all "
@@ -115,7 +115,7 @@ def verdicts_of(
         "Drift": ("drift", _drift(data)),
         "Scores": ("scores", _scores(data)),
         "Performance": ("performance", _performance(data, alerts, performance)),
-        "Slices": ("slices" if data.slices else "performance", _slices(data)),
+        "Segments": ("worst-segments" if data.worst_segments else "performance", _worst_segments(data)),
         "Anytime alarm": ("anytime" if data.anytime else "performance", _anytime(data)),
         "Retraining": ("alerts", _retraining(data)),
         "dbt tests": ("alerts", _dbt(data, results, freshness=False)),
@@ -228,11 +228,11 @@ def _drift(data: ModelData) -> Verdict:
     return Verdict("warn" if drifted or broken else "ok", ", ".join(parts))
 
 
-def _slices(data: ModelData) -> Verdict:
+def _worst_segments(data: ModelData) -> Verdict:
     """Whether any group of rows is much worse off than all others."""
-    if not data.slices:
+    if not data.worst_segments:
         return NOT_MONITORED
-    states = [limits.slice_state(row) for long in data.slices for row in long.rows]
+    states = [limits.segment_state(row) for long in data.worst_segments for row in long.rows]
     if worse := states.count("warn"):
         return Verdict("warn", f"{worse} much worse")
     return Verdict("ok", "none much worse") if "ok" in states else Verdict("none", "no threshold set")

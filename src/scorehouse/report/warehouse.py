@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "comparison": ({"ml_model", "model_alias", "live_version", "rank_correlation"}, set()),
     "costs": ({"model_name", "period_start", "rows_scored", "seconds_per_million_rows"}, set()),
     "joint": (LONG | {"part", "feature", "correlation", "reference_correlation"}, set()),
-    "slices": (LONG | {"rest_value", "difference_low", "share_of_rows", "n_current"}, set()),
+    "worst_segments": (LONG | {"rest_value", "difference_low", "share_of_rows", "n_current"}, set()),
     "attribution": (LONG | {"part", "reference_shift", "previous_shift", "explained_share"}, set()),
     "anytime": (LONG | {"feature", "side", "e_value", "alarm_since"}, set()),
     "contest": ({"ml_model", "model_alias", "live_version", "difference_low"}, set()),

@@ -1,4 +1,4 @@
-"""Facts about pairs of features, about slices of rows, and of monitors with one error rate for life."""
+"""Facts about pairs of features, about segments, and of monitors with one error rate for life."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list
     facts = [_anytime_fact(data, long, row) for long in data.anytime for row in alarms(long)]
     facts += [
         row_alert(
-            "slice_worse",
-            Subject("slices", row["metric"]),
+            "segment_worse",
+            Subject("segments", row["metric"]),
             long,
             row,
-            f"{data.name}-slices",
-            numbers={"limit": limits.slice_limit(row)},
-            rows_sql=behind.of_slice(row),
-            state="",  # slices have no windows
+            f"{data.name}-worst-segments",
+            numbers={"limit": limits.segment_limit(row)},
+            rows_sql=behind.of_segment(row),
+            state="",  # segments have no windows
         )
-        for long in data.slices
+        for long in data.worst_segments
         for row in long.rows
-        if limits.slice_state(row) == "warn"
+        if limits.segment_state(row) == "warn"
     ]
     facts += _pair_facts(data, behind, subjects)
     # windows in which other features drive the scores than in the reference window

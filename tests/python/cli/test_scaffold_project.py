@@ -115,8 +115,14 @@ def test_every_column_is_described_and_every_description_has_its_column(built: D
         *("churn_calibration", "churn_estimates", "churn_retraining", "churn_daily_drift"),
         *("sales_predictions", "sales_profiles", "sales_training_profiles", "sales_drift"),
         *("sales_performance", "sales_calibration", "sales_estimates", "sales_margins", "sales_intervals"),
-        *("sales_coverage", "sales_retraining", "sales_joint_drift", "sales_slices", "sales_rejections"),
-        *("sales_watch", "churn_slices", "churn_rejections", "sales_daily_drift"),
+        *(
+            "sales_coverage",
+            "sales_retraining",
+            "sales_joint_drift",
+            "sales_worst_segments",
+            "sales_rejections",
+        ),
+        *("sales_watch", "churn_worst_segments", "churn_rejections", "sales_daily_drift"),
         *(f"{name}_{end}" for name in ("churn", "sales") for end in ("training_set", "shadow", "contest")),
     }
     for name in ("sales_intervals", "sales_training_set"):  # besides those of the predictions, and the labels
@@ -188,7 +194,7 @@ def test_the_report_judges_what_was_scaffolded(built: DbtProject, tmp_path: Path
     told = ("--database", str(built.database), "--project-dir", str(built.folder), "--output", str(page))
     run("report", "sales", *told)
     said = page.read_text()
-    assert "<b>Anytime alarm</b>1 limit held" in said and "<b>Slices</b>none much worse" in said
+    assert "<b>Anytime alarm</b>1 limit held" in said and "<b>Segments</b>none much worse" in said
     assert "spend and visits" in said and "certainly worse than all others" in said
     assert re.search(r"<b>dbt tests</b>[^<]* 1 not judged", said)
     assert "not_worse not judged: no version of sales has the alias challenger yet." in said

@@ -47,7 +47,7 @@ MODELS = {
     "joint": """{{ scorehouse.joint_drift(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'),
         key='id') }}""",
     "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
-    "slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
+    "segments": """{{ scorehouse.worst_segments(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",
     "moved": "{{ scorehouse.attribution(ref('explained'), 'day', segments=['region'], period='quarter') }}",
     "known": """{{ scorehouse.features_as_of(ref('dated'), ref('events'), key='id', at='as_of',
@@ -101,7 +101,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
     "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
     "moved": {"no_attribution_drift": {}},
-    "slices": {"no_worse_slices": {"limits": {"brier": 0.1}}},
+    "segments": {"no_worse_segments": {"limits": {"brier": 0.1}}},
     "wide_profiles": {
         "volume_in_range": {
             "min_rows": 1,

@@ -66,14 +66,14 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
             f"{{{{ scorehouse.estimated_performance(source('raw', 'scored'), ref('{kind}_basis'), "
             f"options={options}{task}) }}}}",
         )
-    for name, metric in {**used(Use.SLICED), **used(Use.UNLABELLED)}.items():
+    for name, metric in {**used(Use.SEGMENTS), **used(Use.UNLABELLED)}.items():
         label = "amount" if "regression" in metric.columns else "is_yes"
         options = "'day': 'day', 'compare_from': '2026-01-06', 'prediction': " + (
             "'estimate'" if label == "amount" else "'prediction'"
         )
         warehouse.model(
-            f"slices_{name}",
-            f"{{{{ scorehouse.worst_slices(source('raw', 'scored'), ['class'], '{name}', "
+            f"segments_{name}",
+            f"{{{{ scorehouse.worst_segments(source('raw', 'scored'), ['class'], '{name}', "
             f"source('raw', 'labels'), key='id', label='{label}', options={{{options}}}) }}}}",
         )
     for name, metric in used(Use.CONTEST).items():
@@ -146,9 +146,9 @@ def test_what_is_declared_as_estimated_is_estimated(kind: str, warehouse: Monito
 
 
 @pytest.mark.slow
-def test_slices_and_contests_measure_what_is_declared(warehouse: MonitoredWarehouse) -> None:
-    for name in {**used(Use.SLICED), **used(Use.UNLABELLED)}:
-        assert metrics_of(warehouse, f"slices_{name}", "value is not null") <= {name}
+def test_segments_and_contests_measure_what_is_declared(warehouse: MonitoredWarehouse) -> None:
+    for name in {**used(Use.SEGMENTS), **used(Use.UNLABELLED)}:
+        assert metrics_of(warehouse, f"segments_{name}", "value is not null") <= {name}
     for name in used(Use.CONTEST):
         assert warehouse.query(f"select metric, live_value - challenger_value from contest_{name}") == [
             (name, 0)

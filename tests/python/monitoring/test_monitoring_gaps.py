@@ -1,4 +1,4 @@
-"""Gaps between segments, and slices: found where they are certain, left alone where chance explains them."""
+"""Gaps between segments, and the worst segments: found where they are certain, left alone where by chance."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def orders() -> pd.DataFrame:
 
 
 ORDERS = orders()
-SLICES = {  # measure: its own arguments
+WORST_SEGMENTS = {  # measure: its own arguments
     "log_loss": "labels=source('raw', 'order_labels'), label='y', options={'date_to': '2026-02-01'}",
     "error_rate": "labels=source('raw', 'order_labels'), label='y', depth=3",
     "rejected_share": "depth=1",
@@ -87,11 +87,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made.table("orders", f"select * exclude (y, age), {head} from frame", frame=ORDERS)
     made.table("order_labels", "select id, y from frame", frame=ORDERS)
     made.table("order_features", "select id, age from frame", frame=ORDERS)
-    for measure, own in SLICES.items():
+    for measure, own in WORST_SEGMENTS.items():
         options = own if "date_to" not in own else own.replace("{", "{'day': 'day', ")
         made.model(
-            f"slices_{measure}",
-            f"{{{{ scorehouse.worst_slices(source('raw', 'orders'), {CUT}, measure='{measure}', key='id', "
+            f"segments_{measure}",
+            f"{{{{ scorehouse.worst_segments(source('raw', 'orders'), {CUT}, measure='{measure}', key='id', "
             f"features=source('raw', 'order_features'), {options}) }}}}",
         )
     arguments = {"column": "the shop", "metrics": LIMITS, "min_rows": 100}
@@ -99,14 +99,14 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     wide = {"name": "wide", "arguments": {**arguments, "metrics": {"recall": 0.4}}}
     small = {"name": "small", "arguments": arguments}
     any_size = {"name": "any_size", "arguments": {**arguments, "min_rows": 1}, "config": KEPT}
-    wide_limit = {"name": "wide_slices", "arguments": {"limits": {"error_rate": 0.3}}}
+    wide_limit = {"name": "wide_segments", "arguments": {"limits": {"error_rate": 0.3}}}
     models = [
         {"name": "judged", "data_tests": [{"scorehouse.gap_at_most": test} for test in (gap, wide)]},
         {"name": "few_only", "data_tests": [{"scorehouse.gap_at_most": test} for test in (small, any_size)]},
-        {"name": "slices_error_rate", "data_tests": [
-            {"scorehouse.no_worse_slices": {"name": "slices", "config": KEPT}},
-            {"scorehouse.no_worse_slices": wide_limit},
-            {"scorehouse.no_worse_slices": {"name": "large_slices", "arguments": {"min_share": 0.2}}},
+        {"name": "segments_error_rate", "data_tests": [
+            {"scorehouse.no_worse_segments": {"name": "segments", "config": KEPT}},
+            {"scorehouse.no_worse_segments": wide_limit},
+            {"scorehouse.no_worse_segments": {"name": "large_segments", "arguments": {"min_share": 0.2}}},
         ]},
     ]  # fmt: skip
     made.tests({"version": 2, "models": models})
@@ -159,21 +159,21 @@ def test_gaps_below_the_limit_and_small_segments_pass(warehouse: MonitoredWareho
 def worse(warehouse: MonitoredWarehouse, measure: str) -> list[Any]:
     return warehouse.query(
         "select segment, value, rest_value, difference_low, p_value, n_current, n_reference, depth "
-        f"from slices_{measure} where status = 'worse' order by place"
+        f"from segments_{measure} where status = 'worse' order by place"
     )
 
 
-def test_slices_are_named_once_and_noise_is_not(warehouse: MonitoredWarehouse) -> None:
-    """Neither the twenty values of noise nor the slices around the planted one are listed."""
+def test_segments_are_named_once_and_noise_is_not(warehouse: MonitoredWarehouse) -> None:
+    """Neither the twenty values of noise nor the segments around the planted one are listed."""
     assert [row[0] for row in worse(warehouse, "error_rate")] == ["country=z and channel=phone"]
     assert worse(warehouse, "log_loss")[0][0] == "country=z and channel=phone"
     (rejected,) = worse(warehouse, "rejected_share")
     assert rejected[0].startswith("age > 7")
     assert worse(warehouse, "score_shift")[0][0] == "country=y"
-    assert warehouse.query("select count(*) from slices_rejected_share where status = 'ok'") == [(29,)]
+    assert warehouse.query("select count(*) from segments_rejected_share where status = 'ok'") == [(29,)]
 
 
-def test_slices_are_what_numpy_says(warehouse: MonitoredWarehouse) -> None:
+def test_segments_are_what_numpy_says(warehouse: MonitoredWarehouse) -> None:
     scored = ORDERS[(ORDERS.row_status == "scored") & (ORDERS.day < "2026-02-01")]
     loss = -np.log(np.where(scored.y == 1, scored.score, 1 - scored.score))
     own = ((scored.country == "z") & (scored.channel == "phone")).to_numpy()
@@ -200,11 +200,11 @@ def test_slices_are_what_numpy_says(warehouse: MonitoredWarehouse) -> None:
     assert share[3] == pytest.approx(certain, rel=1e-9)
 
 
-def test_the_test_of_slices(warehouse: MonitoredWarehouse) -> None:
-    ended = warehouse.project.dbt("test", "--select", "slices", "wide_slices", "large_slices")
-    named = ("slices", "wide_slices", "large_slices")
+def test_the_test_of_worst_segments(warehouse: MonitoredWarehouse) -> None:
+    ended = warehouse.project.dbt("test", "--select", "segments", "wide_segments", "large_segments")
+    named = ("segments", "wide_segments", "large_segments")
     assert [ended.statuses[name] for name in named] == ["warn", "pass", "pass"], ended.messages
-    assert warehouse.query("select segment from main_dbt_test__audit.slices") == [
+    assert warehouse.query("select segment from main_dbt_test__audit.segments") == [
         ("country=z and channel=phone",)
     ]
 
@@ -229,17 +229,19 @@ def test_groups_have_fairness_metrics_with_intervals(warehouse: MonitoredWarehou
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("columns='country', measure='auc'", "worst_slices(measure='auc')"),
-        ("columns=[], measure='rejected_share'", "worst_slices(columns=[])"),
-        ("columns='country', measure='brier'", "worst_slices(labels="),
+        ("columns='country', measure='auc'", "worst_segments(measure='auc')"),
+        ("columns=[], measure='rejected_share'", "worst_segments(columns=[])"),
+        ("columns='country', measure='brier'", "worst_segments(labels="),
         ("columns='country', measure='score_shift'", "compare_from"),
-        ("columns='country', measure='rejected_share', depth=4", "worst_slices(depth=4)"),
+        ("columns='country', measure='rejected_share', depth=4", "worst_segments(depth=4)"),
         ("columns='country', measure='rejected_share', options={'min_rows': 5}", "min_rows"),
     ],
 )
-def test_slices_refuse(given: str, said: str, warehouse: MonitoredWarehouse) -> None:
+def test_segments_refuse(given: str, said: str, warehouse: MonitoredWarehouse) -> None:
     file = warehouse.project.folder / "models" / "wrong.sql"
-    warehouse.project.write("models/wrong.sql", f"{{{{ scorehouse.worst_slices(ref('judged'), {given}) }}}}")
+    warehouse.project.write(
+        "models/wrong.sql", f"{{{{ scorehouse.worst_segments(ref('judged'), {given}) }}}}"
+    )
     try:
         assert said in warehouse.project.dbt("compile", "--select", "wrong").problem
     finally:

@@ -29,11 +29,11 @@ MODELS = {
     "joint": "scorehouse.joint_drift(source('raw', 'scored'), source('raw', 'ml_m__reference'), day={}, "
     "period='day')",
     "watch": "scorehouse.anytime_monitor(ref('{}_performance'), {{'accuracy': 0.1}})",
-    "slices": "scorehouse.worst_slices(source('raw', 'scored'), [], 'error_rate', "
+    "segments": "scorehouse.worst_segments(source('raw', 'scored'), [], 'error_rate', "
     "labels=source('raw', 'labels'), key='id', label='y', numbers=['x'], options={{'day': {}}})",
 }
 OF_TABLES = ("drift", "watch")
-WHOLE = "slices"  # has one window, from the first row to the last
+WHOLE = "segments"  # has one window, from the first row to the last
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_the_zone_is_named(kind: str, warehouse: MonitoredWarehouse) -> None:
     assert {zone for (zone,) in warehouse.query(f"select distinct time_zone from run_{kind}")} == {None}
 
 
-def test_slices_name_the_zone_of_their_days(warehouse: MonitoredWarehouse) -> None:
+def test_segments_name_the_zone_of_their_days(warehouse: MonitoredWarehouse) -> None:
     found = {
-        name: warehouse.query(f"select distinct time_zone from {name}_slices") for name in ("at", "plain")
+        name: warehouse.query(f"select distinct time_zone from {name}_segments") for name in ("at", "plain")
     }
     assert found == {"at": [(ZONE,)], "plain": [(None,)]}

@@ -17,7 +17,7 @@ TABLES = {
     "joint_drift": "wide_joint",
     "performance": "wide_performance",
     "estimated_performance": "wide_estimates",
-    "worst_slices": "wide_slices",
+    "worst_segments": "wide_segments",
     "anytime_monitor": "wide_watch",
     "attribution": "wide_attribution",
 }

@@ -1,4 +1,4 @@
-"""A label meets its class whatever the type of its column: contests, performance, calibration and slices."""
+"""A label meets its class whatever the type of its column: contests, performance, calibration, segments."""
 
 from __future__ import annotations
 

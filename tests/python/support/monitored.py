@@ -88,7 +88,7 @@ MODELS = {
         performance=ref('wide_performance'), predictions=ref('wide_predictions')) }}""",
     "wide_joint": """{{ scorehouse.joint_drift(ref('wide_predictions'), ref('ml_wide__reference'),
         ref('features'), key='id', day='day') }}""",
-    "wide_slices": """{{ scorehouse.worst_slices(ref('wide_predictions'), ['region'], 'log_loss',
+    "wide_segments": """{{ scorehouse.worst_segments(ref('wide_predictions'), ['region'], 'log_loss',
         ref('labels'), key='id', label='y', features=ref('features'), numbers=['f00'],
         options={'threshold': 0.5}) }}""",
     "wide_watch": """{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}""",

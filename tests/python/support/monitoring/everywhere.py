@@ -48,7 +48,7 @@ MODELS = {
     "joint": f"{{{{ scorehouse.joint_drift({SOURCE}, source('raw', 'ml_f__reference'), day='day') }}}}",
     "anytime": "{{ scorehouse.anytime_monitor(ref('classified_performance'), "
     "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
-    "slices": f"{{{{ scorehouse.worst_slices({SOURCE}, ['origin', 'carrier'], 'score_shift', "
+    "segments": f"{{{{ scorehouse.worst_segments({SOURCE}, ['origin', 'carrier'], 'score_shift', "
     "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
     "moved": "{{ scorehouse.attribution(source('raw', 'explained'), 'day', segments=['origin']) }}",
     "previous": "{{ scorehouse.drift(ref('profiles'), against='previous', window='week') }}",
@@ -80,7 +80,7 @@ KEYS = {
     "exact": "feature, metric",
     "calibration": "bin",
     "error_calibration": "bin",
-    "slices": "segment",
+    "segments": "segment",
     "moved": "window_start, segment, part, feature, metric",
     "anytime": "window_start, segment, metric",
     "joint": "window_start, feature",
@@ -98,7 +98,7 @@ VALUES = {
     "joint": "value, correlation, reference_correlation, p_value, q_value, status, n_current, place",
     "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
     "moved": "value, reference_shift, previous_shift, explained_share, status, n_current, place",
-    "slices": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
+    "segments": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",
     "known": "known_dep_delay, known_distance",
 }

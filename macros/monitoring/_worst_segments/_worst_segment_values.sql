@@ -1,6 +1,6 @@
 {#- CTEs that end in `measured`: one row per prediction, with its value `v` and the text of each column, `d0`, `d1`
     and so on. Numbers are cut into parts of equally many rows. -#}
-{% macro _slice_values(predictions, labels, features, spec) %}
+{% macro _worst_segment_values(predictions, labels, features, spec) %}
 {% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
 {% do scorehouse._known_classes(predictions, labels if spec.is_labelled else none, spec) %}
 {% do spec.update({
@@ -33,7 +33,7 @@ valued as (
         {%- for name in spec.numbers %}
         cast({{ scorehouse._profile_column(name, features) }} as {{ double }}) as x{{ loop.index0 }},
         {%- endfor %}
-        {{ scorehouse._slice_value(spec) }} as v
+        {{ scorehouse._worst_segment_value(spec) }} as v
     from live as predictions
     {%- if features is not none %}
     left join features
@@ -98,7 +98,7 @@ measured as (
 
 
 {#- The value of a row of `live`; NULL for rows that do not count. -#}
-{% macro _slice_value(spec) -%}
+{% macro _worst_segment_value(spec) -%}
     {%- set double = scorehouse._type_double() %}
     {%- set score = 'cast(predictions.' ~ spec.score ~ ' as ' ~ double ~ ')' %}
     {%- if spec.measure == 'rejected_share' -%}

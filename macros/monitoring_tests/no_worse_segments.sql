@@ -1,7 +1,7 @@
-{% test no_worse_slices(model, limits={}, min_share=0) %}
+{% test no_worse_segments(model, limits={}, min_share=0) %}
     {{ config(severity='warn') }}
-    {% set call = 'no_worse_slices' %}
-    {% do scorehouse._check_keys(call, 'limits', limits, scorehouse._metrics().slices) %}
+    {% set call = 'no_worse_segments' %}
+    {% do scorehouse._check_keys(call, 'limits', limits, scorehouse._metrics().segments) %}
     {% for metric, limit in limits.items() %}
         {% do scorehouse._check_number(call, 'limits', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
     {% endfor %}
@@ -10,7 +10,7 @@
     ) %}
 
 {% set usual = 'coalesce(threshold, 0e0)' %}
-with slices as (
+with segments as (
 
     select * from {{ model }}
 
@@ -31,7 +31,7 @@ validation_errors as (
         share_of_rows,
         n_current,
         q_value
-    from slices
+    from segments
     where status = 'worse'
         and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
         and difference_low > {{ scorehouse._case_of('metric', limits, usual) if limits else usual }}

@@ -1,13 +1,13 @@
-{#- The select of a table of slices: the groups of rows, by one to three columns, in which an ML model is certainly
+{#- The select of the worst segments: the groups of rows, by one to three columns, in which an ML model is certainly
     worse than in all other rows, or has moved from what it was. The worst come first. -#}
-{% macro worst_slices(
+{% macro worst_segments(
     predictions, columns, measure, labels=none, key=none, label=none, features=none, numbers=[], depth=2, options={}
 ) %}
-    {% set call = 'worst_slices' %}
+    {% set call = 'worst_segments' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% set names = scorehouse._column_list(call, 'columns', columns, 'country') if columns else [] %}
     {% set cut = scorehouse._column_list(call, 'numbers', numbers, 'spend') if numbers else [] %}
-    {% set measures = scorehouse._metrics().slices %}
+    {% set measures = scorehouse._metrics().segments %}
     {% if measure not in measures %}
         {% do scorehouse._argument_error(
             call, 'measure', measure, 'one of ' ~ measures | join(', '), 'write `measure: rejected_share`'
@@ -29,17 +29,17 @@
     {% if features is not none %}
         {% do scorehouse._check_relation(call, 'features', features, 'churn_features') %}
     {% endif %}
-    {% set spec = scorehouse._slice_spec(
+    {% set spec = scorehouse._worst_segment_spec(
         call=call, measure=measure, key=key, label=label, features=features, depth=depth, options=options
     ) %}
     {% do spec.update({'names': names, 'numbers': cut}) %}
 
 {% set int = dbt.type_int() %}
-with {{ scorehouse._slice_values(predictions, labels, features, spec) }},
+with {{ scorehouse._worst_segment_values(predictions, labels, features, spec) }},
 
-{{ scorehouse._slice_sums(spec) }},
+{{ scorehouse._worst_segment_sums(spec) }},
 
-{{ scorehouse._slice_verdicts(spec) }},
+{{ scorehouse._worst_segment_verdicts(spec) }},
 
 final as (
 
@@ -55,7 +55,7 @@ final as (
         cast(place as {{ int }}) as place,
         {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from placed
-    where place <= {{ spec.max_slices }}
+    where place <= {{ spec.max_segments }}
 
 )
 

@@ -1,6 +1,6 @@
-{#- CTEs that end in `compared`: one row per slice, with the number, mean and variance of its values, and of what it
+{#- CTEs that end in `compared`: one row per segment, with the number, mean and variance of its values, and of what it
     is compared with: all other rows, or its own rows before. -#}
-{% macro _slice_sums(spec) %}
+{% macro _worst_segment_sums(spec) %}
 {% set count = (spec.names + spec.numbers) | length %}
 {% set g = 'ml_model, version' %}
 {#- Of no to `depth` columns; that of none is all rows. -#}
@@ -10,12 +10,12 @@
         {% do sets.append(set + [i]) %}
     {% endfor %}
 {% endfor %}
-slices as (
+segments as (
 
     select
         {{ g }}
         {%- for i in range(count) %}, d{{ i }}{% endfor %},
-        {{ scorehouse._slice_name(spec) }} as segment,
+        {{ scorehouse._worst_segment_name(spec) }} as segment,
         {% for i in range(count) %}1 - grouping(d{{ i }}){{ ' + ' if not loop.last }}{% endfor %} as depth,
         min(case when is_current = 1 then moment end) as window_start,
         max(case when is_current = 1 then moment end) as window_end,
@@ -37,7 +37,7 @@ slices as (
 totals as (
 
     select ml_model, version, n_now as n_all, sum_now as sum_all, variance_now as variance_all
-    from slices
+    from segments
     where depth = 0
 
 ),
@@ -45,7 +45,7 @@ totals as (
 compared as (
 
     select
-        slices.*,
+        segments.*,
         totals.n_all,
         n_now as n,
         sum_now / nullif(n_now, 0e0) as value,
@@ -65,10 +65,10 @@ compared as (
             * (sum_now / nullif(n_now, 0e0) - sum_all / n_all) * (sum_now / nullif(n_now, 0e0) - sum_all / n_all)
         ) / nullif(n_all - n_now, 0e0) as rest_variance
         {%- endif %}
-    from slices
+    from segments
     inner join totals
-        on slices.ml_model = totals.ml_model
-        and slices.version = totals.version
+        on segments.ml_model = totals.ml_model
+        and segments.version = totals.version
     where n_now >= {{ spec.min_rows }}
         {{ 'and depth > 0' if not spec.compare_from }}
 
@@ -76,8 +76,8 @@ compared as (
 {%- endmacro %}
 
 
-{#- The name of a slice, such as `country=France and orders <= 3`. -#}
-{% macro _slice_name(spec) -%}
+{#- The name of a segment, such as `country=France and orders <= 3`. -#}
+{% macro _worst_segment_name(spec) -%}
     case when {% for _ in spec.names + spec.numbers -%}
         grouping(d{{ loop.index0 }}) = 1{{ ' and ' if not loop.last }}
     {%- endfor %} then 'all' else substring(

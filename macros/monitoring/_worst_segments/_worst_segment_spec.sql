@@ -1,15 +1,15 @@
-{#- The arguments of `worst_slices`, checked, as one dict. -#}
-{% macro _slice_spec(call, measure, key, label, features, depth, options) %}
+{#- The arguments of `worst_segments`, checked, as one dict. -#}
+{% macro _worst_segment_spec(call, measure, key, label, features, depth, options) %}
     {% set known = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'day': none, 'label_time': none,
         'date_from': none, 'date_to': none, 'compare_from': none, 'min_rows': 100, 'parts': 4,
-        'false_discovery': 0.05, 'max_slices': 50,
+        'false_discovery': 0.05, 'max_segments': 50,
         'threshold': none
     } %}
     {% do scorehouse._check_keys(call, 'options', options, known) %}
     {% set given = dict(known) %}
     {% do given.update(options) %}
-    {% for name, lowest in [('min_rows', 30), ('parts', 2), ('max_slices', 1)] %}
+    {% for name, lowest in [('min_rows', 30), ('parts', 2), ('max_segments', 1)] %}
         {% do scorehouse._check_number(
             call, 'options', given[name], 'write a number for `' ~ name ~ '`', lowest=lowest
         ) %}
@@ -29,7 +29,7 @@
             "write `options: {'day': 'order_date', 'compare_from': '2026-01-01'}`"
         ) %}
     {% endif %}
-    {% set traits = scorehouse._metrics().slices[measure] %}
+    {% set traits = scorehouse._metrics().segments[measure] %}
     {% set spec = scorehouse._performance_spec(
         call=call, key=key, label=label, task='regression' if 'regression' in traits else 'classification',
         day=given.day, maturity={'label_time': given.label_time},
@@ -42,7 +42,7 @@
             'key': scorehouse._identifiers(scorehouse._column_list(call, 'key', key, 'customer_id'))
         }) %}
     {% endif %}
-    {% for name in ['date_from', 'date_to', 'compare_from', 'min_rows', 'parts', 'false_discovery', 'max_slices',
+    {% for name in ['date_from', 'date_to', 'compare_from', 'min_rows', 'parts', 'false_discovery', 'max_segments',
         'threshold'] %}
         {% do spec.update({name: given[name]}) %}
     {% endfor %}

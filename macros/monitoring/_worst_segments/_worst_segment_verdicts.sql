@@ -1,8 +1,8 @@
-{#- CTEs from `compared` to `placed`: the difference of each slice, its p-value, adjusted for all slices, and its
-    place. A slice within another is listed only if it is certainly worse than the other, and the other only if it is
-    worse without the slice. -#}
-{% macro _slice_verdicts(spec) %}
-{% set is_share, is_shift = 'share' in scorehouse._metrics().slices[spec.measure], spec.measure == 'score_shift' %}
+{#- CTEs from `compared` to `placed`: the difference of each segment, its p-value, adjusted for all segments, and its
+    place. A segment within another is listed only if it is certainly worse than the other, and the other only if it is
+    worse without the segment. -#}
+{% macro _worst_segment_verdicts(spec) %}
+{% set is_share, is_shift = 'share' in scorehouse._metrics().segments[spec.measure], spec.measure == 'score_shift' %}
 {% set z = '1.959963984540054e0' %}
 {% set count = (spec.names + spec.numbers) | length %}
 differing as (
@@ -12,7 +12,7 @@ differing as (
         '{{ spec.measure }}' as metric,
         cast(null as {{ dbt.type_string() }}) as feature,
         {{ scorehouse._optional_double(spec.threshold) }} as threshold,
-        'slice' as part,
+        'segment' as part,
         1 as is_judged,
         {{ 'abs(value - rest_value)' if is_shift else 'value - rest_value' }} as difference,
         sqrt(variance / (n - 1e0) + rest_variance / (n_rest - 1e0)) as difference_error,

@@ -1,5 +1,5 @@
 -- The flights, by carrier, airports, hour and delay, for which the delay model is certainly worse.
-{{ scorehouse.worst_slices(
+{{ scorehouse.worst_segments(
     predictions=ref('flight_predictions'),
     columns=['carrier', 'origin', 'dest'],
     numbers=['departure_hour', 'dep_delay'],
