@@ -35,7 +35,7 @@ MACROS = {
         "calibration_table",
         "estimated_performance",
         "worst_segments",
-        "anytime_monitor",
+        "sequential_monitor",
     ),
     "Retrain and compare": ("retraining_signals", "compare_versions", "compare_metric"),
     "History and training sets": ("live_predictions", "features_as_of", "training_set"),
@@ -77,7 +77,7 @@ TESTS = {
         "no_score_drift",
         "no_attribution_drift",
         "no_worse_segments",
-        "no_anytime_alarm",
+        "no_sequential_alert",
     ),
     "Training sets and replays": ("no_leak_from_future", "replay_agrees", "backend_agrees"),
 }

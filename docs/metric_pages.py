@@ -17,8 +17,9 @@ MACRO = """\
 
     `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
-    `anytime_monitor` alarms. `segments` and `contests`: what `worst_segments` and `compare_metric` can
-    measure. `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+    `sequential_monitor` raises an alert. `segments` and `contests`: what `worst_segments` and
+    `compare_metric` can measure. `drift` and `exact`: the default thresholds; null: reported, but not
+    judged. -#}
 """
 P_VALUE = 0.01  # the false discovery rate of a window's verdicts
 TITLES = {
@@ -141,7 +142,8 @@ def page() -> str:
         "when it is lower, a threshold is the highest value allowed, else the lowest; in parentheses, what a",
         "guess reaches, whatever the data. The 95 % interval is in `value_low` and `value_high`. *Also in*:",
         "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate),",
-        "segments (`worst_segments`), and *watched* by `anytime_monitor`, which needs means of values from 0 to 1.",
+        "segments (`worst_segments`), and *watched* by `sequential_monitor`, which needs means of values",
+        "from 0 to 1.",
         "",
         "## Performance",
         "",

@@ -2,8 +2,9 @@
 
     `columns`: by kind of performance table and by CTE, metrics and their columns. `lower_is_better`: a name
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
-    `anytime_monitor` alarms. `segments` and `contests`: what `worst_segments` and `compare_metric` can
-    measure. `drift` and `exact`: the default thresholds; null: reported, but not judged. -#}
+    `sequential_monitor` raises an alert. `segments` and `contests`: what `worst_segments` and
+    `compare_metric` can measure. `drift` and `exact`: the default thresholds; null: reported, but not
+    judged. -#}
 {% macro _metrics() %}
     {{ return({
         'columns': {

@@ -1,5 +1,5 @@
--- The evidence so far that the delay model is worse than it may be: an alarm is hardly ever due to chance.
-{{ scorehouse.anytime_monitor(
+-- The evidence so far that the delay model is worse than it may be: an alert is hardly ever due to chance.
+{{ scorehouse.sequential_monitor(
     source=ref('flight_performance'),
     limits={'accuracy': 0.85, 'brier': 0.11},
 ) }}

@@ -29,7 +29,7 @@ class Use(Flag):
     COMPARED = auto()  # the report's lights: how far it is from its value at registration
     ESTIMATED = auto()  # `estimated_performance`, as `estimated_<name>`
     CONTEST = auto()  # `compare_metric`, and so the gate `challenger_not_worse`
-    WATCHED = auto()  # `anytime_monitor`: it is a mean of values from 0 to 1
+    WATCHED = auto()  # `sequential_monitor`: it is a mean of values from 0 to 1
     SEGMENTS = auto()  # `worst_segments`, of labelled rows
     UNLABELLED = auto()  # `worst_segments`, of all rows
     SHARE = auto()  # a share of rows, shown as a percentage
@@ -58,7 +58,7 @@ Columns = dict[str, Column]
 
 @dataclass(frozen=True)
 class Drift:
-    """From which change on `drift` alarms, and the smallest that it reports; None: never.
+    """From which change on `drift` raises an alert, and the smallest that it reports; None: never.
 
     `moved` says that a distribution has moved, `fault` that something is wrong with the values. Dates have no
     `shape`. Of what is `learned`, registration knows how much windows of training differ. What is

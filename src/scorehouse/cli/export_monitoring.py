@@ -33,7 +33,7 @@ from scorehouse.report.warehouse import Warehouse
 def export_monitoring_command(name: str | None, output: Path, target: Target, as_json: bool) -> None:
     """Write what monitoring found about NAME, or about all ML models, as one long table.
 
-    It has the rows of every table of drift, performance, estimates, segments, anytime monitors and
+    It has the rows of every table of drift, performance, estimates, segments, sequential monitors and
     attributions.
 
     \b

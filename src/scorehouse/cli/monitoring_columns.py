@@ -193,7 +193,7 @@ WORST_SEGMENTS = {
     "place": "Place by `difference_low`, from 1.",
     **ZONE,
 }
-ANYTIME = {
+SEQUENTIAL = {
     "run_id": "NULL: a window is not a run.",
     "ml_model": "Name of the ML model.",
     "version": "Version that scored.",
@@ -204,12 +204,12 @@ ANYTIME = {
     "window_end": "End of the window, excluded.",
     "value": "Value of the metric in the window.",
     "threshold": "The limit.",
-    "status": "`ok`, or `alarm`; an alarm stays.",
+    "status": "`ok`, or `alert`; an alert stays.",
     "n_reference": "Rows so far.",
     "n_current": "Rows of the window.",
     "side": "`above` or `below`: the side on which the limit is broken.",
     "e_value": "Evidence so far that the limit is broken.",
     "p_value": "Probability that such evidence is ever found without a change.",
-    "alarm_since": "Window of the first alarm.",
+    "alert_since": "Window of the first alert.",
     **ZONE,
 }

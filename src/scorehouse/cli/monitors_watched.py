@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scorehouse.cli.monitored import Monitor, Monitored
-from scorehouse.cli.monitoring_columns import ANYTIME, JOINT, WORST_SEGMENTS
+from scorehouse.cli.monitoring_columns import JOINT, SEQUENTIAL, WORST_SEGMENTS
 from scorehouse.cli.monitors import LEVEL, tolerance_of
 from scorehouse.metrics import LOWER, Use, used
 
@@ -120,10 +120,10 @@ def _watch(model: Monitored) -> list[Monitor]:
     monitor = model.monitor(
         "watch",
         f"The evidence so far, over all windows, that {model.subject} is worse than it may be.",
-        ANYTIME,
-        "anytime_monitor",
+        SEQUENTIAL,
+        "sequential_monitor",
         {"source": f"ref('{model.stem}_{source}')"},
         {"limits": limits},
-        ["scorehouse.no_anytime_alarm"],
+        ["scorehouse.no_sequential_alert"],
     )
     return [monitor]

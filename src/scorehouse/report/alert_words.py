@@ -37,7 +37,7 @@ def phrase(template: Template, row: Row, numbers: Numbers) -> str:
 
 
 def series_name(row: Row) -> str:
-    """What an anytime monitor watches in one series, for the start of a sentence."""
+    """What a sequential monitor watches in one series, for the start of a sentence."""
     metric = metric_name(row["metric"])
     if row["metric"] == "mean":
         name = f"The mean of {row['feature']}"
@@ -79,7 +79,7 @@ def _rejected(_: Row, numbers: Numbers) -> str:
     return f"The last scoring run rejected {'every row' if share == 1 else f'{percent(share)} of its rows'}"
 
 
-def _anytime(row: Row, _: Numbers) -> str:
+def _sequential(row: Row, _: Numbers) -> str:
     return f"{series_name(row)} has gone {row['side']} {_threshold(row)} for certain"
 
 
@@ -111,9 +111,9 @@ def _far_text(row: Row, numbers: Numbers) -> str:
     return f"{_value(row)}, {registered} at registration; limit {limit}; {row['n_current']:,} labelled rows"
 
 
-def _anytime_text(row: Row, _: Numbers) -> str:
+def _sequential_text(row: Row, _: Numbers) -> str:
     return (
-        f"{_value(row)}; certain since {row['alarm_since']:%d %b %Y}; "
+        f"{_value(row)}; certain since {row['alert_since']:%d %b %Y}; "
         f"p {p_value(row['p_value'])} over all windows, however often one looks"
     )
 
@@ -179,7 +179,7 @@ WORDS: dict[str, Words] = {
     ),
     "metric_below_limit": Words("performance", _below, _below_text),
     "metric_far_from_registration": Words("performance", _far, _far_text),
-    "anytime_alarm": Words("anytime", _anytime, _anytime_text),
+    "sequential_alert": Words("sequential", _sequential, _sequential_text),
     "segment_worse": Words("segments", _segment, _segment_text),
     "dbt_failed": Words("tests", _dbt, DBT),
     "source_stale": Words("sources", "The source {name} is stale", DBT),

@@ -28,7 +28,7 @@ REPEATS = {
     "predictions_up_to_date": {"runs"},
     "no_worse_segments": {"segments"},
     "no_attribution_drift": {"scores"},
-    "no_anytime_alarm": {"anytime"},
+    "no_sequential_alert": {"sequential"},
 }
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 

@@ -40,7 +40,7 @@ KINDS = {
     "performance": "performance",
     "estimates": "estimated_performance",
     "worst_segments": "worst_segments",
-    "anytime": "anytime_monitor",
+    "sequential": "sequential_monitor",
     "attribution": "attribution",
 }
 FORMATS = {".parquet": "parquet", ".json": "json", ".jsonl": "json"}
@@ -70,7 +70,7 @@ def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
             warehouse.call,
             f"{warehouse.file.name!r} has no table of drift, performance or another finding",
             expected="a model that calls scorehouse.drift, joint_drift, performance, estimated_performance, "
-            "worst_segments, anytime_monitor or attribution",
+            "worst_segments, sequential_monitor or attribution",
             action="write such a model and build it",
         )
     query = " union all ".join(_select(table, name, ml_model) for table, name in tables)

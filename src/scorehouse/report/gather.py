@@ -44,10 +44,10 @@ where window_start in (select window_start from kept)
     )
 order by window_start, segment, metric
 """
-# Segments have no windows, and of each series of an anytime monitor the newest window holds all evidence.
+# Segments have no windows, and of each series of a sequential monitor the newest window holds all evidence.
 NEWEST = {
     "worst_segments": "select * from {table} where ml_model = ? and version = ? order by metric, place",
-    "anytime": """
+    "sequential": """
 select * from {table} where ml_model = ? and version = ?
 qualify row_number() over (
     partition by feature, segment, metric, side order by window_start desc, window_end desc
@@ -115,7 +115,7 @@ class ModelData:
     estimates: list[Long] = field(default_factory=list)
     joint: list[Long] = field(default_factory=list)
     worst_segments: list[Long] = field(default_factory=list)
-    anytime: list[Long] = field(default_factory=list)
+    sequential: list[Long] = field(default_factory=list)
     attribution: list[Long] = field(default_factory=list)
     calibration: list[Row] = field(default_factory=list)
     retraining: list[Row] = field(default_factory=list)
@@ -242,7 +242,7 @@ def _of_model(
     data.estimates = _long(warehouse, "estimates", data)
     data.joint = _long(warehouse, "joint", data)
     data.worst_segments = _long(warehouse, "worst_segments", data)
-    data.anytime = _long(warehouse, "anytime", data)
+    data.sequential = _long(warehouse, "sequential", data)
     data.attribution = _long(warehouse, "attribution", data)
     calibration = _first(warehouse, "calibration", data, "mean_score")
     data.calibration = [  # of two classes: the curve has one line

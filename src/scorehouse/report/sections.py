@@ -93,7 +93,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
         for row in long.rows[:WORST_SEGMENTS]
     ]
     chapter.attribution = attribution_of(data)
-    chapter.watched = [row for long in data.anytime for row in long.rows]
+    chapter.watched = [row for long in data.sequential for row in long.rows]
     chapter.performance = performance_of(data)
     chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
     chapter.run = next(iter(data.newest_runs()), None)

@@ -13,7 +13,7 @@ SAID = 3  # causes that the sentence names
 ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
-MORE = ("Segments", "Anytime alarm")  # they count where they were judged, and are not missed where not
+MORE = ("Segments", "Sequential alert")  # they count where they were judged, and are not missed where not
 NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
 
 

@@ -11,7 +11,7 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData, table_name
 from scorehouse.report.performance import Performance
 from scorehouse.report.warehouse import Row
-from scorehouse.report.watched import alarms, pairs_of
+from scorehouse.report.watched import alerted, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
 JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
@@ -63,10 +63,10 @@ RULES = {
         f"{percent(limits.REJECTED_WARN)} more rejected rows, for at least "
         f"{percent(limits.SEGMENT_SHARE)} of the rows."
     ),
-    "Anytime alarm": (
-        "Red when an anytime monitor has alarmed: a limit is broken for certain, by the evidence of all "
-        "windows. At most 5 % of ML models within their limits (or what `alpha` says) ever alarm, so it "
-        "stays red until a new version scores."
+    "Sequential alert": (
+        "Red when a sequential monitor has raised an alert: a limit is broken for certain, by the evidence "
+        "of all windows. At most 5 % of ML models within their limits (or what `alpha` says) ever raise "
+        "one, so it stays red until a new version scores."
     ),
     "Retraining": (
         "Amber when the table of retraining signals gives a reason: drift, decay or age; or when it finds "
@@ -116,7 +116,7 @@ def verdicts_of(
         "Scores": ("scores", _scores(data)),
         "Performance": ("performance", _performance(data, alerts, performance)),
         "Segments": ("worst-segments" if data.worst_segments else "performance", _worst_segments(data)),
-        "Anytime alarm": ("anytime" if data.anytime else "performance", _anytime(data)),
+        "Sequential alert": ("sequential" if data.sequential else "performance", _sequential(data)),
         "Retraining": ("alerts", _retraining(data)),
         "dbt tests": ("alerts", _dbt(data, results, freshness=False)),
         "Sources": ("alerts", _dbt(data, results, freshness=True)),
@@ -238,13 +238,13 @@ def _worst_segments(data: ModelData) -> Verdict:
     return Verdict("ok", "none much worse") if "ok" in states else Verdict("none", "no threshold set")
 
 
-def _anytime(data: ModelData) -> Verdict:
+def _sequential(data: ModelData) -> Verdict:
     """Monitors with one error rate for life."""
-    if not data.anytime:
+    if not data.sequential:
         return NOT_MONITORED
-    if count := sum(len(alarms(long)) for long in data.anytime):
+    if count := sum(len(alerted(long)) for long in data.sequential):
         return Verdict("bad", f"{count} broken for certain")
-    watched = sum(len(long.rows) for long in data.anytime)
+    watched = sum(len(long.rows) for long in data.sequential)
     return Verdict("ok", f"{watched} limit{'' if watched == 1 else 's'} held")
 
 

@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "joint": (LONG | {"part", "feature", "correlation", "reference_correlation"}, set()),
     "worst_segments": (LONG | {"rest_value", "difference_low", "share_of_rows", "n_current"}, set()),
     "attribution": (LONG | {"part", "reference_shift", "previous_shift", "explained_share"}, set()),
-    "anytime": (LONG | {"feature", "side", "e_value", "alarm_since"}, set()),
+    "sequential": (LONG | {"feature", "side", "e_value", "alert_since"}, set()),
     "contest": ({"ml_model", "model_alias", "live_version", "difference_low"}, set()),
 }
 

@@ -14,7 +14,7 @@ from scorehouse.report.warehouse import Row
 
 def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Facts that join the `subjects` that are known already, where they are about the same thing."""
-    facts = [_anytime_fact(data, long, row) for long in data.anytime for row in alarms(long)]
+    facts = [_sequential_fact(data, long, row) for long in data.sequential for row in alerted(long)]
     facts += [
         row_alert(
             "segment_worse",
@@ -39,9 +39,9 @@ def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list
     ]
 
 
-def alarms(long: Long) -> list[Row]:
-    """The series of an anytime monitor that have ever alarmed; an alarm stays."""
-    return [row for row in long.rows if row["status"] == "alarm"]
+def alerted(long: Long) -> list[Row]:
+    """The series of a sequential monitor that have ever raised an alert, which stays."""
+    return [row for row in long.rows if row["status"] == "alert"]
 
 
 def pairs_of(data: ModelData) -> list[Row]:
@@ -51,14 +51,14 @@ def pairs_of(data: ModelData) -> list[Row]:
     return sorted(rows, key=lambda row: (order.get(row["status"], 1), -(row["value"] or 0), row["feature"]))
 
 
-def _anytime_fact(data: ModelData, long: Long, row: Row) -> Alert:
-    began, is_new = row["alarm_since"], row["alarm_since"] >= row["window_start"]
+def _sequential_fact(data: ModelData, long: Long, row: Row) -> Alert:
+    began, is_new = row["alert_since"], row["alert_since"] >= row["window_start"]
     return row_alert(
-        "anytime_alarm",
-        _anytime_subject(data, row),
+        "sequential_alert",
+        _sequential_subject(data, row),
         long,
         row,
-        f"{data.name}-anytime",
+        f"{data.name}-sequential",
         sql=value_sql(long.table, row) + f"\n    and side = '{row['side']}'",
         level="bad",
         state="new" if is_new else "continuing",
@@ -66,7 +66,7 @@ def _anytime_fact(data: ModelData, long: Long, row: Row) -> Alert:
     )
 
 
-def _anytime_subject(data: ModelData, row: Row) -> Subject:
+def _sequential_subject(data: ModelData, row: Row) -> Subject:
     if row["metric"] == "rejected_share" and row["feature"]:
         return Subject("run", table_name({"prediction_table": row["feature"]}))
     if row["feature"] in {one["feature"] for one in data.signature}:

@@ -85,12 +85,12 @@ def first_alarm(life: Life) -> None:
     (fault,) = [f for f in all_faults() if (f.kind, f.feature) == ("NULL in 30 %", "visits")]
     fault.plant(life)
     life.pass_days()
-    broken, mended = sections()["The first alarm"]
+    broken, mended = sections()["The first alert"]
     for line in broken:
         life.house.paste(line, codes=FAILED_OR_ALERTED)
     alerts = [alert for alert in life.alerts() if alert["ml_model"] == CHURN.name]
     if not any(fault.is_named(alert) for alert in alerts):
-        life.violate("no fault unseen", f"the page's first alarm is not named: {fault.name}")
+        life.violate("no fault unseen", f"the page's first alert is not named: {fault.name}")
     if any("should be retrained" in alert["title"] for alert in alerts):
         life.violate("cause", "a loader's fault is answered by a retraining")
     fault.heal(life)

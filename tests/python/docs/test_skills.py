@@ -20,7 +20,7 @@ SKILLS = sorted((REPOSITORY / "skills").glob("*/SKILL.md"))
 NAMES = {
     "scoring-with-scorehouse",
     "promoting-with-scorehouse",
-    "investigating-alarms-with-scorehouse",
+    "investigating-alerts-with-scorehouse",
     "retraining-with-scorehouse",
 }
 
@@ -100,7 +100,7 @@ def test_promoting(shop: ForeignProject, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_investigating(shop: ForeignProject, tmp_path: Path) -> None:
-    followed = tried("investigating-alarms-with-scorehouse", shop, tmp_path, monitored=True)
+    followed = tried("investigating-alerts-with-scorehouse", shop, tmp_path, monitored=True)
     said = printed(followed)
     document = json.loads(followed.said[0][1].partition("\nwritten: ")[0])
     (told,) = document["ml_models"]

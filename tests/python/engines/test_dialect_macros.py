@@ -46,7 +46,7 @@ MODELS = {
         options={'set': 'prediction_set'}) }}""",
     "joint": """{{ scorehouse.joint_drift(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'),
         key='id') }}""",
-    "watched": "{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
+    "watched": "{{ scorehouse.sequential_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "segments": """{{ scorehouse.worst_segments(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",
     "moved": "{{ scorehouse.attribution(ref('explained'), 'day', segments=['region'], period='quarter') }}",
@@ -99,7 +99,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     "replays": {"replay_agrees": {}},
     "checks": {"backend_agrees": {}},
     "wide_drift": {"no_drift": {}, "no_score_drift": {}},
-    "watched": {"no_anytime_alarm": {"metrics": ["accuracy"]}},
+    "watched": {"no_sequential_alert": {"metrics": ["accuracy"]}},
     "moved": {"no_attribution_drift": {}},
     "segments": {"no_worse_segments": {"limits": {"brier": 0.1}}},
     "wide_profiles": {

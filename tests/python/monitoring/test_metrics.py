@@ -86,7 +86,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
         )
     for kind in ("classification", "regression"):
         limits = dict.fromkeys(watched_of(kind), 0.5)
-        warehouse.model(f"{kind}_watch", f"{{{{ scorehouse.anytime_monitor(ref('{kind}'), {limits}) }}}}")
+        warehouse.model(f"{kind}_watch", f"{{{{ scorehouse.sequential_monitor(ref('{kind}'), {limits}) }}}}")
     rows = (
         "(values ('estimated_mae'), ('mean_distance_of_a')) as t (metric), (values (1), (9)) as h (highest)"
     )

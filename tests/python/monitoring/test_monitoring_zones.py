@@ -28,7 +28,7 @@ MODELS = {
     "estimates": "scorehouse.estimated_performance(source('raw', 'scored'), day={}, period='day')",
     "joint": "scorehouse.joint_drift(source('raw', 'scored'), source('raw', 'ml_m__reference'), day={}, "
     "period='day')",
-    "watch": "scorehouse.anytime_monitor(ref('{}_performance'), {{'accuracy': 0.1}})",
+    "watch": "scorehouse.sequential_monitor(ref('{}_performance'), {{'accuracy': 0.1}})",
     "segments": "scorehouse.worst_segments(source('raw', 'scored'), [], 'error_rate', "
     "labels=source('raw', 'labels'), key='id', label='y', numbers=['x'], options={{'day': {}}})",
 }

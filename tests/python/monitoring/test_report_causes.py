@@ -95,7 +95,7 @@ SEGMENT = (
     "update wide_segments set status = 'worse', difference_low = 0.6 "
     "where segment = (select max(segment) from wide_segments where segment like '%f00 > %')"
 )
-ALARM = "update wide_watch set status = 'alarm', alarm_since = '2025-02-01'"
+ALERT = "update wide_watch set status = 'alert', alert_since = '2025-02-01'"
 
 
 def test_a_pair_joins_the_feature_that_drifts(database: Path) -> None:
@@ -109,9 +109,9 @@ def test_a_pair_joins_the_feature_that_drifts(database: Path) -> None:
     assert "<b>Drift</b>1 of 40 features, 1 of " in page_of(database)
 
 
-def test_a_pair_alone_a_segment_and_an_alarm_are_causes_of_their_own(database: Path) -> None:
+def test_a_pair_alone_a_segment_and_an_alert_are_causes_of_their_own(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
-        connection.sql(PAIR.format("feature not like '%f01%'") + ";" + SEGMENT + ";" + ALARM)
+        connection.sql(PAIR.format("feature not like '%f01%'") + ";" + SEGMENT + ";" + ALERT)
     found = alerts_of(database)
     titles = {alert["title"]: alert for alert in found}
     (pair,) = (alert for title, alert in titles.items() if "go together in another way" in title)
@@ -124,12 +124,12 @@ def test_a_pair_alone_a_segment_and_an_alarm_are_causes_of_their_own(database: P
             f"select n_current from wide_segments where segment = '{suffering['segment']}'"
         ).fetchall()
         assert rows >= labelled > 0  # those of April have no labels yet
-    assert found[0]["level"] == "bad" and found[0]["topic"] in ("performance", "anytime")
+    assert found[0]["level"] == "bad" and found[0]["topic"] in ("performance", "sequential")
     facts = [found[0], *found[0]["also"]]
-    (alarm,) = (one for one in facts if one["title"] == "Accuracy has gone below 0.6 for certain")
-    assert (alarm["state"], alarm["since"]) == ("continuing", "01 Feb 2025")
+    (alert,) = (one for one in facts if one["title"] == "Accuracy has gone below 0.6 for certain")
+    assert (alert["state"], alert["since"]) == ("continuing", "01 Feb 2025")
     page = page_of(database)
-    assert "<b>Segments</b>1 much worse" in page and "<b>Anytime alarm</b>1 broken for certain" in page
+    assert "<b>Segments</b>1 much worse" in page and "<b>Sequential alert</b>1 broken for certain" in page
 
 
 def test_it_says_which_features_moved_the_scores(database: Path) -> None:
@@ -163,7 +163,7 @@ def test_other_drivers_are_an_alert_on_scores(database: Path) -> None:
 
 def test_what_holds_is_green(database: Path) -> None:
     page = page_of(database)
-    assert "<b>Segments</b>none much worse" in page and "<b>Anytime alarm</b>1 limit held" in page
+    assert "<b>Segments</b>none much worse" in page and "<b>Sequential alert</b>1 limit held" in page
 
 
 def results(folder: Path, database: str, status: str = "fail") -> Path:

@@ -18,7 +18,7 @@ TABLES = {
     "performance": "wide_performance",
     "estimated_performance": "wide_estimates",
     "worst_segments": "wide_segments",
-    "anytime_monitor": "wide_watch",
+    "sequential_monitor": "wide_watch",
     "attribution": "wide_attribution",
 }
 

@@ -91,7 +91,7 @@ MODELS = {
     "wide_segments": """{{ scorehouse.worst_segments(ref('wide_predictions'), ['region'], 'log_loss',
         ref('labels'), key='id', label='y', features=ref('features'), numbers=['f00'],
         options={'threshold': 0.5}) }}""",
-    "wide_watch": """{{ scorehouse.anytime_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}""",
+    "wide_watch": """{{ scorehouse.sequential_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}""",
     "wide_reasons": """{{ scorehouse.scored('wide', key='id', passthrough=['day'], reasons=40) }}
         select * from {{ ref('few') }}""",
     "wide_attribution": "{{ scorehouse.attribution(ref('wide_reasons'), day='day') }}",

@@ -46,7 +46,7 @@ MODELS = {
     "several_estimates": "{{ scorehouse.estimated_performance(source('raw', 'several'), day='day', "
     f"options={{'classes': {CLASSES}}}) }}}}",
     "joint": f"{{{{ scorehouse.joint_drift({SOURCE}, source('raw', 'ml_f__reference'), day='day') }}}}",
-    "anytime": "{{ scorehouse.anytime_monitor(ref('classified_performance'), "
+    "sequential": "{{ scorehouse.sequential_monitor(ref('classified_performance'), "
     "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
     "segments": f"{{{{ scorehouse.worst_segments({SOURCE}, ['origin', 'carrier'], 'score_shift', "
     "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
@@ -82,7 +82,7 @@ KEYS = {
     "error_calibration": "bin",
     "segments": "segment",
     "moved": "window_start, segment, part, feature, metric",
-    "anytime": "window_start, segment, metric",
+    "sequential": "window_start, segment, metric",
     "joint": "window_start, feature",
     "known": "id",
 }
@@ -96,7 +96,7 @@ VALUES = {
     "several_estimates": "value, value_low, value_high, threshold, status, n_current",
     "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
     "joint": "value, correlation, reference_correlation, p_value, q_value, status, n_current, place",
-    "anytime": "value, threshold, status, n_current, n_reference, e_value, p_value",
+    "sequential": "value, threshold, status, n_current, n_reference, e_value, p_value",
     "moved": "value, reference_shift, previous_shift, explained_share, status, n_current, place",
     "segments": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",

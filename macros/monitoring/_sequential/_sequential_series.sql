@@ -1,5 +1,5 @@
 {#- The limits as a list of series: what is watched, on which side, its limit, and the bounds of a row's value. -#}
-{% macro _anytime_series(call, kind, limits, bounds) %}
+{% macro _sequential_series(call, kind, limits, bounds) %}
     {% set action = "write `limits: {accuracy: 0.7}`, or for a mean `limits: {score: [0.2, 0.4]}`" %}
     {% if limits is not mapping or not limits or bounds is not mapping %}
         {% do scorehouse._argument_error(call, 'limits', limits, 'limits by metric or column', action) %}

@@ -1,8 +1,8 @@
-{% test no_anytime_alarm(model, metrics=none) %}
-    {% set call = 'no_anytime_alarm' %}
+{% test no_sequential_alert(model, metrics=none) %}
+    {% set call = 'no_sequential_alert' %}
     {% set names = scorehouse._column_list(call, 'metrics', metrics, 'accuracy') if metrics is not none else [] %}
 
-{#- One row per series that has ever alarmed: its newest window. -#}
+{#- One row per series that has ever raised an alert: its newest window. -#}
 with windows as (
 
     select
@@ -30,13 +30,13 @@ validation_errors as (
         side,
         threshold,
         value,
-        alarm_since,
+        alert_since,
         p_value,
         window_start,
         window_end
     from windows
     where age = 1
-        and status = 'alarm'
+        and status = 'alert'
 
 )
 

@@ -1,6 +1,6 @@
 {#- CTEs that end in `batches`: per series and window, the number of rows, and the sum of their values, which are scaled
     to 0 to 1 and turned so that the ML model is in order if their mean is at most `null_mean`. -#}
-{% macro _anytime_batches(series, kind, segments, options, zone) %}
+{% macro _sequential_batches(series, kind, segments, options, zone) %}
 {% set double = scorehouse._type_double() %}
 {% set rows = [] %}
 {% for one in series %}

@@ -1,8 +1,8 @@
-"""How often the monitoring alarms where nothing changed, and where something did.
+"""How often the monitoring raises alerts where nothing changed, and where something did.
 
-    python benchmarks/alarms.py [--quick] [--independent] [--folder target/alarms]
+    python benchmarks/alerts.py [--quick] [--independent] [--folder target/alerts]
 
-Every figure is read from drift and performance tables that dbt builds in a project of its own. An alarm is a
+Every figure is read from drift and performance tables that dbt builds in a project of its own. An alert is a
 row with the status `drift` or `small_drift`. `--quick` uses a tenth of the windows of 20,000 rows.
 """
 
@@ -25,12 +25,12 @@ HERE = Path(__file__).parent
 sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
 sys.path.append(str(HERE))
 
-import alarms_data as data  # noqa: E402
+import alerts_data as data  # noqa: E402
 
 from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
 
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at"
-ALARM = "status in ('drift', 'small_drift')"
+ALERT = "status in ('drift', 'small_drift')"
 LABELS = (50, 100, 200, 500, 1000)
 COHORTS = 200
 # Models looked at after each of 500 windows: how many, and their errors before and after the middle; the
@@ -128,7 +128,7 @@ def looks(warehouse: MonitoredWarehouse) -> None:
         rows = data.looks(count, LOOKS, 200, before, after)
         warehouse.table(f"looks{number}", f"select *, {head} from frame", frame=rows)
         call = f"source('raw', 'looks{number}'), {{'accuracy': 0.9}}"
-        warehouse.model(f"anytime{number}", f"{{{{ scorehouse.anytime_monitor({call}) }}}}")
+        warehouse.model(f"sequential{number}", f"{{{{ scorehouse.sequential_monitor({call}) }}}}")
 
 
 def pairs(warehouse: MonitoredWarehouse) -> None:
@@ -178,18 +178,18 @@ def shares(warehouse: MonitoredWarehouse, table: str, window: str = "run_id") ->
     return warehouse.query(
         f"""
         with windows as (
-            select {window} as window_id, bool_or({ALARM}) as alarmed
+            select {window} as window_id, bool_or({ALERT}) as alerted
             from {table} where segment = 'all' group by 1
         )
         select split_part(window_id, '|', 1), split_part(window_id, '|', 2)::int,
-            avg(alarmed::int) * 100, count(*)
+            avg(alerted::int) * 100, count(*)
         from windows group by 1, 2 order by 1, 2
         """
     )
 
 
 def report(warehouse: MonitoredWarehouse) -> None:
-    print(f"{'windows with an alarm, in %':36} {'200 rows':>10} {'1,000':>10} {'20,000':>10}")
+    print(f"{'windows with an alert, in %':36} {'200 rows':>10} {'1,000':>10} {'20,000':>10}")
     plain = {(name, size): share for name, size, share, _ in shares(warehouse, "plain_drift")}
     tail = {(name, size): share for name, size, share, _ in shares(warehouse, "tail_drift")}
     found = plain | tail
@@ -200,15 +200,15 @@ def report(warehouse: MonitoredWarehouse) -> None:
     shown = {"training weeks": "prices_drift", "later weeks": "prices_later_drift"}
     for title, table in {**shown, "months, training has six": "months_drift"}.items():
         ((share,),) = warehouse.query(
-            f"select avg(alarmed::int) * 100 from (select bool_or({ALARM}) as alarmed from {table} "
+            f"select avg(alerted::int) * 100 from (select bool_or({ALERT}) as alerted from {table} "
             "where segment = 'all' group by window_start)"
         )
         print(f"weekly prices by zone, {title}: {share:.1f} % of windows")
-    ((alarms, judged),) = warehouse.query(
-        f"select count(*) filter (where {ALARM}), count(*) filter (where status <> 'info') "
+    ((alerts, judged),) = warehouse.query(
+        f"select count(*) filter (where {ALERT}), count(*) filter (where status <> 'info') "
         "from regions_drift where segment <> 'all'"
     )
-    print(f"stable segments: {alarms} alarms of {judged} verdicts ({100 * alarms / judged:.2f} %)")
+    print(f"stable segments: {alerts} alerts of {judged} verdicts ({100 * alerts / judged:.2f} %)")
     print(f"\n{'unchanged cohorts that fail, in %':36} " + " ".join(f"{n:>6}" for n in LABELS))
     for title, test in (("calibrated", "calibrated"), ("ROC AUC below registration", "below")):
         failed = [
@@ -219,10 +219,10 @@ def report(warehouse: MonitoredWarehouse) -> None:
 
 
 def report_pairs(warehouse: MonitoredWarehouse) -> None:
-    print(f"\n{'windows with a pair that alarms, in %':36} " + " ".join(f"{rows:10,}" for rows in PAIRS))
+    print(f"\n{'windows with an alert about a pair, in %':36} " + " ".join(f"{rows:10,}" for rows in PAIRS))
     for kept, title in (("kept", "correlation kept"), ("broken", "correlation 0.8 to 0")):
         query = (
-            f"select avg(alarmed::int) * 100 from (select bool_or({ALARM}) as alarmed from joint_{kept}{{}} "
+            f"select avg(alerted::int) * 100 from (select bool_or({ALERT}) as alerted from joint_{kept}{{}} "
             "group by window_start)"
         )
         print(f"{title:36} " + " ".join(f"{warehouse.query(query.format(n))[0][0]:10.1f}" for n in PAIRS))
@@ -230,16 +230,16 @@ def report_pairs(warehouse: MonitoredWarehouse) -> None:
 
 def report_looks(warehouse: MonitoredWarehouse) -> None:
     title = f"over {LOOKS} looks at 200 rows, errors"
-    print(f"\n{title:36} {'ever alarm':>10} {'before':>10} {'median delay':>14}")
+    print(f"\n{title:36} {'any alert':>10} {'before':>10} {'median delay':>14}")
     for number, (name, (count, *_)) in enumerate(LOOKED.items()):
         ((ever, early, delay),) = warehouse.query(
             f"""
             select count(*) filter (where since is not null), count(*) filter (where since < middle),
                 median(datediff('day', middle, since)) filter (where since >= middle)
             from (
-                select ml_model, min(alarm_since) as since,
+                select ml_model, min(alert_since) as since,
                     min(window_start) + interval ({LOOKS // 2}) day as middle
-                from anytime{number} group by 1
+                from sequential{number} group by 1
             )
             """
         )

@@ -1,4 +1,4 @@
-"""One error rate for life: evidence is the formula, changes are seen, the unchanged hardly ever alarm.
+"""One error rate for life: evidence is the formula, changes are seen, the unchanged hardly ever alerted.
 
 The reference is written here from the definition (mixtures of likelihood ratios, Robbins 1970; restarts as in
 Shin, Ramdas and Rinaldo 2022), since `confseq` has no wheels and needs Boost to build.
@@ -59,7 +59,7 @@ def profiles() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
-    made = MonitoredWarehouse(tmp_path_factory.mktemp("anytime") / "house")
+    made = MonitoredWarehouse(tmp_path_factory.mktemp("sequential") / "house")
     zone = "null::varchar as time_zone"
     typed = f"select * replace (feature::varchar as feature), {zone} from frame"
     made.table("performance", typed, frame=FRAME)
@@ -70,15 +70,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         "timestamp '2026-01-01' + interval (i) day as started_at, 200 as rows_in, "
         "case when i < 10 then 2 else 200 end as rows_rejected from range(12) as t (i)",
     )
-    macro = "{{{{ scorehouse.anytime_monitor(source('raw', '{}'), {}) }}}}"
+    macro = "{{{{ scorehouse.sequential_monitor(source('raw', '{}'), {}) }}}}"
     made.model("shares", macro.format("performance", "{'accuracy': 0.9, 'brier': 0.2}"))
     made.model("thinned", macro.format("performance", "{'accuracy': 0.9}, options={'design_effect': 4}"))
     means = "{'score': [0.35, 0.45], 'amount': [50, 70]}, kind='profiles', "
     made.model("means", macro.format("profiles", means + "options={'bounds': {'amount': [0, 200]}}"))
     made.model("rejected", macro.format("runs", "{'rejected_share': 0.05}, kind='runs'"))
-    tests = {"means": {"name": "alarmed", "config": KEPT}, "thinned": {"name": "no_alarm"}}
+    tests = {"means": {"name": "alerted", "config": KEPT}, "thinned": {"name": "no_alert"}}
     tests["thinned"]["arguments"] = {"metrics": ["brier"]}
-    listed = [{"scorehouse.no_anytime_alarm": test} for test in tests.values()]
+    listed = [{"scorehouse.no_sequential_alert": test} for test in tests.values()]
     models = [{"name": name, "data_tests": [test]} for name, test in zip(tests, listed, strict=True)]
     made.tests({"version": 2, "models": models})
     made.build().check()
@@ -104,28 +104,28 @@ def test_evidence_is_the_formula(table: str, n: float, warehouse: MonitoredWareh
     for model in ("same7", "worse3"):
         own = 1 - FRAME[FRAME.ml_model == model].value.to_numpy()
         rows = warehouse.query(
-            f"select e_value, p_value, status, alarm_since from {table} where ml_model = '{model}' "
+            f"select e_value, p_value, status, alert_since from {table} where ml_model = '{model}' "
             "order by window_start"
         )
         expected = e_values(own, n, LIMIT)
         assert [row[0] for row in rows] == pytest.approx(expected, rel=1e-9)
         highest = np.maximum.accumulate(expected)
         assert [row[1] for row in rows] == pytest.approx(np.minimum(1, 1 / highest), rel=1e-9)
-        assert [row[2] == "alarm" for row in rows] == [value >= 20 for value in highest]
+        assert [row[2] == "alert" for row in rows] == [value >= 20 for value in highest]
 
 
-def test_models_at_their_limit_hardly_ever_alarm(warehouse: MonitoredWarehouse) -> None:
-    """At the limit itself, where false alarms are most frequent, with a look after each of sixty windows."""
-    ((alarmed, models),) = warehouse.query(
-        "select count(distinct ml_model) filter (where status = 'alarm'), count(distinct ml_model) "
+def test_models_at_their_limit_hardly_ever_alert(warehouse: MonitoredWarehouse) -> None:
+    """At the limit itself, where false alerts are most frequent, with a look after each of sixty windows."""
+    ((alerted, models),) = warehouse.query(
+        "select count(distinct ml_model) filter (where status = 'alert'), count(distinct ml_model) "
         "from shares where ml_model like 'same%'"
     )
-    assert models == MODELS and alarmed <= 0.05 * MODELS
+    assert models == MODELS and alerted <= 0.05 * MODELS
 
 
 def test_a_change_after_a_good_time_is_seen_soon(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query(
-        "select ml_model, min(alarm_since) from shares where ml_model like 'worse%' group by 1"
+        "select ml_model, min(alert_since) from shares where ml_model like 'worse%' group by 1"
     )
     first = pd.Timestamp("2026-01-01") + pd.Timedelta(days=CHANGED)
     assert len(rows) == 20
@@ -147,14 +147,14 @@ def test_series_of_a_version_share_the_error_rate(warehouse: MonitoredWarehouse)
 
 def test_means_are_watched_on_both_sides(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query(
-        "select feature, side, threshold, status, alarm_since from means "
+        "select feature, side, threshold, status, alert_since from means "
         "where window_start = (select max(window_start) from means) order by 1, 2"
     )
     assert [(row[0], row[1], row[2], row[3]) for row in rows] == [
         ("amount", "above", 70, "ok"),
         ("amount", "below", 50, "ok"),
         ("score", "above", 0.45, "ok"),
-        ("score", "below", 0.35, "alarm"),
+        ("score", "below", 0.35, "alert"),
     ]
     assert pd.Timestamp("2026-01-16") <= rows[3][4] <= pd.Timestamp("2026-01-20")
     values = profiles().query("feature == 'score'")["mean"].to_numpy()
@@ -162,30 +162,30 @@ def test_means_are_watched_on_both_sides(warehouse: MonitoredWarehouse) -> None:
         "select e_value from means where feature = 'score' and side = 'below' order by window_start"
     )
     assert [row[0] for row in found] == pytest.approx(e_values(1 - values, 480, 0.65), rel=1e-9)
-    (alarmed,) = warehouse.query("select feature, side, p_value from main_dbt_test__audit.alarmed")
-    assert alarmed[:2] == ("score", "below") and alarmed[2] < 0.05
+    (alerted,) = warehouse.query("select feature, side, p_value from main_dbt_test__audit.alerted")
+    assert alerted[:2] == ("score", "below") and alerted[2] < 0.05
 
 
 def test_rejected_rows_of_runs(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query("select status, feature, e_value from rejected order by window_start")
-    assert [row[0] for row in rows] == ["ok"] * 10 + ["alarm"] * 2
+    assert [row[0] for row in rows] == ["ok"] * 10 + ["alert"] * 2
     assert rows[0][1] == "p" and all(math.isfinite(row[2]) for row in rows)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("{}", "anytime_monitor(limits="),
-        ("{'roc_auc': 0.7}", "anytime_monitor(limits='roc_auc')"),
-        ("{'accuracy': 1.5}", "anytime_monitor(limits=1.5)"),
+        ("{}", "sequential_monitor(limits="),
+        ("{'roc_auc': 0.7}", "sequential_monitor(limits='roc_auc')"),
+        ("{'accuracy': 1.5}", "sequential_monitor(limits=1.5)"),
         ("{'score': 0.5}, kind='profiles'", "two numbers"),
-        ("{'accuracy': 0.5}, kind='labels'", "anytime_monitor(kind='labels')"),
-        ("{'accuracy': 0.5}, alpha=2", "anytime_monitor(alpha=2)"),
+        ("{'accuracy': 0.5}, kind='labels'", "sequential_monitor(kind='labels')"),
+        ("{'accuracy': 0.5}, alpha=2", "sequential_monitor(alpha=2)"),
         ("{'accuracy': 0.5}, options={'design_effect': 0.5}", "design_effect"),
     ],
 )
 def test_refuses(given: str, said: str, warehouse: MonitoredWarehouse) -> None:
-    call = f"{{{{ scorehouse.anytime_monitor(ref('shares'), {given}) }}}}"
+    call = f"{{{{ scorehouse.sequential_monitor(ref('shares'), {given}) }}}}"
     warehouse.project.write("models/wrong.sql", call)
     try:
         assert said in warehouse.project.dbt("compile", "--select", "wrong").problem

@@ -1,7 +1,8 @@
 {#- The select of a monitor with one error rate for life: for every window, the evidence collected so far that a share
-    or a mean is beyond its limit. However often one looks, at most `alpha` of unchanged ML models ever alarm. -#}
-{% macro anytime_monitor(source, limits, kind='performance', alpha=0.05, segments=false, options={}) %}
-    {% set call = 'anytime_monitor' %}
+    or a mean is beyond its limit. However often one looks, at most `alpha` of unchanged ML models ever raise an
+    alert. -#}
+{% macro sequential_monitor(source, limits, kind='performance', alpha=0.05, segments=false, options={}) %}
+    {% set call = 'sequential_monitor' %}
     {% do scorehouse._check_relation(call, 'source', source, 'churn_performance') %}
     {% set kinds = ['performance', 'drift', 'profiles', 'runs'] %}
     {% if kind not in kinds %}
@@ -18,7 +19,7 @@
     {% do scorehouse._check_number(
         call, 'options', given.design_effect, 'write `design_effect: 1`, or more', lowest=1
     ) %}
-    {% set series = scorehouse._anytime_series(call, kind, limits, given.bounds) %}
+    {% set series = scorehouse._sequential_series(call, kind, limits, given.bounds) %}
     {% set options = given %}
 
 {% set double, text, bigint = scorehouse._type_double(), dbt.type_string(), dbt.type_bigint() %}
@@ -31,9 +32,9 @@ with source_rows as (
 
 ),
 
-{{ scorehouse._anytime_batches(series, kind, segments, options, zone) }},
+{{ scorehouse._sequential_batches(series, kind, segments, options, zone) }},
 
-{{ scorehouse._anytime_evidence(id, options) }},
+{{ scorehouse._sequential_evidence(id, options) }},
 
 judged as (
 
@@ -61,13 +62,13 @@ final as (
         window_end,
         value,
         threshold,
-        case when highest >= needed then 'alarm' else 'ok' end as status,
+        case when highest >= needed then 'alert' else 'ok' end as status,
         cast(rows_so_far as {{ bigint }}) as n_reference,
         cast(n_rows as {{ bigint }}) as n_current,
         side,
         e_value,
         least(1e0, n_series / highest) as p_value,
-        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alarm_since,
+        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alert_since,
         time_zone
     from judged
 

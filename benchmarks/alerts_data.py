@@ -1,4 +1,4 @@
-"""The data of `alarms.py`: training rows, windows without a change, and windows with one.
+"""The data of `alerts.py`: training rows, windows without a change, and windows with one.
 
 Every table is drawn from numpy's generator with a seed of its own, so each run prints the same figures.
 """
