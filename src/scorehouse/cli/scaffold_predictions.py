@@ -47,7 +47,7 @@ def model(dbt, session):
 @key_option
 @click.option("--keep", "kept", multiple=True, help="Feature column to keep; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")
-@option("--door", type=click.Choice(("sql", "python")), default="sql", help="Kind of the dbt model.")
+@option("--language", type=click.Choice(("sql", "python")), default="sql", help="Language of the dbt model.")
 @option("--alias", default="champion", help="Alias of the version that scores.")
 @option("--folder", default="models/ml", help="Folder for the files.")
 @option(
@@ -63,7 +63,7 @@ def scaffold_predictions_command(
     keys: tuple[str, ...],
     kept: tuple[str, ...],
     group: str | None,
-    door: str,
+    language: str,
     alias: str,
     folder: str,
     max_rejected_share: float,
@@ -85,7 +85,7 @@ def scaffold_predictions_command(
     settings |= {"alias": alias} if alias != "champion" else {}
     settings |= {"group": group} if group is not None else {}
     settings |= {"passthrough": list(kept)} if kept else {}
-    if door == "sql":
+    if language == "sql":
         ending, model = "sql", f"{scored(name, settings)}\n\nselect * from {{{{ ref('{features}') }}}}\n"
     else:
         arguments = "\n".join(f"        {argument}={python(value)}," for argument, value in settings.items())

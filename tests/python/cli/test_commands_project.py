@@ -240,7 +240,7 @@ def test_scaffold_writes_model_columns_and_tests(project: Path) -> None:
 
 def test_scaffold_through_the_python_door_with_several_keys_and_classes(project: Path) -> None:
     registered(project, classes=3)
-    run(*SCAFFOLD, "--key", "day", "--door", "python", "--alias", "champion", "--yes")
+    run(*SCAFFOLD, "--key", "day", "--language", "python", "--alias", "champion", "--yes")
     model = (project / "models/ml/churn_predictions.py").read_text()
     compile(model, "churn_predictions.py", "exec")
     assert 'key=["customer_id", "day"],' in model and 'model=dbt.ref("ml_churn")' in model

@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     output = ("--output", "models/_features.yml")
     run(project.folder, "scaffold", "tests", "churn", "--table", "features", *output)
     run(project.folder, *scaffold, "churn", *FEATURES, *KEYS, *KEPT, "--yes")
-    run(project.folder, *scaffold, "other", *FEATURES, *KEYS, *KEPT, "--door", "python", "--yes")
+    run(project.folder, *scaffold, "other", *FEATURES, *KEYS, *KEPT, "--language", "python", "--yes")
     run(project.folder, "scaffold", "mart", "churn", *KEYS, "--keep", "it's", "--yes")
     run(project.folder, "scaffold", "monitors", "churn", *FEATURES, *KEYS, *DAY, *LABELS, "--yes")
     (project.folder / "models/_other.yml").write_text(
