@@ -3,8 +3,8 @@
     ./run build --select +flight_levels +demand_levels +flight_coverage +demand_coverage
     python benchmarks/coverage.py
 
-Months are those of the weeks' first days. Realised is the coverage of the promised level, whose margins are
-those of the calibration; adapted is that of the level that `adaptive_level` gives each week, which knows only
+Months are those of the weeks' first days. Realised is the coverage of the promised level, as it was
+calibrated; adapted is that of the level that `adaptive_level` gives each week, which knows only
 labels that had arrived when the week began.
 """
 

@@ -9,7 +9,7 @@
     {% for level in levels %}
         {% do scorehouse._check_level(call, 'levels', level) %}
     {% endfor %}
-    {#- Margins are joined by level, so one that is given twice would double predictions. -#}
+    {#- Quantiles are joined by level, so one that is given twice would double predictions. -#}
     {% for level in levels | sort %}
         {% if not loop.first and level - loop.previtem < 1e-9 %}
             {% do scorehouse._argument_error(call, 'levels', levels, 'each level once', 'remove one ' ~ level) %}

@@ -84,7 +84,7 @@
 {% endmacro %}
 
 
-{#- The distance of one class, which is in the set if no margin is smaller: 1 minus its score (LAC), or the sum of the
+{#- The distance of one class, which is in the set if no quantile is smaller: 1 minus its score (LAC), or the sum of the
     scores of all likelier classes (APS without randomisation: the likeliest class has 0, so no set is empty). The
     order of the sum is that of the classes, so that equal rows have equal sums. -#}
 {% macro _class_distance(scores, place, method) %}

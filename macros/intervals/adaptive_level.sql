@@ -68,7 +68,7 @@
 {% set own = 'partition by ml_model, version order by ' %}
 with recursive {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 
-{{ scorehouse._margins_of(calibration, spec.group, none, spec.method) }},
+{{ scorehouse._quantiles_of(calibration, spec.group, none, spec.method) }},
 
 measured as (
 
@@ -93,12 +93,12 @@ held as (
         measured.model_version as version,
         measured.window_start,
         of_all.interval_level,
-        avg(case when measured.distance <= {{ scorehouse._margin(spec.group) }} then 1e0 else 0e0 end) as coverage,
+        avg(case when measured.distance <= {{ scorehouse._quantile(spec.group) }} then 1e0 else 0e0 end) as coverage,
         count(*) as n_labelled
     from measured
-    {{- scorehouse._margin_joins('measured', spec.group, 'of_all.interval_level') }}
+    {{- scorehouse._quantile_joins('measured', spec.group, 'of_all.interval_level') }}
     where measured.distance is not null
-        and of_all.margin is not null
+        and of_all.quantile is not null
     group by measured.model_name, measured.model_version, measured.window_start, of_all.interval_level
 
 ),

@@ -46,7 +46,7 @@ distances as (
 
 ),
 
-{{ scorehouse._calibrated_margins(spec) }}
+{{ scorehouse._calibrated_quantiles(spec) }}
 
 select * from final
 {% endmacro %}

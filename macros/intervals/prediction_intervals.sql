@@ -16,12 +16,12 @@
     {% set level_of_row = scorehouse._adaptive_level_of(call, options, level) %}
 
 {% set prediction = options.get('prediction', 'prediction') %}
-{% set margin = scorehouse._margin(group) %}
-{% set low = scorehouse._interval_side(options.get('lower') or prediction, '-', margin, options) %}
-{% set high = scorehouse._interval_side(options.get('upper') or prediction, '+', margin, options) %}
+{% set half_width = scorehouse._quantile(group) %}
+{% set low = scorehouse._interval_side(options.get('lower') or prediction, '-', half_width, options) %}
+{% set high = scorehouse._interval_side(options.get('upper') or prediction, '+', half_width, options) %}
 {#- Quantile forecasts that are much too wide cross when they are made narrower: then they meet in the middle. -#}
 {% set middle = '(' ~ low ~ ' + ' ~ high ~ ') / 2e0' %}
-with {{ scorehouse._margins_of(calibration, group, none if level_of_row else level) }},
+with {{ scorehouse._quantiles_of(calibration, group, none if level_of_row else level) }},
 
 final as (
 
@@ -30,10 +30,10 @@ final as (
         case when {{ low }} <= {{ high }} then {{ low }} else {{ middle }} end as prediction_low,
         case when {{ low }} <= {{ high }} then {{ high }} else {{ middle }} end as prediction_high,
         {{ level_of_row or scorehouse._double_literal(level) }} as interval_level,
-        {{- scorehouse._margin_basis('predictions', group) }} as interval_basis
+        {{- scorehouse._quantile_basis('predictions', group) }} as interval_basis
     from {{ scorehouse._named(predictions, 'predictions') }}
     {{- scorehouse._adaptive_join('predictions', options) if level_of_row }}
-    {{- scorehouse._margin_joins('predictions', group, level_of_row) }}
+    {{- scorehouse._quantile_joins('predictions', group, level_of_row) }}
 
 )
 

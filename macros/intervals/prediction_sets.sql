@@ -11,25 +11,25 @@
     {% do scorehouse._check_calibration_table(call, calibration) %}
     {% set level_of_row = scorehouse._adaptive_level_of(call, options, level) %}
 
-{% set scores, margin = scorehouse._set_scores(predictions, spec), scorehouse._margin(group) %}
+{% set scores, quantile = scorehouse._set_scores(predictions, spec), scorehouse._quantile(group) %}
 {% set conditions = [] %}
 {% for _ in scores %}
-    {% do conditions.append(scorehouse._class_distance(scores, loop.index0, spec.method) ~ ' <= ' ~ margin) %}
+    {% do conditions.append(scorehouse._class_distance(scores, loop.index0, spec.method) ~ ' <= ' ~ quantile) %}
 {% endfor %}
-with {{ scorehouse._margins_of(calibration, group, none if level_of_row else level, spec.method) }},
+with {{ scorehouse._quantiles_of(calibration, group, none if level_of_row else level, spec.method) }},
 
 in_sets as (
 
     select
         live.*,
         {{ level_of_row or scorehouse._double_literal(level) }} as interval_level,
-        {{- scorehouse._margin_basis('live', group) }} as interval_basis,
-        case when {{ margin }} is not null and {{ scores | join(' + ') }} is not null
+        {{- scorehouse._quantile_basis('live', group) }} as interval_basis,
+        case when {{ quantile }} is not null and {{ scores | join(' + ') }} is not null
             then {{ scorehouse._set_text(spec.set_classes, conditions) }}
         end as prediction_set
     from {{ scorehouse._named(predictions, 'live') }}
     {{- scorehouse._adaptive_join('live', options) if level_of_row }}
-    {{- scorehouse._margin_joins('live', group, level_of_row) }}
+    {{- scorehouse._quantile_joins('live', group, level_of_row) }}
 
 ),
 

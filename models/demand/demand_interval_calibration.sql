@@ -1,4 +1,4 @@
--- How far forecasts of May to July were off, by volume: the margins of 90 % intervals for the weeks after.
+-- How far forecasts of May to July were off, by volume: half widths of 90 % intervals for the weeks after.
 {{ scorehouse.interval_calibration(
     predictions=ref('demand_by_volume'),
     labels=ref('demand_labels'),

@@ -1,4 +1,4 @@
--- How unlikely the delay model found what happened in July, by airport: the margins of sets from August on.
+-- How unlikely the delay model found what happened in July, by airport: score quantiles from August on.
 {{ scorehouse.set_calibration(
     predictions=ref('flight_predictions'),
     labels=ref('flight_labels'),

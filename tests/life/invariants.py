@@ -163,7 +163,7 @@ def performance_is_of_new_rows(life: Life, model: MlModel) -> Iterator[tuple[str
 
 def intervals_are_of_new_rows(life: Life, model: MlModel) -> Iterator[tuple[str, str]]:
     """3: intervals are calibrated with the labels of all rows that training has not seen, no others."""
-    version, table = champion(life.house.folder, model.name), f"{model.name}_margins"
+    version, table = champion(life.house.folder, model.name), f"{model.name}_interval_calibration"
     if not version.trained_to or not life.has_table(table):
         return
     labels = life.world.known_labels(model.subject)

@@ -134,7 +134,7 @@ CALIBRATION = {
     "n_labelled": "Predictions with a label.",
 }
 ESTIMATES = {name: text for name, text in PERFORMANCE.items() if name not in ("labels_arrived", "n_training")}
-MARGINS = {
+INTERVAL_CALIBRATION = {
     "ml_model": "Name of the ML model.",
     "version": "Version that scored.",
     "basis": "`all`, or `group`.",
@@ -142,14 +142,14 @@ MARGINS = {
     "interval_level": "Share of labels that the intervals promise.",
     "n_labelled": "Predictions with a label.",
     "labels_needed": "Labels that the level needs.",
-    "margin": "What is added on both sides of a prediction; NULL: too few labels.",
+    "half_width": "What is added on both sides of a prediction; NULL: too few labels.",
     "status": "`calibrated` or `too_few_labels`.",
 }
 INTERVALS = {
     "prediction_low": "Lower end of the interval.",
     "prediction_high": "Upper end of the interval.",
     "interval_level": "Share of labels that the intervals promise.",
-    "interval_basis": "Whether the margin is that of a group or of all rows.",
+    "interval_basis": "Whether the half width is that of a group or of all rows.",
 }
 JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason")} | {
     "run_id": "NULL: a window is not a run.",

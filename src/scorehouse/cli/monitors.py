@@ -9,8 +9,8 @@ from scorehouse.cli.monitoring_columns import (
     CALIBRATION,
     DRIFT,
     ESTIMATES,
+    INTERVAL_CALIBRATION,
     INTERVALS,
-    MARGINS,
     PERFORMANCE,
     PROFILES,
     RETRAINING,
@@ -159,10 +159,10 @@ def _estimates(model: Monitored) -> list[Monitor]:
 
 def _intervals(model: Monitored) -> list[Monitor]:
     until = {"date_to": model.calibrate_to} if model.calibrate_to else {}
-    margins = model.monitor(
-        "margins",
-        f"How far predictions of {model.subject} were off: the margins of its intervals.",
-        MARGINS,
+    calibration = model.monitor(
+        "interval_calibration",
+        f"How far predictions of {model.subject} were off: the half widths of its intervals.",
+        INTERVAL_CALIBRATION,
         "interval_calibration",
         model.labelled,
         model.key | {"label": model.label, "levels": [LEVEL]} | model.by_day | until | model.options(),
@@ -172,7 +172,7 @@ def _intervals(model: Monitored) -> list[Monitor]:
         f"Predictions of {model.subject} with the interval that should hold {LEVEL:.0%} of the labels.",
         INTERVALS,
         "prediction_intervals",
-        {"predictions": model.table, "calibration": f"ref('{margins.name}')"},
+        {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
         {"level": LEVEL} | model.options(),
     )
     coverage = model.monitor(
@@ -184,7 +184,7 @@ def _intervals(model: Monitored) -> list[Monitor]:
         _judged_by(model, "regression") | model.options(lower="prediction_low", upper="prediction_high"),
         [package_test("coverage_at_least", level=LEVEL, latest=True)],
     )
-    return [margins, intervals, coverage]
+    return [calibration, intervals, coverage]
 
 
 def _retraining(model: Monitored) -> Monitor:

@@ -146,9 +146,13 @@ CALIBRATION_DOCS = {
     "interval_level": ("double precision", "Share of labels that an interval or a set should contain."),
     "n_labelled": ("bigint", "Labels that it was calibrated from."),
     "labels_needed": ("bigint", "Labels that this level needs at least."),
-    "margin": (
+    "half_width": (
         "double precision",
-        "The distance from prediction to label that holds this share of labels.",
+        "The distance from prediction to label that holds this share of labels; NULL for a classification.",
+    ),
+    "score_quantile": (
+        "double precision",
+        "How unlikely a class of a set may be, by `method`, to hold this share; NULL for a regression.",
     ),
     "status": ("varchar", "`calibrated`."),
     "n_unknown": ("bigint", "Labels that are no class of the ML model; NULL for a regression."),
@@ -190,9 +194,9 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         ),
     ]
     if any(version.calibration for version in versions):
-        title = f"Margins of the intervals or sets of the ML model `{name}`, by version and level."
-        margins = {"margins": registered_margins(seeds, versions)}
-        documents.append(_seed(name, "__calibration", title, CALIBRATION_DOCS, margins))
+        title = f"Calibration of the intervals or sets of the ML model `{name}`, by version and level."
+        quantiles = {"quantiles": registered_quantiles(seeds, versions)}
+        documents.append(_seed(name, "__calibration", title, CALIBRATION_DOCS, quantiles))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 
@@ -231,8 +235,8 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
     return facts
 
 
-def registered_margins(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dict[str, Any]]:
-    """The margins of the versions that were registered with a calibration, as pairs of level and margin.
+def registered_quantiles(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dict[str, Any]]:
+    """The calibrations of the versions that were registered with one, as pairs of level and quantile.
 
     The macros that read the table of the seed compare it with these: Jinja can read this YAML but no CSV.
     """
@@ -243,7 +247,10 @@ def registered_margins(seeds: ModelSeeds, versions: Iterable[Version]) -> list[d
         {
             "version": number,
             "method": rows[0]["method"],
-            "margins": [[float(row["interval_level"]), float(row["margin"])] for row in rows],
+            "quantiles": [
+                [float(row["interval_level"]), float(row["half_width"] or row["score_quantile"])]
+                for row in rows
+            ],
         }
         for number, rows in found
         if rows

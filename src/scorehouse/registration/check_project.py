@@ -73,8 +73,8 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
         number = str(version.version)
         own = [without_importance(row) for row in signatures if row["version"] == number]
         has_reference = any(row["version"] == number for row in bins)
-        margins = [row for row in calibrations if row["version"] == number]
-        yield _check_version(project, version, policy, load, own, has_reference, margins)
+        calibration = [row for row in calibrations if row["version"] == number]
+        yield _check_version(project, version, policy, load, own, has_reference, calibration)
 
 
 def calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:

@@ -51,6 +51,7 @@ def calibration_rows(
         never = [label for place, label in enumerate(version.classes) if place not in set(places.tolist())]
     _check_count(len(distances), levels, call)
     ordered, sets = np.sort(distances), method != "split"
+    quantiles = [repr(float(ordered[_rank(len(ordered), level) - 1])) for level in levels]
     return [
         dict(
             zip(
@@ -64,7 +65,8 @@ def calibration_rows(
                     repr(float(level)),
                     str(len(ordered)),
                     str(_needed(level)),
-                    repr(float(ordered[_rank(len(ordered), level) - 1])),
+                    "" if sets else quantile,
+                    quantile if sets else "",
                     "calibrated",
                     "0" if sets else "",
                     json.dumps([text_of(label) for label in never], ensure_ascii=False) if sets else "",
@@ -72,7 +74,7 @@ def calibration_rows(
                 strict=True,
             )
         )
-        for level in levels
+        for level, quantile in zip(levels, quantiles, strict=True)
     ]
 
 

@@ -63,7 +63,8 @@ class Reference:
 class Calibration:
     """Features X and labels y that the fit has not seen, to calibrate intervals or sets with.
 
-    Margins go into the seed `ml_<name>__calibration`, for `prediction_intervals` and `prediction_sets`.
+    What they calibrate goes into the seed `ml_<name>__calibration`, for `prediction_intervals` and
+    `prediction_sets`.
     `method` is `split` for a regression; `lac` (default) or `aps` for a classification. `levels` are the
     shares of labels that intervals or sets may be asked to contain.
     """

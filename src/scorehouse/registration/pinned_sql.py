@@ -11,7 +11,7 @@ import yaml
 from scorehouse.program.sql.macros import macro_file, version_text
 from scorehouse.program.sql.pins import text_digest
 from scorehouse.project.dbt_text import literal
-from scorehouse.registration.card import registered_facts, registered_margins
+from scorehouse.registration.card import registered_facts, registered_quantiles
 from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
@@ -39,9 +39,9 @@ def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> list[str]:
     """Faults in what the YAML of the seeds says of the versions and their calibrations."""
     found = _facts_in_yaml(seeds, f"ml_{seeds.name}", "versions")
     different = [*_differences(literal(registered_facts(seeds, versions)), found)]
-    if margins := registered_margins(seeds, versions):
-        found = _facts_in_yaml(seeds, f"ml_{seeds.name}__calibration", "margins")
-        different += _differences(margins, found)
+    if quantiles := registered_quantiles(seeds, versions):
+        found = _facts_in_yaml(seeds, f"ml_{seeds.name}__calibration", "quantiles")
+        different += _differences(quantiles, found)
     return [f"{seeds.yaml_file.name} does not agree with the seed: {what}" for what in different]
 
 

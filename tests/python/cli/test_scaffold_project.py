@@ -114,7 +114,13 @@ def test_every_column_is_described_and_every_description_has_its_column(built: D
         *("churn_predictions", "churn_mart", "churn_profiles", "churn_drift", "churn_performance"),
         *("churn_calibration", "churn_estimates", "churn_retraining", "churn_daily_drift"),
         *("sales_predictions", "sales_profiles", "sales_training_profiles", "sales_drift"),
-        *("sales_performance", "sales_calibration", "sales_estimates", "sales_margins", "sales_intervals"),
+        *(
+            "sales_performance",
+            "sales_calibration",
+            "sales_estimates",
+            "sales_interval_calibration",
+            "sales_intervals",
+        ),
         *(
             "sales_coverage",
             "sales_retraining",

@@ -107,15 +107,15 @@ def test_empty_makes_the_table(project: OneTableProject) -> None:
 BEYOND = {
     "labels": "select id, amount > 50 as is_late, case when amount > 50 then 1 else 0 end as late, "
     "timestamp '2100-01-01' as known_at from {{ ref('features') }}",
-    "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='id', "
+    "widths": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='id', "
     "options={'prediction': 'score'}) }}",
-    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), "
+    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('widths'), "
     "options={'prediction': 'score'}) }}",
-    "set_margins": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', "
+    "quantiles": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', "
     "label='is_late', classes=[false, true], levels=[0.5, 0.9], options={'positive': true}) }}",
-    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('set_margins'), [false, true], "
+    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('quantiles'), [false, true], "
     "options={'positive': true, 'levels': ref('levels'), 'day': 'scored_at'}) }}",
-    "levels": "{{ scorehouse.adaptive_level(ref('scored'), ref('labels'), ref('set_margins'), key='id', "
+    "levels": "{{ scorehouse.adaptive_level(ref('scored'), ref('labels'), ref('quantiles'), key='id', "
     "label='is_late', options={'classes': [false, true], 'positive': true, "
     "'maturity': {'days': 0, 'as_of': '2100-01-01'}}) }}",
     "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', "

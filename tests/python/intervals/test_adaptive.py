@@ -15,26 +15,26 @@ TARGET = 0.8
 GRID = [0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99]
 UNTIL = "2026-02-01"
 RAW = "source('raw', 'predictions'), source('raw', 'labels')"
-LEVELS = f"{RAW}, ref('margins'), key='id', label='y', level={TARGET}"
+LEVELS = f"{RAW}, ref('widths'), key='id', label='y', level={TARGET}"
 AT_ONCE = "'maturity': {'days': 0}"
 GROUPED = "'day': 'day', 'group': 'shop', 'date_from': '2026-02-01'"
 OPTIONS = f"{GROUPED}, {AT_ONCE}"
 SETS = f"'classes': {CLASSES!r}, 'method': 'aps', 'day': 'day', {AT_ONCE}"
 MODELS = {
-    "margins": f"""{{{{ scorehouse.interval_calibration({RAW}, key='id', label='y', levels={GRID},
+    "widths": f"""{{{{ scorehouse.interval_calibration({RAW}, key='id', label='y', levels={GRID},
         group='shop', day='day', date_to='{UNTIL}') }}}}""",
     "levels": f"{{{{ scorehouse.adaptive_level({LEVELS}, options={{{OPTIONS}}}) }}}}",
     "late": f"""{{{{ scorehouse.adaptive_level({LEVELS}, options={{{GROUPED}, 'rate': 0.2,
         'maturity': {{'days': 40, 'as_of': '2027-06-01'}}}}) }}}}""",
     "weekly": f"""{{{{ scorehouse.adaptive_level({LEVELS}, period='week',
         options={{{OPTIONS}, 'rate': 3}}) }}}}""",
-    "intervals": f"""{{{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('margins'),
+    "intervals": f"""{{{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('widths'),
         level={TARGET}, group='shop', options={{'levels': ref('levels'), 'day': 'day'}}) }}}}""",
-    "set_margins": f"""{{{{ scorehouse.set_calibration({RAW}, key='id', label='chosen', classes={CLASSES!r},
+    "quantiles": f"""{{{{ scorehouse.set_calibration({RAW}, key='id', label='chosen', classes={CLASSES!r},
         levels={GRID}, options={{'method': 'aps', 'day': 'day', 'date_to': '{UNTIL}'}}) }}}}""",
-    "set_levels": f"""{{{{ scorehouse.adaptive_level({RAW}, ref('set_margins'), key='id', label='chosen',
+    "set_levels": f"""{{{{ scorehouse.adaptive_level({RAW}, ref('quantiles'), key='id', label='chosen',
         level={TARGET}, options={{{SETS}}}) }}}}""",
-    "adapted_sets": f"""{{{{ scorehouse.prediction_sets(source('raw', 'predictions'), ref('set_margins'),
+    "adapted_sets": f"""{{{{ scorehouse.prediction_sets(source('raw', 'predictions'), ref('quantiles'),
         {CLASSES!r}, level={TARGET}, options={{'method': 'aps', 'levels': ref('set_levels'), 'day': 'day'}})
         }}}}""",
     "set_coverage": f"""{{{{ scorehouse.performance(ref('adapted_sets'), source('raw', 'labels'), key='id',
@@ -109,10 +109,12 @@ def gibbs_candes(
 
 
 def coverage_by_level(built: MonitoredWarehouse, period: str) -> list[dict[float, float] | None]:
-    """Share of the labels within each level's margin, by pandas."""
-    margins = {
+    """Share of the labels within each level's half width, by pandas."""
+    widths = {
         (group, level): value
-        for group, level, value in built.query("select interval_group, interval_level, margin from margins")
+        for group, level, value in built.query(
+            "select interval_group, interval_level, half_width from widths"
+        )
     }
     windows = FRAME.day.dt.to_period(period)
     wanted = (windows.dt.start_time >= "2026-02-01") & FRAME.prediction.notna()
@@ -125,7 +127,7 @@ def coverage_by_level(built: MonitoredWarehouse, period: str) -> list[dict[float
         distance = (known.y - known.prediction).abs()
         found.append({})
         for level in GRID:
-            own = [margins[shop, level] or margins[None, level] for shop in known.shop]
+            own = [widths[shop, level] or widths[None, level] for shop in known.shop]
             found[-1][level] = float((distance.to_numpy() <= np.array(own)).mean())
     return found
 
@@ -167,19 +169,21 @@ def test_intervals_read_their_windows_level(built: MonitoredWarehouse) -> None:
         "select id, interval_level, prediction_high - prediction, interval_basis from intervals order by id"
     )
     levels = built.query("select window_start, interval_level from levels order by window_start")
-    margins = {
+    widths = {
         (group, level): value
-        for group, level, value in built.query("select interval_group, interval_level, margin from margins")
+        for group, level, value in built.query(
+            "select interval_group, interval_level, half_width from widths"
+        )
     }
     assert len(rows) == len(FRAME)
     for (key, level, half, basis), row in zip(rows, FRAME.itertuples(), strict=True):
         own = [one for start, one in levels if pd.Timestamp(start) <= row.day]
         assert key == row.id and level == (own[-1] if own else TARGET)
-        group = margins.get((row.shop, level))
+        group = widths.get((row.shop, level))
         if row.row_status == "rejected":
             assert half is None and basis is None
         else:
-            assert half == pytest.approx(group or margins[None, level], abs=1e-9)
+            assert half == pytest.approx(group or widths[None, level], abs=1e-9)
             assert basis == ("group" if group else "all")
 
 
@@ -212,12 +216,12 @@ def test_sets_read_their_windows_level(built: MonitoredWarehouse) -> None:
             "after how many days the labels of a window are known",
         ),
         (
-            "prediction_intervals(source('raw', 'predictions'), ref('margins'), "
+            "prediction_intervals(source('raw', 'predictions'), ref('widths'), "
             "options={'levels': ref('levels')})",
             "the column `day` by which `adaptive_level` makes its windows",
         ),
         (
-            "prediction_intervals(source('raw', 'predictions'), ref('margins'), options={'day': 'day'})",
+            "prediction_intervals(source('raw', 'predictions'), ref('widths'), options={'day': 'day'})",
             "prediction_intervals(levels=null)",
         ),
     ],

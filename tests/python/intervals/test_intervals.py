@@ -18,20 +18,20 @@ ROWS = 6_000
 LEVELS = (0.55, 0.9, 0.95)
 GROUPS = ["north", "south", "small"]  # `small` has three labels in the calibration
 MODELS = {
-    "margins": """{{ scorehouse.interval_calibration(source('raw', 'predictions'), source('raw', 'labels'),
+    "widths": """{{ scorehouse.interval_calibration(source('raw', 'predictions'), source('raw', 'labels'),
         key='id', label='y', levels=[0.55, 0.9, 0.95], group='shop type', day='day',
         date_to='2026-02-01') }}""",
-    "intervals": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('margins'),
+    "intervals": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('widths'),
         level=0.9, group='shop type', options={'lowest': 0}) }}""",
-    "whole": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('margins'),
+    "whole": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('widths'),
         level=0.55) }}""",
-    "unknown_level": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('margins'),
+    "unknown_level": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'), ref('widths'),
         level=0.8) }}""",
-    "quantile_margins": """{{ scorehouse.interval_calibration(source('raw', 'predictions'),
+    "quantile_widths": """{{ scorehouse.interval_calibration(source('raw', 'predictions'),
         source('raw', 'labels'), key='id', label='y', day='day', date_to='2026-02-01',
         options={'lower': 'p05', 'upper': 'p95'}) }}""",
     "quantile_intervals": """{{ scorehouse.prediction_intervals(source('raw', 'predictions'),
-        ref('quantile_margins'), options={'lower': 'p05', 'upper': 'p95'}) }}""",
+        ref('quantile_widths'), options={'lower': 'p05', 'upper': 'p95'}) }}""",
     "coverage": """{{ scorehouse.performance(ref('intervals'), source('raw', 'labels'), key='id', label='y',
         task='regression', day='day', segments=['shop type'],
         options={'lower': 'prediction_low', 'upper': 'prediction_high', 'min_segment_rows': 1}) }}""",
@@ -88,7 +88,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     return warehouse
 
 
-def margin(distances: np.ndarray, level: float) -> float | None:
+def half_width_of(distances: np.ndarray, level: float) -> float | None:
     """The conformal quantile by the textbook, its rank in exact arithmetic."""
     rank = math.ceil((len(distances) + 1) * Fraction(str(level)))
     return float(np.sort(distances)[rank - 1]) if rank <= len(distances) else None
@@ -99,10 +99,10 @@ def calibration_rows(version: int = 1) -> pd.DataFrame:
     return january[np.isfinite(january.y) & (january.row_status == "scored")]
 
 
-def test_margins_equal_brute_force(built: MonitoredWarehouse) -> None:
+def test_widths_equal_brute_force(built: MonitoredWarehouse) -> None:
     rows = built.query(
-        "select basis, interval_group, interval_level, n_labelled, labels_needed, margin, status "
-        "from margins where version = 1"
+        "select basis, interval_group, interval_level, n_labelled, labels_needed, half_width, status "
+        "from widths where version = 1"
     )
     found = {row[:3]: row[3:] for row in rows}
     january = calibration_rows()
@@ -112,11 +112,14 @@ def test_margins_equal_brute_force(built: MonitoredWarehouse) -> None:
     assert set(found) == {(*part, level) for part in parts for level in LEVELS} and len(rows) == len(found)
     for (basis, group), part in parts.items():
         for level in LEVELS:
-            expected = margin(np.abs(part.y - part.prediction).to_numpy(), level)
+            expected = half_width_of(np.abs(part.y - part.prediction).to_numpy(), level)
             n, needed, value, status = found[basis, group, level]
             assert n == len(part) and value == expected
             assert status == ("too_few_labels" if expected is None else "calibrated")
-            assert margin(np.ones(needed), level) == 1 and margin(np.ones(needed - 1), level) is None
+            assert (
+                half_width_of(np.ones(needed), level) == 1
+                and half_width_of(np.ones(needed - 1), level) is None
+            )
     assert (
         found["group", "small", 0.9][3] == "too_few_labels" and found["group", "small", 0.55][2] is not None
     )
@@ -128,9 +131,10 @@ def test_each_prediction_has_one_interval_or_says_why_not(built: MonitoredWareho
     assert [row[0] for row in rows] == FRAME.id.tolist()
     january = calibration_rows()
     of = {
-        group: margin(np.abs(p.y - p.prediction).to_numpy(), 0.9) for group, p in january.groupby("shop type")
+        group: half_width_of(np.abs(p.y - p.prediction).to_numpy(), 0.9)
+        for group, p in january.groupby("shop type")
     }
-    whole = margin(np.abs(january.y - january.prediction).to_numpy(), 0.9)
+    whole = half_width_of(np.abs(january.y - january.prediction).to_numpy(), 0.9)
     for _, prediction, low, high, level, basis, group, status, version in rows:
         assert level == 0.9
         if status == "rejected":
@@ -155,10 +159,10 @@ def test_each_prediction_has_one_interval_or_says_why_not(built: MonitoredWareho
 def test_quantile_forecasts_that_are_too_wide_become_narrower_and_never_cross(
     built: MonitoredWarehouse,
 ) -> None:
-    ((narrow,),) = built.query("select margin from quantile_margins where version = 1")
+    ((narrow,),) = built.query("select half_width from quantile_widths where version = 1")
     january = calibration_rows()
     distance = np.maximum(january.p05 - january.y, january.y - january.p95).to_numpy()
-    assert narrow == margin(distance, 0.9) and narrow < 0
+    assert narrow == half_width_of(distance, 0.9) and narrow < 0
     rows = "from quantile_intervals where prediction_low is not null"
     assert built.query(f"select count(*) {rows} and prediction_low > prediction_high") == [(0,)]
     assert built.query(
@@ -184,9 +188,9 @@ def test_realised_coverage_is_judged_by_cohort(built: MonitoredWarehouse) -> Non
             "interval_calibration(source('raw', 'predictions'), source('raw', 'labels'), 'id', 'y', [90])",
             "levels=90",
         ),
-        ("prediction_intervals(source('raw', 'predictions'), 'margins')", "calibration='margins'"),
+        ("prediction_intervals(source('raw', 'predictions'), 'widths')", "calibration='widths'"),
         (
-            "prediction_intervals(source('raw', 'predictions'), ref('margins'), options={'lower': 'p05'})",
+            "prediction_intervals(source('raw', 'predictions'), ref('widths'), options={'lower': 'p05'})",
             "both `lower` and `upper`",
         ),
     ],

@@ -26,11 +26,11 @@ CLASSES = ["it's fine", "late", "lost"]
 LEVELS = [0.6, 0.9]
 KEYED = "ref('labels'), key='id'"
 MODELS = {
-    "grade_margins": f"{{{{ scorehouse.set_calibration(ref('graded'), {KEYED}, label='grade', "
+    "grade_calibrated": f"{{{{ scorehouse.set_calibration(ref('graded'), {KEYED}, label='grade', "
     f"classes={CLASSES!r}, levels={LEVELS}, options={{'method': 'aps'}}) }}}}",
-    "flag_margins": f"{{{{ scorehouse.set_calibration(ref('flagged'), {KEYED}, label='flag', "
+    "flag_calibrated": f"{{{{ scorehouse.set_calibration(ref('flagged'), {KEYED}, label='flag', "
     f"classes=[0, 1], levels={LEVELS}) }}}}",
-    "price_margins": f"{{{{ scorehouse.interval_calibration(ref('priced'), {KEYED}, label='price', "
+    "price_calibrated": f"{{{{ scorehouse.interval_calibration(ref('priced'), {KEYED}, label='price', "
     f"levels={LEVELS}) }}}}",
     "sets": "{{ scorehouse.prediction_sets(ref('graded'), ref('ml_grade__calibration'), "
     f"{CLASSES!r}, options={{'method': 'aps'}}) }}}}",
@@ -82,12 +82,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["grade", "flag", "price"])
-def test_margins_are_those_of_the_same_labels_in_the_warehouse(name: str, project: DbtProject) -> None:
+def test_quantiles_are_those_of_the_same_labels_in_the_warehouse(name: str, project: DbtProject) -> None:
     columns = "ml_model, version, basis, interval_group, interval_level, n_labelled, labels_needed, status"
     columns += "" if name == "price" else ", method, n_unknown, classes_without_label"
+    value = "half_width" if name == "price" else "score_quantile"
     registered, computed = (
-        project.query(f"select margin, {columns} from {table} order by interval_level")
-        for table in (f"ml_{name}__calibration", f"{name}_margins")
+        project.query(f"select {value}, {columns} from {table} order by interval_level")
+        for table in (f"ml_{name}__calibration", f"{name}_calibrated")
     )
     assert [row[1:] for row in registered] == [row[1:] for row in computed] and len(registered) == 2
     assert [row[0] for row in registered] == pytest.approx([row[0] for row in computed], abs=1e-12)
@@ -95,12 +96,14 @@ def test_margins_are_those_of_the_same_labels_in_the_warehouse(name: str, projec
 
 
 def test_the_seed_makes_intervals_and_sets(project: DbtProject) -> None:
-    ((margin,),) = project.query("select margin from ml_price__calibration where interval_level = 0.9")
+    ((half_width,),) = project.query(
+        "select half_width from ml_price__calibration where interval_level = 0.9"
+    )
     assert project.query(
         "select distinct interval_basis from sets union select interval_basis from intervals"
     ) == [("all",)]
     assert project.query(
-        f"select max(abs(prediction_high - prediction - {margin})), count(*) from intervals"
+        f"select max(abs(prediction_high - prediction - {half_width})), count(*) from intervals"
     ) == [(pytest.approx(0, abs=1e-9), 400)]
     held = project.query(
         "select avg(case when position('\"' || grade || '\"' in prediction_set) > 0 then 1 else 0 end) "
@@ -129,24 +132,24 @@ def test_the_registry_pins_the_calibration(project: DbtProject) -> None:
 
 ROW_0_6 = "from ml_price__calibration where interval_level = 0.6"
 CHANGES = {
-    "a margin": (
-        "update ml_price__calibration set margin = 99.5 where interval_level = 0.9",
-        r"version 1, level 0\.9 has the margin 99\.5 \(split\) in the table and \d+\.\d+ \(split\) in",
+    "a half width": (
+        "update ml_price__calibration set half_width = 99.5 where interval_level = 0.9",
+        r"version 1, level 0\.9 has the half width 99\.5 \(split\) in the table and \d+\.\d+ \(split\) in",
     ),
-    "a margin that is no number": (
-        "update ml_price__calibration set margin = 'nan'::double where interval_level = 0.6",
-        r"version 1, level 0\.6 has the margin nan",
+    "a half width that is no number": (
+        "update ml_price__calibration set half_width = 'nan'::double where interval_level = 0.6",
+        r"version 1, level 0\.6 has the half width nan",
     ),
-    "no margin": (f"delete {ROW_0_6}", r"the table has no margin for version 1, level 0\.6"),
-    "a second margin": (
-        f"insert into ml_price__calibration select * replace (0e0 as margin, 'group' as basis) {ROW_0_6}",
-        "the table has 3 margins and version control has 2",
+    "no half width": (f"delete {ROW_0_6}", r"the table has no half width for version 1, level 0\.6"),
+    "a second half width": (
+        f"insert into ml_price__calibration select * replace (0e0 as half_width, 'group' as basis) {ROW_0_6}",
+        "the table has 3 calibrated levels and version control has 2",
     ),
 }
 
 
 @pytest.mark.slow
-def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: Path) -> None:
+def test_other_quantiles_in_the_table_are_refused(project: DbtProject, tmp_path: Path) -> None:
     house = project.copy(tmp_path / "house")
     asked = ("run", "--select", "intervals", "sets")
     for change, said in CHANGES.values():
@@ -169,7 +172,7 @@ def test_other_margins_in_the_table_are_refused(project: DbtProject, tmp_path: P
     document = yaml.safe_load(text)
     document["seeds"][-1]["config"].pop("meta")
     seeds.yaml_file.write_text(yaml.safe_dump(document))
-    assert "margins and version control has 0" in house.dbt(*asked).messages["sets"]
+    assert "calibrated levels and version control has 0" in house.dbt(*asked).messages["sets"]
     faults = [fault for found in check_project(house.folder) for fault in found.faults]
     assert len(faults) == 1 and "does not agree with the seed: which versions there are" in faults[0]
     seeds.yaml_file.write_text(text.replace("method: aps", "method: lac"))

@@ -96,7 +96,7 @@ MODELS = {
             options={{'positive': {positive}}}) }}}})"""
         for kind, (classes, positive, _) in TYPED.items()
     },
-    "typed_margins": typed("set_calibration"),
+    "typed_quantiles": typed("set_calibration"),
     "typed_coverage": typed("performance"),
 }
 
@@ -127,21 +127,21 @@ def distances(scores: np.ndarray, labels: list[str], method: str) -> np.ndarray:
     return np.array(found)
 
 
-def margin(distances: np.ndarray, level: float) -> float | None:
+def quantile(distances: np.ndarray, level: float) -> float | None:
     rank = math.ceil((len(distances) + 1) * Fraction(str(level)))
     return float(np.sort(distances)[rank - 1]) if rank <= len(distances) else None
 
 
-def margins(rows: pd.DataFrame, method: str, level: float) -> float | None:
-    return margin(distances(rows[COLUMNS].to_numpy(), rows.y.tolist(), method), level)
+def quantile_of(rows: pd.DataFrame, method: str, level: float) -> float | None:
+    return quantile(distances(rows[COLUMNS].to_numpy(), rows.y.tolist(), method), level)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["lac", "aps"])
-def test_margins_equal_brute_force(method: str, built: MonitoredWarehouse) -> None:
+def test_quantiles_equal_brute_force(method: str, built: MonitoredWarehouse) -> None:
     rows = built.query(
-        "select version, basis, interval_group, interval_level, method, n_labelled, labels_needed, margin, "
-        f"status, n_unknown, classes_without_label from {method}_calibration"
+        "select version, basis, interval_group, interval_level, method, n_labelled, labels_needed, "
+        f"score_quantile, status, n_unknown, classes_without_label from {method}_calibration"
     )
     found = {row[:4]: row[4:] for row in rows}
     for version in (1, 2, 3):
@@ -153,7 +153,7 @@ def test_margins_equal_brute_force(method: str, built: MonitoredWarehouse) -> No
         for (basis, group), part in parts.items():
             for level in LEVELS:
                 named, n, needed, value, status, unknown, never = found[version, basis, group, level]
-                expected = margins(part, method, level)
+                expected = quantile_of(part, method, level)
                 assert (named, n, unknown) == (method, len(part), (~part.y.isin(CLASSES)).sum())
                 assert needed == {0.6: 2, 0.9: 9}[level]
                 assert json.loads(never) == [label for label in CLASSES if label not in set(part.y)]
@@ -187,7 +187,7 @@ def test_each_prediction_has_one_set_or_says_why_not(built: MonitoredWarehouse) 
     rows = built.query(
         "select id, prediction_set, set_size, interval_level, interval_basis from by_region order by id"
     )
-    whole = {version: margins(calibration_rows(version), "lac", 0.9) for version in (1, 2)}
+    whole = {version: quantile_of(calibration_rows(version), "lac", 0.9) for version in (1, 2)}
     assert [row[0] for row in rows] == sorted(FRAME.id)
     for (_, told, size, level, basis), row in zip(rows, FRAME.sort_values("id").itertuples(), strict=True):
         assert level == 0.9
@@ -249,10 +249,10 @@ def test_coverage_and_size_are_measured_by_cohort(built: MonitoredWarehouse) -> 
 
 
 def test_two_classes_have_sets_of_one_score(built: MonitoredWarehouse) -> None:
-    ((whole,),) = built.query("select margin from binary_calibration")
+    ((whole,),) = built.query("select score_quantile from binary_calibration")
     january = calibration_rows(1)
     own = np.where(january.y == "low", january.score_low, 1 - january.score_low)
-    assert whole == margin(1 - own, 0.9)
+    assert whole == quantile(1 - own, 0.9)
     for score, told in built.query("select score, prediction_set from binary_sets"):
         chances = {"yes": score, "no": 1 - score}
         assert json.loads(told) == [label for label, chance in chances.items() if 1 - chance <= whole]
@@ -265,9 +265,10 @@ def test_two_classes_have_sets_of_one_score(built: MonitoredWarehouse) -> None:
 def test_labels_are_equal_to_classes_by_value(built: MonitoredWarehouse) -> None:
     """A warehouse that stores 1 as 1.0, 1.00 or true has the sets and the coverage of one that stores 1."""
     cases = [(kind, place) for kind, (_, _, types) in TYPED.items() for place, _ in enumerate(types)]
-    ((whole,),) = built.query("select margin from binary_calibration")
+    ((whole,),) = built.query("select score_quantile from binary_calibration")
     assert built.query(
-        "select kind, place, margin, n_unknown, classes_without_label from typed_margins order by 1, 2"
+        "select kind, place, score_quantile, n_unknown, classes_without_label from typed_quantiles "
+        "order by 1, 2"
     ) == [(*case, whole, 0, "[]") for case in sorted(cases)]
     expected = built.query(
         "select month(window_start), value from binary_coverage where metric = 'coverage' order by 1"

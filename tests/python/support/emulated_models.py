@@ -29,18 +29,18 @@ MODELS = {
     "performance": "{{ scorehouse.performance(ref('scored'), ref('labels'), key='id', label='gone') }}",
     "calibration": "{{ scorehouse.calibration_table(ref('scored'), ref('labels'), key='id', label='gone') }}",
     "estimates": "{{ scorehouse.estimated_performance(ref('scored'), ref('calibration')) }}",
-    "margins": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
+    "widths": "{{ scorehouse.interval_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
     "levels=[0.8], group='shop', options={'prediction': 'score'}) }}",
-    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('margins'), level=0.8, group='shop', "
+    "intervals": "{{ scorehouse.prediction_intervals(ref('scored'), ref('widths'), level=0.8, group='shop', "
     "options={'prediction': 'score', 'lowest': 0, 'highest': 1}) }}",
     "dated": "select s.*, cast({{ dbt.dateadd('day', 'mod(s.id, 60)', \"cast('2026-01-05' as date)\") }} "
     "as date) as sent_on from {{ ref('scored') }} as s",
-    "levels": "{{ scorehouse.adaptive_level(ref('dated'), ref('labels'), ref('margins'), key='id', "
+    "levels": "{{ scorehouse.adaptive_level(ref('dated'), ref('labels'), ref('widths'), key='id', "
     "label='gone', level=0.8, period='week', options={'prediction': 'score', 'day': 'sent_on', "
     "'group': 'shop', 'maturity': {'days': 0}}) }}",
-    "set_margins": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
+    "quantiles": "{{ scorehouse.set_calibration(ref('scored'), ref('labels'), key='id', label='gone', "
     "classes=[0, 1], levels=[0.8], group='shop', options={'method': 'aps'}) }}",
-    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('set_margins'), [0, 1], level=0.8, "
+    "sets": "{{ scorehouse.prediction_sets(ref('scored'), ref('quantiles'), [0, 1], level=0.8, "
     "group='shop', options={'method': 'aps'}) }}",
     "set_coverage": "{{ scorehouse.performance(ref('sets'), ref('labels'), key='id', label='gone', "
     "options={'set': 'prediction_set'}) }}",

@@ -1,7 +1,7 @@
-{#- CTEs that end in `final`: per version, group and level, the margin that holds the requested share of
+{#- CTEs that end in `final`: per version, group and level, the quantile that holds the requested share of
     `distances`. For classes, `distances` has the label too, and a label that is no class has the distance
     `_beyond_reach()`: no set can hold it. -#}
-{% macro _calibrated_margins(spec) %}
+{% macro _calibrated_quantiles(spec) %}
 {% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 {% set classes = spec.get('set_classes') %}
 {% set beyond = scorehouse._beyond_reach() %}
@@ -65,7 +65,8 @@ final as (
         interval_level,
         cast(max(n_labelled) as {{ bigint }}) as n_labelled,
         cast(ceil(interval_level / (1e0 - interval_level) - 1e-9) as {{ bigint }}) as labels_needed,
-        max(case when place = needed_rank{{ ' and distance < ' ~ beyond if classes }} then distance end) as margin,
+        max(case when place = needed_rank{{ ' and distance < ' ~ beyond if classes }} then distance end)
+            as {{ 'score_quantile' if classes else 'half_width' }},
         case
             when max(needed_rank) > max(n_labelled) then 'too_few_labels'
             {%- if classes %}
@@ -89,7 +90,7 @@ final as (
 {%- endmacro %}
 
 
-{#- A distance that no margin reaches. -#}
+{#- A distance that no quantile reaches. -#}
 {% macro _beyond_reach() %}
     {{ return('1e308') }}
 {% endmacro %}

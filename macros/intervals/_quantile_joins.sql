@@ -1,5 +1,6 @@
-{#- The CTEs `of_all` and `of_group`: the margins of a calibration; with one level, those of that level. -#}
-{% macro _margins_of(calibration, group, level=none, method=none) %}
+{#- The CTEs `of_all` and `of_group`: the quantiles of a calibration, half widths of intervals or, with
+    `method`, score quantiles of sets; with one level, those of that level. -#}
+{% macro _quantiles_of(calibration, group, level=none, method=none) %}
 {% set level_of = 'interval_level, ' if level is none %}
 calibration as (
 
@@ -18,7 +19,8 @@ calibration as (
 
 of_{{ basis }} as (
 
-    select ml_model, version, {{ level_of }}{{ 'interval_group, ' if basis == 'group' }}margin
+    select ml_model, version, {{ level_of }}{{ 'interval_group, ' if basis == 'group' }}
+        {{- 'score_quantile' if method else 'half_width' }} as quantile
     from calibration
     where basis = '{{ basis }}'
 
@@ -27,8 +29,8 @@ of_{{ basis }} as (
 {%- endmacro %}
 
 
-{#- The joins from predictions to their margins; `level` is SQL, if rows differ in it. -#}
-{% macro _margin_joins(predictions, group, level=none) %}
+{#- The joins from predictions to their quantiles; `level` is SQL, if rows differ in it. -#}
+{% macro _quantile_joins(predictions, group, level=none) %}
     {%- for basis in ['all', 'group'] if basis == 'all' or group %}
     left join of_{{ basis }}
         on {{ predictions }}.model_name = of_{{ basis }}.ml_model
@@ -45,31 +47,31 @@ of_{{ basis }} as (
 {%- endmacro %}
 
 
-{#- The margin of a row. -#}
-{% macro _margin(group) %}
-    {{ return('coalesce(of_group.margin, of_all.margin)' if group else 'of_all.margin') }}
+{#- The quantile of a row. -#}
+{% macro _quantile(group) %}
+    {{ return('coalesce(of_group.quantile, of_all.quantile)' if group else 'of_all.quantile') }}
 {% endmacro %}
 
 
-{#- Whose margin a row has. -#}
-{% macro _margin_basis(predictions, group) %}
+{#- Whose quantile a row has. -#}
+{% macro _quantile_basis(predictions, group) %}
         case
             when {{ predictions }}.row_status <> 'scored' then null
             {%- if group %}
-            when of_group.margin is not null then 'group'
+            when of_group.quantile is not null then 'group'
             {%- endif %}
-            when of_all.margin is not null then 'all'
+            when of_all.quantile is not null then 'all'
             else 'not_calibrated'
         end
 {%- endmacro %}
 
 
-{#- One side of an interval, inside the values that the target can have; NULL without prediction or margin.
+{#- One side of an interval, inside the values that the target can have; NULL without prediction or half width.
     `least` and `greatest` leave NULL out on some databases. -#}
-{% macro _interval_side(column, sign, margin, options) %}
+{% macro _interval_side(column, sign, half_width, options) %}
     {% set value = 'cast(predictions.' ~ scorehouse._identifier(column) ~ ' as ' ~ scorehouse._type_double() ~ ')' %}
-    {% set side = value ~ ' ' ~ sign ~ ' ' ~ margin %}
-    {% set known = value ~ ' ' ~ sign ~ ' ' ~ margin ~ ' is not null' %}
+    {% set side = value ~ ' ' ~ sign ~ ' ' ~ half_width %}
+    {% set known = value ~ ' ' ~ sign ~ ' ' ~ half_width ~ ' is not null' %}
     {% if options.get('lowest') is not none %}
         {% set side = 'greatest(' ~ side ~ ', ' ~ scorehouse._double_literal(options.lowest) ~ ')' %}
     {% endif %}
