@@ -23,7 +23,7 @@ from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
 
 PLANS = ["basic", "it's", "{{ braces }}", "{% raw %}", "{# note #}", "back\\slash"]
-PLANS += ["{{{ braces }}}", "two\n  lines", "\r\nreturn\r", "backend\x0bfeed\u2028"]
+PLANS += ["{{{ braces }}}", "two\n  lines", "\r\nreturn\r", "form\x0bfeed\u2028"]
 FEATURES = """
 select range as customer_id, (range % 9)::double as visits,
     ['basic', 'it''s', '{' || '{ braces }}', '{' || '% raw %}', '{' || '# note #}', 'back\\slash',
