@@ -20,7 +20,10 @@
         {% set missing = [] %}
         {% for id in model.depends_on.nodes %}
             {% set node = graph.nodes.get(id) or {} %}
-            {% if node.resource_type in ['model', 'seed', 'snapshot'] and node.config.materialized != 'ephemeral' %}
+            {#- A monitor that lacks a seed of its ML model says itself which command loads it. -#}
+            {% set is_said = model.resource_type == 'model' and (node.name or '').startswith('ml_') %}
+            {% set is_table = node.resource_type in ['model', 'seed', 'snapshot'] and not is_said %}
+            {% if is_table and node.config.materialized != 'ephemeral' %}
                 {% set places = [node] + ([node.defer_relation] if node.defer_relation else []) %}
                 {% set ns = namespace(is_built=false) %}
                 {% for place in places if not ns.is_built %}
