@@ -20,8 +20,9 @@
         {% set missing = [] %}
         {% for id in model.depends_on.nodes %}
             {% set node = graph.nodes.get(id) or {} %}
-            {#- A monitor that lacks a seed of its ML model says itself which command loads it. -#}
-            {% set is_said = model.resource_type == 'model' and (node.name or '').startswith('ml_') %}
+            {#- `_is_loaded` says of a seed of an ML model which command loads it. -#}
+            {% set is_seed_of_ml = node.resource_type == 'seed' and node.name.startswith('ml_') %}
+            {% set is_said = model.resource_type == 'model' and is_seed_of_ml %}
             {% set is_table = node.resource_type in ['model', 'seed', 'snapshot'] and not is_said %}
             {% if is_table and node.config.materialized != 'ephemeral' %}
                 {% set places = [node] + ([node.defer_relation] if node.defer_relation else []) %}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -84,8 +85,8 @@ class House:
         return {"PYTHONPATH": str(WARM), "SCOREHOUSE_WARM_DBT": os.pathsep.join(words)}
 
     def close(self) -> None:
-        """Let the process end of which dbt commands are forks."""
-        self.clock.file.with_name("dbt").unlink(missing_ok=True)
+        """Remove the clock's folder, and with the socket in it what dbt commands are forks of."""
+        shutil.rmtree(self.clock.file.parent, ignore_errors=True)
 
     def run(self, *words: str, codes: Sequence[int] = (0,)) -> Ended:
         """Run a command in the project's folder, as a user's shell does.
