@@ -118,11 +118,15 @@ def _nothing(life: Life) -> None:
 
 
 def drawn(life: Life, count: int) -> list[tuple[str, Event]]:
-    """A random history: the first week, the page of the second, then `count` events; a third are faults."""
+    """A random history: the first week, what the second prepares, then `count` events; a third are faults.
+
+    Each fifth seed lives the whole page of the second week.
+    """
     if life.engine.is_short:
         return [*FIRST, *named_events(("clean night", "corrections"))]
     random = np.random.default_rng([life.seed, 2])
-    events = [*FIRST, *second_week.SECOND_WEEK]
+    page = second_week.SECOND_WEEK
+    events = [*FIRST, *(page if life.seed % 5 == 1 else page[: second_week.PREPARED])]
     faults = [("fault: " + fault.name, faulty.faulty_days(fault)) for fault in all_faults()]
     ordinary = [(name, event) for name, event, weight in ORDINARY for _ in range(weight)]
     for _ in range(count):

@@ -11,8 +11,9 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.gather import Long, ModelData
+from scorehouse.report.gather import ModelData
 from scorehouse.report.history import before, since
+from scorehouse.report.monitors import Long
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row, Table, Warehouse

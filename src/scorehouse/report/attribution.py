@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorehouse.report import charts
-from scorehouse.report.gather import Long, ModelData, window_of
+from scorehouse.report.gather import ModelData
+from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import number, percent, row_window, window_text
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scorehouse.report.charts import Bin
-from scorehouse.report.gather import ModelData, Window
+from scorehouse.report.gather import ModelData
+from scorehouse.report.monitors import Window
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import number
 

@@ -4,99 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from scorehouse.dialect import DUCKDB
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
+from scorehouse.report.monitors import Long, Monitors
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.report.words import window_names
 from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
 COSTS = 12  # periods and tables
-CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
-# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
-# of drift, PSI and what has drifted.
-WINDOWS = 60
-ROWS = f"""
-with own as (select * from {{table}} where ml_model = ? and version = ?),
-kept as (select distinct window_start from own order by window_start desc limit {WINDOWS}),
-newest as (
-    select coalesce(
-        max(window_start) filter (
-            value is not null and status in ('ok', 'below', 'uncertain', 'info', 'drift')
-            and metric not in ('labels_arrived', 'rejected_share')
-        ),
-        max(window_start)
-    ) as window_start from own
-)
-select own.* from own
-where window_start in (select window_start from kept)
-    and (
-        window_start >= (select window_start from newest)
-        or segment = 'all' and ({{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
-    )
-order by window_start, segment, metric
-"""
-# Segments have no windows, and of each series of a sequential monitor the newest window holds all evidence.
-NEWEST = {
-    "worst_segments": "select * from {table} where ml_model = ? and version = ? order by metric, place",
-    "sequential": """
-select * from {table} where ml_model = ? and version = ?
-qualify row_number() over (
-    partition by feature, segment, metric, side order by window_start desc, window_end desc
-) = 1
-order by status, metric, feature, segment, side
-""",
-}
-
-Window = tuple[datetime, datetime]
-
-
-def window_of(row: Row) -> Window:
-    return row["window_start"], row["window_end"]
-
-
-@dataclass(frozen=True)
-class Long:
-    """A table in long form, and its rows for the live version, oldest window first."""
-
-    table: Table
-    rows: list[Row]
-
-    @property
-    def windows(self) -> list[Window]:
-        return sorted(set(map(window_of, self.rows)))
-
-    @property
-    def names(self) -> dict[Window, str]:
-        """A short name for each window."""
-        return dict(zip(self.windows, window_names(self.windows), strict=True))
-
-    def at(self, window: Window) -> list[Row]:
-        return [row for row in self.rows if window_of(row) == window]
-
-    @property
-    def newest(self) -> list[Row]:
-        """Rows of the newest window, for all segments together."""
-        return [row for row in self.at(self.windows[-1]) if row["segment"] == "all"]
-
-    def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
-        """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""
-        for window in reversed(self.windows):
-            rows = self.at(window)
-            if any(
-                row["value"] is not None and row["status"] in statuses and row["metric"] not in NO_CLAIM
-                for row in rows
-            ):
-                return rows
-        return []
 
 
 @dataclass
@@ -206,16 +128,22 @@ def gather(
             action="correct the name, or load its seeds with `dbt seed`",
         )
     chosen = [name] if name is not None else sorted(registries)
-    return [_of_model(warehouse, one, registries[one], number, nodes) for one in chosen]
+    models = [_registered(warehouse, one, registries[one], number, nodes) for one in chosen]
+    tables = Monitors(warehouse, {data.name: data.live.version for data in models})
+    for data in models:
+        _add_runs(warehouse, data)
+        _add_monitors(warehouse, tables, data)
+    return models
 
 
-def _of_model(
+def _registered(
     warehouse: Warehouse,
     name: str,
     registry: Table,
     number: int | None,
     nodes: Mapping[str, float | None] | None,
 ) -> ModelData:
+    """An ML model with what its seeds say."""
     rows = warehouse.rows(f"select * from {registry.quoted} order by version")
     versions = [Version.from_row(row) for row in rows]
     if not versions:
@@ -231,67 +159,43 @@ def _of_model(
     data.reference_table = warehouse.beside(registry, "__reference")
     data.signature = _of_version(warehouse, warehouse.beside(registry, "__signature"), live, "position")
     data.reference = _of_version(warehouse, data.reference_table, live, "part, name, bin")
-    profiled = "select 1 from {table} where ml_model = ? and version = ? limit 1"
-    data.profiles = [
-        table
-        for table in warehouse.of_kind("profiles")
-        if warehouse.rows(profiled.format(table=table.quoted), [name, live.version])
-    ]
-    data.drift = _long(warehouse, "drift", data)
-    data.performance = _long(warehouse, "performance", data)
-    data.estimates = _long(warehouse, "estimates", data)
-    data.joint = _long(warehouse, "joint", data)
-    data.worst_segments = _long(warehouse, "worst_segments", data)
-    data.sequential = _long(warehouse, "sequential", data)
-    data.attribution = _long(warehouse, "attribution", data)
-    calibration = _first(warehouse, "calibration", data, "mean_score")
+    return data
+
+
+def _add_monitors(warehouse: Warehouse, tables: Monitors, data: ModelData) -> None:
+    name = data.name
+    profiled = "select distinct ml_model, version from {table} where {live}"
+    data.profiles = [table for table, _ in tables.rows("profiles", profiled, name)]
+    data.drift = tables.long("drift", name)
+    data.performance = tables.long("performance", name)
+    data.estimates = tables.long("estimates", name)
+    data.joint = tables.long("joint", name)
+    data.worst_segments = tables.long("worst_segments", name)
+    data.sequential = tables.long("sequential", name)
+    data.attribution = tables.long("attribution", name)
+    _, calibration = tables.first("calibration", name, "mean_score")
     data.calibration = [  # of two classes: the curve has one line
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
     ]
-    for table in warehouse.of_kind("retraining"):
-        if rows := _of_live(warehouse, table, data, "version"):
-            data.retraining, data.retraining_table = rows, table
-    data.comparisons = _first(warehouse, "comparison", data, "model_alias, segment, segment_value")
-    data.contests = sorted(_first(warehouse, "contest", data, "model_alias"), key=place_of)
+    data.retraining_table, data.retraining = tables.first("retraining", name, "version")
+    _, data.comparisons = tables.first("comparison", name, "model_alias, segment, segment_value")
+    _, contests = tables.first("contest", name, "model_alias")
+    data.contests = sorted(contests, key=place_of)
     for table in warehouse.of_kind("costs")[:1]:
         sql = f"select * from {table.quoted} where model_name = ? order by period_start desc"
         data.costs = warehouse.rows(f"{sql}, prediction_table limit {COSTS}", [name])
-    if (log := warehouse.run_log) is not None:
-        now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
-        data.run_log, data.runs = log, runs_of(warehouse, log, name, now)
-        rhythms = rhythms_of(warehouse, log, name, nodes or {}, now)
-        data.rhythms = [one for one in rhythms if data.has_node(one.node)]
-    return data
+
+
+def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
+    if (log := warehouse.run_log) is None:
+        return
+    now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
+    data.run_log, data.runs = log, runs_of(warehouse, log, data.name, now)
+    rhythms = rhythms_of(warehouse, log, data.name, data.nodes or {}, now)
+    data.rhythms = [one for one in rhythms if data.has_node(one.node)]
 
 
 def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order: str) -> list[Row]:
     if table is None:
         return []
     return warehouse.rows(f"select * from {table.quoted} where version = ? order by {order}", [live.version])
-
-
-def _long(warehouse: Warehouse, kind: str, data: ModelData) -> list[Long]:
-    """The tables of a kind that have rows for the live version, the one that goes farthest first."""
-    found = []
-    for table in warehouse.of_kind(kind):
-        sql = NEWEST.get(kind, ROWS).format(table=table.quoted, kind=DUCKDB.literal(kind))
-        if rows := warehouse.rows(sql, [data.name, data.live.version]):
-            found.append(Long(table, rows))
-
-    def reach(long: Long) -> tuple[datetime, timedelta]:
-        """How far the newest window goes, and its length: of a month and its days, the month comes first."""
-        start, end = long.windows[-1]
-        return end, end - start
-
-    return sorted(found, key=reach, reverse=True)
-
-
-def _first(warehouse: Warehouse, kind: str, data: ModelData, order: str) -> list[Row]:
-    """Rows for the live version, from the first table of a kind that has any."""
-    found = (_of_live(warehouse, table, data, order) for table in warehouse.of_kind(kind))
-    return next(filter(None, found), [])
-
-
-def _of_live(warehouse: Warehouse, table: Table, data: ModelData, order: str) -> list[Row]:
-    rows = warehouse.rows_of(table, data.name, order)
-    return [row for row in rows if row.get("version", row.get("live_version")) == data.live.version]

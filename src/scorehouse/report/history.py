@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scorehouse.report import limits
-from scorehouse.report.gather import Long, ModelData
+from scorehouse.report.gather import ModelData
+from scorehouse.report.monitors import Long
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import metric_name, row_window
 

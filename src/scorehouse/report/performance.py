@@ -8,8 +8,9 @@ from typing import Any
 
 from scorehouse.metrics import shown
 from scorehouse.report import charts
-from scorehouse.report.gather import Long, ModelData, Window, window_of
+from scorehouse.report.gather import ModelData
 from scorehouse.report.limits import at_registration, far_from, metric_of
+from scorehouse.report.monitors import Long, Window, window_of
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     metric_name,

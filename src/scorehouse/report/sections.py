@@ -15,9 +15,10 @@ from scorehouse.report.attribution import Attribution, attribution_of
 from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, summed
-from scorehouse.report.gather import Long, ModelData, reject_reasons, window_of
+from scorehouse.report.gather import ModelData, reject_reasons
 from scorehouse.report.history import ended
 from scorehouse.report.limits import segment_state
+from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.performance import Performance, performance_of
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst

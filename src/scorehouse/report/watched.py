@@ -7,7 +7,8 @@ from collections import Counter
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.alerts import drifted, row_alert, value_sql
-from scorehouse.report.gather import Long, ModelData, table_name
+from scorehouse.report.gather import ModelData, table_name
+from scorehouse.report.monitors import Long
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row
 

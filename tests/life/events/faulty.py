@@ -21,6 +21,7 @@ def faulty_days(fault: Fault) -> Callable[[Life], None]:
         for day in range(1, 4):
             life.pass_days()
             life.build(codes=(0, 1))
+            life.remember_what_ended()
             life.check_lights(fault.model)
             if any(fault.is_named(alert) for alert in life.alerts()):
                 named = day
@@ -32,7 +33,6 @@ def faulty_days(fault: Fault) -> Callable[[Life], None]:
             )
         fault.heal(life)
         life.load()
-        life.remember()
         life.build()
         life.check()
         life.remember()

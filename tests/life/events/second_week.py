@@ -117,3 +117,4 @@ SECOND_WEEK = (
     ("second week: promote", promoted),
     ("second week: roll back", rolled_back),
 )
+PREPARED = 2  # of these: what later events build on

@@ -15,7 +15,8 @@ from monitored import FEATURES, run
 from project import DbtProject
 from scorehouse.project.place import Place
 from scorehouse.report import words
-from scorehouse.report.gather import WINDOWS, gather
+from scorehouse.report.gather import gather
+from scorehouse.report.monitors import WINDOWS
 from scorehouse.report.warehouse import Warehouse
 
 

@@ -1,0 +1,130 @@
+"""The monitoring tables of a warehouse: rows of the versions that score, by ML model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.report.warehouse import Row, Table, Warehouse
+from scorehouse.report.words import window_names
+
+CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
+# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
+# of drift, PSI and what has drifted.
+WINDOWS = 60
+ROWS = f"""
+select * exclude (age_, newest_) from (
+    select
+        *,
+        dense_rank() over (partition by ml_model, version order by window_start desc) as age_,
+        coalesce(
+            max(window_start) filter (
+                value is not null and status in ('ok', 'below', 'uncertain', 'info', 'drift')
+                and metric not in ('labels_arrived', 'rejected_share')
+            ) over (partition by ml_model, version),
+            max(window_start) over (partition by ml_model, version)
+        ) as newest_
+    from {{table}} where {{live}}
+)
+where age_ <= {WINDOWS} and (
+    window_start >= newest_
+    or segment = 'all' and ({{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
+)
+order by window_start, segment, metric
+"""
+ALL = "select * from {table} where {live}"
+# Segments have no windows, and of each series of a sequential monitor the newest window holds all evidence.
+NEWEST = {
+    "worst_segments": "select * from {table} where {live} order by metric, place",
+    "sequential": """
+select * from {table} where {live}
+qualify row_number() over (
+    partition by ml_model, version, feature, segment, metric, side order by window_start desc, window_end desc
+) = 1
+order by status, metric, feature, segment, side
+""",
+}
+
+Window = tuple[datetime, datetime]
+
+
+def window_of(row: Row) -> Window:
+    return row["window_start"], row["window_end"]
+
+
+@dataclass(frozen=True)
+class Long:
+    """A table in long form, and its rows for the live version, oldest window first."""
+
+    table: Table
+    rows: list[Row]
+
+    @property
+    def windows(self) -> list[Window]:
+        return sorted(set(map(window_of, self.rows)))
+
+    @property
+    def names(self) -> dict[Window, str]:
+        """A short name for each window."""
+        return dict(zip(self.windows, window_names(self.windows), strict=True))
+
+    def at(self, window: Window) -> list[Row]:
+        return [row for row in self.rows if window_of(row) == window]
+
+    @property
+    def newest(self) -> list[Row]:
+        """Rows of the newest window, for all segments together."""
+        return [row for row in self.at(self.windows[-1]) if row["segment"] == "all"]
+
+    def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
+        """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""
+        for window in reversed(self.windows):
+            rows = self.at(window)
+            if any(
+                row["value"] is not None and row["status"] in statuses and row["metric"] not in NO_CLAIM
+                for row in rows
+            ):
+                return rows
+        return []
+
+
+@dataclass
+class Monitors:
+    """The monitoring tables. Each is asked once, for all ML models, since most of them are views."""
+
+    warehouse: Warehouse
+    live: Mapping[str, int]  # the version of each ML model that is told about
+    read: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # by query and ML model
+
+    def rows(self, kind: str, sql: str, name: str) -> Iterator[tuple[Table, list[Row]]]:
+        """The tables of a kind that have rows of an ML model, and these; `sql` has `{table}` and `{live}`."""
+        names = ", ".join(map(DUCKDB.literal, sorted(self.live)))
+        versions = ", ".join(map(str, sorted(set(self.live.values()))))
+        for table in self.warehouse.of_kind(kind):
+            version = "live_version" if "live_version" in table.columns else "version"
+            live = f"ml_model in ({names}) and {version} in ({versions})"
+            query = sql.format(table=table.quoted, kind=DUCKDB.literal(kind), live=live)
+            if query not in self.read:
+                self.read[query] = {one: [] for one in self.live}
+                for row in self.warehouse.rows(query):
+                    if self.live[row["ml_model"]] == row[version]:
+                        self.read[query][row["ml_model"]].append(row)
+            if rows := self.read[query][name]:
+                yield table, rows
+
+    def long(self, kind: str, name: str) -> list[Long]:
+        """The tables of a kind in long form, the one that goes farthest first."""
+        found = [Long(*pair) for pair in self.rows(kind, NEWEST.get(kind, ROWS), name)]
+
+        def reach(long: Long) -> tuple[datetime, timedelta]:
+            """How far the newest window goes, and its length: of a month and its days, the month is first."""
+            start, end = long.windows[-1]
+            return end, end - start
+
+        return sorted(found, key=reach, reverse=True)
+
+    def first(self, kind: str, name: str, order: str) -> tuple[Table | None, list[Row]]:
+        """The first table of a kind that has rows of an ML model."""
+        return next(self.rows(kind, f"{ALL} order by {order}", name), (None, []))
