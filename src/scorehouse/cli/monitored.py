@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scorehouse.cli.scaffold import call_of, key_of, model_entry
+from scorehouse.cli.scaffold import TABLE, call_of, key_of, model_entry
 from scorehouse.registry.class_columns import PREFIX, score_of
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
@@ -127,8 +127,9 @@ class Monitored:
         settings: Mapping[str, Any],
         tests: Sequence[Any] = (),
         head: str = "",
+        config: str = TABLE,
     ) -> Monitor:
         """The monitor that calls a macro, with the columns and the tests of its YAML."""
         name = f"{self.stem}_{ending}"
-        sql = head + call_of(macro, relations, settings)
+        sql = config + head + call_of(macro, relations, settings)
         return Monitor(name, sql, model_entry(name, description, columns, tests))

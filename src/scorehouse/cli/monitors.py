@@ -31,8 +31,8 @@ DEPENDENT = "-- Chance is what training shows: how much its {units} differ was l
 INDEPENDENT = (
     "-- Rows are judged as independent. If those of a day or a week are alike, register again with --time.\n"
 )
-PER_DAY = ", **scorehouse.replace_windows()"
-PER_RUN = ", **scorehouse.replace_windows('run_id')"
+PER_DAY = "{{ config(materialized='incremental', **scorehouse.replace_windows()) }}\n\n"
+PER_RUN = "{{ config(materialized='incremental', **scorehouse.replace_windows('run_id')) }}\n\n"
 
 
 def monitors(model: Monitored) -> list[Monitor]:
@@ -65,7 +65,7 @@ def _profiles(model: Monitored) -> list[Monitor]:
         "profile",
         relations,
         model.key | model.by_day | model.by_segment,
-        head=f"{{{{ config(materialized='incremental'{PER_DAY if model.day else PER_RUN}) }}}}\n\n",
+        config=PER_DAY if model.day else PER_RUN,
     )
     if not model.training:
         return [profiles]
@@ -174,6 +174,7 @@ def _intervals(model: Monitored) -> list[Monitor]:
         "prediction_intervals",
         {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
         {"level": LEVEL} | model.options(),
+        config="",  # a row per prediction, so a view unless the project says otherwise
     )
     coverage = model.monitor(
         "coverage",

@@ -48,6 +48,10 @@ def key_of(keys: tuple[str, ...]) -> str | list[str]:
     return keys[0] if len(keys) == 1 else list(keys)
 
 
+# Read more often than built: a view would be computed by each of its tests, by alerts and by reports.
+TABLE = "{{ config(materialized='table') }}\n\n"
+
+
 def call_of(macro: str, relations: Mapping[str, str], settings: Mapping[str, Any]) -> str:
     """A dbt model that is one call of a macro of this package."""
     arguments = {**relations, **{name: jinja(value) for name, value in settings.items()}}
