@@ -34,6 +34,8 @@ def sections() -> dict[str, list[list[str]]]:
 
 def watched(life: Life) -> None:
     paste(life, "Watch it")
+    life.check()
+    life.remember()
     life.house.commit("Watch churn")
 
 
