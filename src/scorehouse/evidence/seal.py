@@ -20,6 +20,7 @@ NOTHING = "0" * 64  # what the first line follows
 RUN, SEAL, PRUNED = "run", "seal", "pruned"
 NEEDED = {RUN: {"run_id", "row"}, SEAL: {"at", "open"}, PRUNED: {"runs", "reason"}}
 STARTED = "started"
+PLACE, VERSION = ("node", "prediction_table"), ("model_name", "model_version", "alias_asked")
 CLOCK_SKEW = timedelta(minutes=5)  # between the machine that scored and the one that sealed
 
 Row = Mapping[str, Any]
@@ -127,21 +128,31 @@ def head_finding(lines: Sequence[Line], known_head: str) -> list[Finding]:
 
 
 def inserted(lines: Sequence[Line], finished: Sequence[Row]) -> list[Finding]:
-    """Finished runs from the time before the last seal which neither had ended nor were open then."""
+    """Finished runs from the time before the last seal which neither had ended nor were open then.
+
+    A run that was open is closed once: until the next seal, by rows that began when and where it began, one
+    per version. What says that it began later than `CLOCK_SKEW` before the last seal passes as new.
+    """
     seals = [line for line in lines if line["kind"] == SEAL]
     if not seals:
         return []
     known = {line["run_id"] for line in lines if line["kind"] == RUN}
-    opened = {run for line in seals for run in line["open"]}
     limit = datetime.fromisoformat(seals[-1]["at"]).replace(tzinfo=None) - CLOCK_SKEW
+    closed: set[tuple[str, ...]] = set()
     found = []
     for row in finished:
-        run_id, parent = str(row["run_id"]), str(row["parent_run_id"])
-        if run_id not in known and not {run_id, parent} & opened and _moment(row["started_at"]) < limit:
+        run_id = str(row["run_id"])
+        if run_id in known or _moment(row["started_at"]) >= limit:
+            continue
+        began = {parent: _began(row) for parent in (run_id, str(row["parent_run_id"]))}
+        opened = [parent for parent in began if seals[-1]["open"].get(parent) == began[parent]]
+        closes = {(parent, *(str(row.get(name)) for name in VERSION)) for parent in opened}
+        if not closes or closes & closed:
             text = (
                 f"the run {run_id} says it began at {row['started_at']}, and was not there at the last seal"
             )
             found.append(Finding("inserted", run_id, text))
+        closed |= closes
     return found
 
 
@@ -167,10 +178,15 @@ def _finished(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row["status"] != STARTED]
 
 
-def _open(rows: Sequence[Row]) -> list[str]:
-    """Runs that have begun and have no other row; on Spark, the row that a run began with stays."""
+def _open(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """When and where runs began that have no other row; on Spark, the row that a run began with stays."""
     ended = {str(row["parent_run_id"]) for row in rows if row["status"] != STARTED}
-    return sorted({str(row["parent_run_id"]) for row in rows if row["status"] == STARTED} - ended)
+    began = {str(row["parent_run_id"]): _began(row) for row in rows if row["status"] == STARTED}
+    return {parent: began[parent] for parent in sorted(began.keys() - ended)}
+
+
+def _began(row: Row) -> list[str]:
+    return [_moment(row["started_at"]).isoformat(), *(str(row.get(name)) for name in PLACE)]
 
 
 def _alive(lines: Sequence[Line]) -> set[str]:

@@ -144,6 +144,29 @@ ALTERATIONS: list[Callable[[random.Random, list[Line], list[Row]], None]] = [
 ]
 
 
+def test_a_run_that_was_open_is_closed_once() -> None:
+    """Rows with the id of an open run as their parent do not enter the past: 1,000 tries."""
+    for number in range(200):
+        seed = random.Random(number)
+        run, before = run_row(seed, START, "started"), run_row(seed, START)
+        first = sealed([], [before, run], (START + timedelta(hours=1)).replace(tzinfo=UTC))
+        ended = {**run, "status": "success", "finished_at": START + timedelta(hours=2)}
+        fake = {**ended, "run_id": uuid.UUID(int=seed.getrandbits(128))}
+        rows = [before, ended]
+        assert findings(first, rows) == []
+        for wrong in (
+            {**fake, "started_at": START + timedelta(minutes=1)},
+            {**fake, "node": "model.shop.other"},
+            fake,  # the same version again
+        ):
+            assert [each.kind for each in findings(first, [*rows, wrong])] == ["inserted"]
+        later = [*first, *sealed(first, rows, (START + timedelta(hours=3)).replace(tzinfo=UTC))]
+        assert findings(later, rows) == []
+        other = {**fake, "model_version": 9}  # whatever version: the run is closed
+        assert [each.kind for each in findings(later, [*rows, other])] == ["inserted"]
+        assert sealed(later, [*rows, other], datetime(2026, 3, 9, tzinfo=UTC)) == []
+
+
 @pytest.mark.parametrize("alter", ALTERATIONS, ids=lambda alter: alter.__name__)
 def test_alterations_are_found(alter: Callable[..., None], history: tuple[list[Line], list[Row]]) -> None:
     """100 of each of ten kinds: 1,000. The head was kept elsewhere."""
