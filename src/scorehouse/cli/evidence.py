@@ -244,7 +244,7 @@ def evidence_sign_command(reference: str, key: Path, as_json: bool, project_dir:
     _, version = find_reference(project, reference, this_call())
     policy = load_policy(project)
     place = sign_version(project, version, key, policy, this_call())
-    digests = artifact.pinned_files(version)
+    digests = artifact.signed_digests(version)
     lines = [f"signed: {version.label}, {len(digests)} files ({place})"]
     lines.append("next: commit it, and name the public key in require_signed_by of scorehouse_load_policy")
     answer(as_json, {"written": place, "version": version.label, "files": digests}, lines)

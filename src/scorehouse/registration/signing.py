@@ -6,20 +6,28 @@ from pathlib import Path
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry import artifact
-from scorehouse.registry.key_signature import KEY_SIGNATURE, belong_together, read_private_key, sign_files
+from scorehouse.registry.key_signature import (
+    DECISION_FILE,
+    KEY_SIGNATURE,
+    belong_together,
+    read_private_key,
+    sign_files,
+)
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 
 
 def sign_version(project: Path, version: Version, key: Path, policy: LoadPolicy, call: str) -> str:
-    """Sign the files of a version with the private key in the PEM file `key`; returns where, beside them.
+    """Sign the files of a version, and what decides, with the private key in a PEM file; returns where.
 
     Raises ArtifactError if they are not the registered ones, ConfigurationError if the key cannot be used.
     """
     artifact.check_files(project, version, policy, call, signed=False)
-    data = sign_files(str(version.version), artifact.pinned_files(version), key, call)
+    data = sign_files(str(version.version), artifact.signed_digests(version), key, call)
     place = artifact.beside(version, KEY_SIGNATURE)
+    decision = artifact.beside(version, DECISION_FILE)
+    write(locate(project, decision, policy, call), artifact.decision(version), call)
     write(locate(project, place, policy, call), data, call)
     return place
 

@@ -5,23 +5,36 @@ Every file with an estimator is opened here and nowhere else, after the load pol
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
 from scorehouse.load_lock import loading
 from scorehouse.registry.formats import FORMATS
-from scorehouse.registry.key_signature import KEY_SIGNATURE, check_covers, missing_signature, signed_files
+from scorehouse.registry.key_signature import (
+    DECISION_FILE,
+    KEY_SIGNATURE,
+    check_covers,
+    missing_signature,
+    signed_files,
+)
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import locate, read_unpinned, read_verified
-from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, Version
+from scorehouse.registry.version import CALIBRATION, OUTPUTS, PROGRAM_SHA256, PROOF_SHA256, SEGMENTS, Version
 
 SIGNATURE_FILE = "signature.json"
 REASONS = "reasons"
 PROGRAM_FILE = "program.npz"  # what scores and explains without the artifact, as data
 PROOF_FILE, REASONS_PROOF_FILE = "proof.arrow", "proof_reasons.arrow"  # rows that prove it
+# The columns of a row that decide scores and labels, or what is opened for them.
+DECIDES = (
+    *("name", "version", "task", "artifact_format", "sha256", "signature_sha256", "classes", "class_columns"),
+    *("score_method", "label_method", "threshold", "program", SEGMENTS, OUTPUTS, CALIBRATION),
+)
 OF_PROGRAM = {
     PROGRAM_FILE: "the program",
     PROOF_FILE: "the proof of the program",
@@ -60,6 +73,21 @@ def pinned_files(version: Version) -> dict[str, str]:
     return {own: version.sha256, SIGNATURE_FILE: version.signature_sha256} | program_digests(version)
 
 
+def decision(version: Version) -> bytes:
+    """What of a version's row decides its scores and labels, as the file `decision.json` has it.
+
+    A signature covers this file too, so that it is of this name, version, task, threshold and these classes
+    alone. What may change in a signed version is not in it: aliases, its folder, and what describes it.
+    """
+    row = version.to_row()
+    return (json.dumps({name: row[name] for name in DECIDES}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def signed_digests(version: Version) -> dict[str, str]:
+    """The SHA-256 of every file that a signature has to cover: the pinned ones, and the decision."""
+    return pinned_files(version) | {DECISION_FILE: sha256(decision(version)).hexdigest()}
+
+
 def program_digests(version: Version) -> dict[str, str]:
     """The SHA-256 of the program, of its proof rows, and of those of reasons, by the names of their files."""
     backends, reasons = version.program, version.program.get(REASONS) or {}
@@ -86,7 +114,7 @@ def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) 
     for key in keys:
         try:
             signed = signed_files(data, key, version.label, call)
-            return check_covers(signed, pinned_files(version), version.label, key, call)
+            return check_covers(signed, signed_digests(version), version.label, key, call)
         except LoadRefusedError as error:
             refused = refused or error
     assert refused is not None

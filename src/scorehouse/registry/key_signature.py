@@ -19,6 +19,7 @@ from typing import Any
 from scorehouse.errors import ConfigurationError, LoadRefusedError
 from scorehouse.registry.formats.base import import_extra
 
+DECISION_FILE = "decision.json"  # what of a registered row decides scores and labels
 KEY_SIGNATURE = "model.sig"  # the name that model-signing looks for
 EXTRA = "evidence"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -201,15 +202,22 @@ def check_covers(
     signed: Mapping[str, str], pinned: Mapping[str, str], what: str, key: Path, call: str
 ) -> None:
     """Refuse if a pinned file has another digest than the one that was signed, or none."""
-    for name, digest in sorted(pinned.items()):
-        if signed.get(name) != digest:
-            known = f"signed with the sha256 {signed[name]}" if name in signed else "not signed"
-            raise LoadRefusedError(
-                call,
-                f"the file {name!r} of {what} is {known}, and registered with the sha256 {digest}",
-                expected=f"a key signature over the registered files, by the key of {str(key)!r}",
-                action="sign the version again with `scorehouse evidence sign`, after a look at what changed",
-            )
+    for name, digest in sorted(pinned.items(), key=lambda item: (item[0] == DECISION_FILE, item)):
+        if signed.get(name) == digest:
+            continue
+        problem = f"the file {name!r} of {what} is "
+        if name not in signed:
+            problem += f"not signed, and registered with the sha256 {digest}"
+        elif name == DECISION_FILE:
+            problem = f"the row of {what} in the registry decides otherwise than the {name} that was signed"
+        else:
+            problem += f"signed with the sha256 {signed[name]}, and registered with the sha256 {digest}"
+        raise LoadRefusedError(
+            call,
+            problem,
+            expected=f"a key signature over what is registered, by the key of {str(key)!r}",
+            action="sign the version again with `scorehouse evidence sign`, after a look at what changed",
+        )
 
 
 def missing_signature(what: str, place: str, key: Path, call: str) -> LoadRefusedError:

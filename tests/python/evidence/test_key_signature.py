@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,35 @@ def test_a_signature_of_another_key_or_of_other_files_is_refused(house: Path) ->
         scorehouse.load("churn/2", house)
     assert [version.version for version in ModelSeeds(house, "churn").versions()] == [1, 2]
     scorehouse.load("churn/1", house)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"threshold": 0.05},
+        {"classes": (1, 0)},
+        {"name": "other"},
+        {"version": 2},
+        {"task": "anomaly"},
+        {"score_method": "decision_function"},
+        {"program": {"sql": "another"}},
+        {"class_columns": {"score": 0}},
+    ],
+    ids=lambda edit: next(iter(edit)),
+)
+def test_a_signature_is_of_one_decision(house: Path, edit: dict[str, Any]) -> None:
+    """Moved to another version, or with another threshold: what was signed is not what is registered."""
+    from scorehouse.registry import artifact
+    from scorehouse.scoring.request import load_policy
+
+    assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
+    (version,) = ModelSeeds(house, "churn").versions()
+    policy = load_policy(house)
+    promoted = replace(version, aliases=("challenger",), description="told otherwise")
+    artifact.require_signed(house, promoted, policy, "x")
+    assert json.loads((house / "artifacts/churn/1/decision.json").read_text())["name"] == "churn"
+    with pytest.raises(LoadRefusedError, match="decides otherwise than the decision"):
+        artifact.require_signed(house, replace(version, **edit), policy, "x")
 
 
 def test_nothing_is_opened_before_the_signature_was_checked(
