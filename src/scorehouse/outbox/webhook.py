@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.canonical import from_lines, in_bytes, to_lines
+from scorehouse.registration.lock import holding
 from scorehouse.registry.seeds import replace_file
 
 AGAIN = (408, 425, 429)  # and 5xx: the same request may succeed later
 LONGEST = 60.0  # seconds between two tries
+DEADLINE = 180.0  # seconds for all tries and pauses of one payload
 KEY_HEADER = "Idempotency-Key"
+Answer = tuple[int | None, str, float]  # its status, why it is none, and the seconds that it asks to wait
 
 
 @dataclass(frozen=True)
@@ -48,25 +56,36 @@ class Post:
     url: str
     retries: int = 4
     pause: float = 1.0
-    timeout: float = 10.0
+    timeout: float = 10.0  # for the whole of an answer
     wait: Callable[[float], object] = time.sleep
+    deadline: float = DEADLINE
 
     def deliver(self, payload: str, key: str) -> Delivery:
         """Try until the server takes the payload, refuses it for good, or no try is left."""
-        status, why = None, ""
-        for number in range(1, self.retries + 2):
+        status, why, number, end = None, "", 0, time.monotonic() + self.deadline
+        while True:
+            number += 1
             status, why, after = self._try(payload, key)
             if status is not None and 200 <= status < 300:
                 return Delivery(key, True, number, status, "")
             if status is not None and status < 500 and status not in AGAIN:
                 return Delivery(key, False, number, status, why, refused=True)
-            if number <= self.retries:
-                doubled = self.pause * 2 ** (number - 1)
-                self.wait(min(max(after, doubled * random.uniform(0.8, 1.2)), LONGEST))
-        return Delivery(key, False, self.retries + 1, status, why)
+            doubled = self.pause * 2 ** (number - 1)
+            pause = min(max(after, doubled * random.uniform(0.8, 1.2)), LONGEST)
+            if number > self.retries or time.monotonic() + pause > end:
+                return Delivery(key, False, number, status, why)
+            self.wait(pause)
 
-    def _try(self, payload: str, key: str) -> tuple[int | None, str, float]:
-        """The status of the answer, what it says, and the seconds that the server asks to wait."""
+    def _try(self, payload: str, key: str) -> Answer:
+        """One request. A server that answers byte by byte, each in time, is left after `timeout` too."""
+        answers: SimpleQueue[Answer] = SimpleQueue()
+        Thread(target=lambda: answers.put(self._asked(payload, key)), daemon=True).start()
+        try:
+            return answers.get(timeout=self.timeout)
+        except Empty:
+            return None, f"no whole answer in {self.timeout:g} seconds", 0.0
+
+    def _asked(self, payload: str, key: str) -> Answer:
         headers = {"Content-Type": "application/json", KEY_HEADER: key, "User-Agent": "scorehouse"}
         request = urllib.request.Request(self.url, in_bytes(payload), headers, method="POST")
         try:
@@ -74,7 +93,7 @@ class Post:
                 return answer.status, "", 0.0
         except urllib.error.HTTPError as error:
             return error.code, f"HTTP {error.code} {error.reason}", _after(error.headers)
-        except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
+        except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors
             return None, str(getattr(error, "reason", None) or error) or type(error).__name__, 0.0
 
 
@@ -124,13 +143,22 @@ def send(post: Post, payload: str | None, key: str, letters: Path, call: str) ->
     """Deliver what was left over before, then `payload`; returns the deliveries, and how many are left.
 
     What the server refuses for good is kept, and the next one is tried. If the server does not answer, all
-    others are kept without a try, so their order is kept too. The file has no URL, which may be a secret.
+    others are kept without a try, so their order is kept too. The file has no URL, which may be a secret. One
+    call at a time has the file, and a payload is in it before it is sent, so that a kill loses none.
     """
-    queue = read_dead_letters(letters, call)
-    if payload is not None and key not in {each["key"] for each in queue}:
-        queue.append({"key": key, "payload": payload})
+    if payload is None and not letters.exists():
+        return [], 0
+    with holding(letters.with_name(f"{letters.name}.lock"), call):
+        queue = read_dead_letters(letters, call)
+        if payload is not None and key not in {each["key"] for each in queue}:
+            queue.append({"key": key, "payload": payload})
+        return _sent(post, queue, letters)
+
+
+def _sent(post: Post, queue: list[dict[str, Any]], letters: Path) -> tuple[list[Delivery], int]:
     done: list[Delivery] = []
     left: list[dict[str, Any]] = []
+    _write(letters, queue)
     while queue:
         delivery = post.deliver(queue[0]["payload"], queue[0]["key"])
         done.append(delivery)
@@ -152,7 +180,12 @@ def _write(file: Path, letters: list[dict[str, Any]]) -> None:
 
 
 def _after(headers: Message) -> float:
+    """The seconds that `Retry-After` asks to wait: a number, or the time until a date. 0 if it is neither."""
+    asked = headers.get("Retry-After") or "0"
+    with suppress(ValueError):
+        seconds = float(asked)
+        return seconds if math.isfinite(seconds) else 0.0
     try:
-        return float(headers.get("Retry-After") or 0)
-    except ValueError:  # a date
+        return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
         return 0.0

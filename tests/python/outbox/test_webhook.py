@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +29,7 @@ class Receiver:
     answers: list[int | str] = field(default_factory=list)
     got: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
+    after: str = "7"  # what 429 asks to wait
 
     def bodies(self) -> list[Any]:
         return [body for _, body in self.got]
@@ -42,11 +45,17 @@ def listening(receiver: Receiver) -> Iterator[Receiver]:
             if answer == "hang up":
                 self.close_connection = True
                 return
+            if answer == "byte by byte":
+                with suppress(OSError):
+                    for byte in b"HTTP/1.1 204 No Content\r\n" + b"X-Slow: 1\r\n" * 40:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(0.05)
+                return
             self.send_response(int(answer))
             if answer == 302:
                 self.send_header("Location", "/elsewhere")
             if answer == 429:
-                self.send_header("Retry-After", "7")
+                self.send_header("Retry-After", receiver.after)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -125,6 +134,61 @@ def test_a_payload_that_is_refused_does_not_hold_up_the_others(
     done, left = send(post(receiver, waits), '{"n": 2}', "two", letters, "x")
     assert [each.delivered for each in done] == [False, True] and left == 1
     assert [each["key"] for each in read_dead_letters(letters, "x")] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("after", "low", "high"),
+    [
+        ("nan", 0.8, 1.2),
+        ("-5", 0.8, 1.2),
+        ("inf", 0.8, 1.2),
+        ("soon", 0.8, 1.2),
+        ("1e9", 60, 60),
+        ("Fri, 31 Dec 2999 23:59:59 GMT", 60, 60),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.8, 1.2),
+    ],
+)
+def test_no_word_of_a_server_loses_an_alert(
+    receiver: Receiver, waits: list[float], tmp_path: Path, after: str, low: float, high: float
+) -> None:
+    receiver.answers, receiver.after = [429], after
+    done, left = send(post(receiver, waits), '{"alerts": 1}', "a", tmp_path / "letters.jsonl", "x")
+    assert (done[0].delivered, done[0].tries, left) == (True, 2, 0)
+    assert len(waits) == 1 and low <= waits[0] <= high
+
+
+def test_a_server_that_answers_byte_by_byte_is_left_in_time(
+    receiver: Receiver, waits: list[float], tmp_path: Path
+) -> None:
+    receiver.answers = ["byte by byte", "byte by byte"]
+    patient, began = Post(receiver.url, 1, timeout=0.5, wait=waits.append), time.monotonic()
+    done, left = send(patient, '{"alerts": 1}', "a", tmp_path / "letters.jsonl", "x")
+    assert time.monotonic() - began < 5
+    assert (done[0].delivered, left, done[0].why) == (False, 1, "no whole answer in 0.5 seconds")
+    assert read_dead_letters(tmp_path / "letters.jsonl", "x")[0]["payload"] == '{"alerts": 1}'
+
+
+def test_tries_end_with_the_deadline(receiver: Receiver, waits: list[float]) -> None:
+    receiver.answers, receiver.after = [429] * 9, "30"
+    hasty = Post(receiver.url, 9, wait=waits.append, deadline=20)
+    delivery = hasty.deliver("{}", "a")
+    assert (delivery.delivered, delivery.tries, delivery.status, waits) == (False, 1, 429, [])
+
+
+def test_calls_at_once_lose_nothing(receiver: Receiver, waits: list[float], tmp_path: Path) -> None:
+    """Forty calls of eight at a time, while the server takes nothing; then one that sends all."""
+    letters = tmp_path / "letters.jsonl"
+    receiver.answers = [503] * 40
+
+    def call(number: int) -> None:
+        send(post(receiver, waits, retries=0), json.dumps({"alerts": number}), f"key-{number}", letters, "x")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(call, range(40)))
+    kept = {json.loads(each["payload"])["alerts"] for each in read_dead_letters(letters, "x")}
+    assert kept == set(range(40))
+    done, left = send(post(receiver, waits), None, "", letters, "x")
+    assert (len(done), left, letters.exists()) == (40, 0, False)
 
 
 def test_no_server_is_a_reason(waits: list[float], tmp_path: Path) -> None:
