@@ -21,6 +21,7 @@ import sklearn.ensemble
 import sklearn.pipeline  # noqa: F401
 
 import scorehouse.kernel.frames  # noqa: F401
+from scorehouse.asked_process import end_with_asker, job_lines
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -67,6 +68,7 @@ def forked(folder: Path) -> None:
         warnings.simplefilter("ignore")  # that a library holds a thread all the same
         child = os.fork()
     if not child:
+        end_with_asker()
         answer(folder, work(folder))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -78,7 +80,8 @@ def forked(folder: Path) -> None:
 
 def serve() -> None:
     """Work through the folders that standard input names, until it ends."""
-    for line in sys.stdin:
+    end_with_asker()
+    for line in job_lines():
         folder = Path(json.loads(line))
         if not FORKS:
             answer(folder, work(folder))

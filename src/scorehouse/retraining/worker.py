@@ -20,10 +20,11 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
+from scorehouse.asked_process import end_with_asker, job_lines
 from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.fitted import fitted
@@ -36,9 +37,10 @@ SHOWN_FRAMES = 4
 
 def serve() -> None:
     """Work through the jobs, in order: `look` imports the function, `train` calls it."""
+    end_with_asker()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    threading.Thread(target=_listen, args=(job_lines(), jobs), daemon=True).start()
     while True:
         job = Job.from_json(jobs.get())
         try:
@@ -48,8 +50,8 @@ def serve() -> None:
         replace_file(Path(job.answer), json.dumps(answer).encode())
 
 
-def _listen(jobs: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
+def _listen(lines: TextIO, jobs: queue.SimpleQueue[str]) -> None:
+    for line in lines:
         jobs.put(line)
     os._exit(1)
 

@@ -98,6 +98,15 @@ def test_a_training_query_that_fails_registers_nothing(own_shop: DbtProject) -> 
     assert len(versions(own_shop)) == 1
 
 
+def test_a_function_that_waits_for_a_person_is_told_that_nobody_answers(own_shop: DbtProject) -> None:
+    own_shop.write(
+        "learning/loyal.py", TRAIN.replace("    X = frame", "    input('how many rows? ')\n    X = frame")
+    )
+    ended = retrain(own_shop)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr, ended.stderr
+    assert "EOFError" in ended.stderr and len(versions(own_shop)) == 1
+
+
 def test_a_shadow_that_does_not_exist_is_named_before_the_training(own_shop: DbtProject) -> None:
     configure(own_shop, shadow=["loyal_score"])
     ended = retrain(own_shop)
