@@ -88,7 +88,17 @@ def test_lightgbm_categories() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-@pytest.mark.parametrize("options", [{}, {"max_depth": 2}, {"max_depth": 11}, {"tree_method": "exact"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_depth": 2},
+        {"max_depth": 11},
+        {"tree_method": "exact"},
+        {"booster": "dart", "rate_drop": 0.3},
+        {"booster": "dart", "rate_drop": 0.5, "normalize_type": "forest", "num_parallel_tree": 2},
+    ],
+)
 def test_xgboost_classifiers(options: dict[str, Any], classes: int) -> None:
     frame, z = data()
     y = pd.qcut(z, classes, labels=False)

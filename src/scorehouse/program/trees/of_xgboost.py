@@ -29,19 +29,22 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     Raises the error from `refuse(estimator, problem)` for a booster of another kind.
     """
     model = json.loads(estimator.get_booster().save_raw("json").decode())["learner"]
-    if model["gradient_booster"]["name"] != "gbtree":
-        raise refuse(estimator, f"its booster is {model['gradient_booster']['name']!r}")
+    booster = model["gradient_booster"]
+    if booster["name"] not in ("gbtree", "dart"):
+        raise refuse(estimator, f"its booster is {booster['name']!r}")
     if int(model["learner_model_param"].get("num_target", 1)) > 1:
         raise refuse(estimator, "it has several outputs per row")
     objective = model["objective"]["name"]
-    forest = model["gradient_booster"]["model"]
+    forest = booster.get("gbtree", booster)["model"]
     per_class = max(1, int(model["learner_model_param"]["num_class"]))
     pairs = _used_trees(estimator, forest, per_class)
+    # of `dart`, which drops trees while it learns; 3.4 calls that booster gbtree too
+    weights = booster.get("weight_drop") or [1.0] * len(pairs)
     for tree, _ in pairs:
         if any(tree.get("split_type", [])) or tree.get("categories"):
             raise refuse(estimator, "it splits by category; encode categories in the pipeline")
     ensemble = Ensemble(
-        trees=tuple(_tree(tree) for tree, _ in pairs),
+        trees=tuple(_tree(tree, weight) for (tree, _), weight in zip(pairs, weights, strict=False)),
         groups=tuple(int(group) for _, group in pairs),
         base=tuple(_base_margins(model, objective, per_class)),
         rounds_inputs=True,
@@ -77,7 +80,7 @@ def _log(value: np.float32) -> float:
     return float(np.float32(math.log(float(value))))
 
 
-def _tree(tree: dict[str, Any]) -> Tree:
+def _tree(tree: dict[str, Any], weight: float) -> Tree:
     left = np.asarray(tree["left_children"], dtype=np.int64)
     given = np.asarray(tree["split_conditions"], dtype=np.float32)
     below = np.nextafter(given, np.float32(-np.inf))  # a value that equals a threshold goes right
@@ -87,6 +90,6 @@ def _tree(tree: dict[str, Any]) -> Tree:
         left=left,
         right=np.asarray(tree["right_children"], dtype=np.int64),
         missing_left=np.asarray(tree["default_left"], dtype=bool),
-        value=given.astype(np.float64).reshape(-1, 1),
+        value=(given * np.float32(weight)).astype(np.float64).reshape(-1, 1),
         cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
     ).reached()  # pruned nodes stay in its arrays
