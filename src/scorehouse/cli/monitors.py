@@ -17,7 +17,7 @@ from scorehouse.cli.monitoring_columns import (
     RETRAINING_OUTPUT,
     RETRAINING_OUTPUTS,
 )
-from scorehouse.cli.scaffold import package_test
+from scorehouse.cli.scaffold import VIEW, package_test
 from scorehouse.metrics import LOWER, METRICS, of_drift
 from scorehouse.project.dbt_names import jinja
 
@@ -174,7 +174,7 @@ def _intervals(model: Monitored) -> list[Monitor]:
         "prediction_intervals",
         {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
         {"level": LEVEL} | model.options(),
-        config="",  # a row per prediction, so a view unless the project says otherwise
+        config=VIEW,  # a row per prediction
     )
     coverage = model.monitor(
         "coverage",
@@ -209,6 +209,7 @@ def _retraining(model: Monitored) -> Monitor:
         "retraining_signals",
         relations,
         {"limits": limits},
+        config=VIEW,
     )
 
 

@@ -50,6 +50,8 @@ def key_of(keys: tuple[str, ...]) -> str | list[str]:
 
 # Read more often than built: a view would be computed by each of its tests, by alerts and by reports.
 TABLE = "{{ config(materialized='table') }}\n\n"
+# Where a failed test stops a build, what comes after it is not built: a view is up to date all the same.
+VIEW = "{{ config(materialized='view') }}\n\n"
 
 
 def call_of(macro: str, relations: Mapping[str, str], settings: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from scorehouse.cli.common import echo, heading
 from scorehouse.cli.options import key_option, name_argument, option
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
-from scorehouse.cli.scaffold import NOTHING, TABLE, call_of, key_of, scored, version_of
+from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_names import identifier
 from scorehouse.project.dbt_text import dump_yaml
@@ -200,7 +200,7 @@ def planned_retraining(
             Change(f"ml/retrain_{name}.py", _function(version)),
             Change(f"{folder}/{name}_training_set.sql", training),
             Change(f"{folder}/{shadow}.sql", SHADOW.format(name=name, scored=head, time=identifier(time))),
-            Change(f"{folder}/{name}_contest.sql", TABLE + call_of("compare_metric", relations, contest)),
+            Change(f"{folder}/{name}_contest.sql", VIEW + call_of("compare_metric", relations, contest)),
             Change(f"{folder}/_{name}_retraining.yml", dump_yaml({"version": 2, "models": properties})),
         ],
     )
