@@ -91,9 +91,9 @@
             'profiles': {}, 'runs': {'rejected_share': 'above'}
         },
         'segments': {
-            'log_loss': ['labels'], 'brier': ['labels'], 'error_rate': ['labels', 'share'],
-            'mae': ['labels', 'regression'], 'mse': ['labels', 'regression'], 'rejected_share': ['share'],
-            'score_shift': []
+            'log_loss': ['labels'], 'excess_log_loss': ['labels'], 'brier': ['labels'],
+            'error_rate': ['labels', 'share'], 'mae': ['labels', 'regression'], 'mse': ['labels', 'regression'],
+            'rejected_share': ['share'], 'score_shift': []
         },
         'contests': {
             'roc_auc': ['higher'], 'log_loss': ['lower'], 'brier': ['lower'], 'accuracy': ['higher'],

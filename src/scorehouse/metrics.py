@@ -122,6 +122,8 @@ TABLE = (
     Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages")),
     Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
            two("at_threshold", "mean") | several("losses", "mean")),
+    Metric("excess_log_loss", "Log loss beyond what scores promise", LOWER, SEGMENTS,
+           definition="log loss less that expected if scores are right"),
     Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SEGMENTS,
            two("at_threshold", "mean")),
     Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold")),

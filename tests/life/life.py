@@ -81,6 +81,7 @@ class Life:
     violations: list[Violation] = field(default_factory=list)
     scored_before: dict[str, ScoredBefore] = field(default_factory=dict)
     clean_nights: int = 0
+    alarmed_nights: int = 0  # of the clean ones
     false_alarms: list[str] = field(default_factory=list)
     faults_planted: int = 0
     days_until_named: list[int] = field(default_factory=list)
@@ -266,7 +267,7 @@ class Life:
         named = sum(days >= 0 for days in self.days_until_named)
         return (
             f"seed {self.seed}: {self.step} steps, {len(self.house.transcript)} commands; "
-            f"{self.clean_nights} clean nights, {len(self.false_alarms)} with an alarm; "
+            f"{self.clean_nights} clean nights, {self.alarmed_nights} with an alarm; "
             f"{self.faults_planted} faults, {named} named; "
             f"{len(self.violations)} violations, {len(self.unknown)} unknown"
         )

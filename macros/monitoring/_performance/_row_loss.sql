@@ -3,12 +3,15 @@
 {% macro _row_loss(metric, score, label) %}
     {% set error = '(' ~ score ~ ' - ' ~ label ~ ')' %}
     {% set square = error ~ ' * ' ~ error %}
+    {% set floor = '2.220446049250313e-16' %}
     {{ return({
         'mae': 'abs' ~ error,
         'mse': square,
         'rmse': square,
         'brier': square,
         'log_loss': '-ln(greatest(case when ' ~ label ~ ' = 1e0 then ' ~ score ~ ' else 1e0 - ' ~ score
-            ~ ' end, 2.220446049250313e-16))',
+            ~ ' end, ' ~ floor ~ '))',
+        'excess_log_loss': error ~ ' * (ln(greatest(' ~ score ~ ', ' ~ floor ~ ')) - ln(greatest(1e0 - ' ~ score
+            ~ ', ' ~ floor ~ ')))',
     }[metric]) }}
 {% endmacro %}

@@ -13,7 +13,10 @@ MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which segments are looked for, 
 CATEGORIES = 50  # a column with more values makes segments that are too small
 REJECTED = 0.05  # by how much more rows of a segment may be rejected
 ABOVE = 0.5  # by how much an error may be larger in a segment, as a share of that at registration
-NAMED = ("log_loss", "mae")  # measures of a positive class or of an output, which the options name
+# Where labels are a matter of chance, log loss is high of the best model: what its scores promise is not held
+# against it.
+EXCESS = "excess_log_loss"
+NAMED = ("log_loss", EXCESS, "mae")  # measures of a positive class or of an output, which the options name
 ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 
 
@@ -80,6 +83,8 @@ def _worst_segments(model: Monitored, categories: list[str], numbers: list[str])
     registered, accuracy = model.registered(measure), model.registered("accuracy")
     if registered is None and measure == "error_rate" and accuracy is not None:
         registered = 1 - accuracy
+    if measure == "log_loss" and len(model.version.classes) == 2:
+        measure = EXCESS
     more: dict[str, Any] = model.by_day
     more |= {} if registered is None else {"threshold": round(ABOVE * registered, 6)}
     options = {"options": more} if more else {}
@@ -88,8 +93,7 @@ def _worst_segments(model: Monitored, categories: list[str], numbers: list[str])
     columns = ({"columns": categories} if categories else {}) | ({"numbers": numbers} if numbers else {})
     return model.monitor(
         "worst_segments",
-        f"Rows of {model.subject}, by up to two columns, that have a certainly higher {measure} than all "
-        "others.",
+        f"Rows of {model.subject}, by up to two columns, with a certainly higher {measure} than all others.",
         WORST_SEGMENTS,
         "worst_segments",
         {

@@ -19,12 +19,14 @@ NOT_JUDGED = "challenger_not_worse"  # warns while there is no challenger
 def clean_night(life: Life) -> None:
     """A night without a fault: an alarm in it is a false one."""
     life.night()
+    before = len(life.false_alarms)
     life.clean_nights += 1
     for name, status in life.results().items():
         if status in ("warn", "fail") and NOT_JUDGED not in name:
             life.false_alarms.append(f"{name}: {status}")
     for alert in life.alerts():
         life.false_alarms.append(f"{alert['ml_model']}: {alert['title']}")
+    life.alarmed_nights += len(life.false_alarms) > before
 
 
 def night_of_corrections(life: Life) -> None:

@@ -60,9 +60,21 @@ def orders() -> pd.DataFrame:
     return frame
 
 
-ORDERS = orders()
+def chances() -> pd.DataFrame:
+    """Scores that are right, of labels that are easy or a matter of chance, and scores that are surely wrong."""
+    draw = np.random.default_rng(5)
+    frame = pd.DataFrame({"id": np.arange(6_000), "kind": draw.choice(["easy", "chance", "wrong"], 6_000)})
+    sure = draw.choice([0.02, 0.98], 6_000)
+    frame["score"] = np.where(frame.kind == "chance", 0.5, sure)
+    frame["y"] = (draw.random(6_000) < np.where(frame.kind == "wrong", 0.5, frame.score)).astype(int)
+    frame["prediction"] = (frame.score >= 0.5).astype(int)
+    return frame
+
+
+ORDERS, CHANCES = orders(), chances()
 WORST_SEGMENTS = {  # measure: its own arguments
     "log_loss": "labels=source('raw', 'order_labels'), label='y', options={'date_to': '2026-02-01'}",
+    "excess_log_loss": "labels=source('raw', 'order_labels'), label='y', options={'date_to': '2026-02-01'}",
     "error_rate": "labels=source('raw', 'order_labels'), label='y', depth=3",
     "rejected_share": "depth=1",
     "score_shift": "depth=2, options={'day': 'day', 'compare_from': '2026-02-01'}",
@@ -93,6 +105,14 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
             f"segments_{measure}",
             f"{{{{ scorehouse.worst_segments(source('raw', 'orders'), {CUT}, measure='{measure}', key='id', "
             f"features=source('raw', 'order_features'), {options}) }}}}",
+        )
+    made.table("chances", f"select * exclude (y), {head}, 'scored' as row_status from frame", frame=CHANCES)
+    made.table("chance_labels", "select id, y from frame", frame=CHANCES)
+    for measure in ("log_loss", "excess_log_loss"):
+        made.model(
+            f"chances_{measure}",
+            "{{ scorehouse.worst_segments(source('raw', 'chances'), columns='kind', key='id', label='y', "
+            f"measure='{measure}', labels=source('raw', 'chance_labels')) }}}}",
         )
     arguments = {"column": "the shop", "metrics": LIMITS, "min_rows": 100}
     gap = {"name": "gaps", "arguments": arguments, "config": KEPT}
@@ -166,11 +186,27 @@ def worse(warehouse: MonitoredWarehouse, measure: str) -> list[Any]:
 def test_segments_are_named_once_and_noise_is_not(warehouse: MonitoredWarehouse) -> None:
     """Neither the twenty values of noise nor the segments around the planted one are listed."""
     assert [row[0] for row in worse(warehouse, "error_rate")] == ["country=z and channel=phone"]
-    assert worse(warehouse, "log_loss")[0][0] == "country=z and channel=phone"
+    for measure in ("log_loss", "excess_log_loss"):
+        assert worse(warehouse, measure)[0][0] == "country=z and channel=phone"
     (rejected,) = worse(warehouse, "rejected_share")
     assert rejected[0].startswith("age > 7")
     assert worse(warehouse, "score_shift")[0][0] == "country=y"
     assert warehouse.query("select count(*) from segments_rejected_share where status = 'ok'") == [(29,)]
+
+
+def test_labels_of_chance_are_not_held_against_scores_that_say_so(warehouse: MonitoredWarehouse) -> None:
+    found = {
+        measure: dict(warehouse.query(f"select segment, value from chances_{measure} where status = 'worse'"))
+        for measure in ("log_loss", "excess_log_loss")
+    }
+    assert set(found["excess_log_loss"]) == {"kind=wrong"} and "kind=wrong" in found["log_loss"]
+    own = CHANCES[CHANCES.kind == "wrong"]
+    promised = -(own.score * np.log(own.score) + (1 - own.score) * np.log(1 - own.score))
+    loss = -np.log(np.where(own.y == 1, own.score, 1 - own.score))
+    assert found["excess_log_loss"]["kind=wrong"] == pytest.approx((loss - promised).mean(), rel=1e-9)
+    (easy,) = warehouse.query("select value from chances_log_loss where segment = 'kind=easy'")
+    (chance,) = warehouse.query("select value from chances_log_loss where segment = 'kind=chance'")
+    assert chance[0] == pytest.approx(math.log(2)) and easy[0] < 0.2
 
 
 def test_segments_are_what_numpy_says(warehouse: MonitoredWarehouse) -> None:
