@@ -6,22 +6,38 @@ import ctypes
 import os
 import signal
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from queue import SimpleQueue
+from threading import Thread
 
 PR_SET_PDEATHSIG = 1  # of Linux: prctl(2)
 
 
-def job_lines() -> TextIO:
-    """Standard input, which the asker writes to. The project's own code finds it empty from here on."""
+def jobs() -> Iterator[str]:
+    """The lines that the asker writes to standard input; where they end, this process ends at once."""
     lines = os.fdopen(os.dup(0), encoding="utf-8")
+    empty_input()
+    queue: SimpleQueue[str] = SimpleQueue()
+
+    def listen() -> None:
+        for line in lines:
+            queue.put(line)
+        os._exit(1)
+
+    Thread(target=listen, daemon=True).start()
+    while True:
+        yield queue.get()
+
+
+def empty_input() -> None:
+    """Let the project's own code find nothing in standard input, instead of waiting or taking jobs away."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    return lines
 
 
 def end_with_asker() -> None:
-    """On Linux, be killed with the process that started this one, even inside a library that never yields."""
+    """On Linux, be killed when the thread that started this process ends, even in code that never yields."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import warnings
 from contextlib import suppress
@@ -21,7 +22,7 @@ import sklearn.ensemble
 import sklearn.pipeline  # noqa: F401
 
 import scorehouse.kernel.frames  # noqa: F401
-from scorehouse.asked_process import end_with_asker, job_lines
+from scorehouse.asked_process import empty_input, end_with_asker
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -29,6 +30,7 @@ from scorehouse.registry.version import Version
 
 JOB, ROWS, SCORED, ANSWER = "job.json", "rows.arrow", "scored.arrow", "answer.json"
 FORKS = sys.platform == "linux"
+PAUSE = 5  # milliseconds
 Problem = tuple[str, str]  # in words, and the module that is missing; both may be empty
 NOTHING: Problem = ("", "")
 
@@ -69,19 +71,31 @@ def forked(folder: Path) -> None:
         child = os.fork()
     if not child:
         end_with_asker()
+        empty_input()
         answer(folder, work(folder))
         os._exit(0)
-    _, status = os.waitpid(child, 0)
+    status = _ended(child)
     if status:  # a fork that is not killed ends with 0, after its answer
         with suppress(OSError):  # the asking process no longer waits
             code = os.waitstatus_to_exitcode(status)
             answer(folder, (f"the process ended with status {code} while it loaded", ""))
 
 
+def _ended(child: int) -> int:
+    """The status of a fork. If whoever asked has ended, the fork and this process end too."""
+    asker = select.poll()
+    asker.register(0, 0)  # which tells of a hang-up all the same
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if asker.poll(PAUSE):
+            os._exit(1)
+
+
 def serve() -> None:
     """Work through the folders that standard input names, until it ends."""
-    end_with_asker()
-    for line in job_lines():
+    for line in sys.stdin:
         folder = Path(json.loads(line))
         if not FORKS:
             answer(folder, work(folder))

@@ -12,19 +12,17 @@ import importlib
 import inspect
 import json
 import os
-import queue
 import random
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from scorehouse.asked_process import end_with_asker, job_lines
+from scorehouse.asked_process import end_with_asker, jobs
 from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.fitted import fitted
@@ -39,21 +37,13 @@ def serve() -> None:
     """Work through the jobs, in order: `look` imports the function, `train` calls it."""
     end_with_asker()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
-    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(job_lines(), jobs), daemon=True).start()
-    while True:
-        job = Job.from_json(jobs.get())
+    for line in jobs():
+        job = Job.from_json(line)
         try:
             answer: dict[str, Any] = {"done": {"look": _look, "train": _train}[job.step](job)}
         except ScorehouseError as error:
             answer = {"error": error.fields()}
         replace_file(Path(job.answer), json.dumps(answer).encode())
-
-
-def _listen(lines: TextIO, jobs: queue.SimpleQueue[str]) -> None:
-    for line in lines:
-        jobs.put(line)
-    os._exit(1)
 
 
 def _look(job: Job) -> dict[str, Any]:

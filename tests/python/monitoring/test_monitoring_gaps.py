@@ -61,7 +61,7 @@ def orders() -> pd.DataFrame:
 
 
 def chances() -> pd.DataFrame:
-    """Scores that are right, of labels that are easy or a matter of chance, and scores that are surely wrong."""
+    """Right scores, of labels that are easy or a matter of chance, and scores that are surely wrong."""
     draw = np.random.default_rng(5)
     frame = pd.DataFrame({"id": np.arange(6_000), "kind": draw.choice(["easy", "chance", "wrong"], 6_000)})
     sure = draw.choice([0.02, 0.98], 6_000)

@@ -12,9 +12,8 @@ import pytest
 
 ASKED = """
 import ctypes, os
-from scorehouse.asked_process import end_with_asker, job_lines
+from scorehouse.asked_process import end_with_asker
 end_with_asker()
-lines = job_lines()
 print(os.getpid(), flush=True)
 ctypes.PyDLL(None).sleep(60)  # as a library does that never gives back Python's lock
 """
@@ -49,12 +48,20 @@ def state_of(process: int) -> str:
 
 def test_code_that_reads_standard_input_finds_it_empty_and_the_jobs_stay() -> None:
     code = (
-        "from scorehouse.asked_process import job_lines\n"
-        "lines = job_lines()\n"
-        "import sys, os\n"
-        "print(repr(sys.stdin.read()), repr(os.read(0, 9)), lines.readline().strip())\n"
+        "import os, sys, time\n"
+        "from scorehouse.asked_process import jobs\n"
+        "for job in jobs():\n"
+        "    print(repr(sys.stdin.read()), repr(os.read(0, 9)), job.strip(), flush=True)\n"
+        "    time.sleep(60)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], input="a job\n", capture_output=True, text=True, timeout=60, check=True
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert ended.stdout == "'' b'' a job\n"
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("a job\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "'' b'' a job\n"
+    process.stdin.close()  # the asker ends, and nobody waits for the job
+    assert process.wait(30) == 1 and time.monotonic() - began < 30
+    process.stdout.close()
