@@ -63,7 +63,7 @@ def read_runs(opened: Opened, *, ml_model: str | None, failed: bool, limit: int)
 
 
 def _shown(row: dict[str, Any]) -> list[Any]:
-    from scorehouse.scoring.runlog import NOT_FINISHED, STARTED
+    from scorehouse.project.run_log_place import NOT_FINISHED, STARTED
 
     model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
     return [

@@ -14,6 +14,7 @@ import yaml
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.canonical import digest, facts_of
 from scorehouse.evidence.lineage import Flow, Relation, event_of
+from scorehouse.project.run_log_place import STARTED, SUCCESS
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, read_verified
@@ -25,7 +26,6 @@ from scorehouse.report.page import Report, card_page
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.provenance import commit_of
-from scorehouse.scoring.runlog import STARTED, SUCCESS
 
 if TYPE_CHECKING:
     import duckdb

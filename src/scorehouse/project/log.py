@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from dbt.adapters.events.logging import AdapterLogger
+from typing import Any
 
-logger = AdapterLogger("scorehouse")
+
+class _Log:
+    """Imports dbt with the first line: the commands that only read would wait for it half a second."""
+
+    def __getattr__(self, level: str) -> Any:
+        from dbt.adapters.events.logging import AdapterLogger
+
+        return getattr(AdapterLogger("scorehouse"), level)
+
+
+logger = _Log()

@@ -1,4 +1,4 @@
-"""Where the run log of a target is: one rule for scoring, commands and reports."""
+"""Where the run log of a target is, and how its runs can have ended: for scoring, commands and reports."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import duckdb
 
 TABLE = "scorehouse_run_log"
+# the status of a run in its row: started and not closed, succeeded, failed, or skipped by dbt before it began
+STARTED, SUCCESS, FAILED, SKIPPED = "started", "success", "failed", "skipped"
+NOT_FINISHED = "not finished"  # how readers are told about a run that is still running or was killed
 DATABASE, SCHEMA = "scorehouse_run_log_database", "scorehouse_run_log_schema"  # variables
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from scorehouse.errors import RegistryError, did_you_mean
+from scorehouse.project.run_log_place import NOT_FINISHED, STARTED, SUCCESS
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
 from scorehouse.report.monitors import Long, Monitors
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.scoring.runlog import NOT_FINISHED, STARTED, SUCCESS
 
 CHAMPION = "champion"
 COSTS = 12  # periods and tables

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.project.run_log_place import TABLE
+from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS, TABLE
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
 from scorehouse.report.history import run_before
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row
-from scorehouse.scoring.runlog import SKIPPED, STARTED, SUCCESS
 
 REASONS = 3  # for which a run rejected rows, in an alert
 

@@ -11,17 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from scorehouse.project.run_log_place import SUCCESS
 from scorehouse.registry.label_rule import LABEL_COLUMNS
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import Request
 
 LIBRARIES = ("scorehouse", "scikit-learn", "numpy", "pyarrow", "duckdb", "joblib", "pyspark")
-
-
-# the status of a run in its row: started and not closed, succeeded, failed, or skipped by dbt before it began
-STARTED, SUCCESS, FAILED, SKIPPED = "started", "success", "failed", "skipped"
-NOT_FINISHED = "not finished"  # how readers are told about a run that is still running or was killed
 # the states of rows of the feature table or the prediction table
 STATES = ("new", "changed", "stale", "unchanged", "vanished")
 

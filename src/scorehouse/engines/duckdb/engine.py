@@ -37,10 +37,11 @@ from scorehouse.engines.output import BATCHES, Output, wide_suffixes
 from scorehouse.engines.source import KeyCheck
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.project.run_log_place import STARTED
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import STARTED, RunRecord
+from scorehouse.scoring.runlog import RunRecord
 
 
 class DuckDBEngine(Engine[DuckDBSource]):

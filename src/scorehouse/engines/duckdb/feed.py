@@ -18,7 +18,8 @@ from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import quote, same
 from scorehouse.project.log import logger
-from scorehouse.scoring.runlog import SUCCESS, RunRecord
+from scorehouse.project.run_log_place import SUCCESS
+from scorehouse.scoring.runlog import RunRecord
 
 SAMPLE_ROWS = 1000
 INSERTED, DELETED, MOVED, LIVE, ROWS, GONE, SAMPLE, KNOWN = (

@@ -28,9 +28,10 @@ from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.project.run_log_place import FAILED, STARTED
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.runlog import FAILED, STARTED, RunRecord
+from scorehouse.scoring.runlog import RunRecord
 
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take
