@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -127,7 +128,8 @@ def _material(
         space = f"duckdb://{opened.place.file.name}"
         return Material(
             version=version,
-            signature=collect.read_signature(project, version, policy, call),
+            # its files were checked, and a run may have had another threshold than is signed today
+            signature=collect.read_signature(project, version, replace(policy, require_signed_by=()), call),
             features=[{"name": each["feature"], "type": each["type"]} for each in features],
             run=run,
             lineage=collect.lineage_of(opened.connection, run, version, names, folder, space),
@@ -230,11 +232,11 @@ def _lines(found: Verified, key: Path | None) -> Iterator[str]:
 @json_option
 @project_option
 def evidence_sign_command(reference: str, key: Path, as_json: bool, project_dir: Path | None) -> None:
-    """Sign the files of a registered version with a private key; writes model.sig beside its artifact.
+    """Sign the files of a registered version, and what of its row decides, with a private key.
 
-    REFERENCE is churn, churn@challenger or churn/2. The files are hashed and compared with the registry, and
-    not opened. The signature is in the format of OpenSSF model-signing. With `require_signed_by` in the load
-    policy, only signed versions are loaded.
+    REFERENCE is churn, churn@challenger or churn/2. Writes model.sig and decision.json beside its artifact.
+    The files are hashed and compared with the registry, and not opened. The signature is in the format of
+    OpenSSF model-signing. With `require_signed_by` in the load policy, only signed versions are loaded.
 
     \b
     Example:

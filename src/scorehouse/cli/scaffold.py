@@ -50,7 +50,8 @@ def key_of(keys: tuple[str, ...]) -> str | list[str]:
 
 # Read more often than built: a view would be computed by each of its tests, by alerts and by reports.
 TABLE = "{{ config(materialized='table') }}\n\n"
-# Where a failed test stops a build, what comes after it is not built: a view is up to date all the same.
+# Where a failed test stops a build, what comes after it is not built: a view tells of the tables that were,
+# but on PostgreSQL, where it is dropped with the table that is built anew.
 VIEW = "{{ config(materialized='view') }}\n\n"
 
 

@@ -12,7 +12,7 @@ from scorehouse.evidence import verify
 from scorehouse.evidence.bom import bill_of_materials
 from scorehouse.evidence.canonical import facts_of, in_bytes, to_lines
 from scorehouse.evidence.seal import Line, head
-from scorehouse.registry.artifact import pinned_files
+from scorehouse.registry.artifact import pinned_files, signed_digests
 from scorehouse.registry.version import Version
 
 CARD = "card.html"
@@ -64,7 +64,7 @@ def contents(material: Material) -> dict[str, bytes]:
     pinned = pinned_files(version)
     bom = bill_of_materials(version, pinned, material.features, material.made_at, material.release)
     files = {
-        verify.VERSION: _json({"registry": version.to_row(), "files": pinned}),
+        verify.VERSION: _json({"registry": version.to_row(), "files": signed_digests(version)}),
         verify.SIGNATURE: material.signature,
         "configuration.json": _json(material.configuration),
         "run.json": None if material.run is None else _json(facts_of(material.run)),

@@ -20,7 +20,7 @@ NOTHING = "0" * 64  # what the first line follows
 RUN, SEAL, PRUNED = "run", "seal", "pruned"
 NEEDED = {RUN: {"run_id", "row"}, SEAL: {"at", "open"}, PRUNED: {"runs", "reason"}}
 STARTED = "started"
-PLACE, VERSION = ("node", "prediction_table"), ("model_name", "model_version", "alias_asked")
+VERSION = ("model_name", "model_version", "alias_asked")
 CLOCK_SKEW = timedelta(minutes=5)  # between the machine that scored and the one that sealed
 
 Row = Mapping[str, Any]
@@ -130,8 +130,8 @@ def head_finding(lines: Sequence[Line], known_head: str) -> list[Finding]:
 def inserted(lines: Sequence[Line], finished: Sequence[Row]) -> list[Finding]:
     """Finished runs from the time before the last seal which neither had ended nor were open then.
 
-    A run that was open is closed once: until the next seal, by rows that began when and where it began, one
-    per version. What says that it began later than `CLOCK_SKEW` before the last seal passes as new.
+    A run that was open is closed once: until the next seal, by rows of its node that began with it, one per
+    version. What says that it began later than `CLOCK_SKEW` before the last seal passes as new.
     """
     seals = [line for line in lines if line["kind"] == SEAL]
     if not seals:
@@ -144,8 +144,11 @@ def inserted(lines: Sequence[Line], finished: Sequence[Row]) -> list[Finding]:
         run_id = str(row["run_id"])
         if run_id in known or _moment(row["started_at"]) >= limit:
             continue
-        began = {parent: _began(row) for parent in (run_id, str(row["parent_run_id"]))}
-        opened = [parent for parent in began if seals[-1]["open"].get(parent) == began[parent]]
+        opened = [
+            parent
+            for parent in {run_id, str(row["parent_run_id"])}
+            if parent in seals[-1]["open"] and _closes(row, *seals[-1]["open"][parent])
+        ]
         closes = {(parent, *(str(row.get(name)) for name in VERSION)) for parent in opened}
         if not closes or closes & closed:
             text = (
@@ -164,6 +167,8 @@ def read_seal(file: Path, call: str) -> list[Line]:
         lines = from_lines(file.read_bytes())
         if not all(isinstance(line, dict) and NEEDED[line["kind"]] <= set(line) for line in lines):
             raise ValueError("a line lacks what its kind has")
+        if not all(isinstance(line["open"], dict) for line in lines if line["kind"] == SEAL):
+            raise ValueError("it does not say when and where open runs began")
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             call,
@@ -181,12 +186,18 @@ def _finished(rows: Iterable[Row]) -> list[Row]:
 def _open(rows: Sequence[Row]) -> dict[str, list[str]]:
     """When and where runs began that have no other row; on Spark, the row that a run began with stays."""
     ended = {str(row["parent_run_id"]) for row in rows if row["status"] != STARTED}
-    began = {str(row["parent_run_id"]): _began(row) for row in rows if row["status"] == STARTED}
+    began = {
+        str(row["parent_run_id"]): [_moment(row["started_at"]).isoformat(), str(row["node"])]
+        for row in rows
+        if row["status"] == STARTED
+    }
     return {parent: began[parent] for parent in sorted(began.keys() - ended)}
 
 
-def _began(row: Row) -> list[str]:
-    return [_moment(row["started_at"]).isoformat(), *(str(row.get(name)) for name in PLACE)]
+def _closes(row: Row, began: str, node: str) -> bool:
+    """Whether a row is of the run that began then: where dbt writes its start, that is by another clock."""
+    apart = _moment(row["started_at"]) - _moment(began)
+    return str(row["node"]) == node and -CLOCK_SKEW < apart < CLOCK_SKEW
 
 
 def _alive(lines: Sequence[Line]) -> set[str]:

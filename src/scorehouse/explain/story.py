@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from scorehouse.program.reasons.kernel import ReasonedKernel
 from scorehouse.program.reasons.read import read_reasons, why_none
 from scorehouse.registry.signature import Feature, match_columns
 from scorehouse.registry.version import Version
-from scorehouse.replay.logged_run import logged_options, logged_version
+from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version
 from scorehouse.scoring.options import ScoreOptions
 
 SAME = 1e-9
@@ -101,6 +101,7 @@ def story_of(
     """
     run = row.run
     version = logged_version(run, versions, call)
+    files = replace(files, policy=logged_policy(run, versions, files.root, files.policy, call))
     options = logged_options(run, call)
     plain = kernel_of(version, files, options.strict, call)
     backend = online_backend(plain, "auto", files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import time
 import urllib.error
@@ -148,6 +149,10 @@ def send(post: Post, payload: str | None, key: str, letters: Path, call: str) ->
     """
     if payload is None and not letters.exists():
         return [], 0
+    if payload is not None and not letters.exists() and not os.access(letters.parent, os.W_OK):
+        delivery = post.deliver(payload, key)  # where nothing can be kept, it is at least tried
+        if delivery.delivered:
+            return [delivery], 0
     with holding(letters.with_name(f"{letters.name}.lock"), call):
         queue = read_dead_letters(letters, call)
         if payload is not None and key not in {each["key"] for each in queue}:
@@ -158,7 +163,8 @@ def send(post: Post, payload: str | None, key: str, letters: Path, call: str) ->
 def _sent(post: Post, queue: list[dict[str, Any]], letters: Path) -> tuple[list[Delivery], int]:
     done: list[Delivery] = []
     left: list[dict[str, Any]] = []
-    _write(letters, queue)
+    with suppress(OSError):  # a full disk is no reason not to send
+        _write(letters, queue)
     while queue:
         delivery = post.deliver(queue[0]["payload"], queue[0]["key"])
         done.append(delivery)

@@ -39,10 +39,10 @@ def promote(
     from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
     from scorehouse.scoring.request import load_policy
 
+    artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     if threshold is not None:
         chosen = Version.from_row({**chosen.to_row(), "threshold": repr(float(threshold))})
     check_label_rule(chosen, call)
-    artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     moved = [
         _with_alias(chosen, alias, holds=True)
         if row.version == version

@@ -19,7 +19,13 @@ from scorehouse.program.parity import different_rows, tolerance_of_backend
 from scorehouse.program.proof import kernel_rows
 from scorehouse.registry.policy import VARIABLE
 from scorehouse.registry.version import Version
-from scorehouse.replay.logged_run import logged_features, logged_options, logged_version, same_libraries
+from scorehouse.replay.logged_run import (
+    logged_features,
+    logged_options,
+    logged_policy,
+    logged_version,
+    same_libraries,
+)
 from scorehouse.scoring.request import Request
 
 MOST_EXAMPLES = 3
@@ -71,7 +77,8 @@ def check_backend(
         return BackendChecked(*about, 0, 0, None, same_libraries(run))
     _require_estimator(version, request, call)
     options = logged_options(run, call)
-    files = ProgramFiles(request.project_root, request.load_policy)
+    policy = logged_policy(run, versions, request.project_root, request.load_policy, call)
+    files = ProgramFiles(request.project_root, policy)
     kernel = kernel_of(version, files, options.strict, call)
     source = logged_features(
         connection, run, options, request, call, sample=rows, seed=str(run["parent_run_id"])

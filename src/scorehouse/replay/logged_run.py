@@ -10,6 +10,8 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,6 +22,8 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.project.log import logger
 from scorehouse.registration.lock import check_name
+from scorehouse.registry import artifact
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import Rescore, ScoreOptions
 from scorehouse.scoring.request import Request
@@ -60,9 +64,24 @@ def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -
     Raises RegistryError if it is no longer registered with that digest.
     """
     decided = json.loads(run["configuration"]).get("registry", {})
+    return Version.from_row({**_registered(run, versions, call).to_row(), **decided})
+
+
+def logged_policy(
+    run: Mapping[str, Any], versions: list[Version], project: Path, policy: LoadPolicy, call: str
+) -> LoadPolicy:
+    """The policy for the files of a logged version, whose signature is that of the version as it is today.
+
+    The threshold of the run may be another one. Raises LoadRefusedError if the version lacks a signature.
+    """
+    artifact.require_signed(project, _registered(run, versions, call), policy, call)
+    return replace(policy, require_signed_by=())
+
+
+def _registered(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
     for version in versions:
         if version.version == run["model_version"] and version.sha256 == run["model_digest"]:
-            return Version.from_row({**version.to_row(), **decided})
+            return version
     raise RegistryError(
         call,
         f"{run['model_name']} version {run['model_version']} with the digest {run['model_digest']} "

@@ -23,7 +23,13 @@ from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registry import artifact
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
-from scorehouse.replay.logged_run import logged_features, logged_options, logged_version, same_libraries
+from scorehouse.replay.logged_run import (
+    logged_features,
+    logged_options,
+    logged_policy,
+    logged_version,
+    same_libraries,
+)
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import Request
@@ -74,7 +80,8 @@ def replay(
     call = f"replay({str(run['run_id'])!r})"
     options = logged_options(run, call)
     version = logged_version(run, versions, call)
-    files = ProgramFiles(request.project_root, request.load_policy)
+    policy = logged_policy(run, versions, request.project_root, request.load_policy, call)
+    files = ProgramFiles(request.project_root, policy)
     kernel = kernel_of(version, files, options.strict, call)
     signatures = [kernel.signature]
     if options.is_wide:  # the hash of a row that versions share is that of the features of all
@@ -134,7 +141,10 @@ def _signatures_of_all(
 
     return [
         artifact.read_signature(
-            request.project_root, logged_version(row, versions, call), request.load_policy, call
+            request.project_root,
+            logged_version(row, versions, call),
+            logged_policy(row, versions, request.project_root, request.load_policy, call),
+            call,
         )
         for row in sorted(rows.to_arrow_table().to_pylist(), key=place)
     ]

@@ -13,7 +13,7 @@ from scorehouse.project.run_log_place import NOT_FINISHED, STARTED, SUCCESS
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
-from scorehouse.report.monitors import Long, Monitors
+from scorehouse.report.monitors import ALL, Long, Monitors
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
 
@@ -177,7 +177,9 @@ def _add_monitors(warehouse: Warehouse, tables: Monitors, data: ModelData) -> No
     data.calibration = [  # of two classes: the curve has one line
         row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
     ]
-    data.retraining_table, data.retraining = tables.first("retraining", name, "version")
+    asked = list(tables.rows("retraining", ALL, name))  # the first that asks for it, as `retrain` does
+    asked.sort(key=lambda pair: not pair[1][0]["retrain"])
+    data.retraining_table, data.retraining = asked[0] if asked else (None, [])
     _, data.comparisons = tables.first("comparison", name, "model_alias, segment, segment_value")
     _, contests = tables.first("contest", name, "model_alias")
     data.contests = sorted(contests, key=place_of)

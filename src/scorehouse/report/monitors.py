@@ -28,7 +28,7 @@ select * exclude (age_, newest_) from (
         ) as newest_
     from {{table}} where {{live}}
 )
-where age_ <= {WINDOWS} and (
+where window_start is not null and age_ <= {WINDOWS} and (
     window_start >= newest_
     or segment = 'all' and ({{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
 )

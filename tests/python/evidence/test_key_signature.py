@@ -160,6 +160,35 @@ def test_a_signature_is_of_one_decision(house: Path, edit: dict[str, Any]) -> No
         artifact.require_signed(house, replace(version, **edit), policy, "x")
 
 
+def test_a_signed_threshold_is_promoted_signed_again_and_the_old_run_still_read(house: Path) -> None:
+    from scorehouse.registry import artifact
+    from scorehouse.replay.logged_run import logged_policy, logged_version
+    from scorehouse.scoring.request import load_policy
+
+    assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
+    (before,) = ModelSeeds(house, "churn").versions()
+    promoted = run("promote", "churn", "1", "--threshold", "0.6")
+    assert promoted.exit_code == 0 and "next: scorehouse evidence sign churn/1" in promoted.output
+    with pytest.raises(LoadRefusedError, match="decides otherwise"):
+        scorehouse.load("churn", house)
+    assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
+    scorehouse.load("churn", house)
+    versions, policy = ModelSeeds(house, "churn").versions(), load_policy(house)
+    decided = {name: before.to_row()[name] for name in ("classes", "class_columns", "threshold")}
+    logged = {
+        "model_version": 1,
+        "model_digest": before.sha256,
+        "model_name": "churn",
+        "configuration": json.dumps({"registry": decided}),
+    }
+    then = logged_version(logged, versions, "x")
+    assert (then.threshold, versions[0].threshold) == (before.threshold, 0.6)
+    artifact.load(house, then, logged_policy(logged, versions, house, policy, "x"), "x")
+    (house / "artifacts/churn/1" / KEY_SIGNATURE).unlink()
+    with pytest.raises(LoadRefusedError, match="has no key signature"):
+        logged_policy(logged, versions, house, policy, "x")
+
+
 def test_nothing_is_opened_before_the_signature_was_checked(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

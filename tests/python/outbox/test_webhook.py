@@ -175,6 +175,15 @@ def test_tries_end_with_the_deadline(receiver: Receiver, waits: list[float]) -> 
     assert (delivery.delivered, delivery.tries, delivery.status, waits) == (False, 1, 429, [])
 
 
+def test_where_nothing_can_be_kept_an_alert_is_sent(
+    receiver: Receiver, waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # as in a container whose disk is read-only
+    letters = tmp_path / "letters.jsonl"
+    done, left = send(post(receiver, waits), '{"alerts": 1}', "a", letters, "x")
+    assert (done[0].delivered, left, receiver.bodies()) == (True, 0, [{"alerts": 1}])
+
+
 def test_calls_at_once_lose_nothing(receiver: Receiver, waits: list[float], tmp_path: Path) -> None:
     """Forty calls of eight at a time, while the server takes nothing; then one that sends all."""
     letters = tmp_path / "letters.jsonl"

@@ -15,6 +15,7 @@ ROOMS = (
         "errors",
         "dialect",
         "load_lock",
+        "asked_process",
         "metrics",
         "drawing",
         "project",

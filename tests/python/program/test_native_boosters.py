@@ -114,6 +114,19 @@ def test_xgboost_regressors(objective: str) -> None:
     assert_equal(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
+@pytest.mark.parametrize("objective", ["reg:squarederror", "count:poisson", "binary:logistic"])
+def test_xgboost_dart_from_a_base_score(objective: str) -> None:
+    """Each of its trees is added up from the base score, which rounds its leaves."""
+    frame, z = data()
+    options = {"objective": objective, "booster": "dart", "rate_drop": 0.4, "n_estimators": 25}
+    if objective == "binary:logistic":
+        estimator = xgb.XGBClassifier(**options).fit(frame, z > np.quantile(z, 0.9))
+    else:
+        estimator = xgb.XGBRegressor(**options)
+        estimator.fit(frame, np.exp(z / 4) if objective == "count:poisson" else z + 100)
+    assert_equal(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
+
+
 def test_what_xgboost_pruned_is_left_out() -> None:
     """Its arrays keep pruned nodes, which no walk reaches; a file of trees holds none."""
     frame, z = data()

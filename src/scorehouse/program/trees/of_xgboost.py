@@ -39,14 +39,18 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     per_class = max(1, int(model["learner_model_param"]["num_class"]))
     pairs = _used_trees(estimator, forest, per_class)
     # of `dart`, which drops trees while it learns; 3.4 calls that booster gbtree too
-    weights = booster.get("weight_drop") or [1.0] * len(pairs)
+    weights = booster.get("weight_drop")
+    base = _base_margins(model, objective, per_class)
     for tree, _ in pairs:
         if any(tree.get("split_type", [])) or tree.get("categories"):
             raise refuse(estimator, "it splits by category; encode categories in the pipeline")
     ensemble = Ensemble(
-        trees=tuple(_tree(tree, weight) for (tree, _), weight in zip(pairs, weights, strict=False)),
+        trees=tuple(
+            _tree(tree, weights and (weights[place], base[int(group)]))
+            for place, (tree, group) in enumerate(pairs)
+        ),
         groups=tuple(int(group) for _, group in pairs),
-        base=tuple(_base_margins(model, objective, per_class)),
+        base=tuple(base),
         rounds_inputs=True,
         single=True,
     )
@@ -80,9 +84,14 @@ def _log(value: np.float32) -> float:
     return float(np.float32(math.log(float(value))))
 
 
-def _tree(tree: dict[str, Any], weight: float) -> Tree:
+def _tree(tree: dict[str, Any], weighted: tuple[float, float] | None) -> Tree:
+    """Of `dart`, `weighted` is the weight of the tree, and the base score that XGBoost adds it up from."""
     left = np.asarray(tree["left_children"], dtype=np.int64)
     given = np.asarray(tree["split_conditions"], dtype=np.float32)
+    leaf = given
+    if weighted:
+        weight, base = map(np.float32, weighted)
+        leaf = ((base + given) - base) * weight
     below = np.nextafter(given, np.float32(-np.inf))  # a value that equals a threshold goes right
     return Tree(
         feature=np.where(left == -1, 0, np.asarray(tree["split_indices"], dtype=np.int64)),
@@ -90,6 +99,6 @@ def _tree(tree: dict[str, Any], weight: float) -> Tree:
         left=left,
         right=np.asarray(tree["right_children"], dtype=np.int64),
         missing_left=np.asarray(tree["default_left"], dtype=bool),
-        value=(given * np.float32(weight)).astype(np.float64).reshape(-1, 1),
+        value=leaf.astype(np.float64).reshape(-1, 1),
         cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
     ).reached()  # pruned nodes stay in its arrays
