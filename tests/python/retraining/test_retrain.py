@@ -188,6 +188,7 @@ def test_an_unsigned_challenger_waits_for_its_signature(own_shop: DbtProject) ->
     assert asked[0] == "loyal version 2 is not signed, and has no alias yet. Sign it, and go on:"
     assert aliases(own_shop) == [("champion",), ()] and "shadow" not in first.stdout
     again = retrain(own_shop, "--json")
+    assert again.stdout, again.stderr
     assert (again.returncode, said(again)["outcome"], said(again)["found"]) == (20, UNSIGNED, True)
     assert len(versions(own_shop)) == 2
 
