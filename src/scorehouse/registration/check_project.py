@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from scorehouse.errors import ScorehouseError
+from scorehouse.certificate import Certificate, certify
+from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.reading import reading
@@ -37,27 +38,49 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Checked:
-    """A version, or a whole registry (`version` is None), and its faults; empty if there are none."""
+    """A version, or a whole registry (`version` is None), and its faults; empty if there are none.
+
+    `certificate` says what of its program equals its estimator for every input, if that was asked for.
+    """
 
     name: str
     version: int | None
     aliases: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    certificate: Certificate | None = None
 
 
-def check_project(project: Path, *, load: bool = True) -> list[Checked]:
-    """Check all registered versions under the project's load policy, in order of name and version.
+@dataclass(frozen=True)
+class Depth:
+    """How far a check goes: whether it opens artifacts, and whether it compares programs with them."""
 
-    Without `load`, no artifact is opened: bytes are hashed and seeds are compared.
+    load: bool = True
+    certify: bool = False
+
+
+def check_project(
+    project: Path, *, load: bool = True, certify: bool = False, names: Sequence[str] = ()
+) -> list[Checked]:
+    """Check registered versions under the project's load policy, in order of name and version.
+
+    Without `load`, no artifact is opened: bytes are hashed and seeds are compared. With `certify`, programs
+    are compared with their estimators. `names` are ML models; without them, all are checked.
     """
-    policy = load_policy(project)
-    return [
-        found for name in registered_names(project) for found in _check_model(project, name, policy, load)
-    ]
+    policy, depth = load_policy(project), Depth(load, certify)
+    known = registered_names(project)
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigurationError(
+            "check",
+            f"there is no ML model {unknown[0]!r}{did_you_mean(unknown[0], known)}",
+            expected=f"one of {known}" if known else "a registered ML model; there is none yet",
+            action="correct the name; `scorehouse list` shows what is registered",
+        )
+    chosen = [name for name in known if not names or name in names]
+    return [found for name in chosen for found in _check_model(project, name, policy, depth)]
 
 
-def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> Iterator[Checked]:
+def _check_model(project: Path, name: str, policy: LoadPolicy, depth: Depth) -> Iterator[Checked]:
     seeds = ModelSeeds(project, name)
     try:
         versions = seeds.versions()
@@ -74,7 +97,7 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, load: bool) -> It
         own = [without_importance(row) for row in signatures if row["version"] == number]
         has_reference = any(row["version"] == number for row in bins)
         calibration = [row for row in calibrations if row["version"] == number]
-        yield _check_version(project, version, policy, load, own, has_reference, calibration)
+        yield _check_version(project, version, policy, depth, own, has_reference, calibration)
 
 
 def calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:
@@ -105,7 +128,7 @@ def _check_version(
     project: Path,
     version: Version,
     policy: LoadPolicy,
-    load: bool,
+    depth: Depth,
     rows: list[dict[str, str]],
     has_reference: bool,
     calibration: list[dict[str, str]],
@@ -136,9 +159,17 @@ def _check_version(
     faults += calibration_faults(version, calibration)
     for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
         into += found
-    if load and data is not None and signature is not None and not faults:
+    certificate = None
+    if depth.certify and not faults and artifact.PROGRAM_FILE in artifact.program_digests(version):
+        certificate = tried(lambda: _certified(project, version, policy, call))
+    elif depth.load and data is not None and signature is not None and not faults:
         tried(lambda: _open(data, version, signature, policy, call))
-    return Checked(version.name, version.version, version.aliases, tuple(faults), tuple(warnings))
+    if certificate is not None and certificate.differences:
+        error = _differs(version, certificate, call)
+        faults.append(f"{_short(error)}: {error.action}")
+    return Checked(
+        version.name, version.version, version.aliases, tuple(faults), tuple(warnings), certificate
+    )
 
 
 def _read_program(file: str, data: bytes, version: Version, signature: Signature, call: str) -> None:
@@ -158,6 +189,25 @@ def _read_program(file: str, data: bytes, version: Version, signature: Signature
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:
     estimator = artifact.open_estimator(data, version, policy, call)
     Kernel(estimator, version, signature, strict=frozenset(), call=call)
+
+
+def _certified(project: Path, version: Version, policy: LoadPolicy, call: str) -> Certificate:
+    """Compare the program with the estimator, which opens only where policy and digests allow it."""
+    program = artifact.read_program(project, version, artifact.PROGRAM_FILE, policy, call)
+    estimator, signature, _ = artifact.load(project, version, policy, call)
+    Kernel(estimator, version, signature, strict=frozenset(), call=call)
+    return certify(estimator, program, version, signature)
+
+
+def _differs(version: Version, certificate: Certificate, call: str) -> ArtifactError:
+    first, *others = certificate.differences
+    more = f", and {len(others)} more" if others else ""
+    return ArtifactError(
+        call,
+        f"the program of {version.label} is not its estimator: {first}{more}",
+        expected="a program that equals its estimator",
+        action=f"run `scorehouse prove {version.name}`, or restore both files from version control",
+    )
 
 
 def _short(error: ScorehouseError) -> str:

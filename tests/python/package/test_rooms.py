@@ -24,7 +24,7 @@ ROOMS = (
         "training",
         "segmented",
     ),
-    *("quantiles", "dates"),
+    *("quantiles", "dates", "asked_process", "certificate"),
     *("program", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),
 )

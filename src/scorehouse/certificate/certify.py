@@ -1,0 +1,191 @@
+"""Compare a stored program with its estimator, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scorehouse.certificate.boosters import Links
+from scorehouse.certificate.columns import Expressions, differ
+from scorehouse.certificate.forest import NotRead, differences
+from scorehouse.certificate.libraries import name_of, trees_of
+from scorehouse.certificate.products import (
+    SHIFTS,
+    layers_in,
+    links_differ,
+    moved_columns,
+    products_differ,
+    products_of,
+)
+from scorehouse.certificate.steps import Steps, taken_apart
+from scorehouse.certificate.stored import Stored, Unreadable, forests_in, read
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+READER, READER_VERSION = "scorehouse.certificate", 1
+AS_THEY_ARE = ("float64", "Float64", "float32", "Float32")
+SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
+ON_ROWS = {
+    "sql": "its expressions are not read back; the proof rows compare their results",
+    "reasons": "contributions are not read back; the proof rows compare them",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a program: `certified` for every input, or proven on rows only, for a `reason`."""
+
+    name: str
+    certified: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a reader found; `differences` name what is not the estimator's, and where."""
+
+    parts: tuple[Part, ...]
+    differences: tuple[str, ...] = ()
+    reader: str = READER
+    reader_version: int = READER_VERSION
+
+    def names(self, *, certified: bool) -> list[str]:
+        """The parts that are certified for every input, or the others."""
+        return [part.name for part in self.parts if part.certified == certified]
+
+
+def certify(estimator: Any, program: bytes, version: Version, signature: Signature) -> Certificate:
+    """Which parts of a program equal its estimator for every input.
+
+    `program` are the verified bytes of `program.npz`. A part that this reader does not know is proven on rows
+    only; a part that it knows and that differs is a difference.
+    """
+    try:
+        stored = read(program)
+        pairs = _pairs(estimator, stored, version, signature)
+    except Unreadable as error:
+        return Certificate((Part("program", False, str(error)),), (str(error),))
+    parts, found = [], []
+    for name, compare in pairs:
+        try:
+            texts = compare()
+        except NotRead as error:
+            parts.append(Part(name, False, str(error)))
+            continue
+        except Unreadable as error:
+            texts = [str(error)]
+        parts.append(Part(name, not texts, f"it differs: {texts[0]}" if texts else ""))
+        found += [f"{name}: {text}" for text in texts]
+    parts += [Part(name, False, reason) for name, reason in ON_ROWS.items() if stored.head.get(name)]
+    return Certificate(tuple(parts), tuple(found))
+
+
+def _pairs(
+    estimator: Any, stored: Stored, version: Version, signature: Signature
+) -> list[tuple[str, Callable[[], list[str]]]]:
+    """The parts of a program that has trees or products, each with what compares it."""
+    if not stored.scores:
+        return []
+    one = _Compared(estimator, stored, version, signature)
+    sums = "trees" if "trees" in stored.scores else "products"
+    return [(sums, one.sums), ("links", one.links), ("preprocessing", one.columns), ("inputs", one.inputs)]
+
+
+class _Compared:
+    """A program beside its estimator, or the estimators of its segments."""
+
+    def __init__(self, estimator: Any, stored: Stored, version: Version, signature: Signature) -> None:
+        self.estimator, self.stored = estimator, stored
+        self.version, self.signature = version, signature
+        self.is_segmented = name_of(estimator) in SEGMENTED
+        estimators = [estimator]
+        if self.is_segmented:
+            estimators = [*estimator.estimators_, *filter(None, [estimator.fallback_])]
+        self.taken_apart = [taken_apart(one) for one in estimators]
+        self.has_trees = "trees" in stored.scores
+
+    @cached_property
+    def models(self) -> list[tuple[Any, Links]]:
+        """The trees or layers of each segment, and the links of their methods."""
+        return [trees_of(one) if self.has_trees else products_of(one) for _, one in self.taken_apart]
+
+    def sums(self) -> list[str]:
+        """Trees node by node, or weights and intercepts."""
+        expected = [model for model, _ in self.models]
+        if self.has_trees:
+            found = forests_in(self.stored)
+            if len(found) != len(expected):
+                return [f"it has {len(found)} segments, the estimator {len(expected)}"]
+            return self._of_each(lambda i: differences(found[i], expected[i]))
+        behind = layers_in(self.stored)
+        while behind and behind[0][0] in SHIFTS:
+            behind = behind[1:]
+        return self._of_each(lambda i: products_differ(behind, expected[i], i))
+
+    def links(self) -> list[str]:
+        """What the methods make of the sums, by name; and the classes."""
+        needed = {"predict", self.version.score_method} - {"none", ""}
+        texts = self._of_each(lambda i: links_differ(self.stored.scores["links"], self.models[i][1], needed))
+        classes = np.asarray(getattr(self.estimator, "classes_", ())).tolist()
+        if [*self.version.classes] != classes:
+            texts.append(f"its classes are {[*self.version.classes]}, the estimator's {classes}")
+        return texts
+
+    def columns(self) -> list[str]:
+        """The columns that trees or products read, as the fitted steps make them."""
+        head, features = self.stored.scores, self.signature.features
+        in_single = [i for i, one in enumerate(features) if (one.type, one.dtype) == ("double", "float32")]
+        texts = []
+        if sorted(head["singles"]) != in_single:
+            texts.append(f"its features in float32 are {head['singles']}, those of the signature {in_single}")
+        if head["segments"] != (keys := self._keys()):
+            texts.append(f"its segments are {head['segments']}, the estimator's {keys}")
+        return texts + self._of_each(self._columns_of)
+
+    def _columns_of(self, segment: int) -> list[str]:
+        steps, model = self.taken_apart[segment]
+        made = Steps(self.signature)
+        expected = [*made.features]
+        if self.is_segmented:
+            del expected[self.estimator.position_]
+        for step in steps:
+            expected = made.apply(step, expected)
+        expected = made.as_read_by(model, expected)
+        parameters = self.stored.arrays["parameters"]
+        if parameters.ndim != 2 or segment >= parameters.shape[1]:
+            raise Unreadable("its parameters are not those of its segments")
+        program = Expressions(
+            self.stored.scores["columns"], len(made.features), parameters[:, segment].tolist()
+        )
+        found = program.columns()
+        if not self.has_trees:
+            found = moved_columns(layers_in(self.stored), found, segment)
+        if len(found) != len(expected):
+            return [f"it computes {len(found)} columns, the steps of the estimator {len(expected)}"]
+        pairs = enumerate(zip(found, expected, strict=True))
+        return [f"column {i} is {a}, the estimator's {b}" for i, (a, b) in pairs if differ(a, b)]
+
+    def _keys(self) -> dict[str, Any] | None:
+        if not self.is_segmented:
+            return None
+        own = self.estimator
+        has_fallback = own.fallback_ is not None
+        return {"position": own.position_, "known": own.segments_.tolist(), "has_fallback": has_fallback}
+
+    def inputs(self) -> list[str]:
+        """How a value of the table becomes the number that the estimator gets: as it is."""
+        for feature in self.signature.features:
+            if feature.type not in ("string", "boolean") and feature.dtype not in AS_THEY_ARE:
+                raise NotRead(f"how {feature.name!r}, of dtype {feature.dtype}, becomes a double is not read")
+        return []
+
+    def _of_each(self, compare: Callable[[int], list[str]]) -> list[str]:
+        """What differs in each segment, which texts name where there are several."""
+        texts = [compare(segment) for segment in range(len(self.taken_apart))]
+        if not self.is_segmented:
+            return texts[0]
+        return [f"segment {number}, {text}" for number, own in enumerate(texts) for text in own]

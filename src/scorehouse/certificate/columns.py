@@ -1,0 +1,142 @@
+"""The columns that a program computes before its trees or products, in one form with those of fitted steps.
+
+A column is a nested tuple: ("feature", position, type), ("constant", number), and what is made of another
+column: ("-", column, number), ("/", ...), ("*", ...), ("+", ...), ("fill", column, value), ("clip", column,
+low, high) and ("map", column, {value: answer}, answer for a missing value, answer for all others), where SAME
+as an answer is the value itself and None a missing number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scorehouse.certificate.forest import NotRead
+
+Column = tuple[Any, ...]
+SAME = "same"
+ANY = "any"  # an answer that no row reads, since such a value is rejected before
+NEUTRAL = {"-": 0.0, "+": 0.0, "/": 1.0, "*": 1.0}
+
+
+def moved(op: str, column: Column, by: float) -> Column:
+    """A number added, subtracted, multiplied with or divided by; left out where that changes nothing."""
+    if op == "*" and by == 0.0:
+        return ("constant", 0.0)
+    return column if NEUTRAL[op] == by else (op, column, float(by))
+
+
+class Expressions:
+    """The outputs of a stored program of expressions; `parameters` are numbers behind its features."""
+
+    def __init__(self, program: Mapping[str, Any], features: int, parameters: Sequence[float] = ()) -> None:
+        self.features, self.parameters = features, parameters
+        self.outputs = [expr for _, expr in program["outputs"]]
+        self.made = {name: expr for made, _ in program["steps"] for name, expr in made}
+        self.known: dict[str, Column] = {}
+
+    def columns(self) -> list[Column]:
+        """All outputs; NotRead for an expression that this reader does not know."""
+        return [self.of(expr) for expr in self.outputs]
+
+    def of(self, expr: Any) -> Column:
+        ((kind, parts),) = expr.items()
+        if kind == "Column":
+            if parts[0] not in self.known:
+                self.known[parts[0]] = self.of(self.made[parts[0]])
+            return self.known[parts[0]]
+        if kind == "Feature":
+            if parts[0] >= self.features:
+                return ("constant", float(self.parameters[parts[0] - self.features]))
+            return ("feature", *parts)
+        if kind == "Literal":
+            return ("constant", None if parts[1] == "null" else _plain(parts[0]))
+        if kind == "Arith":
+            return moved(parts[0], self.of(parts[1]), self._number(parts[2]))
+        if kind == "Sum" and len(parts[0]) == 2:
+            return moved("+", self.of(parts[0][0]), self._number(parts[0][1]))
+        if kind == "Call" and parts[0] == "coalesce":
+            return ("fill", self.of(parts[1][0]), self._constant(parts[1][1]))
+        if kind == "Case":
+            return self._case(*parts)
+        raise NotRead(
+            f"the reader does not know a stored {kind} {parts[0] if kind == 'Call' else ''}".strip()
+        )
+
+    def _constant(self, expr: Any) -> Any:
+        column = self.of(expr)
+        if column[0] != "constant":
+            raise NotRead("the reader does not know a stored computation of two columns")
+        return column[1]
+
+    def _number(self, expr: Any) -> float:
+        found = self._constant(expr)
+        if not isinstance(found, float):
+            raise NotRead("the reader does not know arithmetic with what is no number")
+        return found
+
+    def _case(self, whens: Sequence[Any], default: Any) -> Column:
+        conditions = [self._condition(when) for when, _ in whens]
+        column = conditions[0][1]
+        if any(other != column for _, other, _ in conditions):
+            raise NotRead("the reader does not know a stored case over several columns")
+        answers = [self._answer(then, column) for _, then in whens]
+        otherwise = None if default is None else self._answer(default, column)
+        ops = [op for op, _, _ in conditions]
+        if ops == ["true", "false"] and answers == [1.0, 0.0]:
+            return column
+        if ops == ["<", ">"] and otherwise == SAME and answers == [values[0] for _, _, values in conditions]:
+            return ("clip", column, *answers)
+        if not set(ops) <= {"in", "null"}:
+            raise NotRead("the reader does not know a stored case")
+        named: dict[Any, Any] = {}
+        missing = [answer for op, answer in zip(ops, answers, strict=True) if op == "null"]
+        for (_, _, values), answer in zip(conditions, answers, strict=True):
+            for value in values:
+                named.setdefault(value, answer)
+        return ("map", column, named, missing[0] if missing else otherwise, otherwise)
+
+    def _condition(self, expr: Any) -> tuple[str, Column, tuple[Any, ...]]:
+        """A kind of condition, the column that it is over, and the values that it names."""
+        ((kind, parts),) = expr.items()
+        if kind == "IsNull" and not parts[1]:
+            return "null", self.of(parts[0]), ()
+        if kind == "In" and not parts[2]:
+            return "in", self.of(parts[0]), tuple(self._constant(value) for value in parts[1])
+        if kind == "Compare" and parts[0] in ("=", "<", ">"):
+            return "in" if parts[0] == "=" else parts[0], self.of(parts[1]), (self._constant(parts[2]),)
+        if kind == "Feature" and parts[1] == "boolean":
+            return "true", self.of(expr), ()
+        if kind == "Call" and parts[0] == "not" and "Feature" in parts[1][0]:
+            return "false", self.of(parts[1][0]), ()
+        raise NotRead(f"the reader does not know a stored condition {kind}")
+
+    def _answer(self, expr: Any, column: Column) -> Any:
+        found = self.of(expr)
+        if found == column:
+            return SAME
+        if found[0] != "constant":
+            raise NotRead("the reader does not know a stored case whose answers are computed")
+        return found[1]
+
+
+def _plain(value: Any) -> Any:
+    """A text as it is, any other value as a double."""
+    return value if isinstance(value, str) else float(value)
+
+
+def differ(found: Column, expected: Column) -> bool:
+    """Whether two columns differ for some value that reaches them."""
+    if expected[0] != "map":
+        return len(found) != len(expected) or any(
+            differ(a, b) if isinstance(b, tuple) and isinstance(a, tuple) else a != b
+            for a, b in zip(found, expected, strict=True)
+        )
+    if found[0] == "constant":
+        found = ("map", expected[1], {}, found[1], found[1])
+    if found[0] != "map" or differ(found[1], expected[1]):
+        return True
+    keys = {*expected[2], *(() if expected[4] == ANY else found[2])}
+    pairs = [(found[2].get(key, found[4]), expected[2].get(key, expected[4])) for key in keys]
+    pairs += [(found[3], expected[3]), (found[4], expected[4])]
+    return any(a != b for a, b in pairs if b != ANY)

@@ -1,0 +1,235 @@
+"""The columns that the fitted steps before a model make, read from their own attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scorehouse.certificate.boosters import frame_categories
+from scorehouse.certificate.columns import ANY, SAME, Column, moved
+from scorehouse.certificate.forest import NotRead
+from scorehouse.certificate.libraries import name_of
+from scorehouse.registry.signature import Signature
+
+Answer = float | str | None
+SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
+TYPES = {"string": "text", "boolean": "boolean"}
+
+
+def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
+    """The steps before the model, and the model."""
+    steps: list[Any] = []
+    while True:
+        if name_of(estimator) in SEARCHES:
+            estimator = estimator.best_estimator_
+        elif name_of(estimator) == "sklearn.Pipeline":
+            steps += [step for _, step in estimator.steps[:-1]]
+            estimator = estimator.steps[-1][1]
+        else:
+            return steps, estimator
+
+
+class Steps:
+    """The steps of one estimator over the features of a signature."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.is_sparse = False
+        self.features = [self._feature(position) for position in range(len(signature.features))]
+
+    def _feature(self, position: int) -> Column:
+        feature = self.signature.features[position]
+        if feature.type == "timestamp":
+            return ("time", position)
+        column = ("feature", position, TYPES.get(feature.type, "double"))
+        if feature.dtype != "category" or feature.categories is None:
+            return column
+        return ("map", column, {_key(one): SAME for one in feature.categories}, None, None)
+
+    def apply(self, step: Any, columns: list[Column]) -> list[Column]:
+        """What a step makes of columns; NotRead for one that this reader does not know."""
+        if step is None or (isinstance(step, str) and step == "passthrough"):
+            return columns
+        if name_of(step) not in STEPS:
+            raise NotRead(f"the step {type(step).__name__} is not read")
+        return STEPS[name_of(step)](self, step, columns)
+
+    def as_read_by(self, model: Any, columns: list[Column]) -> list[Column]:
+        """The columns as the trees of a model number them, which may encode categories itself."""
+        if getattr(model, "_preprocessor", None) is not None:
+            flags = np.asarray(model.is_categorical_, dtype=bool).tolist()
+            encoder = model._preprocessor.named_transformers_["encoder"]
+            chosen = [column for column, flag in zip(columns, flags, strict=True) if flag]
+            others = [column for column, flag in zip(columns, flags, strict=True) if not flag]
+            return [*self.ordinal(encoder, chosen), *others]
+        if name_of(model).startswith("xgboost.") and self.is_sparse:
+            raise NotRead("what XGBoost makes of the zeros of a sparse matrix is not read")
+        if not name_of(model).startswith("lightgbm.") or not (known := frame_categories(model)):
+            return columns
+        places = [i for i, one in enumerate(self.signature.features) if one.dtype == "category"]
+        if len(places) != len(known) or columns != self.features:
+            raise NotRead("categories of LightGBM behind other steps are not read")
+        codes = {
+            place: {_key(one): float(j) for j, one in enumerate(own)}
+            for place, own in zip(places, known, strict=True)
+        }
+        return [("map", one, codes[i], None, None) if i in codes else one for i, one in enumerate(columns)]
+
+    def pipeline(self, step: Any, columns: list[Column]) -> list[Column]:
+        for _, one in step.steps:
+            columns = self.apply(one, columns)
+        return columns
+
+    def column_transformer(self, step: Any, columns: list[Column]) -> list[Column]:
+        made: list[Column] = []
+        if step.transformer_weights:
+            raise NotRead("the weights of a ColumnTransformer are not read")
+        for name, one, _ in step.transformers_:
+            chosen = [columns[int(i)] for i in step._transformer_to_input_indices.get(name, ())]
+            if chosen and not (isinstance(one, str) and one == "drop"):
+                made += self.apply(one, chosen)
+        return made
+
+    def union(self, step: Any, columns: list[Column]) -> list[Column]:
+        if step.transformer_weights:
+            raise NotRead("the weights of a FeatureUnion are not read")
+        kept = [one for _, one in step.transformer_list if not (isinstance(one, str) and one == "drop")]
+        return [column for one in kept for column in self.apply(one, columns)]
+
+    def identity(self, step: Any, columns: list[Column]) -> list[Column]:
+        if step.func is not None:
+            raise NotRead(f"the function {getattr(step.func, '__name__', step.func)!r} is not read")
+        return columns
+
+    def _shifted(self, columns: Sequence[Column], *moves: tuple[str, Any]) -> list[Column]:
+        """Each column moved by its own numbers; None moves nothing."""
+        self._in_doubles()
+        made = list(columns)
+        for op, numbers in moves:
+            if numbers is not None:
+                made = [moved(op, column, float(by)) for column, by in zip(made, numbers, strict=True)]
+        return made
+
+    def _in_doubles(self) -> None:
+        if any(feature.dtype.lower() in ("float32", "float16") for feature in self.signature.features):
+            raise NotRead("its steps may compute in float32, which is not read")
+
+    def standard(self, step: Any, columns: list[Column]) -> list[Column]:
+        mean = step.mean_ if step.with_mean else None
+        return self._shifted(columns, ("-", mean), ("/", step.scale_ if step.with_std else None))
+
+    def robust(self, step: Any, columns: list[Column]) -> list[Column]:
+        center = step.center_ if step.with_centering else None
+        return self._shifted(columns, ("-", center), ("/", step.scale_ if step.with_scaling else None))
+
+    def min_max(self, step: Any, columns: list[Column]) -> list[Column]:
+        made = self._shifted(columns, ("*", step.scale_), ("+", step.min_))
+        low, high = map(float, step.feature_range)
+        return [("clip", column, low, high) for column in made] if step.clip else made
+
+    def max_abs(self, step: Any, columns: list[Column]) -> list[Column]:
+        made = self._shifted(columns, ("/", step.scale_))
+        return [("clip", column, -1.0, 1.0) for column in made] if getattr(step, "clip", False) else made
+
+    def imputer(self, step: Any, columns: list[Column]) -> list[Column]:
+        if not (step.missing_values is None or step.missing_values != step.missing_values):
+            raise NotRead(f"an imputer of {step.missing_values!r} is not read")
+        self._in_doubles()
+        made: list[Column] = []
+        for column, fill in zip(columns, step.statistics_, strict=True):
+            if fill is not None and fill == fill:
+                made.append(("fill", column, str(fill) if _is_text(column) else float(fill)))
+            elif step.keep_empty_features:
+                raise NotRead("an imputer of an empty column is not read")
+        flags = step.indicator_.features_ if step.add_indicator and step.indicator_ is not None else ()
+        return made + [("map", columns[int(i)], {}, 1.0, 0.0) for i in flags]
+
+    def one_hot(self, step: Any, columns: list[Column]) -> list[Column]:
+        self.is_sparse |= bool(step.sparse_output)
+        drops = [None] * len(columns) if step.drop_idx_ is None else step.drop_idx_
+        made: list[Column] = []
+        for i, (column, drop) in enumerate(zip(columns, drops, strict=True)):
+            known = self._known(step, column, i)
+            others: Answer = 0.0
+            if step.handle_unknown != "ignore":
+                others = self._refused(column, [key for key in known if key is not None])
+            missing = 0.0 if step.handle_unknown == "ignore" or None in known else self._not_missing(column)
+            for j, own in enumerate(known):
+                if drop is not None and j == drop:
+                    continue
+                answers = {key: float(key == own) for key in known if key is not None}
+                made.append(("map", column, answers, 1.0 if own is None else missing, others))
+        return made
+
+    def ordinal(self, step: Any, columns: list[Column]) -> list[Column]:
+        made: list[Column] = []
+        for i, column in enumerate(columns):
+            known = self._known(step, column, i)
+            answers = {key: float(j) for j, key in enumerate(known) if key is not None}
+            is_open = step.handle_unknown == "use_encoded_value"
+            others: Answer = _number(step.unknown_value) if is_open else self._refused(column, list(answers))
+            missing = others if is_open or None in known else self._not_missing(column)
+            if None in known:
+                missing = _number(step.encoded_missing_value)
+            made.append(("map", column, answers, missing, others))
+        return made
+
+    def _known(self, step: Any, column: Column, i: int) -> list[Any]:
+        """The categories of an encoder in their order; None for a missing value."""
+        if getattr(step, "_infrequent_enabled", False):
+            raise NotRead("an encoder that groups rare categories is not read")
+        return [_key(one) for one in np.asarray(step.categories_[i], dtype=object).tolist()]
+
+    def _refused(self, column: Column, known: list[Any]) -> str:
+        """Categories that the encoder refuses are rejected before, by the signature."""
+        source = column[1] if column[0] == "fill" else column
+        source = source[1] if source[0] == "map" else source
+        feature = self.signature.features[source[1]] if source[0] == "feature" else None
+        if feature is None or feature.accepts_unseen or feature.categories is None:
+            raise NotRead("an encoder that refuses categories behind other steps is not read")
+        if not {_key(one) for one in feature.categories} <= set(known):
+            raise NotRead(f"the signature accepts categories of {feature.name!r} that the encoder refuses")
+        return ANY
+
+    def _not_missing(self, column: Column) -> str:
+        """A missing value that the encoder refuses is rejected before, or filled."""
+        if column[0] != "fill":
+            source = column[1] if column[0] == "map" else column
+            feature = self.signature.features[source[1]] if source[0] == "feature" else None
+            if feature is None or feature.accepts_null or (column[0] == "map" and feature.accepts_unseen):
+                raise NotRead("an encoder that refuses missing values behind other steps is not read")
+        return ANY
+
+
+def _is_text(column: Column) -> bool:
+    while column[0] in ("fill", "map"):
+        column = column[1]
+    return column[0] == "feature" and column[2] == "text"
+
+
+def _key(category: Any) -> Any:
+    """A category as a program names it; None for a missing value."""
+    if category is None or category != category:
+        return None
+    return category if isinstance(category, str) else float(category)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
+
+
+STEPS: Mapping[str, Callable[[Steps, Any, list[Column]], list[Column]]] = {
+    "sklearn.Pipeline": Steps.pipeline,
+    "sklearn.ColumnTransformer": Steps.column_transformer,
+    "sklearn.FeatureUnion": Steps.union,
+    "sklearn.FunctionTransformer": Steps.identity,
+    "sklearn.StandardScaler": Steps.standard,
+    "sklearn.RobustScaler": Steps.robust,
+    "sklearn.MinMaxScaler": Steps.min_max,
+    "sklearn.MaxAbsScaler": Steps.max_abs,
+    "sklearn.SimpleImputer": Steps.imputer,
+    "sklearn.OneHotEncoder": Steps.one_hot,
+    "sklearn.OrdinalEncoder": Steps.ordinal,
+}
