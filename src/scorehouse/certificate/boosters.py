@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.certificate.forest import ZERO, Forest, NotRead, Side, Tree, forest_of
-from scorehouse.certificate.stored import facts, refusals
+from scorehouse.certificate.stored import facts, reading
 
 Links = dict[str, tuple[str, tuple[float, ...], bool]]  # by method: kind, numbers, whether it gives labels
 CATEGORICAL, DEFAULT_LEFT, ZERO_MISSING, NAN_MISSING = 1, 2, 4, 8  # bits of LightGBM's decision_type
@@ -41,7 +41,7 @@ def lightgbm(estimator: Any) -> tuple[Forest, Links]:
         trees,
         _lightgbm_rule,
         **facts([i % width for i in range(len(trees))], [0.0] * width, average=average, single=False),
-        **refusals(missing=True, infinite=True),
+        **reading(missing=True, infinite=True, singles=False),
     )
     objective, *options = settings.get("objective", "none").split()
     if callable(getattr(estimator, "_objective", None)) or "sqrt" in options:
@@ -133,15 +133,18 @@ def xgboost(estimator: Any) -> tuple[Forest, Links]:
     model = inner["model"]
     last = estimator._get_iteration_range(None)[1]
     count = model["iteration_indptr"][last] if last else len(model["trees"])
-    weights = booster.get("weight_drop") or inner.get("weight_drop") or [1.0] * count  # of `dart`
-    trees = [_xgboost_tree(*pair) for pair in zip(model["trees"][:count], weights, strict=False)]
-    groups = [int(group) for group in model["tree_info"][:count]]
+    weights = booster.get("weight_drop")  # of `dart`
     outputs = max(1, int(learner["learner_model_param"]["num_class"]))
+    starts = _starts(learner, objective, outputs)
+    if weights and any(starts):  # added to the leaf of each tree and taken off again before the weight
+        raise NotRead("the sums of dart, which start at another number than 0 and round on the way, are not read")
+    trees = [_xgboost_tree(*pair) for pair in zip(model["trees"][:count], weights or [1.0] * count, strict=False)]
+    groups = [int(group) for group in model["tree_info"][:count]]
     forest = forest_of(
         trees,
         _xgboost_rule,
-        **facts(groups, _starts(learner, objective, outputs), average=False, single=True),
-        **refusals(missing=True, infinite=True),
+        **facts(groups, starts, average=False, single=True),
+        **reading(missing=True, infinite=True, singles=True),
     )
     if not hasattr(estimator, "classes_"):
         kind = _kind(objective, XGB_POWERS, XGB_AS_THEY_ARE, "xgboost_power", "single")

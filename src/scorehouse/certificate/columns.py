@@ -50,7 +50,11 @@ class Expressions:
                 return ("constant", float(self.parameters[parts[0] - self.features]))
             return ("feature", *parts)
         if kind == "Literal":
-            return ("constant", None if parts[1] == "null" else _plain(parts[0]))
+            if parts[1] == "null":
+                return ("constant", None)
+            if parts[1] != ("text" if isinstance(parts[0], str) else "double"):
+                raise NotRead(f"the reader does not know a stored literal of type {parts[1]}")
+            return ("constant", parts[0] if isinstance(parts[0], str) else float(parts[0]))
         if kind == "Arith":
             return moved(parts[0], self.of(parts[1]), self._number(parts[2]))
         if kind == "Sum" and len(parts[0]) == 2:
@@ -118,11 +122,6 @@ class Expressions:
         if found[0] != "constant":
             raise NotRead("the reader does not know a stored case whose answers are computed")
         return found[1]
-
-
-def _plain(value: Any) -> Any:
-    """A text as it is, any other value as a double."""
-    return value if isinstance(value, str) else float(value)
 
 
 def differ(found: Column, expected: Column) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scorehouse.certificate.boosters import Links, lightgbm, xgboost
 from scorehouse.certificate.forest import Forest, NotRead, Tree, as_doubles, as_singles, forest_of
-from scorehouse.certificate.stored import facts, refusals
+from scorehouse.certificate.stored import facts, reading
 
 
 def name_of(estimator: Any) -> str:
@@ -54,7 +54,7 @@ def _takes(estimator: Any, value: float) -> bool:
 
 
 def _asked(estimator: Any) -> dict[str, bool]:
-    return refusals(missing=_takes(estimator, math.nan), infinite=_takes(estimator, math.inf))
+    return reading(missing=_takes(estimator, math.nan), infinite=_takes(estimator, math.inf), singles=True)
 
 
 def _forest(estimator: Any) -> tuple[Forest, Links]:
@@ -122,7 +122,7 @@ def _isolation(estimator: Any) -> tuple[Forest, Links]:
         trees,
         as_singles,
         **facts([0] * len(trees), [0.0], average=False, single=False),
-        **refusals(missing=True, infinite=True),
+        **reading(missing=True, infinite=True, singles=True),
     )
     numbers = (together, float(estimator.offset_))
     return forest, {
@@ -166,7 +166,7 @@ def _histogram(estimator: Any) -> tuple[Forest, Links]:
         trees,
         as_doubles,
         **facts(groups, np.ravel(estimator._baseline_prediction), average=False, single=False),
-        **refusals(missing=True, infinite=True),
+        **reading(missing=True, infinite=True, singles=False),
     )
     if hasattr(estimator, "classes_"):
         return forest, {

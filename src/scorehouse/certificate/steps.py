@@ -153,8 +153,8 @@ class Steps:
         for i, (column, drop) in enumerate(zip(columns, drops, strict=True)):
             known = self._known(step, column, i)
             others: Answer = 0.0
-            if step.handle_unknown != "ignore":
-                others = self._refused(column, [key for key in known if key is not None])
+            if step.handle_unknown != "ignore" or self._has_two(column, known):
+                others = self._refused(column, known)
             missing = 0.0 if step.handle_unknown == "ignore" or None in known else self._not_missing(column)
             for j, own in enumerate(known):
                 if drop is not None and j == drop:
@@ -169,8 +169,12 @@ class Steps:
             known = self._known(step, column, i)
             answers = {key: float(j) for j, key in enumerate(known) if key is not None}
             is_open = step.handle_unknown == "use_encoded_value"
-            others: Answer = _number(step.unknown_value) if is_open else self._refused(column, list(answers))
-            missing = others if is_open or None in known else self._not_missing(column)
+            others: Answer = _number(step.unknown_value)
+            if not is_open or self._has_two(column, known):
+                others = self._refused(column, known)
+            missing: Answer = _number(step.unknown_value) if is_open else None
+            if not is_open and None not in known:
+                missing = self._not_missing(column)
             if None in known:
                 missing = _number(step.encoded_missing_value)
             made.append(("map", column, answers, missing, others))
@@ -182,8 +186,15 @@ class Steps:
             raise NotRead("an encoder that groups rare categories is not read")
         return [_key(one) for one in np.asarray(step.categories_[i], dtype=object).tolist()]
 
+    def _has_two(self, column: Column, known: list[Any]) -> bool:
+        """Whether a column can hold nothing but the two values that an encoder knows."""
+        source = column[1] if column[0] == "fill" else column
+        return source[0] == "feature" and source[2] == "boolean" and {0.0, 1.0} <= {*known}
+
     def _refused(self, column: Column, known: list[Any]) -> str:
         """Categories that the encoder refuses are rejected before, by the signature."""
+        if self._has_two(column, known):
+            return ANY
         source = column[1] if column[0] == "fill" else column
         source = source[1] if source[0] == "map" else source
         feature = self.signature.features[source[1]] if source[0] == "feature" else None

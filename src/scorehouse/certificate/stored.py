@@ -19,6 +19,7 @@ KINDS = {
     **dict.fromkeys(("missing_left", "zero_is_missing", "category_named_left"), "b"),
     **dict.fromkeys(("category_node", "category_count", "category_codes"), "i"),
 }
+FLAGS = ("average", "single", "rounds_inputs", "takes_missing", "takes_infinite")
 OF_NODES = ("feature", "edge", "left", "right", "missing_left", "zero_is_missing", "value")
 
 
@@ -67,12 +68,13 @@ def forests_in(stored: Stored) -> list[Forest]:
         )
     _require(all(len(held[name]) == total for name in OF_NODES), "an array is not of its nodes")
     _require(len(flags) == len(counts) == len(held["base"]), "its segments do not match")
+    _require(all(type(own.get(name)) is bool for own in flags for name in FLAGS), "a flag is missing")
     _require(len(held["group"]) == len(sizes), "its groups are not those of its trees")
     width = held["value"].shape[1]
     _require(((held["group"] >= 0) & (held["group"] + width <= outputs)).all(), "a tree adds to no output")
     starts = np.cumsum(sizes) - sizes
     place = np.arange(total) - np.repeat(starts, sizes)
-    leaf = (held["left"] < 0) & (held["right"] < 0)
+    leaf = (held["left"] == -1) & (held["right"] == -1)
     for side in ("left", "right"):
         later = (held[side] > place) & (held[side] < np.repeat(sizes, sizes))
         _require((later | leaf).all(), "a child is no later node of its tree")
@@ -86,7 +88,11 @@ def forests_in(stored: Stored) -> list[Forest]:
                 trees[number : number + count],
                 as_singles if own["rounds_inputs"] else as_doubles,
                 **facts(groups, base, average=own["average"], single=own["single"]),
-                **refusals(missing=own["takes_missing"], infinite=own["takes_infinite"]),
+                **reading(
+                    missing=own["takes_missing"],
+                    infinite=own["takes_infinite"],
+                    singles=own["rounds_inputs"],
+                ),
             )
         )
         number += count
@@ -103,9 +109,13 @@ def facts(groups: list[int], base: Any, *, average: bool, single: bool) -> dict[
     }
 
 
-def refusals(*, missing: bool, infinite: bool) -> dict[str, bool]:
-    """Which values the trees accept."""
-    return {"it takes missing values": bool(missing), "it takes infinite values": bool(infinite)}
+def reading(*, missing: bool, infinite: bool, singles: bool) -> dict[str, bool]:
+    """Which values the trees accept, and whether they are infinite once they are float32."""
+    return {
+        "it takes missing values": bool(missing),
+        "it takes infinite values": bool(infinite),
+        "it reads values as float32": bool(singles),
+    }
 
 
 def _trees(held: Mapping[str, np.ndarray], starts: np.ndarray, sizes: np.ndarray) -> list[Tree]:
