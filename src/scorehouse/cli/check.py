@@ -20,22 +20,18 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("names", nargs=-1)
-@click.option("--certify", is_flag=True, help="Compare each program with its estimator, for every input.")
+@click.option("--certify", is_flag=True, help="Also say which parts of a program equal its estimator for every input.")
 @click.option("--no-load", is_flag=True, help="Hash and compare only; open no artifact.")
 @json_option
 @project_option
 def check_command(
     names: tuple[str, ...], certify: bool, no_load: bool, as_json: bool, project_dir: Path | None
 ) -> None:
-    """Verify the versions of all ML models, or of NAMES; exits with 1 if one cannot score.
+    """Verify every registered version, or those of NAMES; exits with 1 if one cannot score.
 
     Checks that each artifact exists, has the registered digest and loads under the load policy of
     dbt_project.yml; that the signature file is the registered one and equals the signature seed; that the
     reference has rows; and that version numbers and aliases are unique.
-
-    With --certify, the stored program is read back and compared with the estimator: each split, leaf, weight
-    and link. It prints which parts are equal for every input, and which are proven on rows only, and why. A
-    difference is a fault.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The reader of the certificate: every family is certified, and it finds the leaves that the library finds."""
+"""The reader of the certificate: every family is certified, and its leaves are those of the library."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,27 @@ def boosters() -> dict[str, tuple[Any, int]]:
             0,
         ),
         "xgboost": (xgb.XGBClassifier(**small), 2),
-        "xgboost dart": (xgb.XGBRegressor(booster="dart", rate_drop=0.5, **small), 0),
+        "xgboost dart": (xgb.XGBClassifier(booster="dart", rate_drop=0.5, **small), 2),
     }
 
 
-def registered(folder: Path, estimator: Any, classes: int) -> tuple[Stored, pd.DataFrame, Kernel]:
-    """A fitted estimator as it is registered, with its training rows and its kernel."""
+@dataclass(frozen=True)
+class Registered:
+    """A registered estimator with its program, its kernel, and the rows that it was fitted on."""
+
+    stored: Stored
+    rows: pd.DataFrame
+    kernel: Kernel
+    folder: Path
+
+    @property
+    def backends(self) -> set[str]:
+        """What its program holds."""
+        return set(self.stored.version.program)
+
+
+def registered(folder: Path, estimator: Any, classes: int) -> Registered:
+    """Fit an estimator to the shop, and register it."""
     X = shop()
     if isinstance(estimator, SegmentedClassifier):
         X = X[[*NUMBERS, "city"]]
@@ -171,4 +187,4 @@ def registered(folder: Path, estimator: Any, classes: int) -> tuple[Stored, pd.D
     labels = () if task == "anomaly" else (y,)
     kernel = registered_kernel(folder, estimator.fit(X, y), X, *labels, task=task)
     program = (folder / kernel.version.artifact).with_name(PROGRAM_FILE).read_bytes()
-    return Stored(kernel.estimator, program, kernel.version, kernel.signature), X, kernel
+    return Registered(Stored(kernel.estimator, program, kernel.version, kernel.signature), X, kernel, folder)

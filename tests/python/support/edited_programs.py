@@ -1,6 +1,6 @@
 """Stored programs with one field or one bit changed, and whether what they compute changes.
 
-What a program means is asked of the code that runs it, on rows at each split: the certificate has no part in it.
+What a program means is asked of the code that runs it, on rows at each split, without the certificate.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _other(value: Any, draw: random.Random) -> Any:
 
 
 class Meaning:
-    """What a version's programs compute on rows at each split, and on training rows with holes and extremes."""
+    """What programs of a version compute: on rows at each split, on training rows, with holes, and beyond."""
 
     def __init__(self, model: Stored, X: pd.DataFrame) -> None:
         self.version = model.version
@@ -186,7 +186,7 @@ def _numbers_of(backend: Any) -> list[tuple[int, np.ndarray]]:
 
 
 def rows_at_splits(model: TreeModel) -> np.ndarray:
-    """For each node rows that reach it: at its cut, one step above and below in both precisions, and beyond."""
+    """For each node rows that reach it: at its cut, one step beside it in both precisions, and beyond."""
     rng, rows = np.random.default_rng(0), []
     for tree in model.ensemble.trees:
         waiting = [(0, rng.normal(size=model.n_features))]
