@@ -86,7 +86,7 @@ def _lightgbm_tree(entries: dict[str, str]) -> Tree:
     splits = int(entries["num_leaves"]) - 1
 
     def numbers(name: str, kind: type = int) -> np.ndarray:
-        return np.array([kind(each) for each in entries.get(name, "").split()][: splits or None])
+        return np.array([kind(each) for each in entries[name].split()])
 
     leaves = np.array([float(each) for each in entries["leaf_value"].split()])
     if not splits:
@@ -137,8 +137,12 @@ def xgboost(estimator: Any) -> tuple[Forest, Links]:
     outputs = max(1, int(learner["learner_model_param"]["num_class"]))
     starts = _starts(learner, objective, outputs)
     if weights and any(starts):  # added to the leaf of each tree and taken off again before the weight
-        raise NotRead("the sums of dart, which start at another number than 0 and round on the way, are not read")
-    trees = [_xgboost_tree(*pair) for pair in zip(model["trees"][:count], weights or [1.0] * count, strict=False)]
+        raise NotRead(
+            "the sums of dart, which start at another number than 0 and round on the way, are not read"
+        )
+    trees = [
+        _xgboost_tree(*pair) for pair in zip(model["trees"][:count], weights or [1.0] * count, strict=False)
+    ]
     groups = [int(group) for group in model["tree_info"][:count]]
     forest = forest_of(
         trees,

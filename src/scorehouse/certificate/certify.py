@@ -12,8 +12,9 @@ import numpy as np
 from scorehouse.certificate.boosters import Links
 from scorehouse.certificate.columns import Expressions, differ
 from scorehouse.certificate.forest import NotRead, differences
-from scorehouse.certificate.libraries import name_of, trees_of
+from scorehouse.certificate.libraries import READERS, name_of, trees_of
 from scorehouse.certificate.products import (
+    MODELS,
     SHIFTS,
     layers_in,
     links_differ,
@@ -28,6 +29,7 @@ from scorehouse.registry.version import Version
 
 READER, READER_VERSION = "scorehouse.certificate", 1
 AS_THEY_ARE = ("float64", "Float64", "float32", "Float32", "category")
+PROJECTIONS = ("sklearn.PCA", "sklearn.TruncatedSVD")
 SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
 NOT_SOUND = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # of JSON that is altered
 ON_ROWS = {
@@ -93,6 +95,8 @@ def _pairs(
 ) -> list[tuple[str, Callable[[], list[str]]]]:
     """The parts of a program that has trees or products, each with what compares it."""
     if not stored.scores:
+        if lost := [name for name in ("native", "matrix") if name in version.program]:
+            raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
         return []
     one = _Compared(estimator, stored, version, signature)
     sums = "trees" if "trees" in stored.scores else "products"
@@ -119,6 +123,9 @@ class _Compared:
 
     def sums(self) -> list[str]:
         """Trees node by node, or weights and intercepts."""
+        others = MODELS if self.has_trees else READERS
+        if wrong := [type(one).__name__ for _, one in self.taken_apart if name_of(one) in others]:
+            return [f"it has {'trees' if self.has_trees else 'products'}, and the estimator is a {wrong[0]}"]
         expected = [model for model, _ in self.models]
         if self.has_trees:
             found = forests_in(self.stored)
@@ -126,6 +133,8 @@ class _Compared:
                 return [f"it has {len(found)} segments, the estimator {len(expected)}"]
             return self._of_each(lambda i: differences(found[i], expected[i]))
         self._require_unfolded()
+        if any(name_of(step) in PROJECTIONS for steps, _ in self.taken_apart for step in steps):
+            raise NotRead("a projection, which is a product too, is not read")
         behind = layers_in(self.stored)
         while behind and behind[0][0] in SHIFTS:
             behind = behind[1:]
@@ -161,6 +170,8 @@ class _Compared:
         for step in steps:
             expected = made.apply(step, expected)
         expected = made.as_read_by(model, expected)
+        if not self.has_trees:
+            made.in_doubles()
         parameters = self.stored.arrays["parameters"]
         if parameters.ndim != 2 or segment >= parameters.shape[1]:
             raise Unreadable("its parameters are not those of its segments")

@@ -169,7 +169,7 @@ def _walked(found: Forest, expected: Forest) -> Iterator[str]:
             (leaf & other & ~same.all(axis=1), "the values of its leaf are", *values, _listed),
             (inner & (features[0] != features[1]), "it reads column", *features, str),
             (inner & (named != others), "does it split by category:", named, others, str),
-            (differ, "its split by category is", _of(found, a), _of(expected, b), str),
+            (differ, "its split by category is", _Sides(found, a), _Sides(expected, b), str),
             (plain & (places[0] != places[1]), "the largest value to its left is", *places, _double),
             (plain & (missing[0] != missing[1]), "does a missing value go left:", *missing, str),
             (plain & (zeros[0] != zeros[1]), "is 0 missing:", *zeros, str),
@@ -183,7 +183,7 @@ def _walked(found: Forest, expected: Forest) -> Iterator[str]:
         tree = np.tile(tree[inner], 2)
 
 
-class _of:
+class _Sides:
     """The sides of categories by the number of a pair of nodes."""
 
     def __init__(self, forest: Forest, nodes: np.ndarray) -> None:

@@ -111,8 +111,9 @@ def _isolation(estimator: Any) -> tuple[Forest, Links]:
             estimator._decision_path_lengths, estimator._average_path_length_per_tree, strict=True
         )
     ]
+    every = estimator._max_features == estimator.n_features_in_
     trees = [
-        _tree(one.tree_, np.asarray(depth), columns)
+        _tree(one.tree_, np.asarray(depth), None if every else columns)
         for one, columns, depth in zip(
             estimator.estimators_, estimator.estimators_features_, depths, strict=True
         )

@@ -24,15 +24,16 @@ LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
 DECISIONS = ("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron")
 OTHERS = ("SGDClassifier", "LinearDiscriminantAnalysis")
 NETWORKS = ("MLPClassifier", "MLPRegressor")
+MODELS = {f"sklearn.{name}" for name in (*SUMS, *GENERALIZED, *LOGISTIC, *DECISIONS, *OTHERS, *NETWORKS)}
 SHIFTS = {"normalise": ("-", "/"), "rescale": ("*", "+")}
 STOCHASTIC = {"log_loss": "sigmoids", "modified_huber": "clipped"}
 
 
 def products_of(estimator: Any) -> tuple[list[Layer], Links]:
     """The layers of a fitted model and the links of its methods; NotRead for what this reader lacks."""
-    library, _, name = name_of(estimator).partition(".")
-    if library != "sklearn" or name not in (*SUMS, *GENERALIZED, *LOGISTIC, *DECISIONS, *OTHERS, *NETWORKS):
-        raise NotRead(f"{type(estimator).__name__} is not read")
+    name = type(estimator).__name__
+    if name_of(estimator) not in MODELS:
+        raise NotRead(f"{name} is not read")
     if name in NETWORKS:
         return _network(estimator)
     weights = np.atleast_2d(np.asarray(estimator.coef_))
@@ -49,9 +50,10 @@ def products_of(estimator: Any) -> tuple[list[Layer], Links]:
     if name in DECISIONS or (name == "SGDClassifier" and estimator.loss not in STOCHASTIC):
         return layers, links
     kind = STOCHASTIC[estimator.loss] if name == "SGDClassifier" else "softmax"
-    one_vs_rest = (
-        getattr(estimator, "multi_class", None) == "ovr" or getattr(estimator, "solver", "") == "liblinear"
-    )
+    given = getattr(estimator, "multi_class", None)  # until scikit-learn 1.7
+    one_vs_rest = given == "ovr" or getattr(estimator, "solver", "") == "liblinear"
+    if given == "multinomial" and len(weights) == 1:
+        raise NotRead("a multinomial model of two classes is not read")
     if kind == "softmax" and (one_vs_rest or len(weights) == 1):
         kind = "sigmoids"
     return layers, {**links, "predict_proba": (kind, (), False)}

@@ -25,10 +25,17 @@ def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
         if name_of(estimator) in SEARCHES:
             estimator = estimator.best_estimator_
         elif name_of(estimator) == "sklearn.Pipeline":
-            steps += [step for _, step in estimator.steps[:-1]]
+            steps += [one for _, step in estimator.steps[:-1] for one in _flat(step)]
             estimator = estimator.steps[-1][1]
         else:
             return steps, estimator
+
+
+def _flat(step: Any) -> list[Any]:
+    """The steps of a pipeline inside a pipeline, or a step alone."""
+    if name_of(step) != "sklearn.Pipeline":
+        return [step]
+    return [one for _, inner in step.steps for one in _flat(inner)]
 
 
 class Steps:
@@ -36,7 +43,7 @@ class Steps:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
-        self.is_sparse = False
+        self.is_sparse, self.is_single = False, False
         self.features = [self._feature(position) for position in range(len(signature.features))]
 
     def _feature(self, position: int) -> Column:
@@ -105,15 +112,17 @@ class Steps:
 
     def _shifted(self, columns: Sequence[Column], *moves: tuple[str, Any]) -> list[Column]:
         """Each column moved by its own numbers; None moves nothing."""
-        self._in_doubles()
+        self.in_doubles()
         made = list(columns)
         for op, numbers in moves:
             if numbers is not None:
                 made = [moved(op, column, float(by)) for column, by in zip(made, numbers, strict=True)]
         return made
 
-    def _in_doubles(self) -> None:
-        if any(feature.dtype.lower() in ("float32", "float16") for feature in self.signature.features):
+    def in_doubles(self) -> None:
+        """Refuse what scikit-learn may compute in float32, since a column is in it."""
+        given = [feature.dtype.lower() for feature in self.signature.features]
+        if self.is_single or "float32" in given:
             raise NotRead("its steps may compute in float32, which is not read")
 
     def standard(self, step: Any, columns: list[Column]) -> list[Column]:
@@ -136,7 +145,7 @@ class Steps:
     def imputer(self, step: Any, columns: list[Column]) -> list[Column]:
         if not (step.missing_values is None or step.missing_values != step.missing_values):
             raise NotRead(f"an imputer of {step.missing_values!r} is not read")
-        self._in_doubles()
+        self.in_doubles()
         made: list[Column] = []
         for column, fill in zip(columns, step.statistics_, strict=True):
             if fill is not None and fill == fill:
@@ -182,6 +191,7 @@ class Steps:
 
     def _known(self, step: Any, column: Column, i: int) -> list[Any]:
         """The categories of an encoder in their order; None for a missing value."""
+        self.is_single |= np.dtype(step.dtype) != np.float64
         if getattr(step, "_infrequent_enabled", False):
             raise NotRead("an encoder that groups rare categories is not read")
         return [_key(one) for one in np.asarray(step.categories_[i], dtype=object).tolist()]

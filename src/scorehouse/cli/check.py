@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("names", nargs=-1)
-@click.option("--certify", is_flag=True, help="Also say which parts of a program equal its estimator for every input.")
+@click.option(
+    "--certify", is_flag=True, help="Also say which parts of a program equal its estimator for every input."
+)
 @click.option("--no-load", is_flag=True, help="Hash and compare only; open no artifact.")
 @json_option
 @project_option
