@@ -203,6 +203,8 @@ class _Compared:
     def inputs(self) -> list[str]:
         """How a value of the table becomes the number that the estimator gets: as it is."""
         for feature in self.signature.features:
+            if feature.type == "integer":
+                raise NotRead(f"{feature.name!r} is {feature.dtype}: the library rounds it beyond 2**53")
             if feature.type not in ("string", "boolean") and feature.dtype not in AS_THEY_ARE:
                 raise NotRead(f"how {feature.name!r}, of dtype {feature.dtype}, becomes a double is not read")
         return []

@@ -1,0 +1,164 @@
+"""What the certificate does not know is proven on rows only, for a reason in words; it is never claimed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
+
+from altered_programs import packed, unpacked, with_head
+from certified_models import Stored, stored
+from scorehouse.certificate import Part
+from scorehouse.certificate.libraries import trees_of
+
+RNG = np.random.default_rng(0)
+X = pd.DataFrame(
+    {
+        "a": RNG.normal(size=300),
+        "b": RNG.normal(size=300),
+        "city": RNG.choice(["Basel", "Köln", "Łódź"], 300, p=[0.6, 0.38, 0.02]),
+    }
+)
+NUMBERS = X[["a", "b"]]
+Y = X["a"] + (X["city"] == "Köln")
+
+
+def parts_of(model: Stored) -> dict[str, Part]:
+    found = model.certificate()
+    assert found.differences == ()
+    return {part.name: part for part in found.parts}
+
+
+def behind(step: Any, model: Any) -> Any:
+    return make_pipeline(make_column_transformer((step, ["city"]), remainder="passthrough"), model)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "frame", "reason"),
+    [
+        (
+            make_pipeline(KBinsDiscretizer(3, encode="ordinal"), RandomForestRegressor(2, max_depth=3)),
+            NUMBERS,
+            "the step KBinsDiscretizer is not read",
+        ),
+        (
+            make_pipeline(PolynomialFeatures(), LinearRegression()),
+            NUMBERS,
+            "the step PolynomialFeatures is not read",
+        ),
+        (
+            make_pipeline(StandardScaler(), RandomForestRegressor(2, max_depth=3)),
+            NUMBERS.astype("float32"),
+            "its steps may compute in float32, which is not read",
+        ),
+        (
+            make_pipeline(
+                make_column_transformer(
+                    (OneHotEncoder(dtype=np.float32, handle_unknown="ignore"), ["city"]),
+                ),
+                StandardScaler(with_mean=False),
+                RandomForestRegressor(2, max_depth=3),
+            ),
+            X,
+            "its steps may compute in float32, which is not read",
+        ),
+        (
+            behind(
+                OneHotEncoder(min_frequency=30, handle_unknown="ignore"),
+                RandomForestRegressor(2, max_depth=3),
+            ),
+            X,
+            "an encoder that groups rare categories is not read",
+        ),
+        (
+            behind(OneHotEncoder(), RandomForestRegressor(2, max_depth=3)),
+            X,  # whose signature, here, accepts other categories
+            "an encoder that refuses categories behind other steps is not read",
+        ),
+    ],
+)
+def test_steps_that_are_not_read(estimator: Any, frame: pd.DataFrame, reason: str) -> None:
+    products = isinstance(estimator[-1], LinearRegression)
+    parts = parts_of(stored(estimator.fit(frame, Y), frame, products=products))
+    assert (parts["preprocessing"].certified, parts["preprocessing"].reason) == (False, reason)
+    assert parts["products" if products else "trees"].certified
+
+
+def test_zeros_that_xgboost_takes_as_missing() -> None:
+    xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
+    model = xgb.XGBRegressor(n_estimators=3, n_jobs=1)
+    for is_sparse in (True, False):
+        encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=is_sparse)
+        parts = parts_of(stored(behind(encoder, model).fit(X, Y), X))
+        assert parts["preprocessing"].certified is not is_sparse
+    assert parts["trees"].certified
+
+
+def test_projections_and_several_outputs_are_not_read() -> None:
+    model = make_pipeline(StandardScaler(), PCA(2), Ridge())
+    parts = parts_of(stored(model.fit(NUMBERS, Y), NUMBERS, products=True))
+    assert parts["products"].reason == "a projection, which is a product too, is not read"
+    assert parts["preprocessing"].reason == "the step PCA is not read"
+    several = MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=2))
+    parts = parts_of(stored(several.fit(NUMBERS, np.column_stack([Y, -Y])), NUMBERS))
+    assert parts["trees"].reason == "MultiOutputRegressor is not read"
+
+
+def test_whole_numbers_are_rounded_by_the_library() -> None:
+    frame = NUMBERS.assign(visits=np.arange(300))
+    parts = parts_of(stored(RandomForestRegressor(2, max_depth=3).fit(frame, Y), frame))
+    assert parts["inputs"].reason == "'visits' is int64: the library rounds it beyond 2**53"
+
+
+def test_a_reader_that_fails_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = stored(RandomForestRegressor(2, max_depth=3).fit(NUMBERS, Y), NUMBERS)
+    monkeypatch.setattr(type(model.estimator), "predict", lambda self, X: 1 / 0)
+    parts = parts_of(model)
+    assert parts["trees"].reason == "its reader fails (ZeroDivisionError: division by zero)"
+
+
+def test_programs_that_are_none() -> None:
+    model = stored(RandomForestRegressor(2, max_depth=3).fit(NUMBERS, Y), NUMBERS)
+    line = stored(LinearRegression().fit(NUMBERS, Y), NUMBERS, products=True)
+    whole = unpacked(model.program)
+    assert "the program cannot be read (" in model.certificate(b"none").differences[0]
+    later = packed(with_head(whole, {"layout": 9}))
+    assert model.certificate(later).differences == ("its layout is 9, and this reader knows layout 1",)
+    cut = packed({**whole, "edge": whole["edge"][:-1]})
+    assert model.certificate(cut).differences == ("trees: an array is not of its nodes",)
+    other = model.certificate(line.program).differences
+    assert other[0] == "products: it has products, and the estimator is a RandomForestRegressor"
+    other = line.certificate(model.program).differences
+    assert other[0] == "trees: it has trees, and the estimator is a LinearRegression"
+
+
+def test_another_version_of_the_same_model_is_named_node_by_node() -> None:
+    one = stored(RandomForestRegressor(9, max_depth=5, random_state=0).fit(NUMBERS, Y), NUMBERS)
+    other = stored(RandomForestRegressor(9, max_depth=5, random_state=1).fit(NUMBERS, Y), NUMBERS)
+    found = one.certificate(other.program).differences
+    assert len(found) == 100
+    assert all(text.startswith("trees: tree ") for text in found)
+    assert len(trees_of(one.estimator)[0].roots) == 9
+
+
+def test_classes_are_those_of_the_registry() -> None:
+    model = stored(LogisticRegression().fit(NUMBERS, Y > 0), NUMBERS, products=True)
+    moved = replace(model, version=replace(model.version, classes=(True, False)))
+    assert moved.certificate().differences == (
+        "links: its classes are [True, False], the estimator's [False, True]",
+    )
