@@ -78,6 +78,9 @@ def forests_in(stored: Stored) -> list[Forest]:
     for side in ("left", "right"):
         later = (held[side] > place) & (held[side] < np.repeat(sizes, sizes))
         _require((later | leaf).all(), "a child is no later node of its tree")
+    children = [(held[side] + np.repeat(starts, sizes))[~leaf] for side in ("left", "right")]
+    parents = np.bincount(np.concatenate([*children, starts]), minlength=total)
+    _require((parents == 1).all(), "a node is not the child of one other node")
     _require(not np.isnan(held["edge"]).any(), "an edge is no number")
     trees = _trees(held, starts, sizes)
     made, number = [], 0
@@ -124,6 +127,7 @@ def _trees(held: Mapping[str, np.ndarray], starts: np.ndarray, sizes: np.ndarray
     _require(len(nodes) == len(counts) == len(held["category_named_left"]), "its categories do not match")
     _require((counts >= 0).all() and counts.sum() == len(codes), "its codes do not add up")
     _require(((nodes >= 0) & (nodes < len(held["left"]))).all(), "a split by category is at no node")
+    _require((held["left"][nodes] >= 0).all() and (codes >= 0).all(), "a split by category cannot be")
     _require((np.diff(nodes) > 0).all(), "its splits by category are not in order")
     sides: list[dict[int, tuple[bool, frozenset[int]]]] = [{} for _ in starts]
     ends = np.cumsum(counts)

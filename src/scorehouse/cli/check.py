@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scorehouse.cli.common import EXIT_FAULT, NOTHING_REGISTERED, answer, count, state, table, waiting
-from scorehouse.cli.options import json_option, project_option
+from scorehouse.cli.options import complete_name, json_option, project_option
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_name)
 @click.option(
     "--certify", is_flag=True, help="Also say which parts of a program equal its estimator for every input."
 )
