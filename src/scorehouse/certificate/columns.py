@@ -14,8 +14,9 @@ from typing import Any
 from scorehouse.certificate.forest import NotRead
 
 Column = tuple[Any, ...]
-SAME = "same"
-ANY = "any"  # an answer that no row reads, since such a value is rejected before
+# Answers that no document holds: the value itself, and one that no row reads, since it is rejected before.
+SAME: Any = ("same",)
+ANY: Any = ("any",)
 NEUTRAL = {"-": 0.0, "+": 0.0, "/": 1.0, "*": 1.0}
 
 
@@ -59,7 +60,7 @@ class Expressions:
             return moved(parts[0], self.of(parts[1]), self._number(parts[2]))
         if kind == "Sum" and len(parts[0]) == 2:
             return moved("+", self.of(parts[0][0]), self._number(parts[0][1]))
-        if kind == "Call" and parts[0] == "coalesce":
+        if kind == "Call" and parts[0] == "coalesce" and len(parts[1]) == 2:
             return ("fill", self.of(parts[1][0]), self._constant(parts[1][1]))
         if kind == "Case":
             return self._case(*parts)

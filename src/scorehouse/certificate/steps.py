@@ -13,7 +13,6 @@ from scorehouse.certificate.forest import NotRead
 from scorehouse.certificate.libraries import name_of
 from scorehouse.registry.signature import Signature
 
-Answer = float | str | None
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 TYPES = {"string": "text", "boolean": "boolean"}
 
@@ -161,7 +160,7 @@ class Steps:
         made: list[Column] = []
         for i, (column, drop) in enumerate(zip(columns, drops, strict=True)):
             known = self._known(step, column, i)
-            others: Answer = 0.0
+            others: Any = 0.0
             if step.handle_unknown != "ignore" or self._has_two(column, known):
                 others = self._refused(column, known)
             missing = 0.0 if step.handle_unknown == "ignore" or None in known else self._not_missing(column)
@@ -178,10 +177,10 @@ class Steps:
             known = self._known(step, column, i)
             answers = {key: float(j) for j, key in enumerate(known) if key is not None}
             is_open = step.handle_unknown == "use_encoded_value"
-            others: Answer = _number(step.unknown_value)
+            others: Any = _number(step.unknown_value)
             if not is_open or self._has_two(column, known):
                 others = self._refused(column, known)
-            missing: Answer = _number(step.unknown_value) if is_open else None
+            missing: Any = _number(step.unknown_value) if is_open else None
             if not is_open and None not in known:
                 missing = self._not_missing(column)
             if None in known:
@@ -201,7 +200,7 @@ class Steps:
         source = column[1] if column[0] == "fill" else column
         return source[0] == "feature" and source[2] == "boolean" and {0.0, 1.0} <= {*known}
 
-    def _refused(self, column: Column, known: list[Any]) -> str:
+    def _refused(self, column: Column, known: list[Any]) -> Any:
         """Categories that the encoder refuses are rejected before, by the signature."""
         if self._has_two(column, known):
             return ANY
@@ -214,7 +213,7 @@ class Steps:
             raise NotRead(f"the signature accepts categories of {feature.name!r} that the encoder refuses")
         return ANY
 
-    def _not_missing(self, column: Column) -> str:
+    def _not_missing(self, column: Column) -> Any:
         """A missing value that the encoder refuses is rejected before, or filled."""
         if column[0] != "fill":
             source = column[1] if column[0] == "map" else column

@@ -10,7 +10,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from certified_pipelines import pipelines, shop, shop_labels
-from scorehouse.certificate.columns import SAME, Column, differ, moved
+from scorehouse.certificate.columns import ANY, SAME, Column, differ, moved
 from scorehouse.certificate.steps import Steps
 from scorehouse.registry.signature import Feature, Signature
 
@@ -95,10 +95,10 @@ def test_values_that_no_encoder_knows() -> None:
 def test_columns_differ_where_a_value_that_reaches_them_does() -> None:
     x = ("feature", 0, "text")
     open_map = ("map", x, {"a": 1.0, "b": 0.0}, 0.0, 0.0)
-    closed = ("map", x, {"a": 1.0, "b": 0.0}, "any", "any")
+    closed = ("map", x, {"a": 1.0, "b": 0.0}, ANY, ANY)
     assert not differ(("map", x, {"a": 1.0}, 0.0, 0.0), open_map)
     assert not differ(("map", x, {"b": 0.0}, 9.0, 1.0), closed)
-    assert not differ(("constant", 1.0), ("map", x, {"a": 1.0}, "any", "any"))
+    assert not differ(("constant", 1.0), ("map", x, {"a": 1.0}, ANY, ANY))
     assert differ(("map", x, {"b": 0.0}, 0.0, 1.0), open_map)
     assert differ(("map", x, {"a": 1.0, "c": 1.0}, 0.0, 0.0), open_map)
     assert differ(("map", x, {"a": 1.0}, None, 0.0), open_map)
