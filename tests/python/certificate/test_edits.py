@@ -25,7 +25,10 @@ FOLDED = "segments of weights"  # whose products are proven on rows only
 FAMILIES = {"numbers": models_of_numbers, "boosters": boosters, "pipelines": pipelines}
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+CHOSEN = [pytest.param(name, marks=pytest.mark.heavy) if name == "boosters" else name for name in FAMILIES]
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
 def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Registered]:
     if request.param == "boosters":
         pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")

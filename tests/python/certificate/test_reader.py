@@ -20,12 +20,17 @@ FAMILIES = {
     "lightgbm": certified_models.lightgbm_models,
     "xgboost": certified_models.xgboost_models,
 }
+pytestmark = pytest.mark.slow
 OF_TREES = ["trees", "links", "preprocessing", "inputs"]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+OPTIONAL = ("lightgbm", "xgboost")
+CHOSEN = [pytest.param(name, marks=pytest.mark.heavy) if name in OPTIONAL else name for name in FAMILIES]
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
 def models(request: pytest.FixtureRequest) -> dict[str, Stored]:
-    if request.param in ("lightgbm", "xgboost"):
+    if request.param in OPTIONAL:
         pytest.importorskip(request.param, reason="the extra `boosters` is not installed")
     return FAMILIES[request.param]()
 
@@ -155,6 +160,7 @@ def test_it_finds_the_leaves_of_the_library(models: dict[str, Stored]) -> None:
     assert compared > len(models) / 2
 
 
+@pytest.mark.heavy
 def test_sums_of_dart_that_round_on_the_way_are_proven_on_rows_only() -> None:
     xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
     X = frame()

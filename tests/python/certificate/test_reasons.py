@@ -99,6 +99,7 @@ def test_steps_that_are_not_read(estimator: Any, frame: pd.DataFrame, reason: st
     assert parts["products" if products else "trees"].certified
 
 
+@pytest.mark.heavy
 def test_zeros_that_xgboost_takes_as_missing() -> None:
     xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
     model = xgb.XGBRegressor(n_estimators=3, n_jobs=1)

@@ -14,6 +14,7 @@ from scorehouse.certificate.columns import ANY, SAME, Column, differ, moved
 from scorehouse.certificate.steps import Steps
 from scorehouse.registry.signature import Feature, Signature
 
+pytestmark = pytest.mark.slow
 CASES = {name: given for name, given in pipelines().items() if isinstance(given[0], Pipeline)}
 
 
