@@ -204,7 +204,9 @@ class _Compared:
         """How a value of the table becomes the number that the estimator gets: as it is."""
         for feature in self.signature.features:
             if feature.type == "integer":
-                raise NotRead(f"{feature.name!r} is {feature.dtype}: the library rounds it beyond 2**53")
+                raise NotRead(
+                    f"{feature.name!r} has whole numbers, which are rounded beyond 2**53 on the way"
+                )
             if feature.type not in ("string", "boolean") and feature.dtype not in AS_THEY_ARE:
                 raise NotRead(f"how {feature.name!r}, of dtype {feature.dtype}, becomes a double is not read")
         return []

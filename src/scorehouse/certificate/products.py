@@ -24,7 +24,9 @@ LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
 DECISIONS = ("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron")
 OTHERS = ("SGDClassifier", "LinearDiscriminantAnalysis")
 NETWORKS = ("MLPClassifier", "MLPRegressor")
-MODELS = {f"sklearn.{name}" for name in (*SUMS, *GENERALIZED, *LOGISTIC, *DECISIONS, *OTHERS, *NETWORKS)}
+CENTRES = ("KMeans", "MiniBatchKMeans")
+LINEAR = (*SUMS, *GENERALIZED, *LOGISTIC, *DECISIONS, *OTHERS)
+MODELS = {f"sklearn.{name}" for name in (*LINEAR, *NETWORKS, *CENTRES)}
 SHIFTS = {"normalise": ("-", "/"), "rescale": ("*", "+")}
 STOCHASTIC = {"log_loss": "sigmoids", "modified_huber": "clipped"}
 
@@ -36,6 +38,11 @@ def products_of(estimator: Any) -> tuple[list[Layer], Links]:
         raise NotRead(f"{name} is not read")
     if name in NETWORKS:
         return _network(estimator)
+    if name in CENTRES:
+        centres = estimator.cluster_centers_
+        _, arrays = _product(-2.0 * centres, np.einsum("ij,ij->i", centres, centres))
+        links: Links = {"predict": ("nearest", (), False), "transform": ("nearest_distance", (), False)}
+        return [("nearest", arrays)], links
     weights = np.atleast_2d(np.asarray(estimator.coef_))
     intercepts = np.broadcast_to(np.asarray(estimator.intercept_).ravel(), len(weights))
     layers = [_product(weights, intercepts)]
@@ -46,7 +53,7 @@ def products_of(estimator: Any) -> tuple[list[Layer], Links]:
         return layers, {"predict": (kind, (), False)}
     if np.ndim(estimator.classes_[0]):
         raise NotRead("a classifier of several labels is not read")
-    links: Links = {"predict": ("above_zero", (), True), "decision_function": ("decisions", (), False)}
+    links = {"predict": ("above_zero", (), True), "decision_function": ("decisions", (), False)}
     if name in DECISIONS or (name == "SGDClassifier" and estimator.loss not in STOCHASTIC):
         return layers, links
     kind = STOCHASTIC[estimator.loss] if name == "SGDClassifier" else "softmax"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 
 import certified_models
 from certified_models import Stored, frame, labels, stored
@@ -169,6 +171,18 @@ def test_sums_of_dart_that_round_on_the_way_are_proven_on_rows_only() -> None:
     (trees,) = (part for part in found.parts if part.name == "trees")
     assert not trees.certified and "the sums of dart" in trees.reason
     assert found.differences == ()
+
+
+def test_a_model_of_a_hundred_trees_takes_less_than_a_second() -> None:
+    X = frame()
+    model = RandomForestRegressor(100, max_leaf_nodes=31, random_state=0)
+    tried = stored(model.fit(X, labels(X)), X)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert tried.certificate().differences == ()
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1.0
 
 
 def test_a_cut_is_the_largest_double_that_goes_left() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -21,7 +22,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from altered_programs import packed, unpacked, with_head
+from altered_programs import packed, unpacked, with_entry, with_head
 from certified_models import Stored, stored
 from scorehouse.certificate import Part
 from scorehouse.certificate.libraries import trees_of
@@ -123,7 +124,7 @@ def test_projections_and_several_outputs_are_not_read() -> None:
 def test_whole_numbers_are_rounded_by_the_library() -> None:
     frame = NUMBERS.assign(visits=np.arange(300))
     parts = parts_of(stored(RandomForestRegressor(2, max_depth=3).fit(frame, Y), frame))
-    assert parts["inputs"].reason == "'visits' is int64: the library rounds it beyond 2**53"
+    assert parts["inputs"].reason == "'visits' has whole numbers, which are rounded beyond 2**53 on the way"
 
 
 def test_a_reader_that_fails_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +147,15 @@ def test_programs_that_are_none() -> None:
     assert other[0] == "products: it has products, and the estimator is a RandomForestRegressor"
     other = line.certificate(model.program).differences
     assert other[0] == "trees: it has trees, and the estimator is a LinearRegression"
+
+
+def test_centres_are_compared() -> None:
+    model = stored(KMeans(3, n_init=1, random_state=0).fit(NUMBERS), NUMBERS, products=True)
+    assert [name for name, part in parts_of(model).items() if not part.certified] == []
+    whole = unpacked(model.program)
+    moved = with_entry(whole, "layer_1_0", (2, 1, 0), whole["layer_1_0"][2, 1, 0] + 1e-9)
+    (found,) = model.certificate(packed(moved)).differences
+    assert found.startswith("products: layer 1, sum 2: the weight of column 1 is ")
 
 
 def test_another_version_of_the_same_model_is_named_node_by_node() -> None:
