@@ -26,8 +26,8 @@ BUGS = (
         edits=(
             (
                 "src/scorehouse/cli/monitors.py",
-                'PER_DAY = ", **scorehouse.replace_windows()"',
-                "PER_DAY = \", incremental_strategy='delete+insert', unique_key='window_start'\"",
+                "**scorehouse.replace_windows()) }}",
+                "incremental_strategy='delete+insert', unique_key='window_start') }}",
             ),
         ),
     ),
