@@ -99,22 +99,34 @@ def pipelines() -> dict[str, tuple[Any, int]]:
     filled = make_column_transformer((SimpleImputer(), NUMBERS), (MinMaxScaler((-1.0, 2.0)), ["level"]))
     quick: dict[str, Any] = {"max_iter": 60, "random_state": 0}
     return {
-        "open one-hot and a forest": (make_pipeline(open_hot, RandomForestClassifier(4, max_depth=4)), 2),
-        "closed encoders and a forest": (make_pipeline(closed, RandomForestClassifier(3, max_depth=4)), 3),
+        "open one-hot and a forest": (
+            make_pipeline(open_hot, RandomForestClassifier(4, max_depth=4, random_state=0)),
+            2,
+        ),
+        "closed encoders and a forest": (
+            make_pipeline(closed, RandomForestClassifier(3, max_depth=4, random_state=0)),
+            3,
+        ),
         "numbered and boosting": (make_pipeline(numbered, HistGradientBoostingRegressor(max_iter=6)), 0),
-        "a union and a forest": (make_pipeline(both, RandomForestRegressor(3, max_depth=4)), 0),
+        "a union and a forest": (
+            make_pipeline(both, RandomForestRegressor(3, max_depth=4, random_state=0)),
+            0,
+        ),
         "open one-hot and a sigmoid": (make_pipeline(open_hot, LogisticRegression()), 2),
         "closed encoders and a softmax": (make_pipeline(closed, LogisticRegression(max_iter=500)), 3),
         "one against the rest": (make_pipeline(closed, SGDClassifier(loss="log_loss", random_state=0)), 3),
         "clipped sums": (make_pipeline(open_hot, SGDClassifier(loss="modified_huber", random_state=0)), 2),
-        "decisions": (make_pipeline(open_hot, LinearSVC()), 3),
+        "decisions": (make_pipeline(open_hot, LinearSVC(random_state=0)), 3),
         "ridge decisions": (make_pipeline(open_hot, RidgeClassifier()), 2),
         "numbers": (make_pipeline(filled, StandardScaler(), LinearRegression()), 0),
         "few weights": (make_pipeline(filled, ElasticNet(alpha=0.1)), 0),
         "powers": (make_pipeline(open_hot, PoissonRegressor()), -1),
         "a network": (make_pipeline(open_hot, MLPClassifier((5, 3), activation="tanh", **quick)), 3),
         "a network of numbers": (make_pipeline(filled, MLPRegressor(hidden_layer_sizes=(4,), **quick)), 0),
-        "segments of trees": (SegmentedClassifier(RandomForestClassifier(2, max_depth=3), "city"), 2),
+        "segments of trees": (
+            SegmentedClassifier(RandomForestClassifier(2, max_depth=3, random_state=0), "city"),
+            2,
+        ),
         "segments of weights": (
             SegmentedClassifier(
                 make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()), "city"
