@@ -53,7 +53,7 @@ GROUPS = {
         "export": "Export predictions, ML models or what monitoring found.",
     },
     "Audit": {
-        "check": "Verify every registered version; exits with 1 if one cannot score.",
+        "check": "Verify every registered version, or those of NAMES; exits with 1 if one cannot score.",
         "replay": "Score the input of a run again, and compare the result with the prediction table.",
         "evidence": "Seal the run log, sign versions, pack evidence for an audit.",
     },
