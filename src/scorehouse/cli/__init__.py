@@ -80,8 +80,7 @@ SUBCOMMANDS = {
         "pack": "Write one folder of evidence about a version, or about one run of it, that can be verified "
         "offline.",
         "seal": "Seal the finished runs of a target in a hash chain, and say which rows were altered since.",
-        "sign": "Sign the files of a registered version with a private key; writes model.sig beside its "
-        "artifact.",
+        "sign": "Sign the files of a registered version, and what of its row decides, with a private key.",
         "verify": "Verify an evidence pack offline: what was altered, is missing, was added, or is not "
         "signed.",
     },
