@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.certificate.forest import ZERO, Forest, NotRead, Side, Tree, forest_of
-from scorehouse.certificate.stored import facts, reading
+from scorehouse.certificate.stored_program import facts, reading
 
 Links = dict[str, tuple[str, tuple[float, ...], bool]]  # by method: kind, numbers, whether it gives labels
 CATEGORICAL, DEFAULT_LEFT, ZERO_MISSING, NAN_MISSING = 1, 2, 4, 8  # bits of LightGBM's decision_type

@@ -23,7 +23,7 @@ from scorehouse.certificate.products import (
     products_of,
 )
 from scorehouse.certificate.steps import Steps, taken_apart
-from scorehouse.certificate.stored import Stored, Unreadable, forests_in, read
+from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 

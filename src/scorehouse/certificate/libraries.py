@@ -11,7 +11,7 @@ import numpy as np
 
 from scorehouse.certificate.boosters import Links, lightgbm, xgboost
 from scorehouse.certificate.forest import Forest, NotRead, Tree, as_doubles, as_singles, forest_of
-from scorehouse.certificate.stored import facts, reading
+from scorehouse.certificate.stored_program import facts, reading
 
 
 def name_of(estimator: Any) -> str:

@@ -11,7 +11,7 @@ from scorehouse.certificate.boosters import Links
 from scorehouse.certificate.columns import Column, moved
 from scorehouse.certificate.forest import MOST_TEXTS, NotRead
 from scorehouse.certificate.libraries import name_of
-from scorehouse.certificate.stored import Stored, Unreadable
+from scorehouse.certificate.stored_program import Stored, Unreadable
 
 Layer = tuple[str, tuple[np.ndarray, ...]]
 SUMS = (

@@ -51,9 +51,12 @@ def promote_command(
         echo(f"note: the alias {alias!r} is new{hint}", err=True)
     moved = promote(name, version, alias=alias, threshold=threshold, project_dir=project_dir)
     lines = [*filter(None, [passed]), f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
-    from scorehouse.scoring.request import load_policy
+    if threshold is not None:
+        from scorehouse.scoring.request import load_policy  # imported late: other promotions do not need it
 
-    if threshold is not None and load_policy(seeds.project).require_signed_by:
-        lines.append(f"next: scorehouse evidence sign {name}/{version}, since the threshold is signed too")
+        if load_policy(seeds.project).require_signed_by:
+            lines.append(
+                f"next: scorehouse evidence sign {name}/{version}, since the threshold is signed too"
+            )
     lines.append(f"next: {build_command(name)}")
     answer(as_json, {**as_document(moved), "required": passed}, lines)

@@ -147,12 +147,13 @@ def send(post: Post, payload: str | None, key: str, letters: Path, call: str) ->
     others are kept without a try, so their order is kept too. The file has no URL, which may be a secret. One
     call at a time has the file, and a payload is in it before it is sent, so that a kill loses none.
     """
-    if payload is None and not letters.exists():
-        return [], 0
-    if payload is not None and not letters.exists() and not os.access(letters.parent, os.W_OK):
-        delivery = post.deliver(payload, key)  # where nothing can be kept, it is at least tried
-        if delivery.delivered:
-            return [delivery], 0
+    if not letters.exists():
+        if payload is None:
+            return [], 0
+        if not os.access(letters.parent, os.W_OK):  # nothing can be kept, so it is at least tried
+            delivery = post.deliver(payload, key)
+            if delivery.delivered:
+                return [delivery], 0
     with holding(letters.with_name(f"{letters.name}.lock"), call):
         queue = read_dead_letters(letters, call)
         if payload is not None and key not in {each["key"] for each in queue}:

@@ -22,7 +22,7 @@ import sklearn.ensemble
 import sklearn.pipeline  # noqa: F401
 
 import scorehouse.kernel.frames  # noqa: F401
-from scorehouse.asked_process import empty_input, end_with_asker
+from scorehouse.child_process import empty_stdin, end_with_parent
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -70,8 +70,8 @@ def forked(folder: Path) -> None:
         warnings.simplefilter("ignore")  # that a library holds a thread all the same
         child = os.fork()
     if not child:
-        end_with_asker()
-        empty_input()
+        end_with_parent()
+        empty_stdin()
         answer(folder, work(folder))
         os._exit(0)
     status = _ended(child)

@@ -92,7 +92,7 @@ class Long:
 
 @dataclass
 class Monitors:
-    """The monitoring tables. Each is asked once, for all ML models, since most of them are views."""
+    """The monitoring tables. Each is asked once, for all ML models: it may be a view."""
 
     warehouse: Warehouse
     live: Mapping[str, int]  # the version of each ML model that is told about

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.asked_process import end_with_asker, jobs
+from scorehouse.child_process import end_with_parent, jobs
 from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.fitted import fitted
@@ -35,7 +35,7 @@ SHOWN_FRAMES = 4
 
 def serve() -> None:
     """Work through the jobs, in order: `look` imports the function, `train` calls it."""
-    end_with_asker()
+    end_with_parent()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
     for line in jobs():
         job = Job.from_json(line)

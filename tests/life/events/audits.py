@@ -27,7 +27,7 @@ def looked_up(life: Life) -> None:
         ("list",),
         ("show", model.name),
         ("runs", "--target", "dev"),
-        ("check",),
+        ("check", "--certify"),
         ("explain", model.name, "--key", str(key), "--target", "dev"),
         ("report", "--target", "dev"),
         ("export", "predictions", model.predictions, "--target", "dev", "--to", "exports"),

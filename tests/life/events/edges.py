@@ -117,17 +117,26 @@ def column_left_out(life: Life) -> None:
 
 
 def altered_program(life: Life) -> None:
-    """Somebody who may write to git points a tree outside of its arrays, digest and all: refused in words."""
+    """Somebody who may write to git alters a tree, digest and all: each is found and told in words."""
     version = champion(life.house.folder, ORDER.name)
     file = (life.house.folder / version.artifact).parent / "program.npz"
     path = f"seeds/ml/{ORDER.name}/ml_{ORDER.name}.csv"
     content, row = file.read_bytes(), life.house.read(path)
-    altered = _with_far_index(content)
-    file.write_bytes(altered)
-    digests = [hashlib.sha256(each).hexdigest() for each in (content, altered)]
-    if digests[0] not in row:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in row:
         life.violate("git", f"the digest of {file.name} is not in the registry")
-    life.house.write(path, row.replace(*digests))
+
+    def alter(array: str, place: int, value: float) -> None:
+        altered = _with_value(content, array, place, value)
+        file.write_bytes(altered)
+        life.house.write(path, row.replace(digest, hashlib.sha256(altered).hexdigest()))
+
+    life.house.run("scorehouse", "check", ORDER.name, "--certify")
+    alter("edge", 0, 1e300)  # a sound file, whose first split sends every row to the left
+    certified = life.house.run("scorehouse", "check", ORDER.name, "--certify", codes=(1,))
+    if "tree 0, node 0: the largest value to its left is 1e+300" not in certified.output:
+        life.violate("no fault unseen", f"`check --certify` does not name the altered split of {file.name}")
+    alter("feature", 0, 2_000_000)  # far outside of the rows
     life.pass_days()
     life.build("--select", f"+{ORDER.predictions}", f"ml_{ORDER.name}", codes=(0, 1))
     checked = life.house.run("scorehouse", "check", codes=(0, 1))
@@ -142,12 +151,12 @@ def altered_program(life: Life) -> None:
     life.remember()
 
 
-def _with_far_index(content: bytes) -> bytes:
-    """The program whose first split reads a column far outside of the rows."""
+def _with_value(content: bytes, name: str, place: int, value: float) -> bytes:
+    """The program with another value in one of its arrays."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         arrays = dict(stored)
-    arrays["feature"] = arrays["feature"].copy()
-    arrays["feature"][0] = 2_000_000
+    arrays[name] = arrays[name].copy()
+    arrays[name][place] = value
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for each, array in arrays.items():

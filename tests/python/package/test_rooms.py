@@ -15,7 +15,7 @@ ROOMS = (
         "errors",
         "dialect",
         "load_lock",
-        "asked_process",
+        "child_process",
         "metrics",
         "drawing",
         "project",
@@ -24,7 +24,7 @@ ROOMS = (
         "training",
         "segmented",
     ),
-    *("quantiles", "dates", "asked_process", "certificate"),
+    *("quantiles", "dates", "child_process", "certificate"),
     *("program", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
     *("evidence", "outbox", "interop", "api", "cli"),
 )

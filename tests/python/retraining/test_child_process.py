@@ -12,8 +12,8 @@ import pytest
 
 ASKED = """
 import ctypes, os
-from scorehouse.asked_process import end_with_asker
-end_with_asker()
+from scorehouse.child_process import end_with_parent
+end_with_parent()
 print(os.getpid(), flush=True)
 ctypes.PyDLL(None).sleep(60)  # as a library does that never gives back Python's lock
 """
@@ -49,7 +49,7 @@ def state_of(process: int) -> str:
 def test_code_that_reads_standard_input_finds_it_empty_and_the_jobs_stay() -> None:
     code = (
         "import os, sys, time\n"
-        "from scorehouse.asked_process import jobs\n"
+        "from scorehouse.child_process import jobs\n"
         "for job in jobs():\n"
         "    print(repr(sys.stdin.read()), repr(os.read(0, 9)), job.strip(), flush=True)\n"
         "    time.sleep(60)\n"
