@@ -33,6 +33,7 @@ FIRST: tuple[tuple[str, Event], ...] = (
     ("register", first_week.register_models),
     ("first prediction tables", first_week.first_tables),
 )
+BEGINNING = len(FIRST) + second_week.PREPARED  # events that every history begins with
 ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("clean night", nights.clean_night, 8),
     ("corrections", nights.night_of_corrections, 3),

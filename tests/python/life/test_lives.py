@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clock import NEEDED, available
 from engines import ENGINES, Engine
 from events.second_week import SECOND_WEEK
-from history import FIRST, Event, drawn, named_events
+from history import BEGINNING, FIRST, Event, drawn, named_events
 from installation import REPOSITORY, Installation, install
 from ledger import mended
 from life import Life
 from life_bugs import Bug, all_bugs
+from prepared import LIVES_PER_WORLD, Prepared
 
 needs_clock = pytest.mark.skipif(not available(), reason=NEEDED)
 SHORT = (*FIRST, *SECOND_WEEK, *named_events(("corrections", "threshold changed")))
@@ -54,16 +56,25 @@ def test_what_the_short_life_did_not_meet_has_left_the_ledger(short: Life) -> No
     assert not mended(short.violations), "these lines of tests/life/ledger.py are mended: take them out"
 
 
+@pytest.fixture(scope="module")
+def prepared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, installation: Installation
+) -> Iterator[Prepared]:
+    """The first days of ten lives, lived once."""
+    days = Prepared(request.param, tmp_path_factory.mktemp("prepared"), installation, ENGINES["duckdb"])
+    yield days
+    days.close()
+
+
 @needs_clock
 @pytest.mark.foreign
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", SOAK_SEEDS)
-def test_a_life(seed: int, tmp_path: Path, installation: Installation) -> None:
-    life = Life(seed, tmp_path, installation)
-    try:
-        life.live(drawn(life, SOAK_EVENTS))
-    finally:
-        life.close()
+@pytest.mark.parametrize(
+    ("seed", "prepared"), [(seed, seed // LIVES_PER_WORLD) for seed in SOAK_SEEDS], indirect=["prepared"]
+)
+def test_a_life(seed: int, prepared: Prepared) -> None:
+    life = prepared.another(seed)
+    life.live(drawn(life, SOAK_EVENTS)[BEGINNING:])
     print(life.summary())
     assert not life.unknown, "\n".join(map(str, life.unknown))
 
