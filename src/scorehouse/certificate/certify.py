@@ -32,6 +32,8 @@ AS_THEY_ARE = ("float64", "Float64", "float32", "Float32", "category")
 PROJECTIONS = ("sklearn.PCA", "sklearn.TruncatedSVD")
 SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
 NOT_SOUND = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # of JSON that is altered
+# every one is a double; libraries that compute in float32 may round others once where a program rounds twice
+EXACT_INTEGERS = "whole numbers up to 2**53"
 ON_ROWS = {
     "sql": "its expressions are not read back; the proof rows compare their results",
     "reasons": "contributions are not read back; the proof rows compare them",
@@ -40,11 +42,15 @@ ON_ROWS = {
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a program: `certified` for every input, or proven on rows only, for a `reason`."""
+    """A part of a program: `certified` for every input, or proven on rows only, for a `reason`.
+
+    `within` says where a certificate ends, such as whole numbers that no double holds.
+    """
 
     name: str
     certified: bool
     reason: str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,15 @@ class Certificate:
     def names(self, *, certified: bool) -> list[str]:
         """The parts that are certified for every input, or the others."""
         return [part.name for part in self.parts if part.certified == certified]
+
+    def facts(self) -> dict[str, Any]:
+        """What the registry keeps of it."""
+        return {
+            "reader": f"{self.reader} {self.reader_version}",
+            "certified": self.names(certified=True),
+            "within": {part.name: part.within for part in self.parts if part.within},
+            "on_rows": {part.name: part.reason for part in self.parts if not part.certified},
+        }
 
 
 def certify(estimator: Any, program: bytes, version: Version, signature: Signature) -> Certificate:
@@ -84,7 +99,9 @@ def certify(estimator: Any, program: bytes, version: Version, signature: Signatu
         except Exception as error:  # of an attribute that another release of a library names otherwise
             parts.append(Part(name, False, f"its reader fails ({type(error).__name__}: {error})"))
             continue
-        parts.append(Part(name, not texts, f"it differs: {texts[0]}" if texts else ""))
+        has_integers = name == "inputs" and any(one.type == "integer" for one in signature.features)
+        within = EXACT_INTEGERS if has_integers and not texts else ""
+        parts.append(Part(name, not texts, f"it differs: {texts[0]}" if texts else "", within))
         found += [f"{name}: {text}" for text in texts]
     parts += [Part(name, False, reason) for name, reason in ON_ROWS.items() if stored.head.get(name)]
     return Certificate(tuple(parts), tuple(found))
@@ -203,11 +220,8 @@ class _Compared:
     def inputs(self) -> list[str]:
         """How a value of the table becomes the number that the estimator gets: as it is."""
         for feature in self.signature.features:
-            if feature.type == "integer":
-                raise NotRead(
-                    f"{feature.name!r} has whole numbers, which are rounded beyond 2**53 on the way"
-                )
-            if feature.type not in ("string", "boolean") and feature.dtype not in AS_THEY_ARE:
+            known = feature.type in ("string", "boolean", "integer") or feature.dtype in AS_THEY_ARE
+            if not known:
                 raise NotRead(f"how {feature.name!r}, of dtype {feature.dtype}, becomes a double is not read")
         return []
 

@@ -14,6 +14,7 @@ from scorehouse.certificate.libraries import name_of
 from scorehouse.registry.signature import Signature
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
+OPEN = ("ignore", "infrequent_if_exist", "warn")  # of categories that an encoder has not seen
 TYPES = {"string": "text", "boolean": "boolean"}
 
 
@@ -159,23 +160,30 @@ class Steps:
         drops = [None] * len(columns) if step.drop_idx_ is None else step.drop_idx_
         made: list[Column] = []
         for i, (column, drop) in enumerate(zip(columns, drops, strict=True)):
-            known = self._known(step, column, i)
-            others: Any = 0.0
-            if step.handle_unknown != "ignore" or self._has_two(column, known):
-                others = self._refused(column, known)
-            missing = 0.0 if step.handle_unknown == "ignore" or None in known else self._not_missing(column)
-            for j, own in enumerate(known):
+            known, rare = self._known(step, column, i)
+            if drop is not None and rare:
+                raise NotRead("an encoder that drops a category and groups rare ones is not read")
+            is_open = step.handle_unknown in OPEN and not self._has_two(column, known)
+            groups = [{key} for key in known if key not in rare] + ([rare] if rare else [])
+            for j, own in enumerate(groups):
                 if drop is not None and j == drop:
                     continue
-                answers = {key: float(key == own) for key in known if key is not None}
-                made.append(("map", column, answers, 1.0 if own is None else missing, others))
+                of_unseen = float(own is rare and step.handle_unknown != "ignore")
+                others = of_unseen if is_open else self._refused(column, known)
+                missing = of_unseen if step.handle_unknown in OPEN else self._not_missing(column)
+                answers = {key: float(key in own) for key in known if key is not None}
+                made.append(
+                    ("map", column, answers, float(None in own) if None in known else missing, others)
+                )
         return made
 
     def ordinal(self, step: Any, columns: list[Column]) -> list[Column]:
         made: list[Column] = []
         for i, column in enumerate(columns):
-            known = self._known(step, column, i)
-            answers = {key: float(j) for j, key in enumerate(known) if key is not None}
+            known, rare = self._known(step, column, i)
+            often = [key for key in known if key is not None and key not in rare]
+            answers = {key: float(j) for j, key in enumerate(often)}
+            answers |= {key: float(len(often)) for key in rare if key is not None}
             is_open = step.handle_unknown == "use_encoded_value"
             others: Any = _number(step.unknown_value)
             if not is_open or self._has_two(column, known):
@@ -188,12 +196,16 @@ class Steps:
             made.append(("map", column, answers, missing, others))
         return made
 
-    def _known(self, step: Any, column: Column, i: int) -> list[Any]:
-        """The categories of an encoder in their order; None for a missing value."""
+    def _known(self, step: Any, column: Column, i: int) -> tuple[list[Any], set[Any]]:
+        """The categories of an encoder in their order, and those that it groups as rare; None is missing."""
         self.is_single |= np.dtype(step.dtype) != np.float64
-        if getattr(step, "_infrequent_enabled", False):
-            raise NotRead("an encoder that groups rare categories is not read")
-        return [_key(one) for one in np.asarray(step.categories_[i], dtype=object).tolist()]
+        is_grouped = step.min_frequency is not None or step.max_categories is not None
+        rare = step.infrequent_categories_[i] if is_grouped else None
+        known, grouped = (
+            [_key(one) for one in np.asarray([] if own is None else own, dtype=object).tolist()]
+            for own in (step.categories_[i], rare)
+        )
+        return known, {*grouped}
 
     def _has_two(self, column: Column, known: list[Any]) -> bool:
         """Whether a column can hold nothing but the two values that an encoder knows."""

@@ -18,7 +18,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256
+from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, not_certified
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.
@@ -127,7 +127,7 @@ class _NotServing(Exception):
         return str(self)
 
 
-def _fact(kernel: Kernel, name: str) -> dict[str, object]:
+def _fact(kernel: Kernel, name: str, files: ProgramFiles) -> dict[str, object]:
     backends = kernel.version.program
     fact = backends.get(name)
     if not fact:
@@ -136,11 +136,15 @@ def _fact(kernel: Kernel, name: str) -> dict[str, object]:
         raise _NotServing(
             f"the registry names no rows that prove it; run `scorehouse prove {kernel.version.name}`"
         )
+    if files.policy.require_certificate and (open_parts := not_certified(kernel.version, name)):
+        raise _NotServing(
+            f"not certified for every input, as the load policy requires: {', '.join(open_parts)}"
+        )
     return dict(fact)
 
 
 def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows) -> Backend:
-    fact = _fact(kernel, "sql")
+    fact = _fact(kernel, "sql", files)
     if float(str(fact["largest_difference"])) > TOLERANCE:
         raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
     if kernel.strict:
@@ -179,7 +183,7 @@ def _plans_too_long(kernel: Kernel, rows: int) -> bool:
 
 
 def _native(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
-    fact = _fact(kernel, "native")
+    fact = _fact(kernel, "native", files)
     from scorehouse.program.native.kernel import require_library
 
     require_library(kernel.call)
@@ -187,7 +191,7 @@ def _native(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
 
 
 def _matrix(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
-    return _stored(kernel, "matrix", _fact(kernel, "matrix"), asked, files, TOLERANCE)
+    return _stored(kernel, "matrix", _fact(kernel, "matrix", files), asked, files, TOLERANCE)
 
 
 def _stored(

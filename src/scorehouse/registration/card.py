@@ -65,7 +65,8 @@ REGISTRY_DOCS = {
     ),
     "program": (
         "varchar",
-        "Backends proven equal to the estimator, and why others were refused, as JSON; NULL: none was tried.",
+        "Backends proven equal to the estimator, why others were refused, and what is certified for every "
+        "input, as JSON; NULL: none was tried.",
     ),
     "class_columns": (
         "varchar",

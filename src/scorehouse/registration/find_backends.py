@@ -6,7 +6,7 @@ A backend that is refused or not equal is left out, with the reason; it never st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ from typing import Any, Self
 import pandas as pd
 import pyarrow as pa
 
+from scorehouse.certificate import certify
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.choose import slow_in_sql
 from scorehouse.program.native.make import made_of_trees, reads_predictions
@@ -36,7 +37,7 @@ from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, sha256, write
-from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR, Version
+from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR, Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -153,6 +154,12 @@ class BackendSearch:
             facts[PROVEN_FOR] = proven_for(self.kernel.version)
             facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
             facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
+            self.told("compare the program with the estimator")
+            version = replace(self.kernel.version, program=facts)
+            certificate = certify(self.kernel.estimator, files[PROGRAM_FILE], version, self.kernel.signature)
+            if certificate.differences:
+                return Backends({"refused": refused | {"program": certificate.differences[0]}})
+            facts[CERTIFICATE] = certificate.facts()
         if refused:
             facts["refused"] = refused
         return Backends(facts, tuple(sql), files, macros)

@@ -11,7 +11,7 @@ from scorehouse.registration.proven_backend import databases_of
 from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.segment_facts import in_words
-from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version
+from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version, certified_in_words
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -84,6 +84,9 @@ def _backend_lines(versions: Sequence[Version]) -> list[str]:
             )
     head = ["| version | backend proven equal | rows compared | largest difference |", "|---|---|---|---|"]
     lines = [*head, *proven, ""] if proven else []
+    for version in versions:
+        if words := certified_in_words(version):
+            lines += [f"Version {version.version} is certified {words}.", ""]
     return [*lines, "Refused:", "", *refused, ""] if refused else lines
 
 

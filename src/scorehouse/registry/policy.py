@@ -35,6 +35,7 @@ class LoadPolicy:
     project, of artifacts fetched from URLs. `estimator`: `never` forbids to open a registered estimator
     at all, so that only versions with a proven program score. `require_signed_by`: files of public keys, in
     the project; only versions that the private key of one of them has signed are loaded.
+    `require_certificate`: a backend scores only if all that it runs is certified for every input.
     """
 
     formats: tuple[str, ...] = tuple(FORMATS)
@@ -45,6 +46,7 @@ class LoadPolicy:
     cache: str = "target/scorehouse_cache"
     estimator: str = "allowed"
     require_signed_by: tuple[str, ...] = ()
+    require_certificate: bool = False
 
     @classmethod
     def from_variable(cls, value: Mapping[str, Any] | None) -> LoadPolicy:
@@ -68,6 +70,8 @@ class LoadPolicy:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise _bad_setting(f"{name} is {getattr(self, name)!r}", f"one of {list(choices)}")
+        if not isinstance(self.require_certificate, bool):
+            raise _bad_setting(f"require_certificate is {self.require_certificate!r}", "true or false")
         if not isinstance(self.cache, str) or not self.cache:
             raise _bad_setting(f"cache is {self.cache!r}", "a folder in the project")
         if not all(self.require_signed_by):

@@ -80,11 +80,12 @@ def test_columns_are_those_of_the_steps(name: str) -> None:
     np.testing.assert_array_equal(found, expected.astype(float))
 
 
-def test_values_that_no_encoder_knows() -> None:
-    estimator, _ = CASES["open one-hot and a forest"]
+@pytest.mark.parametrize("name", ["open one-hot and a forest", "rare categories and a forest"])
+def test_values_that_no_encoder_knows(name: str) -> None:
+    estimator, _ = CASES[name]
     X = shop()
     encoder = estimator.fit(X, shop_labels(X, 2))[0].named_transformers_["onehotencoder"]
-    tried = X[["city", "is_new", "level"]].copy()
+    tried = X[[*encoder.feature_names_in_]].copy()
     tried.loc[::3, "city"], tried.loc[1::3, "level"], tried.loc[2::3, "level"] = "Bern", 9.0, np.nan
     made = Steps(signature(X))
     places = [X.columns.get_loc(name) for name in tried]

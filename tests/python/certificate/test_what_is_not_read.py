@@ -80,11 +80,11 @@ def behind(step: Any, model: Any) -> Any:
         ),
         (
             behind(
-                OneHotEncoder(min_frequency=30, handle_unknown="ignore"),
+                OneHotEncoder(max_categories=2, drop="first", handle_unknown="ignore"),
                 RandomForestRegressor(2, max_depth=3),
             ),
             X,
-            "an encoder that groups rare categories is not read",
+            "an encoder that drops a category and groups rare ones is not read",
         ),
         (
             behind(OneHotEncoder(), RandomForestRegressor(2, max_depth=3)),
@@ -121,10 +121,11 @@ def test_projections_and_several_outputs_are_not_read() -> None:
     assert parts["trees"].reason == "MultiOutputRegressor is not read"
 
 
-def test_whole_numbers_are_rounded_by_the_library() -> None:
+def test_whole_numbers_are_certified_as_far_as_doubles_hold_them() -> None:
     frame = NUMBERS.assign(visits=np.arange(300))
     parts = parts_of(stored(RandomForestRegressor(2, max_depth=3).fit(frame, Y), frame))
-    assert parts["inputs"].reason == "'visits' has whole numbers, which are rounded beyond 2**53 on the way"
+    assert (parts["inputs"].certified, parts["inputs"].within) == (True, "whole numbers up to 2**53")
+    assert not parts_of(stored(RandomForestRegressor(2).fit(NUMBERS, Y), NUMBERS))["inputs"].within
 
 
 def test_a_reader_that_fails_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_json_has_all_of_it(project: Path) -> None:
         1,
         [],
     )
-    assert {"name": "trees", "certified": True, "reason": ""} in found["parts"]
+    assert {"name": "trees", "certified": True, "reason": "", "within": ""} in found["parts"]
     assert {part["name"] for part in found["parts"] if not part["certified"]} == {"sql", "reasons"}
     assert json.loads(check(project, "churn", "--json").output)[0]["certificate"] is None
 

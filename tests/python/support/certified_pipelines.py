@@ -96,6 +96,21 @@ def pipelines() -> dict[str, tuple[Any, int]]:
         ("drop", ["is_new"]),
         (MaxAbsScaler(), ["level"]),
     )
+    rare = make_column_transformer(
+        (
+            OneHotEncoder(max_categories=3, handle_unknown="infrequent_if_exist", sparse_output=False),
+            ["city", "level", "is_new"],
+        ),
+        (OrdinalEncoder(max_categories=2), ["level"]),
+        (
+            OrdinalEncoder(max_categories=3, handle_unknown="use_encoded_value", unknown_value=-1),
+            ["city"],
+        ),
+        (SimpleImputer(), NUMBERS),
+    )
+    grouped = make_column_transformer(
+        (OneHotEncoder(min_frequency=100, handle_unknown="ignore"), ["city"]), (SimpleImputer(), NUMBERS)
+    )
     filled = make_column_transformer((SimpleImputer(), NUMBERS), (MinMaxScaler((-1.0, 2.0)), ["level"]))
     quick: dict[str, Any] = {"max_iter": 60, "random_state": 0}
     return {
@@ -107,6 +122,11 @@ def pipelines() -> dict[str, tuple[Any, int]]:
             make_pipeline(closed, RandomForestClassifier(3, max_depth=4, random_state=0)),
             3,
         ),
+        "rare categories and a forest": (
+            make_pipeline(rare, RandomForestClassifier(4, max_depth=4, random_state=0)),
+            2,
+        ),
+        "rare categories and a sigmoid": (make_pipeline(grouped, LogisticRegression(max_iter=500)), 2),
         "numbered and boosting": (make_pipeline(numbered, HistGradientBoostingRegressor(max_iter=6)), 0),
         "a union and a forest": (
             make_pipeline(both, RandomForestRegressor(3, max_depth=4, random_state=0)),

@@ -1,0 +1,75 @@
+"""A project that scores only by what is certified for every input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from project import registered_kernel
+from scorehouse.certificate import Certificate
+from scorehouse.cli.main import main
+from scorehouse.errors import ConfigurationError
+from scorehouse.program.choose import ProgramFiles, choose_backend
+from scorehouse.registration import find_backends as registration
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.version import CERTIFICATE, NO_BACKENDS
+from visits_frame import FRAME, LABEL, ROWS
+
+X = FRAME[["amount", "visits"]]
+CERTIFIED = LoadPolicy(require_certificate=True)
+LINEAR = make_pipeline(StandardScaler(), LogisticRegression())
+TREES = HistGradientBoostingClassifier(max_iter=4)
+PROJECTED = make_pipeline(PCA(2), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "usual", "certified"),
+    [(LINEAR, "sql", "matrix"), (TREES, "native", "native"), (PROJECTED, "matrix", "estimator")],
+    ids=["linear", "trees", "a projection"],
+)
+def test_what_scores_is_certified(
+    estimator: BaseEstimator, usual: str, certified: str, tmp_path: Path
+) -> None:
+    kernel = registered_kernel(tmp_path, estimator.fit(X, LABEL), X, LABEL, task="classification")
+    for policy, name in ((LoadPolicy(), usual), (CERTIFIED, certified)):
+        assert choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, policy)).name == name
+    shown = CliRunner().invoke(main, ["show", kernel.version.name, "--project-dir", str(tmp_path)])
+    assert "certified   for every input: " in shown.output
+    assert "(whole numbers up to 2**53)" in shown.output, "visits are whole numbers"
+
+
+def test_a_backend_that_is_asked_for_and_not_certified_is_refused(tmp_path: Path) -> None:
+    kernel = registered_kernel(tmp_path, LINEAR.fit(X, LABEL), X, LABEL, task="classification")
+    files = ProgramFiles(tmp_path, CERTIFIED)
+    with pytest.raises(ConfigurationError, match="as the load policy requires: sql"):
+        choose_backend(kernel, "sql", ROWS, files)
+    facts = {name: fact for name, fact in kernel.version.program.items() if name != CERTIFICATE}
+    kernel.version = replace(kernel.version, program=facts)  # registered by a release without certificates
+    with pytest.raises(ConfigurationError, match="products, links, preprocessing, inputs"):
+        choose_backend(kernel, "matrix", ROWS, files)
+
+
+def test_a_program_that_is_not_its_estimator_is_not_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    different = Certificate((), ("trees: tree 3, node 5: it is another",))
+    monkeypatch.setattr(registration, "certify", lambda *_: different)
+    kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
+    assert not set(kernel.version.program) - {*NO_BACKENDS}
+    assert kernel.version.program["refused"]["program"] == different.differences[0]
+    assert choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, LoadPolicy())).name == "estimator"
+
+
+def test_the_setting_is_true_or_false() -> None:
+    assert LoadPolicy.from_variable({"require_certificate": True}).require_certificate
+    with pytest.raises(ConfigurationError, match="true or false"):
+        LoadPolicy.from_variable({"require_certificate": "yes"})
