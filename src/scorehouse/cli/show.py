@@ -12,8 +12,9 @@ from scorehouse.cli.common import answer, find_version, heading, table
 from scorehouse.cli.options import json_option, project_option, reference_argument
 from scorehouse.project.folder import find_project
 from scorehouse.registry import segment_facts
+from scorehouse.registry.program_facts import certified_in_words, fragile_in_words
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import NO_BACKENDS, Version, certified_in_words, parse_reference
+from scorehouse.registry.version import NO_BACKENDS, Version, parse_reference
 
 # Facts that are no text in JSON, though the registry's CSV has text for all.
 NUMBERS = ("version", "threshold", "training_rows", "n_features", "size_bytes")
@@ -99,6 +100,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
         "backends": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
+        **({"fragile": words} if (words := fragile_in_words(version.program)) else {}),
         "certified": certified_in_words(version) or "-",
         **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
         **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),

@@ -18,7 +18,8 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256, not_certified
+from scorehouse.registry.program_facts import not_certified
+from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
 # the estimator, whose matrix product does all of them at once.

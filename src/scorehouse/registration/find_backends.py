@@ -28,6 +28,7 @@ from scorehouse.program.sql.macros import ReasonMacros, drop_macros, write_macro
 from scorehouse.program.sql.pins import pins_of
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.program.store import to_bytes
+from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_arrays import Candidate, Served, candidate, proven
 from scorehouse.registration.proven_backend import ProvenBackend
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
@@ -37,7 +38,13 @@ from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, sha256, write
-from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR, Version
+from scorehouse.registry.version import (
+    CERTIFICATE,
+    PROGRAM_SHA256,
+    PROOF_SHA256,
+    PROVEN_FOR,
+    Version,
+)
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -156,10 +163,10 @@ class BackendSearch:
             facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
             self.told("compare the program with the estimator")
             version = replace(self.kernel.version, program=facts)
-            certificate = certify(self.kernel.estimator, files[PROGRAM_FILE], version, self.kernel.signature)
-            if certificate.differences:
-                return Backends({"refused": refused | {"program": certificate.differences[0]}})
-            facts[CERTIFICATE] = certificate.facts()
+            read = certify(self.kernel.estimator, files[PROGRAM_FILE], version, self.kernel.signature)
+            if read.differences:
+                return Backends({"refused": refused | {"program": read.differences[0]}})
+            facts |= {CERTIFICATE: read.facts(), **fragile_labels(self.fastest(), self.trial.training)}
         if refused:
             facts["refused"] = refused
         return Backends(facts, tuple(sql), files, macros)

@@ -9,9 +9,10 @@ from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
 from scorehouse.registration.proven_backend import databases_of
 from scorehouse.registry.class_columns import score_of
+from scorehouse.registry.program_facts import certified_in_words, fragile_in_words
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.segment_facts import in_words
-from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version, certified_in_words
+from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -104,6 +105,8 @@ def _limits(version: Version, features: Sequence[dict[str, Any]]) -> list[str]:
     rejected = [f"- {what} in {_names(names, len(features))}" for what, names in facts.items() if names]
     lines = ["**Limits**", ""]
     lines += ["A row is rejected for", "", *rejected, ""] if rejected else ["No row is rejected.", ""]
+    if words := fragile_in_words(version.program):
+        lines += [prose(words[0].upper() + words[1:]) + ".", ""]
     until = f" The training data end on {prose(version.trained_to)}." if version.trained_to else ""
     return [*lines, f"Values outside the ranges below were not in the training data.{until}", ""]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.errors import CompileError
+from scorehouse.registry.program_facts import fragile_in_words
 from scorehouse.registry.version import NO_BACKENDS, Version
 
 
@@ -45,6 +46,8 @@ def backend_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
             f"{version.label}: {backend}{where} proven on {fact['rows']:,} rows, "
             f"largest difference {fact['largest_difference']:.1g}"
         )
+    if words := fragile_in_words(facts):
+        lines.append(f"{version.label}: {words}")
     return lines
 
 

@@ -26,7 +26,8 @@ PROVEN_FOR = "proven_for"  # what the backends were compiled from (`label_rule.p
 PROGRAM_SHA256 = "program_sha256"  # of the file that holds all backends
 PROOF_SHA256 = "proof_sha256"  # of the rows that prove all backends
 CERTIFICATE = "certificate"  # which parts of the program equal the estimator for every input
-NO_BACKENDS = ("refused", PROVEN_FOR, PROGRAM_SHA256, PROOF_SHA256, CERTIFICATE)
+FRAGILE = "fragile"  # how many labels hang on the last place of a feature
+NO_BACKENDS = ("refused", PROVEN_FOR, PROGRAM_SHA256, PROOF_SHA256, CERTIFICATE, FRAGILE)
 OPTIONAL_COLUMNS = (SEGMENTS, PROVENANCE, OUTPUTS, CALIBRATION)  # each is written only if a version needs it
 MULTIOUTPUT = "multioutput_regression"
 MULTILABEL = "multilabel_classification"
@@ -212,27 +213,6 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
             action=f"run `scorehouse promote {name} <version> --alias {alias}`, which leaves it there alone",
         )
     return found[0]
-
-
-def not_certified(version: Version, backend: str) -> list[str]:
-    """The parts that a backend runs and that are not certified to equal the estimator for every input."""
-    sums = {"native": "trees", "matrix": "products"}.get(backend)
-    needed = [sums, "links", "preprocessing", "inputs"] if sums else [backend]
-    known = version.program.get(CERTIFICATE, {}).get("certified", ())
-    return [part for part in needed if part not in known]
-
-
-def certified_in_words(version: Version) -> str:
-    """What of a program equals its estimator for every input, and what on rows only; empty if not known."""
-    found = version.program.get(CERTIFICATE)
-    if not found:
-        return ""
-    sure = [
-        part + (f" ({found['within'][part]})" if part in found["within"] else "")
-        for part in found["certified"]
-    ]
-    on_rows = [f"proven on rows only: {', '.join(sorted(found['on_rows']))}"] if found["on_rows"] else []
-    return "; ".join([f"for every input: {', '.join(sure) or 'nothing'}", *on_rows])
 
 
 def parse_reference(reference: str, call: str) -> tuple[str, str | None, int | None]:

@@ -1,0 +1,42 @@
+"""What the registry knows of a program beside its backends: certified parts and fragile labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scorehouse.registry.version import CERTIFICATE, FRAGILE, Version
+
+
+def not_certified(version: Version, backend: str) -> list[str]:
+    """The parts that a backend runs and that are not certified to equal the estimator for every input."""
+    sums = {"native": "trees", "matrix": "products"}.get(backend)
+    needed = [sums, "links", "preprocessing", "inputs"] if sums else [backend]
+    known = version.program.get(CERTIFICATE, {}).get("certified", ())
+    return [part for part in needed if part not in known]
+
+
+def certified_in_words(version: Version) -> str:
+    """What of a program equals its estimator for every input, and what on rows only; empty if not known."""
+    found = version.program.get(CERTIFICATE)
+    if not found:
+        return ""
+    sure = [
+        part + (f" ({found['within'][part]})" if part in found["within"] else "")
+        for part in found["certified"]
+    ]
+    on_rows = [f"proven on rows only: {', '.join(sorted(found['on_rows']))}"] if found["on_rows"] else []
+    return "; ".join([f"for every input: {', '.join(sure) or 'nothing'}", *on_rows])
+
+
+def fragile_in_words(program: Mapping[str, Any]) -> str:
+    """What a reviewer reads of it; empty where no label changes."""
+    fact = program.get(FRAGILE, {})
+    if not fact.get("labels"):
+        return ""
+    counts = sorted(fact["labels"].items(), key=lambda pair: -pair[1])
+    named = ", ".join(f"{count:,} in {name!r}" for name, count in counts)
+    return (
+        f"of {fact['rows']:,} rows, the label changes with the last place of a feature: {named}; round these "
+        "features, or train on float32, if another engine or library computes them"
+    )

@@ -1,0 +1,70 @@
+"""Registration says which labels hang on the last place of a feature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression
+
+from project import registered_kernel
+from scorehouse.cli.main import main
+from scorehouse.registration.fragile import ROWS
+from scorehouse.registry.version import FRAGILE
+
+COUNT = 2 * ROWS
+
+
+def frame(dtype: str) -> pd.DataFrame:
+    """More values than bins, so that histogram boosting puts its thresholds on values of the data."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({name: np.round(rng.normal(size=COUNT), 3).astype(dtype) for name in ("a", "b")})
+
+
+def labels(X: pd.DataFrame) -> pd.Series:
+    return (X.a + X.b * X.b > 0.5).map({True: "yes", False: "no"})
+
+
+def counted(estimator: BaseEstimator, X: pd.DataFrame, feature: str) -> int:
+    """The labels that the estimator itself changes, of the rows that registration tries."""
+    tried = X.iloc[np.linspace(0, COUNT - 1, ROWS).astype(int)]
+    usual, kind = estimator.predict(tried), tried[feature].dtype.type
+    changed = np.zeros(ROWS, dtype=bool)
+    for toward in (np.inf, -np.inf):
+        moved = np.nextafter(tried[feature].to_numpy(), kind(toward))
+        changed |= estimator.predict(tried.assign(**{feature: moved})) != usual
+    return int(changed.sum())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_labels_that_change_are_counted(dtype: str, tmp_path: Path) -> None:
+    X = frame(dtype)
+    y = labels(X)
+    estimator = HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(X, y)
+    version = registered_kernel(tmp_path, estimator, X, y, task="classification").version
+    expected = {name: counted(estimator, X, name) for name in X}
+    assert sum(expected.values()) > 0, "this frame has fragile rows"
+    found = version.program[FRAGILE]
+    assert found == {"rows": ROWS, "labels": {name: count for name, count in expected.items() if count}}
+    shown = CliRunner().invoke(main, ["show", version.name, "--project-dir", str(tmp_path)])
+    assert "the label changes with the last place of a feature" in shown.output
+
+
+def test_what_has_none_says_so_and_numbers_are_no_labels(tmp_path: Path) -> None:
+    X = frame("float64").iloc[:500]
+    kernel = registered_kernel(
+        tmp_path, LogisticRegression().fit(X, labels(X)), X, labels(X), task="classification"
+    )
+    assert kernel.version.program[FRAGILE] == {"rows": 500, "labels": {}}
+    shown = CliRunner().invoke(main, ["show", kernel.version.name, "--project-dir", str(tmp_path)])
+    assert "last place" not in shown.output
+    (tmp_path / "number").mkdir()
+    number = HistGradientBoostingRegressor(max_iter=2).fit(X, X.a)
+    kernel = registered_kernel(tmp_path / "number", number, X, X.a, task="regression")
+    assert FRAGILE not in kernel.version.program
