@@ -200,7 +200,7 @@ def test_a_run_killed_between_two_renames_is_mended(project: SparkProject, sessi
     project.python_model("mended", "sums", "rescore='new'")
     features(project, 50)
     assert project.build("--select", "+mended")["mended"][0] == "success"
-    session.sql("alter table house.mended rename to house.mended__scorehouse_old")
+    session.sql("alter table house.mended rename to house.mended__scorehouse_old_0123abcd")
     session.sql("create table house.mended__scorehouse_new_0123abcd using parquet as select 1 as id")
     features(project, 60)
     assert project.build("--select", "+mended")["mended"][0] == "success"

@@ -20,7 +20,7 @@ from scorehouse.engines.spark.decision import decided_again
 from scorehouse.engines.spark.errors import translated
 from scorehouse.engines.spark.in_sql import session_rows
 from scorehouse.engines.spark.plan import SparkPlanner
-from scorehouse.engines.spark.run_rows import insert_runs, read_statistics
+from scorehouse.engines.spark.run_rows import insert_runs, log_success, read_statistics
 from scorehouse.engines.spark.scan import SparkScan
 from scorehouse.engines.spark.source import SparkSource, registry_versions
 from scorehouse.engines.spark.storage import Storage
@@ -118,7 +118,7 @@ class SparkEngine(Engine[SparkSource]):
                 self._put_in_place(scan, tables)
         finally:
             tables.clean()
-        insert_runs(self.session, self.request.run_log, [record.to_row() for record in scan.records])
+        log_success(self.session, self.request.run_log, [record.to_row() for record in scan.records])
 
     def log_failure(self, record: RunRecord, error: Exception) -> Exception:
         told = translated(error, self.call)

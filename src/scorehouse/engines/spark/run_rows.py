@@ -12,6 +12,7 @@ from scorehouse.engines.spark.source import SparkSource, literal, names, quote
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.project.run_log_place import SUCCESS
 from scorehouse.scoring.runlog import RunRecord
 
 
@@ -33,6 +34,16 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
     )
     frame = session.createDataFrame(pa.table(texts)).selectExpr(*values)
     frame.write.insertInto(run_log)
+
+
+def log_success(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows of a run whose table is in its place; once more if that fails and they are not there."""
+    try:
+        insert_runs(session, run_log, rows)
+    except Exception:  # which may have come after they were written
+        ids = ", ".join(literal(str(row["run_id"])) for row in rows)
+        if not session.table(run_log).where(f"run_id in ({ids}) and status = {literal(SUCCESS)}").count():
+            insert_runs(session, run_log, rows)
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:

@@ -19,7 +19,7 @@ from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 
 STAGING = "__scorehouse_new_"
-ASIDE = "__scorehouse_old"
+ASIDE = "__scorehouse_old_"
 GONE = "scorehouse_gone"
 ATOMIC_FORMATS = ("delta", "iceberg")
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
@@ -80,25 +80,33 @@ class SparkTables:
         self.run_ids = run_ids
         self.storage = storage
         self.call = call
-        self.staging = f"{relation}{STAGING}{re.sub('[^0-9a-z]', '', run_ids[0])[:8]}"
+        own = re.sub("[^0-9a-z]", "", run_ids[0])[:8]
+        self.staging = f"{relation}{STAGING}{own}"
         self.merged = f"{self.staging}_merged"
         self.todo = f"{self.staging}_todo"
         self.chosen = f"{self.staging}_chosen"
         self.decided = f"{self.staging}_decided"
-        self.aside = f"{relation}{ASIDE}"
+        self.aside = f"{relation}{ASIDE}{own}"  # of one run, so that no other run drops it
 
     def recover(self) -> None:
         """Restore the table that a killed run moved aside, and drop its staging tables."""
-        catalog = self.session.catalog
-        if catalog.tableExists(self.aside):
-            if catalog.tableExists(self.relation):
-                self._drop(self.aside)
-            else:
-                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
+        for aside in self._left(ASIDE):
+            self._put_back(aside)
+            self._drop(aside)
+        for staging in self._left(STAGING):
+            self._drop(staging)
+
+    def _left(self, ending: str) -> list[str]:
+        """Tables of this and other runs beside the prediction table."""
         schema, _, table = self.relation.rpartition(".")
-        pattern = f"{table}{STAGING}*"
-        for row in self.session.sql(f"show tables in {schema} like '{pattern}'").collect():
-            self._drop(f"{schema}.{row['tableName']}")
+        found = self.session.sql(f"show tables in {schema} like '{table}{ending}*'").collect()
+        return [f"{schema}.{row['tableName']}" for row in found]
+
+    def _put_back(self, aside: str) -> None:
+        """What was moved aside becomes the prediction table again, where there is none."""
+        catalog = self.session.catalog
+        if catalog.tableExists(aside) and not catalog.tableExists(self.relation):
+            self.session.sql(f"alter table {aside} rename to {self.relation}")
 
     def exists(self) -> bool:
         """Whether there is a prediction table to merge into; a view does not count."""
@@ -247,17 +255,25 @@ class SparkTables:
             )
             return
         is_table = self.exists()
-        if is_table:
-            self.session.sql(f"alter table {self.relation} rename to {self.aside}")
-        else:
+        if not is_table:
             self.session.sql(f"drop view if exists {self.relation}")
+        is_moved = False
         try:
-            self.session.sql(f"alter table {table} rename to {self.relation}")
-        except Exception:
             if is_table:
-                self.session.sql(f"alter table {self.aside} rename to {self.relation}")
-            raise
+                self.session.sql(f"alter table {self.relation} rename to {self.aside}")
+                is_moved = True
+            self.session.sql(f"alter table {table} rename to {self.relation}")
+        except Exception:  # which may have come after the rename was done
+            if not (is_moved and self._took_its_place(table)):
+                self._put_back(self.aside)
+                raise
         self._drop(self.aside)
+
+    def _took_its_place(self, table: str) -> bool:
+        """Whether a rename was done though it ended in an error; another run had put the table back."""
+        catalog = self.session.catalog
+        is_there = [catalog.tableExists(name) for name in (table, self.aside, self.relation)]
+        return is_there == [False, True, True]
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""

@@ -1,0 +1,113 @@
+"""The tables of runs on Spark when an answer is lost or two runs meet: the orders of tests/state_model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from scorehouse.engines.spark import run_rows
+from scorehouse.engines.spark.storage import Storage
+from scorehouse.engines.spark.tables import SparkTables
+from spark.cluster import environment
+from spark.project import SparkProject, quick, session_of, stop_session
+
+pytestmark = pytest.mark.foreign
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
+    os.environ.update(environment())
+    folder = tmp_path_factory.mktemp("home") / "project"
+    yield SparkProject(folder, quick(folder))
+    stop_session()
+
+
+@pytest.fixture(scope="module")
+def session(project: SparkProject) -> Any:
+    session = session_of(project)
+    session.sql("create schema if not exists house")
+    return session
+
+
+class Losing:
+    """A session that loses the answer to a statement: it is done, and ends in an error."""
+
+    def __init__(self, session: Any, statement: str) -> None:
+        self.session, self.statement = session, statement
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    def sql(self, text: str) -> Any:
+        done = self.session.sql(text)
+        if self.statement and self.statement in text:
+            self.statement = ""
+            raise RuntimeError("the answer was lost")
+        return done
+
+
+@pytest.mark.parametrize(
+    ("statement", "rows"), [("_aaaaaaaa rename to house.swapped", [2]), ("house.swapped rename to", [1])]
+)
+def test_a_rename_whose_answer_is_lost(
+    statement: str, rows: list[int], project: SparkProject, session: Any
+) -> None:
+    """The new table takes its place as if nothing had been; the old one comes back from aside."""
+    session.sql("drop table if exists house.swapped")
+    tables = SparkTables(Losing(session, statement), "house.swapped", ["aaaaaaaa"], Storage(), "test")
+    session.sql("create table house.swapped using parquet as select 1 as id")
+    session.sql(f"create table {tables.staging} using parquet as select 2 as id")
+    if rows == [2]:
+        tables.replace(tables.staging)
+    else:
+        with pytest.raises(RuntimeError, match="the answer was lost"):
+            tables.replace(tables.staging)
+    tables.clean()
+    assert [row["id"] for row in session.table("house.swapped").collect()] == rows
+    assert not [name for name in project.tables() if "swapped__" in name]
+    session.sql("drop table house.swapped")
+
+
+def test_no_run_drops_what_another_has_moved_aside(project: SparkProject, session: Any) -> None:
+    """As two runs at once would: the first has not dropped the old table when the second begins."""
+    for run, rows in (("aaaaaaaa", 1), ("bbbbbbbb", 2)):
+        tables = SparkTables(session, "house.twice", [run], Storage(), "test")
+        tables.recover()
+        if rows == 1:
+            session.sql("create table house.twice using parquet as select 0 as id")
+        session.sql(f"create table {tables.staging} using parquet as select {rows} as id")
+        session.sql(f"alter table house.twice rename to {tables.aside}")
+        if rows == 1:
+            session.sql(f"alter table {tables.staging} rename to house.twice")
+            first = tables
+    first._drop(first.aside)
+    SparkTables(session, "house.twice", ["cccccccc"], Storage(), "test").recover()
+    assert [row["id"] for row in session.table("house.twice").collect()] == [1]
+    assert not [name for name in project.tables() if "twice__" in name]
+    session.sql("drop table house.twice")
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_the_row_of_a_success_is_there_once(
+    is_written: bool, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.sql("drop table if exists house.runs_told")
+    session.sql("create table house.runs_told (run_id string, status string) using parquet")
+    calls: list[int] = []
+
+    def insert(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+        calls.append(len(rows))
+        if is_written or len(calls) > 1:
+            session.sql(f"insert into {run_log} values ('{rows[0]['run_id']}', 'success')")
+        if len(calls) == 1:
+            raise RuntimeError("the answer was lost")
+
+    monkeypatch.setattr(run_rows, "insert_runs", insert)
+    run_rows.log_success(session, "house.runs_told", [{"run_id": "one"}])
+    assert [tuple(row) for row in session.table("house.runs_told").collect()] == [("one", "success")]
+    assert len(calls) == (1 if is_written else 2)
+    session.sql("drop table house.runs_told")
