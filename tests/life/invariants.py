@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import json
 from collections import Counter
@@ -209,13 +210,15 @@ def alerts(life: Life) -> dict[str, Any]:
     return {**payload, "code": ended.code}
 
 
-def same_words(life: Life, payload: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """4: the message for Slack and the report say what the payload says, the worst first."""
+def same_words(life: Life, payload: dict[str, Any], moment: dt.datetime) -> Iterator[tuple[str, str]]:
+    """4: the message for Slack and the report say at its moment what the payload says, the worst first."""
     levels = [alert["level"] for alert in payload["alerts"]]
     if levels != sorted(levels, key=("bad", "warn").index):
         yield "same words", f"alerts are not the worst first: {levels}"
     words = ("scorehouse", "export", "alerts", "--target", life.target, "--format", "slack")
+    life.clock.set(moment)  # an age may pass a whole day from one command to the next
     ended = life.house.run(*words)
+    life.clock.set(moment)
     message = json.JSONDecoder().raw_decode(ended.output[ended.output.index("{") :])[0]
     said = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
     life.house.run("scorehouse", "report", "--target", life.target)

@@ -182,6 +182,7 @@ class Life:
     def alerts(self) -> list[dict[str, Any]]:
         if "commands" in self.engine.refuses:
             return list(findings(self))
+        moment = self.clock.now()
         payload = alerts(self)
         found = flat(payload)
         loud = payload["status"] not in ("ok", "info")
@@ -191,7 +192,7 @@ class Life:
             )
         if payload["alerts"] and self.event not in self.compared:
             self.compared.add(self.event)
-            for invariant, text in same_words(self, payload):
+            for invariant, text in same_words(self, payload, moment):
                 self.violate(invariant, text)
         return found
 
