@@ -11,6 +11,7 @@ import pytest
 from all_models import TODAY, WITHOUT
 from search import explore
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 
 
