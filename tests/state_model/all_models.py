@@ -59,6 +59,10 @@ WITHOUT: dict[str, tuple[Callable[[], Explored[Any]], str]] = {
         lambda: spark(1, Rules(asks_log=False)),
         "a run has two rows that end it",
     ),
+    "a table that cannot be dropped ends the run": (
+        lambda: spark(1, Rules(sweeps_softly=False)),
+        "a run that is called failed has changed the table",
+    ),
     "an open run is closed any number of times": (
         lambda: seal(sealed_log.without_closing_once),
         "a row that was inserted is not found",

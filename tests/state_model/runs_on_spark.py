@@ -24,12 +24,14 @@ class Rules:
 
     `own_aside`: what a run moved aside has a name of its own. `notices`: an error of a rename is looked at
     before it counts as a failure. `asks_log`: so is an error of the row of success, which is written again.
+    `sweeps_softly`: what cannot be dropped is left to the next run.
     `leased`: recovery leaves the staging table of a live run alone, which is not so today.
     """
 
     own_aside: bool = True
     notices: bool = True
     asks_log: bool = True
+    sweeps_softly: bool = True
     leased: bool = False
 
 
@@ -79,8 +81,11 @@ def _begin(house: House, run: int, rules: Rules) -> Iterator[Step]:
 
 
 def _recover(house: House, run: int, rules: Rules) -> Iterator[Step]:
-    """`SparkTables.recover`."""
+    """`SparkTables.recover`, which does not choose among several tables that were moved aside."""
     table = house.table
+    if table is None and len(house.aside) > 1:
+        yield "asks which table to keep", house.at(run, FAILING)
+        return
     for _, rows in sorted(house.aside):
         table = rows if table is None else table
     live = {other for other in house.staging if house.places[other] not in ENDED}
@@ -127,6 +132,9 @@ def _place(house: House, run: int, rules: Rules) -> Iterator[Step]:
 
 def _sweep(house: House, run: int, rules: Rules) -> Iterator[Step]:
     yield "drops what it moved aside", house.at(run, SWEPT, aside=house.without(_name(run, rules)))
+    if not house.had_fault:
+        left = house.at(run, SWEPT if rules.sweeps_softly else FAILING)
+        yield "cannot drop what it moved aside", left.faulty()
 
 
 def _log(house: House, run: int, rules: Rules) -> Iterator[Step]:
@@ -185,7 +193,8 @@ def wrong(house: House) -> Iterator[str]:
             yield "a run that is called failed has changed the table"
     if house.table is None and not house.aside:
         yield "the rows of the table are lost"
-    if house.table is None and all(place in (IDLE, DONE, FAILED) for place in house.places):
+    is_asked = len(house.aside) > 1
+    if house.table is None and not is_asked and all(place in (IDLE, DONE, FAILED) for place in house.places):
         yield "all runs have ended, and readers find no table"
     if house.lost_staging:
         yield "recovery dropped the staging table of a live run"

@@ -180,6 +180,8 @@ class Steps:
     def ordinal(self, step: Any, columns: list[Column]) -> list[Column]:
         made: list[Column] = []
         for i, column in enumerate(columns):
+            if any(one is None for one in np.asarray(step.categories_[i], dtype=object)):
+                raise NotRead("an ordinal encoder that knows None, which it numbers, is not read")
             known, rare = self._known(step, column, i)
             often = [key for key in known if key is not None and key not in rare]
             answers = {key: float(j) for j, key in enumerate(often)}

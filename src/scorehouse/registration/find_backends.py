@@ -6,7 +6,7 @@ A backend that is refused or not equal is left out, with the reason; it never st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +14,6 @@ from typing import Any, Self
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.certificate import certify
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.choose import slow_in_sql
 from scorehouse.program.native.make import made_of_trees, reads_predictions
@@ -27,24 +26,17 @@ from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, drop_macros, write_macros
 from scorehouse.program.sql.pins import pins_of
 from scorehouse.program.sql.settings import SqlSettings
-from scorehouse.program.store import to_bytes
+from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_arrays import Candidate, Served, candidate, proven
 from scorehouse.registration.proven_backend import ProvenBackend
 from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
 from scorehouse.registration.proven_reasons_sql import reasons_in_sql
 from scorehouse.registration.proven_sql import RunningSql, begun, compiled_for, proof_facts
-from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE, beside
-from scorehouse.registry.label_rule import proven_for
+from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.storage import locate, sha256, write
-from scorehouse.registry.version import (
-    CERTIFICATE,
-    PROGRAM_SHA256,
-    PROOF_SHA256,
-    PROVEN_FOR,
-    Version,
-)
+from scorehouse.registry.storage import locate, write
+from scorehouse.registry.version import Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
@@ -149,27 +141,16 @@ class BackendSearch:
         refused |= without
         refused |= {backend: one for backend, one in found.items() if isinstance(one, str)}
         proven = {backend: one for backend, one in found.items() if isinstance(one, ProvenBackend)}
-        facts: dict[str, Any] = {backend: one.fact for backend, one in proven.items()}
-        files: dict[str, bytes] = {}
-        if proven:
-            parts = {backend: one.part for backend, one in proven.items()}
-            scores = parts.get("native", parts.get("matrix"))
-            files[PROOF_FILE] = self.trial.proof
-            files[PROGRAM_FILE] = to_bytes(scores, parts.get("sql"), parts.get("reasons"))
-            if "reasons" in proven:
-                files[REASONS_PROOF_FILE] = proven["reasons"].proof
-            facts[PROVEN_FOR] = proven_for(self.kernel.version)
-            facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
-            facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
-            self.told("compare the program with the estimator")
-            version = replace(self.kernel.version, program=facts)
-            read = certify(self.kernel.estimator, files[PROGRAM_FILE], version, self.kernel.signature)
-            if read.differences:
-                return Backends({"refused": refused | {"program": read.differences[0]}})
-            facts |= {CERTIFICATE: read.facts(), **fragile_labels(self.fastest(), self.trial.training)}
+        self.told("compare the program with the estimator")
+        stored = certified(self.kernel, proven, lambda: self.trial.proof)
+        refused |= stored.refused
+        facts = dict(stored.facts)
+        if facts:
+            serving = self.kernel if stored.refused else self.fastest()
+            facts |= fragile_labels(serving, self.trial.training, self.told)
         if refused:
             facts["refused"] = refused
-        return Backends(facts, tuple(sql), files, macros)
+        return Backends(facts, tuple(sql), stored.files, None if "reasons" in stored.refused else macros)
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | str:
         """The SQL of all dialects, proven where it runs; or why it may not serve."""

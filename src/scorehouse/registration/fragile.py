@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.errors import EstimatorError
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.stored_backend import StoredBackend
 from scorehouse.registry.version import FRAGILE, MULTILABEL, Version
 
 ROWS = 5_000
+PREDICTIONS = 200_000  # of all features together, as for importance
+BY_THE_ESTIMATOR = 20_000  # which is slower than a program
 UP_AND_DOWN = (np.inf, -np.inf)
 
 
-def fragile_labels(kernel: Kernel, batch: pa.RecordBatch) -> dict[str, Any]:
+def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], None]) -> dict[str, Any]:
     """How many labels change if one feature is the next number that its type holds, up or down.
 
     Under the name of the fact in the registry: `rows` were tried, evenly drawn from the batch; `labels` has
-    the count of each feature that changes some. Empty for a task without labels.
+    the count of each feature that changes some. Empty for a task without labels. A value whose neighbour the
+    estimator refuses, such as the one below 0 of a square root, changes none.
     """
     names = _label_columns(kernel.version)
-    if not names:
+    doubles = [
+        feature
+        for feature in kernel.signature.features
+        if feature.type == "double" and pa.types.is_floating(batch.column(feature.name).type)
+    ]
+    if not names or not batch.num_rows:
         return {}
-    rows = min(ROWS, batch.num_rows)
+    told("try the neighbours of numbers")
+    most = PREDICTIONS if isinstance(kernel.estimator, StoredBackend) else BY_THE_ESTIMATOR
+    rows = max(1, min(ROWS, batch.num_rows, most // (2 * len(doubles) + 1)))
     tried = batch.take(np.linspace(0, batch.num_rows - 1, rows).astype(np.int64))
     usual, found = kernel(tried), {}
-    for feature in kernel.signature.features:
-        column = tried.column(feature.name)
-        if feature.type != "double" or not pa.types.is_floating(column.type):
-            continue
+    for feature in doubles:
+        column, place = tried.column(feature.name), tried.schema.get_field_index(feature.name)
         changed = np.zeros(rows, dtype=bool)
         for toward in UP_AND_DOWN:
-            place = tried.schema.get_field_index(feature.name)
-            other = kernel(tried.set_column(place, feature.name, _next(column, feature.dtype, toward)))
-            for name in names:
-                same = pc.equal(usual.column(name), other.column(name))  # NULL where a row is rejected
-                changed |= ~np.asarray(pc.fill_null(same, True).to_numpy(zero_copy_only=False))
+            moved = tried.set_column(place, feature.name, _next(column, feature.dtype, toward))
+            with suppress(EstimatorError):
+                changed |= _differing(usual, kernel(moved), names)
         if count := int(changed.sum()):
             found[feature.name] = count
     return {FRAGILE: {"rows": rows, "labels": found}}
+
+
+def _differing(usual: pa.RecordBatch, other: pa.RecordBatch, names: Collection[str]) -> np.ndarray:
+    """Which rows are scored in both batches and have other labels."""
+    changed = np.zeros(usual.num_rows, dtype=bool)
+    for name in names:
+        same = pc.equal(usual.column(name), other.column(name))  # NULL where a row is rejected
+        changed |= ~np.asarray(pc.fill_null(same, True).to_numpy(zero_copy_only=False))
+    return changed
 
 
 def _label_columns(version: Version) -> Collection[str]:

@@ -72,10 +72,11 @@ def logged_policy(
 ) -> LoadPolicy:
     """The policy for the files of a logged version, whose signature is that of the version as it is today.
 
-    The threshold of the run may be another one. Raises LoadRefusedError if the version lacks a signature.
+    The threshold of the run may be another one, and a backend without a certificate may have scored. Raises
+    LoadRefusedError if the version lacks a signature.
     """
     artifact.require_signed(project, _registered(run, versions, call), policy, call)
-    return replace(policy, require_signed_by=())
+    return replace(policy, require_signed_by=(), require_certificate=False)
 
 
 def _registered(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:

@@ -18,14 +18,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
     OneHotEncoder,
+    OrdinalEncoder,
     PolynomialFeatures,
     StandardScaler,
 )
 
 from altered_programs import packed, unpacked, with_entry, with_head
 from certified_models import Stored, stored
-from scorehouse.certificate import Part
+from scorehouse.certificate import Part, certify
 from scorehouse.certificate.libraries import trees_of
+from scorehouse.registry.signature import Signature
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(
@@ -128,6 +130,24 @@ def test_whole_numbers_are_certified_as_far_as_doubles_hold_them() -> None:
     assert not parts_of(stored(RandomForestRegressor(2).fit(NUMBERS, Y), NUMBERS))["inputs"].within
 
 
+def test_narrow_arrays_wrap_larger_numbers() -> None:
+    array = np.random.default_rng(0).integers(0, 100, (300, 2)).astype("int8")
+    model = RandomForestRegressor(2, max_depth=3).fit(array, Y)
+    made = stored(model, pd.DataFrame(array, columns=["a", "b"]))
+    narrow = Signature(made.signature.features, "array", "int8")
+    found = certify(model, made.program, made.version, narrow)
+    parts = {part.name: part for part in found.parts}
+    assert parts["inputs"].reason == "what an array of int8 makes of larger numbers is not read"
+
+
+def test_an_ordinal_encoder_that_numbers_none() -> None:
+    frame = X.assign(city=X["city"].astype(object).where(np.arange(len(X)) % 9 > 0, None))
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    model = behind(encoder, RandomForestRegressor(2, max_depth=3)).fit(frame, Y)
+    parts = parts_of(stored(model, frame))
+    assert parts["preprocessing"].reason.startswith("an ordinal encoder that knows None")
+
+
 def test_a_reader_that_fails_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = stored(RandomForestRegressor(2, max_depth=3).fit(NUMBERS, Y), NUMBERS)
     monkeypatch.setattr(type(model.estimator), "predict", lambda self, X: 1 / 0)
@@ -168,9 +188,11 @@ def test_another_version_of_the_same_model_is_named_node_by_node() -> None:
     assert len(trees_of(one.estimator)[0].roots) == 9
 
 
-def test_classes_are_those_of_the_registry() -> None:
+def test_the_registry_names_as_many_classes_as_the_estimator_has() -> None:
     model = stored(LogisticRegression().fit(NUMBERS, Y > 0), NUMBERS, products=True)
-    moved = replace(model, version=replace(model.version, classes=(True, False)))
-    assert moved.certificate().differences == (
-        "links: its classes are [True, False], the estimator's [False, True]",
+    renamed = replace(model, version=replace(model.version, classes=("no", "yes")))
+    assert parts_of(renamed)["links"].certified
+    fewer = replace(model, version=replace(model.version, classes=(True,)))
+    assert fewer.certificate().differences == (
+        "links: its classes are [True], the estimator's [False, True]",
     )

@@ -12,6 +12,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from scorehouse.engines.spark import run_rows
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
+from scorehouse.errors import ConservationError
 from spark.cluster import environment
 from spark.project import SparkProject, quick, session_of, stop_session
 
@@ -27,10 +28,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
 
 
 @pytest.fixture(scope="module")
-def session(project: SparkProject) -> Any:
+def session(project: SparkProject) -> Iterator[Any]:
     session = session_of(project)
-    session.sql("create schema if not exists house")
-    return session
+    session.sql("create schema if not exists swaps")  # of this file: others keep theirs in one catalog
+    yield session
+    session.sql("drop schema swaps cascade")
+
+
+def left(session: Any) -> list[str]:
+    """The tables that are there."""
+    return [row["tableName"] for row in session.sql("show tables in swaps").collect()]
 
 
 class Losing:
@@ -51,15 +58,13 @@ class Losing:
 
 
 @pytest.mark.parametrize(
-    ("statement", "rows"), [("_aaaaaaaa rename to house.swapped", [2]), ("house.swapped rename to", [1])]
+    ("statement", "rows"), [("_aaaaaaaa rename to swaps.swapped", [2]), ("swaps.swapped rename to", [1])]
 )
-def test_a_rename_whose_answer_is_lost(
-    statement: str, rows: list[int], project: SparkProject, session: Any
-) -> None:
+def test_a_rename_whose_answer_is_lost(statement: str, rows: list[int], session: Any) -> None:
     """The new table takes its place as if nothing had been; the old one comes back from aside."""
-    session.sql("drop table if exists house.swapped")
-    tables = SparkTables(Losing(session, statement), "house.swapped", ["aaaaaaaa"], Storage(), "test")
-    session.sql("create table house.swapped using parquet as select 1 as id")
+    session.sql("drop table if exists swaps.swapped")
+    tables = SparkTables(Losing(session, statement), "swaps.swapped", ["aaaaaaaa"], Storage(), "test")
+    session.sql("create table swaps.swapped using parquet as select 1 as id")
     session.sql(f"create table {tables.staging} using parquet as select 2 as id")
     if rows == [2]:
         tables.replace(tables.staging)
@@ -67,36 +72,48 @@ def test_a_rename_whose_answer_is_lost(
         with pytest.raises(RuntimeError, match="the answer was lost"):
             tables.replace(tables.staging)
     tables.clean()
-    assert [row["id"] for row in session.table("house.swapped").collect()] == rows
-    assert not [name for name in project.tables() if "swapped__" in name]
-    session.sql("drop table house.swapped")
+    assert [row["id"] for row in session.table("swaps.swapped").collect()] == rows
+    assert left(session) == ["swapped"]
+    session.sql("drop table swaps.swapped")
 
 
-def test_no_run_drops_what_another_has_moved_aside(project: SparkProject, session: Any) -> None:
+def test_no_run_drops_what_another_has_moved_aside(session: Any) -> None:
     """As two runs at once would: the first has not dropped the old table when the second begins."""
     for run, rows in (("aaaaaaaa", 1), ("bbbbbbbb", 2)):
-        tables = SparkTables(session, "house.twice", [run], Storage(), "test")
+        tables = SparkTables(session, "swaps.twice", [run], Storage(), "test")
         tables.recover()
         if rows == 1:
-            session.sql("create table house.twice using parquet as select 0 as id")
+            session.sql("create table swaps.twice using parquet as select 0 as id")
         session.sql(f"create table {tables.staging} using parquet as select {rows} as id")
-        session.sql(f"alter table house.twice rename to {tables.aside}")
+        session.sql(f"alter table swaps.twice rename to {tables.aside}")
         if rows == 1:
-            session.sql(f"alter table {tables.staging} rename to house.twice")
+            session.sql(f"alter table {tables.staging} rename to swaps.twice")
             first = tables
     first._drop(first.aside)
-    SparkTables(session, "house.twice", ["cccccccc"], Storage(), "test").recover()
-    assert [row["id"] for row in session.table("house.twice").collect()] == [1]
-    assert not [name for name in project.tables() if "twice__" in name]
-    session.sql("drop table house.twice")
+    SparkTables(session, "swaps.twice", ["cccccccc"], Storage(), "test").recover()
+    assert [row["id"] for row in session.table("swaps.twice").collect()] == [1]
+    assert left(session) == ["twice"]
+    session.sql("drop table swaps.twice")
+
+
+def test_which_of_two_tables_counts_is_asked(session: Any) -> None:
+    tables = SparkTables(session, "swaps.asked", ["cccccccc"], Storage(), "test")
+    for run in ("aaaaaaaa", "bbbbbbbb"):
+        session.sql(f"create table swaps.asked__scorehouse_old_{run} using parquet as select 1 as id")
+    with pytest.raises(ConservationError, match="runs at once have moved"):
+        tables.recover()
+    session.sql("drop table swaps.asked__scorehouse_old_bbbbbbbb")
+    tables.recover()
+    assert session.table("swaps.asked").count() == 1
+    session.sql("drop table swaps.asked")
 
 
 @pytest.mark.parametrize("is_written", [True, False])
 def test_the_row_of_a_success_is_there_once(
     is_written: bool, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.sql("drop table if exists house.runs_told")
-    session.sql("create table house.runs_told (run_id string, status string) using parquet")
+    session.sql("drop table if exists swaps.runs_told")
+    session.sql("create table swaps.runs_told (run_id string, status string) using parquet")
     calls: list[int] = []
 
     def insert(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -107,7 +124,7 @@ def test_the_row_of_a_success_is_there_once(
             raise RuntimeError("the answer was lost")
 
     monkeypatch.setattr(run_rows, "insert_runs", insert)
-    run_rows.log_success(session, "house.runs_told", [{"run_id": "one"}])
-    assert [tuple(row) for row in session.table("house.runs_told").collect()] == [("one", "success")]
+    run_rows.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
+    assert [tuple(row) for row in session.table("swaps.runs_told").collect()] == [("one", "success")]
     assert len(calls) == (1 if is_written else 2)
-    session.sql("drop table house.runs_told")
+    session.sql("drop table swaps.runs_told")

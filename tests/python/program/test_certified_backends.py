@@ -19,7 +19,8 @@ from scorehouse.certificate import Certificate
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.choose import ProgramFiles, choose_backend
-from scorehouse.registration import find_backends as registration
+from scorehouse.registration import certified as registration
+from scorehouse.registration.find_backends import find_backends
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import CERTIFICATE, NO_BACKENDS
 from visits_frame import FRAME, LABEL, ROWS
@@ -62,11 +63,24 @@ def test_a_program_that_is_not_its_estimator_is_not_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     different = Certificate((), ("trees: tree 3, node 5: it is another",))
-    monkeypatch.setattr(registration, "certify", lambda *_: different)
+    real = registration.certify
+    monkeypatch.setattr(
+        registration, "certify", lambda *given: different if given[2].program.get("native") else real(*given)
+    )
     kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
-    assert not set(kernel.version.program) - {*NO_BACKENDS}
-    assert kernel.version.program["refused"]["program"] == different.differences[0]
-    assert choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, LoadPolicy())).name == "estimator"
+    assert set(kernel.version.program) - {*NO_BACKENDS} == {"sql"}, "which the reader does not read"
+    assert different.differences[0] in kernel.version.program["refused"]["native"]
+    chosen = choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, LoadPolicy()))
+    assert chosen.name == "estimator" and "tree 3, node 5" in chosen.reason
+
+
+def test_classes_that_the_registry_calls_otherwise_are_no_difference(tmp_path: Path) -> None:
+    kernel = registered_kernel(tmp_path, LINEAR.fit(X, LABEL), X, LABEL, task="classification")
+    renamed = tuple(f"is {label}" for label in kernel.version.classes)
+    kernel.version = replace(kernel.version, classes=renamed)
+    found = find_backends(kernel, X)
+    assert "products" in found.facts[CERTIFICATE]["certified"]
+    assert "links" in found.facts[CERTIFICATE]["certified"]
 
 
 def test_the_setting_is_true_or_false() -> None:

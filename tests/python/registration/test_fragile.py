@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from project import registered_kernel
 from scorehouse.cli.main import main
@@ -54,6 +56,15 @@ def test_labels_that_change_are_counted(dtype: str, tmp_path: Path) -> None:
     assert found == {"rows": ROWS, "labels": {name: count for name, count in expected.items() if count}}
     shown = CliRunner().invoke(main, ["show", version.name, "--project-dir", str(tmp_path)])
     assert "the label changes with the last place of a feature" in shown.output
+
+
+def test_a_neighbour_that_the_estimator_refuses_stops_nothing(tmp_path: Path) -> None:
+    """The double below 0 has no square root."""
+    X = pd.DataFrame({"a": np.random.default_rng(0).poisson(1, 3000).astype(float)})
+    y = (X.a > 1).astype(int)
+    root = make_pipeline(FunctionTransformer(np.sqrt), StandardScaler(), LogisticRegression())
+    kernel = registered_kernel(tmp_path, root.fit(X, y), X, y, task="classification")
+    assert kernel.version.program[FRAGILE]["labels"] == {}
 
 
 def test_what_has_none_says_so_and_numbers_are_no_labels(tmp_path: Path) -> None:

@@ -37,13 +37,16 @@ def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> N
 
 
 def log_success(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows of a run whose table is in its place; once more if that fails and they are not there."""
+    """Write the rows of a run whose table is in its place; once more those that an error has kept out."""
     try:
         insert_runs(session, run_log, rows)
     except Exception:  # which may have come after they were written
+        session.catalog.refreshTable(run_log)
         ids = ", ".join(literal(str(row["run_id"])) for row in rows)
-        if not session.table(run_log).where(f"run_id in ({ids}) and status = {literal(SUCCESS)}").count():
-            insert_runs(session, run_log, rows)
+        kept = session.table(run_log).where(f"run_id in ({ids}) and status = {literal(SUCCESS)}")
+        known = {row["run_id"] for row in kept.select("run_id").collect()}
+        if missing := [row for row in rows if str(row["run_id"]) not in known]:
+            insert_runs(session, run_log, missing)
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:

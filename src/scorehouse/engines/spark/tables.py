@@ -17,6 +17,7 @@ from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.source import literal, matching, names, quote, type_text
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.project.log import logger
 
 STAGING = "__scorehouse_new_"
 ASIDE = "__scorehouse_old_"
@@ -89,8 +90,19 @@ class SparkTables:
         self.aside = f"{relation}{ASIDE}{own}"  # of one run, so that no other run drops it
 
     def recover(self) -> None:
-        """Restore the table that a killed run moved aside, and drop its staging tables."""
-        for aside in self._left(ASIDE):
+        """Restore the table that a killed run moved aside, and drop its staging tables.
+
+        Raises ConservationError where runs at once have moved several aside: which one counts is not known.
+        """
+        asides = self._left(ASIDE)
+        if len(asides) > 1 and not self.session.catalog.tableExists(self.relation):
+            raise ConservationError(
+                self.call,
+                f"runs at once have moved {self.relation} aside, and left {' and '.join(asides)}",
+                expected="one run of a table at a time",
+                action=f"rename the one to keep to {self.relation}, drop the others, and run again",
+            )
+        for aside in asides:
             self._put_back(aside)
             self._drop(aside)
         for staging in self._left(STAGING):
@@ -267,7 +279,7 @@ class SparkTables:
             if not (is_moved and self._took_its_place(table)):
                 self._put_back(self.aside)
                 raise
-        self._drop(self.aside)
+        self._sweep(self.aside)
 
     def _took_its_place(self, table: str) -> bool:
         """Whether a rename was done though it ended in an error; another run had put the table back."""
@@ -278,7 +290,14 @@ class SparkTables:
     def clean(self) -> None:
         """Drop the run's own staging tables."""
         for table in (self.staging, self.decided, self.merged, self.todo, self.chosen):
+            self._sweep(table)
+
+    def _sweep(self, table: str) -> None:
+        """Drop a table that nothing needs; where that fails, the next run drops it."""
+        try:
             self._drop(table)
+        except Exception as error:
+            logger.warning(f"{self.call}: {table} could not be dropped, the next run does it ({error})")
 
     def _drop(self, table: str) -> None:
         self.session.sql(f"drop table if exists {table}")

@@ -1,0 +1,57 @@
+"""What a registration stores of proven backends: the program, its proof, and its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scorehouse.certificate import certify
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.store import to_bytes
+from scorehouse.registration.proven_backend import ProvenBackend
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE
+from scorehouse.registry.label_rule import proven_for
+from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The facts and files of a program; `refused` names backends that are not the estimator, and why."""
+
+    facts: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    refused: Mapping[str, str]
+
+
+def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callable[[], bytes]) -> Certified:
+    """The program of these backends, without those that the reader finds to differ from the estimator.
+
+    What it finds is in the arrays that score and explain; SQL, which it does not read, stays.
+    """
+    if not proven:
+        return Certified({}, {}, {})
+    facts, files = _stored(kernel, proven, proof())
+    version = replace(kernel.version, program=facts)
+    found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
+    if not found.differences:
+        return Certified(facts | {CERTIFICATE: found.facts()}, files, {})
+    text = f"it is not the estimator: {found.differences[0]}"
+    rest = certified(kernel, {name: one for name, one in proven.items() if name == "sql"}, proof)
+    return replace(rest, refused={name: text for name in proven if name != "sql"})
+
+
+def _stored(
+    kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: bytes
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    parts = {backend: one.part for backend, one in proven.items()}
+    scores = parts.get("native", parts.get("matrix"))
+    files = {PROOF_FILE: proof, PROGRAM_FILE: to_bytes(scores, parts.get("sql"), parts.get("reasons"))}
+    if "reasons" in proven:
+        files[REASONS_PROOF_FILE] = proven["reasons"].proof
+    facts: dict[str, Any] = {backend: one.fact for backend, one in proven.items()}
+    facts[PROVEN_FOR] = proven_for(kernel.version)
+    facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
+    facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
+    return facts, files
