@@ -170,11 +170,12 @@ class Steps:
                     continue
                 of_unseen = float(own is rare and step.handle_unknown != "ignore")
                 others = of_unseen if is_open else self._refused(column, known)
-                missing = of_unseen if step.handle_unknown in OPEN else self._not_missing(column)
                 answers = {key: float(key in own) for key in known if key is not None}
-                made.append(
-                    ("map", column, answers, float(None in own) if None in known else missing, others)
-                )
+                if None in known:
+                    missing: Any = float(None in own)
+                else:
+                    missing = of_unseen if step.handle_unknown in OPEN else self._not_missing(column)
+                made.append(("map", column, answers, missing, others))
         return made
 
     def ordinal(self, step: Any, columns: list[Column]) -> list[Column]:

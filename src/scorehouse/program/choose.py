@@ -107,7 +107,9 @@ def choose_backend(
         kernel.call,
         f"backend is {asked!r}, which cannot score {kernel.version.label} ({'; '.join(refused)})",
         expected="a backend that was proven at registration, or 'auto'",
-        action=f"pass backend='auto', or prove it: scorehouse prove {kernel.version.name}",
+        action="pass backend='auto', which takes what is certified, or the estimator"
+        if files.policy.require_certificate
+        else f"pass backend='auto', or prove it: scorehouse prove {kernel.version.name}",
     )
 
 

@@ -51,8 +51,9 @@ def test_what_scores_is_certified(
 def test_a_backend_that_is_asked_for_and_not_certified_is_refused(tmp_path: Path) -> None:
     kernel = registered_kernel(tmp_path, LINEAR.fit(X, LABEL), X, LABEL, task="classification")
     files = ProgramFiles(tmp_path, CERTIFIED)
-    with pytest.raises(ConfigurationError, match="as the load policy requires: sql"):
+    with pytest.raises(ConfigurationError, match="as the load policy requires: sql") as refused:
         choose_backend(kernel, "sql", ROWS, files)
+    assert "prove" not in refused.value.action, "no proof of SQL is a certificate"
     facts = {name: fact for name, fact in kernel.version.program.items() if name != CERTIFICATE}
     kernel.version = replace(kernel.version, program=facts)  # registered by a release without certificates
     with pytest.raises(ConfigurationError, match="products, links, preprocessing, inputs"):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
+from scorehouse.engines.spark.row_change import GONE, Change
 from scorehouse.engines.spark.source import literal, matching, names, quote, type_text
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
@@ -21,53 +21,8 @@ from scorehouse.project.log import logger
 
 STAGING = "__scorehouse_new_"
 ASIDE = "__scorehouse_old_"
-GONE = "scorehouse_gone"
 ATOMIC_FORMATS = ("delta", "iceberg")
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a merge changes: rows of `new` replace rows of `old` with the same `keys`; others are added.
-
-    `gone` has the keys of old rows to `flag` or `delete`, as `vanished` says; None: there are none.
-    """
-
-    old: Any
-    new: Any
-    keys: tuple[str, ...]
-    gone: Any = None
-    vanished: str = "keep"
-
-    def kept(self, rows: Any) -> Any:
-        """The given old rows that stay, with their flag."""
-        stays = matching(rows, self.new, self.keys, "left_anti")
-        if self.gone is None:
-            return stays
-        others = matching(stays, self.gone, self.keys, "left_anti")
-        if self.vanished == "delete":
-            return others
-        flagged = matching(stays, self.gone, self.keys, "left_semi")
-        return others.unionByName(flagged.selectExpr(*self._flagged()))
-
-    def _flagged(self) -> list[str]:
-        return ["true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns]
-
-    def touched(self, parts: Sequence[str]) -> Any:
-        """The values of the columns `parts` in which a row is added, deleted or flagged."""
-        found = self.new.select(*parts).union(
-            matching(self.old, self.new, self.keys, "left_semi").select(*parts)
-        )
-        if self.gone is not None:
-            found = found.union(matching(self.old, self.gone, self.keys, "left_semi").select(*parts))
-        return found.distinct()
-
-    def source(self) -> Any:
-        """New rows, and keys that are gone, distinguished by the column GONE."""
-        new = self.new.selectExpr("*", f"false as {GONE}")
-        if self.gone is None:
-            return new
-        return new.unionByName(self.gone.selectExpr("*", f"true as {GONE}"), allowMissingColumns=True)
 
 
 class SparkTables:
