@@ -55,7 +55,10 @@
         {% endif %}
         {% if not outside %}
             {% set message = ((result.message or result.status) | string | trim).split('\n')[0] %}
-            {% do said.append(id.split('.')[0] ~ ' ' ~ result.node.name ~ ': ' ~ message) %}
+            {# dbt leaves out of a test's name what no file name can have #}
+            {% set column = ((graph['nodes'].get(id) or {}).get('column_name') or '') | replace('"', '') %}
+            {% set of_column = ' of ' ~ column if column and column not in result.node.name else '' %}
+            {% do said.append(id.split('.')[0] ~ ' ' ~ result.node.name ~ of_column ~ ': ' ~ message) %}
         {% endif %}
     {% endfor %}
     {% set more = '; and ' ~ (said | length - 3) ~ ' more' if said | length > 3 else '' %}

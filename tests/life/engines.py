@@ -84,7 +84,7 @@ class DuckLake(DuckDb):
             yield connection
 
 
-class Postgres:
+class Postgres(Warehouse):
     """A PostgreSQL server of this life, whose clock is that of the life."""
 
     name = "postgres"
@@ -136,6 +136,20 @@ class Postgres:
             execute_values(
                 cursor, f"insert into {table} ({', '.join(columns)}) values %s", rows, page_size=1000
             )
+
+    def keep(self) -> None:
+        self._copy_database("postgres", "kept")
+
+    def restore(self) -> None:
+        self._copy_database("kept", "postgres")
+
+    def _copy_database(self, name: str, copy: str) -> None:
+        """Replace a database by a copy of another; dbt's connections have ended, or are ended."""
+        with contextlib.closing(self.server.connect("template1")) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"drop database if exists {copy} with (force)")
+                cursor.execute(f"create database {copy} template {name}")
 
     def close(self) -> None:
         self._stack.close()

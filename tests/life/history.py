@@ -16,6 +16,7 @@ from events import (
     environments,
     faulty,
     first_week,
+    neighbours,
     nights,
     second_week,
     versions,
@@ -77,6 +78,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("monitors later", environments.monitors_later, 1),
     ("deferred", environments.deferred, 1),
     ("cloned", environments.cloned, 1),
+    ("larger project", neighbours.larger_project, 1),
 )
 # What an event needs of an engine, by the words of `Engine.refuses`.
 NEEDS = {

@@ -24,8 +24,12 @@ class Known:
     always: bool = False  # whether every life meets it
 
 
-# where SQL is printed, for databases that score without Python
-LEDGER = (Known("review", r"kB of text to review", issue=37),)
+LEDGER = (
+    # where SQL is printed, for databases that score without Python
+    Known("review", r"kB of text to review", issue=37),
+    # fifteen rows a day with a usual value are too few to judge, whatever their number says
+    Known("no fault unseen", r"segment broken of 'calls'", issue=36),
+)
 
 
 def known(violation: Violation) -> int | None:

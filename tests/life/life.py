@@ -86,6 +86,7 @@ class Life:
     faults_planted: int = 0
     days_until_named: list[int] = field(default_factory=list)
     compared: set[str] = field(default_factory=set)  # events whose alerts were compared in all places
+    own_schemas: bool = False  # whether dbt_project.yml gives folders schemas of their own
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng([self.seed, 1])
@@ -177,7 +178,7 @@ class Life:
 
     def is_of(self, model: MlModel) -> str:
         """The condition that a run is of this prediction table, in the schema of today."""
-        return f"prediction_table like '%{self.schema()}%{model.predictions}%'"
+        return f"prediction_table like '%{self.schema(model.predictions)}%{model.predictions}%'"
 
     def alerts(self) -> list[dict[str, Any]]:
         if "commands" in self.engine.refuses:
@@ -204,13 +205,18 @@ class Life:
     # --- what checks ask ---
 
     def table(self, name: str) -> str:
-        return f"{self.schema()}.{name}"
+        return f"{self.schema(name)}.{name}"
 
-    def schema(self) -> str:
+    def schema(self, name: str = "") -> str:
+        """The schema of the target, or that of a table which dbt_project.yml has given another."""
+        if self.own_schemas and name:
+            nodes = json.loads(self.house.read("target/manifest.json"))["nodes"].values()
+            places = [node["schema"] for node in nodes if node["alias"] == name]
+            return str(places[0]) if places else SCHEMAS[self.target]
         return SCHEMAS[self.target]
 
     def has_table(self, name: str) -> bool:
-        return self.warehouse.has_table(self.schema(), name)
+        return self.warehouse.has_table(self.schema(name), name)
 
     def violate(self, invariant: str, text: str) -> None:
         violation = Violation(self.step, self.event, invariant, text)

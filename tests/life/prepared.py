@@ -18,7 +18,7 @@ LIVES_PER_WORLD = 10
 class Prepared:
     """A life that has lived its first days, and a copy of its folder, from which others go on in its place.
 
-    A database with a server of its own has no such copy.
+    The tables of a server are copied there; those of Spark cannot be, so that each of its lives begins anew.
     """
 
     def __init__(self, world: int, folder: Path, installation: Installation, engine: Engine) -> None:
@@ -27,13 +27,15 @@ class Prepared:
         self.life.live(drawn(self.life, 0)[:BEGINNING])
         self.copy = folder / "copy"
         shutil.copytree(self.life.folder, self.copy, symlinks=True)
+        self.life.warehouse.keep()
         self.morning = self.life.clock.now()
 
     def another(self, seed: int) -> Life:
         """A life whose chances from here on are of this seed; the one before it has ended."""
         shutil.rmtree(self.life.folder)
         shutil.copytree(self.copy, self.life.folder, symlinks=True)
-        shared = (self.life.engine, self.life.installation)
+        self.life.warehouse.restore()
+        shared = (self.life.engine, self.life.installation, self.life.warehouse)
         life = copy.deepcopy(self.life, {id(each): each for each in shared})
         life.seed = seed
         life.random, life.world.random = (np.random.default_rng([seed, which]) for which in (1, 3))

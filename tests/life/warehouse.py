@@ -31,10 +31,16 @@ class Warehouse(Protocol):
 
     def insert(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None: ...
 
+    def keep(self) -> None:
+        """Keep all tables as they are now, where they are not in the folder of the life."""
+
+    def restore(self) -> None:
+        """Bring back what was kept."""
+
     def close(self) -> None: ...
 
 
-class DuckDb:
+class DuckDb(Warehouse):
     """A DuckDB file in the folder of the project."""
 
     name = "duckdb"

@@ -18,6 +18,23 @@ BUGS = (
         events=("broken upstream",),
     ),
     Bug(
+        "a test of a column whose name no file can have is said without the column",
+        review="0",
+        edits=(
+            (
+                "macros/run_log/_log_unscored.sql",
+                "' of ' ~ column if column and column not in result.node.name else ''",
+                "''",
+            ),
+            (
+                "src/scorehouse/report/dbt_results.py",
+                'name = f"{name} of {column}"',
+                "pass",
+            ),
+        ),
+        events=("second week: watch it", "fault: NULL in 30 % of 'spend, and fees'"),
+    ),
+    Bug(
         "a run without rows is grey, and input that stands still is not looked at",
         review="0",
         edits=(

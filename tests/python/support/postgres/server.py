@@ -34,8 +34,8 @@ class Server:
 
     port: int
 
-    def connect(self) -> Any:
-        return psycopg2.connect(host=LOOPBACK, port=self.port, user="postgres", dbname="postgres")
+    def connect(self, database: str = "postgres") -> Any:
+        return psycopg2.connect(host=LOOPBACK, port=self.port, user="postgres", dbname=database)
 
 
 def programs() -> Path:
