@@ -75,7 +75,7 @@ def readable(life: Life) -> None:
 
 @contextlib.contextmanager
 def in_larger_project(life: Life) -> Iterator[None]:
-    """The project has the settings of a larger one until the block ends, and its tables stand where these say."""
+    """The project has the settings of a larger one, and its tables their schemas, until the block ends."""
     house, scored, here = life.house, life.scored_before, life.schema()
     kept = {file: house.read(file) for file in ("dbt_project.yml", "packages.yml")}
     (house.folder / "dbt_project.yml").write_text(settings(life, kept["dbt_project.yml"]))
