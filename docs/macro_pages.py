@@ -21,7 +21,7 @@ PAGE = re.compile(r"docs/(?:reference|(how-to))/(\w+)\.md")
 FILLED_IN = "dbt fills it in."
 SHARED = 2  # an argument that so many describe in the same words is described once
 MACROS = {
-    "Score": ("scored", "predict", "class_columns"),
+    "Score": ("scored", "predict", "class_columns", "fragile_rows"),
     "Intervals and sets": (
         "interval_calibration",
         "prediction_intervals",
@@ -49,7 +49,7 @@ MACROS = {
     ),
 }
 TESTS = {
-    "Feature tables": ("feature_has_type", "feature_in_range"),
+    "Feature tables": ("feature_has_type", "feature_in_range", "no_fragile_rows"),
     "Prediction tables": (
         "one_prediction_per_row",
         "score_in_range",

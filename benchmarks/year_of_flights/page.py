@@ -66,8 +66,7 @@ def _month(ways: Mapping[str, Way], place: int, step: Step) -> Row:
     frozen = ways[FROZEN].quality["log_loss"][step.month]
     return [
         f"{step.month:%B}",
-        f"{quality[0].value:.3f} ({quality[0].low:.3f} to {quality[0].high:.3f})",
-        *(f"{each.value:.3f}" for each in quality[1:]),
+        *(f"{each.value:.3f}" for each in quality),
         f"{frozen.value:.4f}",
         _less(ways[LOOP], step.month),
         _less(ways[MONTHLY], step.month),

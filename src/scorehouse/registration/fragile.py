@@ -1,4 +1,5 @@
-"""Rows whose label hangs on the last place of a feature, which another engine may compute otherwise."""
+"""Rows whose label hangs on one step of a feature: of its last place, which another engine may compute
+otherwise, or of the decimal place that its values have."""
 
 from __future__ import annotations
 
@@ -18,15 +19,18 @@ from scorehouse.registry.version import FRAGILE, MULTILABEL, Version
 ROWS = 5_000
 PREDICTIONS = 200_000  # of all features together, as for importance
 BY_THE_ESTIMATOR = 20_000  # which is slower than a program
-UP_AND_DOWN = (np.inf, -np.inf)
+MOST_DECIMALS = 4  # of values that have a step of their own, such as a cent
+Move = Callable[[np.ndarray], np.ndarray]
 
 
 def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], None]) -> dict[str, Any]:
-    """How many labels change if one feature is the next number that its type holds, up or down.
+    """How many labels change if one feature is a step larger or smaller.
 
     Under the name of the fact in the registry: `rows` were tried, evenly drawn from the batch; `labels` has
-    the count of each feature that changes some. Empty for a task without labels. A value whose neighbour the
-    estimator refuses, such as the one below 0 of a square root, changes none.
+    the count of each feature whose neighbouring number, in the type of training, changes some, and `steps`
+    has the step of each feature whose values are multiples of one, with its count. Empty for a task without
+    labels. A value whose neighbour the estimator refuses, such as the one below 0 of a square root, changes
+    none.
     """
     names = _label_columns(kernel.version)
     doubles = [
@@ -38,19 +42,61 @@ def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], 
         return {}
     told("try the neighbours of numbers")
     most = PREDICTIONS if isinstance(kernel.estimator, StoredBackend) else BY_THE_ESTIMATOR
-    rows = max(1, min(ROWS, batch.num_rows, most // (2 * len(doubles) + 1)))
+    rows = max(1, min(ROWS, batch.num_rows, most // (4 * len(doubles) + 1)))
     tried = batch.take(np.linspace(0, batch.num_rows - 1, rows).astype(np.int64))
-    usual, found = kernel(tried), {}
-    for feature in doubles:
-        column, place = tried.column(feature.name), tried.schema.get_field_index(feature.name)
-        changed = np.zeros(rows, dtype=bool)
-        for toward in UP_AND_DOWN:
-            moved = tried.set_column(place, feature.name, _next(column, feature.dtype, toward))
+    usual = kernel(tried)
+
+    def changed(name: str, *moves: Move) -> int:
+        column, place = tried.column(name), tried.schema.get_field_index(name)
+        values = column.to_numpy(zero_copy_only=False)
+        missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
+        found = np.zeros(rows, dtype=bool)
+        for move in moves:
+            moved = tried.set_column(place, name, pa.array(move(values).astype(np.float64), mask=missing))
             with suppress(EstimatorError):
-                changed |= _differing(usual, kernel(moved), names)
-        if count := int(changed.sum()):
-            found[feature.name] = count
-    return {FRAGILE: {"rows": rows, "labels": found}}
+                found |= _differing(usual, kernel(moved), names)
+        return int(found.sum())
+
+    labels, steps = {}, {}
+    for feature in doubles:
+        if count := changed(feature.name, *_neighbours(feature.dtype)):
+            labels[feature.name] = count
+        if (decimals := _decimals(batch.column(feature.name), feature.dtype)) is not None:
+            count = changed(feature.name, *_steps(decimals))
+            steps[feature.name] = {"step": float(10.0**-decimals), "labels": count}
+    return {FRAGILE: {"rows": rows, "labels": labels, "steps": steps}}
+
+
+def _decimals(column: pa.Array, dtype: str) -> int | None:
+    """The number of decimals that all values have at most; None where they have more than a few."""
+    values = column.to_numpy(zero_copy_only=False).astype(_kind(dtype))
+    values = values[np.isfinite(values)]
+    for decimals in range(MOST_DECIMALS + 1):
+        if len(values) and np.array_equal(np.round(values, decimals), values):
+            return decimals
+    return None
+
+
+def _neighbours(dtype: str) -> tuple[Move, Move]:
+    """Each value's neighbours in the type that the estimator was trained on."""
+    kind = _kind(dtype)
+    return (
+        lambda values: np.nextafter(values.astype(kind), kind(np.inf)),
+        lambda values: np.nextafter(values.astype(kind), kind(-np.inf)),
+    )
+
+
+def _steps(decimals: int) -> tuple[Move, Move]:
+    """Each value, one larger or smaller in its last decimal."""
+    step = 10.0**-decimals
+    return (
+        lambda values: np.round(values + step, decimals),
+        lambda values: np.round(values - step, decimals),
+    )
+
+
+def _kind(dtype: str) -> type[np.floating[Any]]:
+    return np.float32 if dtype.lower() == "float32" else np.float64
 
 
 def _differing(usual: pa.RecordBatch, other: pa.RecordBatch, names: Collection[str]) -> np.ndarray:
@@ -66,11 +112,3 @@ def _label_columns(version: Version) -> Collection[str]:
     if version.task == MULTILABEL:
         return tuple(version.outputs)
     return ("prediction",) if version.task in ("classification", "clustering") else ()
-
-
-def _next(column: pa.Array, dtype: str, toward: float) -> pa.Array:
-    """Each value's neighbour in the type that the estimator was trained on."""
-    kind = np.float32 if dtype.lower() == "float32" else np.float64
-    values = column.to_numpy(zero_copy_only=False).astype(kind)
-    moved = np.nextafter(values, kind(toward)).astype(np.float64)
-    return pa.array(moved, mask=np.asarray(column.is_null().to_numpy(zero_copy_only=False)))

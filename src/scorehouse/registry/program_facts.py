@@ -7,6 +7,8 @@ from typing import Any
 
 from scorehouse.registry.version import CERTIFICATE, FRAGILE, Version
 
+MOST_STEPS = 3  # features whose steps a reviewer reads of
+
 
 def not_certified(version: Version, backend: str) -> list[str]:
     """The parts that a backend runs and that are not certified to equal the estimator for every input."""
@@ -32,11 +34,17 @@ def certified_in_words(version: Version) -> str:
 def fragile_in_words(program: Mapping[str, Any]) -> str:
     """What a reviewer reads of it; empty where no label changes."""
     fact = program.get(FRAGILE, {})
-    if not fact.get("labels"):
-        return ""
-    counts = sorted(fact["labels"].items(), key=lambda pair: -pair[1])
-    named = ", ".join(f"{count:,} in {name!r}" for name, count in counts)
-    return (
-        f"of {fact['rows']:,} rows, the label changes with the last place of a feature: {named}; round these "
-        "features, or train on float32, if another engine or library computes them"
-    )
+    steps = {name: one for name, one in fact.get("steps", {}).items() if one["labels"]}
+    said = []
+    if fact.get("labels"):
+        counts = sorted(fact["labels"].items(), key=lambda pair: -pair[1])
+        named = ", ".join(f"{count:,} in {name!r}" for name, count in counts)
+        said.append(
+            f"with the last place of a feature: {named} (round these features, or train on float32, if "
+            "another engine or library computes them)"
+        )
+    if steps:
+        most = sorted(steps.items(), key=lambda pair: -pair[1]["labels"])[:MOST_STEPS]
+        named = ", ".join(f"{one['labels']:,} by {one['step']:g} of {name!r}" for name, one in most)
+        said.append(f"with one step of its values: {named}")
+    return f"of {fact['rows']:,} rows, the label changes {'; '.join(said)}" if said else ""

@@ -64,6 +64,7 @@ def follow_edit(life: Life, column: str) -> None:
     if ended.code:
         advice = re.findall(r"`(scorehouse promote [^`<]+)`", ended.output)
         if not advice or life.house.paste(advice[0], codes=(0, 1)).code:
+            life.remember_what_ended()  # tables were scored, and what reads their labels refused them
             return
         life.house.commit("Write what belongs to the edit")
         life.build()

@@ -28,6 +28,7 @@ ON_DUCKDB = ("wide_contest", "wide_reasons", "wide_attribution")  # the last is 
 MODELS = {
     **{name: sql for name, sql in MONITORING.items() if name not in ON_DUCKDB},
     "predicted": "select * from {{ scorehouse.predict('wide', ref('features'), keep=['id']) }} as scored",
+    "fragile": "{{ scorehouse.fragile_rows('wide', ref('features'), key='id', steps={'f00': 1}) }}",
     "raw_drift": "{{ scorehouse.exact_drift(ref('features'), ref('few'), columns=['f00', 'f01']) }}",
     "live": """{{ scorehouse.live_predictions(ref('dated'), ref('events'), key='id',
         label_time='happened_at', max_age_days=30) }}""",
@@ -121,6 +122,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 BEYOND = {"min_value": 0, "max_share": 0.01, "training_rows": 4000}
+OF_FEATURES = {"no_fragile_rows": {"ml_model": "wide", "key": "id"}}
 OF_COLUMNS = {"feature_in_range": BEYOND, "feature_has_type": {"type": "double"}}
 
 
@@ -129,7 +131,8 @@ def write_tests(project: DbtProject) -> None:
         return [{f"scorehouse.{name}": {"arguments": arguments}} for name, arguments in tests.items()]
 
     models: list[dict[str, Any]] = [{"name": n, "data_tests": listed(tests)} for n, tests in TESTS.items()]
-    models.append({"name": "features", "columns": [{"name": "f00", "data_tests": listed(OF_COLUMNS)}]})
+    columns = [{"name": "f00", "data_tests": listed(OF_COLUMNS)}]
+    models.append({"name": "features", "data_tests": listed(OF_FEATURES), "columns": columns})
     project.write("models/_tests.yml", yaml.safe_dump({"version": 2, "models": models}))
 
 
@@ -203,7 +206,7 @@ def test_no_public_macro_is_left_out() -> None:
     pages = "".join((REPOSITORY / "docs/reference" / f"{n}.md").read_text() for n in ("macros", "tests"))
     public = set(re.findall(r"^### (\w+)$", pages, re.MULTILINE))
     named = set(re.findall(r"scorehouse\.(\w+)\(", " ".join(MODELS.values())))
-    named |= {name for tests in TESTS.values() for name in tests} | set(OF_COLUMNS)
+    named |= {name for tests in TESTS.values() for name in tests} | set(OF_COLUMNS) | set(OF_FEATURES)
     # printed with the run log's view, or reads the registry; writes; needs DuckDB, and says so
     hidden, of_duckdb = {"run_log_relation", "class_columns"}, {"compare_metric"}
     assert public - named == hidden | {"scored", *RUN_LOG} | of_duckdb | {"challenger_not_worse"}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -145,6 +146,29 @@ def test_scores_equal_the_kernel(model: str, project: PostgresProject, features:
     assert parity.rows == rows.num_rows
     assert (parity.label_flips, parity.status_flips, parity.reason_differences) == (0, 0, 0)
     assert parity.max_difference <= 1e-9
+
+
+def test_fragile_rows_are_those_of_the_kernel(
+    project: PostgresProject, features: dict[str, pa.Table]
+) -> None:
+    keys = [key for (key,) in project.query("select flight_id from some_flights")]
+    rows = features["flights_tried"].filter(pc.is_in(features["flights_tried"]["flight_id"], pa.array(keys)))
+    place, kernel = rows.schema.get_field_index("dep_delay"), example_kernel("flight_delay", 2)
+
+    def labels(by: int) -> pa.Array:
+        moved = rows.set_column(place, "dep_delay", pc.add(rows["dep_delay"], float(by)))
+        return kernel(moved.combine_chunks().to_batches()[0])["prediction"]
+
+    usual, expected = labels(0), set()
+    for direction, by in (("up", 1), ("down", -1)):
+        expected |= {
+            (key, "dep_delay", direction, before, after)
+            for key, before, after in zip(
+                rows["flight_id"].to_pylist(), usual.to_pylist(), labels(by).to_pylist(), strict=True
+            )
+            if before is not None and before != after
+        }
+    assert expected and set(project.query("select * from fragile_flights")) == expected
 
 
 def test_runs_are_logged(project: PostgresProject, features: dict[str, pa.Table]) -> None:
