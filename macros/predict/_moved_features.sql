@@ -1,41 +1,64 @@
-{#- What is added to each feature that is moved, with `<value>` for its own: a step of the user, or as many units in
-    the last place as `ulps`. Half of the last place is left out, so that one unit is the neighbour of every double. -#}
+{#- By how much each feature is moved, with `<value>` for its own value: a step of the user, or units in the last place.
+    Half of the last place is left out, so that one unit is the neighbour of a double; a float32 moves by one or two.
+    Zero moves to the smallest number that no database takes for zero, and infinity stays. -#}
 {% macro _moved_features(call, name, signature, number, features, ulps, steps) %}
-    {% if load_relation(signature) is none %}
+    {% set types, dtypes, doubles, moved = {}, {}, [], {} %}
+    {% if load_relation(signature) is not none %}
+        {% for row in scorehouse._rows_of(
+            'select feature, type, dtype from ' ~ signature.render() ~ ' where version = ' ~ number
+                ~ ' order by position'
+        ) %}
+            {% do types.update({row['feature']: row['type']}) %}
+            {% do dtypes.update({row['feature']: row['dtype'] | lower}) %}
+            {% do doubles.append(row['feature']) if row['type'] == 'double' %}
+        {% endfor %}
+    {% endif %}
+    {% if not types and (flags.EMPTY or flags.WHICH in ['compile', 'generate', 'list', 'parse']) %}
+        {{ return(moved) }}
+    {% elif not types %}
         {% do scorehouse._fail(
-            call, signature ~ ' does not exist', 'the seed with the features of the ML model',
-            'run `dbt seed --select tag:ml_' ~ name ~ '`'
+            call, signature ~ ' lacks version ' ~ number, 'the seed with its features',
+            'run `' ~ scorehouse._build_command(name) ~ '`'
         ) %}
     {% endif %}
-    {% set types, dtypes, moved = {}, {}, {} %}
-    {% for row in scorehouse._rows_of(
-        'select feature, type, dtype from ' ~ signature ~ ' where version = ' ~ number ~ ' order by position'
-    ) %}
-        {% do types.update({row['feature']: row['type']}) %}
-        {% do dtypes.update({row['feature']: row['dtype'] | lower}) %}
-    {% endfor %}
-    {% set doubles = [] %}
-    {% for feature in types if types[feature] == 'double' %}
-        {% do doubles.append(feature) %}
-    {% endfor %}
-    {% for feature in features or steps or doubles %}
-        {% if types.get(feature) not in (['double', 'integer'] if feature in steps else ['double']) %}
+    {% do scorehouse._check_keys('fragile_rows', 'steps', steps, types.keys() | list) %}
+    {% set listed = scorehouse._column_list('fragile_rows', 'features', features, 'amount') if features is not none
+        else steps.keys() | list or doubles %}
+    {% do scorehouse._check_keys('fragile_rows', 'steps', steps, listed) %}
+    {% for feature in listed %}
+        {% set step, type = steps.get(feature), types.get(feature) %}
+        {% if type not in ['double', 'integer'] or (step is none and type == 'integer') %}
             {% do scorehouse._argument_error(
                 'fragile_rows', 'features', feature,
                 'features of the type double, or integers with a step; version ' ~ number ~ ' has '
                     ~ types.keys() | join(', '),
                 'name one of these, or give an integer a step: `steps={' ~ "'" ~ feature ~ "': 1}`"
             ) %}
-        {% elif feature in steps %}
+        {% elif step is not none %}
             {% do scorehouse._check_number(
-                'fragile_rows', 'steps', steps[feature], 'write what is one step of the feature, such as 0.01'
+                'fragile_rows', 'steps', step, 'write what is one step of the feature, such as 0.01', lowest=1e-300
             ) %}
-            {% do moved.update({feature: scorehouse._double_literal(steps[feature])}) %}
+            {% if type == 'integer' and step != step | int %}
+                {% do scorehouse._argument_error(
+                    'fragile_rows', 'steps', step, 'a whole step of ' ~ feature ~ ', which is an integer', 'write 1'
+                ) %}
+            {% endif %}
+            {% do moved.update({feature: scorehouse._exact_double(step)}) %}
         {% else %}
-            {% set unit = 1.1920928955078125e-07 if dtypes[feature] == 'float32' else 2.220446049250313e-16 %}
-            {% do moved.update({feature: 'greatest(abs(<value>) * '
-                ~ scorehouse._double_literal((ulps - 0.496) * unit) ~ ', 2.2250738585072014e-308)'}) %}
+            {% set single = dtypes[feature] == 'float32' %}
+            {% set unit = ulps * 1.1920928955078125e-07 if single else (ulps - 0.496) * 2.220446049250313e-16 %}
+            {% set least, most = ('1e-30', '1e37') if single else ('1e-290', '1e300') %}
+            {% do moved.update({feature: 'case when abs(<value>) < ' ~ scorehouse._exact_double(least) ~ ' then '
+                ~ scorehouse._exact_double('1.2e-38' if single else '2.3e-308') ~ ' when abs(<value>) < '
+                ~ scorehouse._exact_double(most) ~ ' then abs(<value>) * ' ~ scorehouse._exact_double(unit)
+                ~ ' else ' ~ scorehouse._exact_double('0') ~ ' end'}) %}
         {% endif %}
     {% endfor %}
+    {% if not moved %}
+        {% do scorehouse._argument_error(
+            'fragile_rows', 'features', features, 'a feature to move; version ' ~ number ~ ' has no doubles',
+            'give an integer a step, as one of `steps`'
+        ) %}
+    {% endif %}
     {{ return(moved) }}
 {% endmacro %}

@@ -56,8 +56,9 @@
         {% if not outside %}
             {% set message = ((result.message or result.status) | string | trim).split('\n')[0] %}
             {# dbt leaves out of a test's name what no file name can have #}
-            {% set column = ((graph['nodes'].get(id) or {}).get('column_name') or '') | replace('"', '') %}
-            {% set of_column = ' of ' ~ column if column and column not in result.node.name else '' %}
+            {% set column = ((graph['nodes'].get(id) or {}).get('column_name') or '') | trim('"`') %}
+            {% set is_named = '_' ~ column ~ '_' in '_' ~ result.node.name ~ '_' %}
+            {% set of_column = ' of ' ~ column if column and not is_named else '' %}
             {% do said.append(id.split('.')[0] ~ ' ' ~ result.node.name ~ of_column ~ ': ' ~ message) %}
         {% endif %}
     {% endfor %}

@@ -144,11 +144,14 @@ class Postgres(Warehouse):
         self._copy_database("kept", "postgres")
 
     def _copy_database(self, name: str, copy: str) -> None:
-        """Replace a database by a copy of another; dbt's connections have ended, or are ended."""
+        """Replace a database by a copy of another; what is connected with one of them is ended."""
         with contextlib.closing(self.server.connect("template1")) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(f"drop database if exists {copy} with (force)")
+                cursor.execute(
+                    f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+                )
                 cursor.execute(f"create database {copy} template {name}")
 
     def close(self) -> None:

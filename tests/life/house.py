@@ -65,6 +65,7 @@ class House:
         self.clock = clock
         self.transcript: list[Ended] = []
         self.more_variables: dict[str, str] = {}
+        self.started = 0  # commands that were disturbed, or ran beside another
         folder.mkdir(parents=True, exist_ok=True)
 
     def variables(self) -> dict[str, str]:
@@ -109,6 +110,7 @@ class House:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command that is disturbed later, or that runs beside another."""
+        self.started += 1
         return subprocess.Popen(words, **self._as_a_shell())
 
     def _as_a_shell(self) -> dict[str, Any]:

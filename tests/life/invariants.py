@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from expected import Expected, Registered, champion, same
+from model_of_runs import run_log_follows_the_model
 from shop import ML_MODELS, MlModel
 from warehouse import quoted
 
@@ -284,6 +285,7 @@ def check_tables(life: Life, models: tuple[MlModel, ...] = ML_MODELS) -> Iterato
     for model in models:
         yield from predictions_are_those_of_git(life, model)
         yield from run_log_accounts(life, model)
+        yield from run_log_follows_the_model(life, model)
         yield from lights_have_judges(life, model)
         yield from performance_is_of_new_rows(life, model)
         yield from intervals_are_of_new_rows(life, model)

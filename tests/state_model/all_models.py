@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import registrations
+import retrainings
 import runs_on_duckdb
 import runs_on_spark
 import sealed_log
@@ -31,6 +32,11 @@ def registration(order: tuple[str, ...] = registrations.ORDER, *, clears: bool =
     return explore(registrations.Folder(), steps, registrations.wrong)
 
 
+def retraining(*, asks_champion: bool = True) -> Explored[Any]:
+    steps = retrainings.steps_under(asks_champion=asks_champion)
+    return explore(retrainings.Registry(), steps, retrainings.wrong)
+
+
 LIVE_STAGING = "recovery dropped the staging table of a live run"
 ROW_FIRST = (registrations.ORDER[-1], *registrations.ORDER[:-1])
 # Each model of today, with the violations that are known: docs/decisions/spark-order-of-writes.md allows one
@@ -44,6 +50,7 @@ TODAY: dict[str, tuple[Callable[[], Explored[Any]], set[str]]] = {
     "runs on Spark, three at once": (lambda: spark(3, Rules()), {LIVE_STAGING}),
     "the seal, with one alteration": (lambda: seal(sealed_log.today), set()),
     "registrations, each killed anywhere": (registration, set()),
+    "two retrainings, and a person who promotes": (retraining, set()),
 }
 # The same with one rule left out, and a violation that the search has to find then.
 WITHOUT: dict[str, tuple[Callable[[], Explored[Any]], str]] = {
@@ -70,6 +77,10 @@ WITHOUT: dict[str, tuple[Callable[[], Explored[Any]], str]] = {
     "the registry row is written first": (
         lambda: registration(ROW_FIRST),
         "a version has the files of another estimator, or none",
+    ),
+    "a gate's promotion asks for no champion": (
+        lambda: retraining(asks_champion=False),
+        "a version was promoted past a champion that its gate did not compare",
     ),
     "a calibration of before stays": (
         lambda: registration(clears=False),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from scorehouse.errors import RegistryError
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registry.label_rule import check_label_rule
@@ -22,20 +23,31 @@ def promote(
     *,
     alias: str = "champion",
     threshold: float | None = None,
+    replacing: int | None = None,
     project_dir: str | Path | None = None,
 ) -> Version:
     """Move `alias` to `version` of the ML model `name`; the version that had it loses it.
 
     `threshold` is from now on the score from which its positive class is predicted; by default it stays.
-    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, or a
-    threshold that it cannot have, and ArtifactError if the version's files are not the registered ones,
-    since it could not score.
+    `replacing` is the version that has to have the alias until then, as one that a gate compared.
+    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, a
+    threshold that it cannot have, or where another version has the alias, and ArtifactError if the version's
+    files are not the registered ones, since it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
     seeds = ModelSeeds(find_project(project_dir), name)
     versions = seeds.registered(call)
     chosen = resolve(versions, alias=None, version=version, call=call)
+    holder = next((row.version for row in versions if alias in row.aliases), None)
+    if replacing is not None and holder not in (replacing, version):
+        raise RegistryError(
+            call,
+            f"{alias} is {'no version' if holder is None else f'version {holder}'}, and was version "
+            f"{replacing} when version {version} was compared with it",
+            expected="the alias where it was during the comparison",
+            action="compare with the version that has it now, and promote the better one",
+        )
     from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
     from scorehouse.scoring.request import load_policy
 

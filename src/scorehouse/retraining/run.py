@@ -152,6 +152,12 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
     if judgement.passed is False:
         return replace(outcome, outcome=REFUSED)
     if judgement.passed and house.settings.promote == WHEN_GATE_PASSES:
-        promote(version.name, version.version, alias=CHAMPION, project_dir=house.project)
+        promote(
+            version.name,
+            version.version,
+            alias=CHAMPION,
+            replacing=parent.version,  # somebody may have promoted another one meanwhile
+            project_dir=house.project,
+        )
         return replace(outcome, outcome=PROMOTED)
     return outcome

@@ -78,16 +78,16 @@ def in_larger_project(life: Life) -> Iterator[None]:
     """The project has the settings of a larger one, and its tables their schemas, until the block ends."""
     house, scored, here = life.house, life.scored_before, life.schema()
     kept = {file: house.read(file) for file in ("dbt_project.yml", "packages.yml")}
-    (house.folder / "dbt_project.yml").write_text(settings(life, kept["dbt_project.yml"]))
-    packages = yaml.safe_load(kept["packages.yml"])
-    house.write("packages.yml", {"packages": [*packages["packages"], {"local": "crm_utils"}]})
-    house.write("macros/generate_schema_name.sql", OWN_SCHEMAS)
-    for file, text in THEIRS.items():
-        house.write(f"crm_utils/{file}", text)
-    house.run("dbt", "deps")
-    house.commit("Join a larger project")
-    life.scored_before, life.own_schemas = {}, True
     try:
+        (house.folder / "dbt_project.yml").write_text(settings(life, kept["dbt_project.yml"]))
+        packages = yaml.safe_load(kept["packages.yml"])
+        house.write("packages.yml", {"packages": [*packages["packages"], {"local": "crm_utils"}]})
+        house.write("macros/generate_schema_name.sql", OWN_SCHEMAS)
+        for file, text in THEIRS.items():
+            house.write(f"crm_utils/{file}", text)
+        house.run("dbt", "deps")
+        house.commit("Join a larger project")
+        life.scored_before, life.own_schemas = {}, True
         yield
     finally:
         life.scored_before, life.own_schemas = scored, False
@@ -109,6 +109,7 @@ def settings(life: Life, text: str) -> str:
     project: dict[str, Any] = yaml.safe_load(text)
     beside: dict[str, Any] = {"+persist_docs": {"relation": True, "columns": True}}
     if life.engine.name == "postgres":
+        life.warehouse.execute(f"drop role if exists {READER}")
         life.warehouse.execute(f"create role {READER}")
         beside["+grants"] = {"select": [READER]}
     ml = {"+schema": "scores", "monitoring": {"+schema": "watched"}, "retraining": {"+schema": "watched"}}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -153,21 +155,27 @@ def test_fragile_rows_are_those_of_the_kernel(
 ) -> None:
     keys = [key for (key,) in project.query("select flight_id from some_flights")]
     rows = features["flights_tried"].filter(pc.is_in(features["flights_tried"]["flight_id"], pa.array(keys)))
-    place, kernel = rows.schema.get_field_index("dep_delay"), example_kernel("flight_delay", 2)
+    kernel = example_kernel("flight_delay", 2)
 
-    def labels(by: int) -> pa.Array:
-        moved = rows.set_column(place, "dep_delay", pc.add(rows["dep_delay"], float(by)))
-        return kernel(moved.combine_chunks().to_batches()[0])["prediction"]
+    def labels(name: str, values: np.ndarray) -> list[Any]:
+        place = rows.schema.get_field_index(name)
+        moved = rows.set_column(place, name, pa.array(values, from_pandas=True))
+        return kernel(moved.combine_chunks().to_batches()[0])["prediction"].to_pylist()
 
-    usual, expected = labels(0), set()
-    for direction, by in (("up", 1), ("down", -1)):
-        expected |= {
-            (key, "dep_delay", direction, before, after)
-            for key, before, after in zip(
-                rows["flight_id"].to_pylist(), usual.to_pylist(), labels(by).to_pylist(), strict=True
-            )
-            if before is not None and before != after
-        }
+    delay, pressure = (rows[name].to_numpy() for name in ("dep_delay", "pressure"))
+    usual, expected = labels("dep_delay", delay), set()
+    for direction, sign in (("up", 1), ("down", -1)):
+        for name, values in (
+            ("dep_delay", delay + sign),
+            ("pressure", np.nextafter(pressure, sign * np.inf)),
+        ):
+            expected |= {
+                (key, name, direction, before, after)
+                for key, before, after in zip(
+                    rows["flight_id"].to_pylist(), usual, labels(name, values), strict=True
+                )
+                if before is not None and before != after
+            }
     assert expected and set(project.query("select * from fragile_flights")) == expected
 
 

@@ -40,9 +40,9 @@ def made(folder: Path) -> tuple[DbtProject, HistGradientBoostingClassifier, pd.D
     for name, cut in cuts:
         for at in (cut, np.nextafter(cut, np.inf)):
             rows.append(X[:40].assign(**({name: at} if name != "stops" else {})))
-    rows.append(X[:3].assign(delay=[np.nan, 0.0, 0.0], wind=[0.0, np.nan, 0.0]))
+    rows.append(X[:3].assign(delay=[np.nan, 0.0, np.inf], wind=[0.0, np.nan, -np.inf]))
     rows = pd.concat(rows, ignore_index=True)
-    rows.insert(0, "id", np.arange(len(rows)))
+    rows.insert(0, "id", np.arange(len(rows)) // 2)  # each is there twice
     project = DbtProject(folder, variables=EVERY_DATABASE)
     project.register(estimator, "late", X, y, task="classification")
     rows.to_parquet(project.folder / "rows.parquet")
@@ -68,31 +68,31 @@ def house(
     return project, estimator, rows
 
 
-def moved(estimator: Any, rows: pd.DataFrame, feature: str, value: pd.Series, direction: str) -> set[Any]:
+def moved(estimator: Any, rows: pd.DataFrame, feature: str, value: pd.Series, direction: str) -> list[Any]:
     """What the macro has to say of one feature and direction, by the estimator itself."""
     X = rows.drop(columns="id")
     before, after = estimator.predict(X), estimator.predict(X.assign(**{feature: value}))
-    return {
+    return [
         (int(rows["id"][i]), feature, direction, int(before[i]), int(after[i]))
         for i in np.flatnonzero(before != after)
-    }
+    ]
 
 
 def test_the_rows_are_those_of_the_estimator(house: Any) -> None:
     project, estimator, rows = house
     built = project.build()
     assert built.success, built.problem or built.messages
-    wanted = set()
+    wanted = []
     for feature in ("delay", "wind"):
         for direction, toward in (("up", np.inf), ("down", -np.inf)):
-            wanted |= moved(estimator, rows, feature, np.nextafter(rows[feature], toward), direction)
+            wanted += moved(estimator, rows, feature, np.nextafter(rows[feature], toward), direction)
     assert len(wanted) > 100 and {row[2] for row in wanted} == {"up", "down"}
-    assert set(project.query("select * from fragile")) == wanted
-    wanted = set()
+    assert sorted(project.query("select * from fragile")) == sorted(wanted)
+    wanted = []
     for feature, step in (("delay", 0.5), ("stops", 1)):
         for direction, sign in (("up", 1), ("down", -1)):
-            wanted |= moved(estimator, rows, feature, rows[feature] + sign * step, direction)
-    assert set(project.query("select * from fragile_by_step")) == wanted and wanted
+            wanted += moved(estimator, rows, feature, rows[feature] + sign * step, direction)
+    assert sorted(project.query("select * from fragile_by_step")) == sorted(wanted) and wanted
     (test,) = (name for name in built.statuses if "no_fragile_rows" in name)
     assert built.statuses[test] == "warn"
     (found,) = project.query("select count(*) from fragile")
@@ -106,6 +106,11 @@ def test_the_rows_are_those_of_the_estimator(house: Any) -> None:
         ("features=['nothing']", "version 1 has delay, wind, stops"),
         ("steps={'delay': 'a lot'}", "write what is one step of the feature"),
         ("ulps=0", "a finite number not below 1"),
+        ("steps={'delay': 0}", "a finite number not below 1e-300"),
+        ("steps={'stops': 0.5}", "a whole step of stops"),
+        ("steps={'dealy': 0.5}", "one of the keys delay, wind, stops"),
+        ("features=['delay'], steps={'wind': 0.5}", "one of the keys delay"),
+        ("steps=none", "a mapping"),
         ("version=7", "version 7"),
     ],
 )

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import Card, Storage, promote, register
+from scorehouse.errors import RegistryError
 from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.seeds import ModelSeeds
 from small_churn import X, Y, churn, classifier
@@ -180,6 +181,20 @@ def test_promotion_touches_the_lines_of_two_versions(empty_project: Path) -> Non
         ("champion",),
         (),
     ]
+
+
+def test_a_promotion_after_a_comparison_asks_who_has_the_alias(empty_project: Path) -> None:
+    for strength in (1.0, 0.1, 0.01):
+        churn(strength)
+    promote("churn", 2)
+    before = files(empty_project)
+    with pytest.raises(RegistryError, match="champion is version 2, and was version 1 when version 3 was"):
+        promote("churn", 3, replacing=1)
+    with pytest.raises(RegistryError, match="challenger is no version"):
+        promote("churn", 3, alias="challenger", replacing=1)
+    assert files(empty_project) == before
+    promote("churn", 2, replacing=1)  # which has it already
+    assert promote("churn", 3, replacing=2).aliases == ("champion",)
 
 
 def test_promoting_the_holder_changes_nothing(empty_project: Path) -> None:

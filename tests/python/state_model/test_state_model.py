@@ -42,7 +42,7 @@ def test_the_page_names_what_there_is() -> None:
     page = (ROOT / "tests/state_model/README.md").read_text()
     source = "".join(path.read_text() for path in (ROOT / "src/scorehouse").rglob("*.py"))
     logs = ("log_start", "log_end", "log_failure", "log_success")
-    for name in (*logs, "recover", "replace", "write_registration"):
+    for name in (*logs, "recover", "replace", "write_registration", "retrain", "promote"):
         assert name in page
         assert f"def {name}(" in source
 

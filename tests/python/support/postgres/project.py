@@ -33,7 +33,7 @@ MODELS = {
     "relation=source('features', 'churn_scoring_features'), keep=['customer_id', 'snapshot_date']) }} as s\n",
     "some_flights": "select * from {{ ref('flights_tried') }} order by flights_tried.flight_id limit 2000",
     "fragile_flights": """{{ scorehouse.fragile_rows('flight_delay', ref('some_flights'), key='flight_id',
-        version=2, steps={'dep_delay': 1}) }}""",
+        version=2, features=['dep_delay', 'pressure'], steps={'dep_delay': 1}) }}""",
     "flight_profiles": """{{ scorehouse.profile(
     predictions=ref('flights_boosted'), reference=ref('ml_flight_delay__reference'),
     features=ref('flights_tried'), key='flight_id', day='flight_date',
