@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from shop import CHURN, ML_MODELS
 
-from events.nights import clean_night
-
 if TYPE_CHECKING:
     from life import Life
 
@@ -59,7 +57,8 @@ def larger_project(life: Life) -> None:
             life.house.run("scorehouse", "show", CHURN.name)
         if life.schema(CHURN.predictions) != "scores":
             life.violate("part", f"{CHURN.predictions} is not built in the schema of its folder")
-        clean_night(life)
+        life.night()
+        life.alerts()  # of tables that stay behind, it is right to say that they are old
     life.night()
 
 
