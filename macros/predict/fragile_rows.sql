@@ -3,7 +3,7 @@
 {% macro fragile_rows(name, relation, key, alias='champion', version=none, features=none, ulps=1, steps={}) %}
     {% set call = "scorehouse.fragile_rows('" ~ name ~ "')" %}
     {% set keys = scorehouse._column_list('fragile_rows', 'key', key, 'customer_id') %}
-    {% do scorehouse._check_predict(name, relation, version, keys) %}
+    {% do scorehouse._check_predict(name, relation, version, keys, macro_called='fragile_rows') %}
     {% do scorehouse._check_number('fragile_rows', 'ulps', ulps, 'write 1, or a few for a sum of many', lowest=1) %}
     {% set registry, signature = ref('ml_' ~ name), ref('ml_' ~ name ~ '__signature') %}
     {% set nothing = 'select 1 as feature' %}
@@ -14,11 +14,11 @@
     {% if number is none or not scorehouse._registry_is_loaded(call, name, registry) %}
         {{ return(nothing) }}
     {% endif %}
-    {% set kept = ['moved_row', 'moved_feature', 'moved_by'] %}
+    {% set moved_row, moved_feature, moved_by = 'scorehouse_row', 'scorehouse_feature', 'scorehouse_by' %}
+    {% set kept = [moved_row, moved_feature, moved_by] %}
     {% for key in keys %}
-        {% do kept.append('row_key_' ~ loop.index) %}
+        {% do kept.append('scorehouse_key_' ~ loop.index) %}
     {% endfor %}
-    {% set row_key = scorehouse._identifiers(keys) | join(', ') %}
     {% set scored = scorehouse.predict(name, relation='moved_rows', version=number, keep=kept) %}
     {% set task = scorehouse._registry_row(name, registry, number).get('task') %}
     {% if task not in ['classification', 'clustering'] %}
@@ -28,22 +28,28 @@
         ) %}
     {% endif %}
     {% set moved = scorehouse._moved_features(call, name, signature, number, features, ulps, steps) %}
-    {#- A CTE has no columns to look up; a test with `where` gives a subquery. -#}
-    {% set is_cte = relation.is_cte if relation is not string else not relation.startswith('(') %}
+    {#- A CTE has no columns to look up, nor has a subquery of one, as a test with `where` gives it. -#}
+    {% set is_cte = relation.is_cte if relation is not string
+        else not relation.startswith('(') or '__dbt__cte__' in relation %}
     {% set known = [] if is_cte else get_columns_in_query('select * from ' ~ relation) %}
     {% set all_names = context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features']() %}
     {% set columns = scorehouse._feature_columns(known, all_names, call, 'the relation ' ~ relation) %}
-    {% set moved_feature, moved_by = scorehouse._quote('moved_feature'), scorehouse._quote('moved_by') %}
-    {% set moved_row, moves = scorehouse._quote('moved_row'), [["''", '0']] %}
+    {% set row_key, moves = scorehouse._identifiers(keys), [["''", '0']] %}
+    {% set moved_row, moved_feature, moved_by = scorehouse._quoted(kept[:3]) %}
     {% for feature in moved %}
         {% do moves.extend([[scorehouse._text_literal(feature), '-1'], [scorehouse._text_literal(feature), '1']]) %}
     {% endfor %}
 with given_rows as (
 
     select
-        given.*,
+        {%- for column in row_key %}
+        {{ column }} as {{ scorehouse._quote(kept[3 + loop.index0]) }},
+        {%- endfor %}
+        {%- for feature in all_names %}
+        {{ columns[loop.index0] }} as {{ scorehouse._quote(feature) }},
+        {%- endfor %}
         {#- a key that is there twice stays two rows #}
-        row_number() over (partition by {{ row_key }} order by {{ row_key }}) as {{ moved_row }}
+        row_number() over (order by {{ row_key | join(', ') }}) as {{ moved_row }}
     from {{ scorehouse._named(relation, 'given') }}
 
 ),
@@ -57,20 +63,20 @@ moves as (
 moved_rows as (
 
     select
-        given_rows.{{ moved_row }},
-        {%- for column in keys %}
-        given_rows.{{ scorehouse._identifier(column) }} as {{ scorehouse._quote('row_key_' ~ loop.index) }},
+        {%- for column in scorehouse._quoted(kept[3:]) + [moved_row] %}
+        given_rows.{{ column }},
         {%- endfor %}
         {%- for feature in all_names %}
-        {%- set value = 'given_rows.' ~ columns[loop.index0] %}
+        {%- set column = scorehouse._quote(feature) %}
+        {%- set value = 'given_rows.' ~ column %}
         {%- if feature in moved %}
         {{ value }} + case
             when moves.{{ moved_feature }} = {{ scorehouse._text_literal(feature) }}
                 then moves.{{ moved_by }} * {{ moved[feature] | replace('<value>', value) }}
             else {{ scorehouse._exact_double('0') }}
-        end as {{ scorehouse._quote(feature) }},
+        end as {{ column }},
         {%- else %}
-        {{ value }} as {{ scorehouse._quote(feature) }},
+        {{ value }},
         {%- endif %}
         {%- endfor %}
         moves.{{ moved_feature }},
@@ -85,16 +91,17 @@ moved_labels as (
     select
         scored_rows.*,
         first_value(prediction) over (
-            partition by {{ scorehouse._quoted(kept[3:]) | join(', ') }}, {{ moved_row }}
+            partition by {{ moved_row }}
             order by abs({{ moved_by }}), {{ moved_feature }}
+            rows between unbounded preceding and unbounded following
         ) as usual_label
     from {{ scored }} as scored_rows
 
 )
 
 select
-    {%- for column in keys %}
-    {{ scorehouse._quote('row_key_' ~ loop.index) }} as {{ scorehouse._identifier(column) }},
+    {%- for column in row_key %}
+    {{ scorehouse._quote(kept[3 + loop.index0]) }} as {{ column }},
     {%- endfor %}
     {{ moved_feature }} as feature,
     case when {{ moved_by }} < 0 then 'down' else 'up' end as direction,

@@ -32,8 +32,8 @@ def registration(order: tuple[str, ...] = registrations.ORDER, *, clears: bool =
     return explore(registrations.Folder(), steps, registrations.wrong)
 
 
-def retraining(*, asks_champion: bool = True) -> Explored[Any]:
-    steps = retrainings.steps_under(asks_champion=asks_champion)
+def retraining(**rules: bool) -> Explored[Any]:
+    steps = retrainings.steps_under(retrainings.Rules(**rules))
     return explore(retrainings.Registry(), steps, retrainings.wrong)
 
 
@@ -81,6 +81,14 @@ WITHOUT: dict[str, tuple[Callable[[], Explored[Any]], str]] = {
     "a gate's promotion asks for no champion": (
         lambda: retraining(asks_champion=False),
         "a version was promoted past a champion that its gate did not compare",
+    ),
+    "a champion that was found is named again without asking": (
+        lambda: retraining(asks_again=False),
+        "a version was promoted past a champion that its gate did not compare",
+    ),
+    "promotions hold no lock": (
+        lambda: retraining(locks=False),
+        "the YAML lags behind the CSV, and nobody was killed",
     ),
     "a calibration of before stays": (
         lambda: registration(clears=False),

@@ -46,7 +46,7 @@ def promote(
             f"{alias} is {'no version' if holder is None else f'version {holder}'}, and was version "
             f"{replacing} when version {version} was compared with it",
             expected="the alias where it was during the comparison",
-            action="compare with the version that has it now, and promote the better one",
+            action="run the comparison again, with the version that has the alias now",
         )
     from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
     from scorehouse.scoring.request import load_policy

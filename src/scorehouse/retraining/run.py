@@ -140,9 +140,16 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         return replace(outcome, outcome=UNSIGNED)
     # also where it has the alias: a killed run may have left the YAML behind the registry
     alias = CHAMPION if CHAMPION in version.aliases else house.settings.alias
-    version = promote(version.name, version.version, alias=alias, project_dir=house.project)
+    version = promote(
+        version.name,
+        version.version,
+        alias=alias,
+        replacing=version.version if alias == CHAMPION else None,  # a person may have rolled it back
+        project_dir=house.project,
+    )
     if CHAMPION in version.aliases:
         return replace(outcome, outcome=PROMOTED, gate="the same training was promoted before")
+    compared = house.champion().version
     judgement = judge(house, version)
     house.report(f"gate: {judgement.said}")
     for line in comparison_in_words(judgement.comparison):
@@ -156,7 +163,7 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
             version.name,
             version.version,
             alias=CHAMPION,
-            replacing=parent.version,  # somebody may have promoted another one meanwhile
+            replacing=compared,  # somebody may have promoted another one meanwhile
             project_dir=house.project,
         )
         return replace(outcome, outcome=PROMOTED)

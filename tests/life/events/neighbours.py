@@ -92,15 +92,17 @@ def in_larger_project(life: Life) -> Iterator[None]:
         life.scored_before, life.own_schemas = scored, False
         for file, text in kept.items():
             (house.folder / file).write_text(text)
-        (house.folder / "macros/generate_schema_name.sql").unlink()
-        shutil.rmtree(house.folder / "crm_utils")
-        house.run("dbt", "deps")
-        house.commit("Leave the larger project")
+        (house.folder / "macros/generate_schema_name.sql").unlink(missing_ok=True)
+        shutil.rmtree(house.folder / "crm_utils", ignore_errors=True)
         for schema in SCHEMAS:
             life.warehouse.execute(f"drop schema if exists {schema} cascade")
         life.warehouse.execute(f"drop table if exists {here}.finished_models")
-        if life.engine.name == "postgres":
+        if life.engine.name == "postgres" and life.warehouse.rows(
+            f"select 1 as is_there from pg_roles where rolname = '{READER}'"
+        ):
             life.warehouse.execute(f"drop owned by {READER}; drop role {READER}")
+        house.run("dbt", "deps")
+        house.commit("Leave the larger project")
 
 
 def settings(life: Life, text: str) -> str:
@@ -108,7 +110,6 @@ def settings(life: Life, text: str) -> str:
     project: dict[str, Any] = yaml.safe_load(text)
     beside: dict[str, Any] = {"+persist_docs": {"relation": True, "columns": True}}
     if life.engine.name == "postgres":
-        life.warehouse.execute(f"drop role if exists {READER}")
         life.warehouse.execute(f"create role {READER}")
         beside["+grants"] = {"select": [READER]}
     ml = {"+schema": "scores", "monitoring": {"+schema": "watched"}, "retraining": {"+schema": "watched"}}

@@ -20,6 +20,10 @@ models:
       - scorehouse.no_fragile_rows:
           arguments: {ml_model: late, key: id}
           config: {severity: warn}
+      - scorehouse.no_fragile_rows:
+          name: of_some
+          arguments: {ml_model: late, key: id}
+          config: {severity: warn, where: id < 300}
 """
 
 
@@ -97,6 +101,8 @@ def test_the_rows_are_those_of_the_estimator(house: Any) -> None:
     assert built.statuses[test] == "warn"
     (found,) = project.query("select count(*) from fragile")
     assert f"Got {found[0]} results" in built.messages[test]
+    (some,) = project.query("select count(*) from fragile where id < 300")
+    assert f"Got {some[0]} results" in built.messages["of_some"] and 0 < some[0] < found[0]
 
 
 @pytest.mark.parametrize(
