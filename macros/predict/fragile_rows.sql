@@ -1,4 +1,4 @@
-{# The rows whose label changes if one feature is moved: a select with a row per row, feature and direction. Another
+{# The rows whose label changes if one feature is moved: a select with a row per key, feature and direction. Another
    engine or library may compute a feature otherwise in its last places, and rounds it otherwise. #}
 {% macro fragile_rows(name, relation, key, alias='champion', version=none, features=none, ulps=1, steps={}) %}
     {% set call = "scorehouse.fragile_rows('" ~ name ~ "')" %}

@@ -27,7 +27,7 @@ class Known:
 LEDGER = (
     # where SQL is printed, for databases that score without Python
     Known("review", r"kB of text to review", issue=37),
-    # fifteen rows a day with a usual value are too few to judge, whatever their number says
+    # a segment has fifteen rows per day, too few for a verdict, and 0 calls is a usual value
     Known("no fault unseen", r"segment broken of 'calls'", issue=36),
 )
 

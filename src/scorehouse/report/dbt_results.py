@@ -172,9 +172,8 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
         sql = f"select max({column})\nfrom {relation}" if column and relation else ""
         return Outcome(name, kind, "", level, text, sql)
     column = str(node.get("column_name") or "").strip('"`')
-    if (
-        column and f"_{column}_" not in f"_{name}_"
-    ):  # dbt leaves out of a test's name what no file name can have
+    # dbt leaves out of a test's name what no file name can have
+    if column and f"_{column}_" not in f"_{name}_":
         name = f"{name} of {column}"
     message = str(result.get("message") or status).splitlines()[0]
     macro = str((node.get("test_metadata") or {}).get("name") or "")

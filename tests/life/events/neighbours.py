@@ -50,16 +50,25 @@ def larger_project(life: Life) -> None:
     """The project joins a larger one, where each folder has its schema: all is built there, and it leaves."""
     with in_larger_project(life):
         life.night()
-        if life.engine.name == "postgres":
-            readable(life)
         if "commands" not in life.engine.refuses:
             life.house.run("scorehouse", "runs", "--target", life.target)
             life.house.run("scorehouse", "show", CHURN.name)
         if life.schema(CHURN.predictions) != "scores":
             life.violate("part", f"{CHURN.predictions} is not built in the schema of its folder")
         life.night()
+        if life.engine.name == "postgres":
+            readable(life)
+        hooks_ran(life)
         life.alerts()  # of tables that stay behind, it is right to say that they are old
     life.night()
+
+
+def hooks_ran(life: Life) -> None:
+    """The project's hook after each model has run for prediction tables too."""
+    rows = life.warehouse.rows(f"select name from {life.schema()}.finished_models")
+    finished = {row["name"] for row in rows}
+    if missing := {model.predictions for model in ML_MODELS} - finished:
+        life.violate("part", f"no hook has run after {', '.join(sorted(missing))}")
 
 
 def readable(life: Life) -> None:
