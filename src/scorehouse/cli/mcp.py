@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import click
 from pydantic import ValidationError
 
@@ -22,6 +23,12 @@ from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.registry.formats.base import import_extra
 
 EXTRA = "mcp"
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600  # https://www.jsonrpc.org/specification#error_object
+MOMENT = 0.01  # seconds
+NO_MESSAGE = (
+    "this is no message of JSON-RPC 2.0 as MCP has it: one object per line, with jsonrpc and method, and, "
+    "in a request, an id that is a string or a whole number"
+)
 INSTRUCTIONS = (
     "Reads the ML models of one dbt project: registered versions, scoring runs, verdicts of monitoring, and "
     f"explanations of single predictions. No tool writes, scores, promotes or runs SQL that you send. {DATA}"
@@ -98,8 +105,73 @@ async def serve(served: Served) -> None:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+    asked, to_ask = _stream()
+    answers, to_answer = _stream()
+    waiting: set[Any] = set()
+    async with stdio_server() as (read, write), anyio.create_task_group() as group:
+        group.start_soon(_pass_on, read, write, to_ask, waiting)
+        group.start_soon(_answer, answers, write, waiting)
+        await server.run(asked, to_answer, server.create_initialization_options())
+
+
+def _stream() -> tuple[Any, Any]:
+    send, receive = anyio.create_memory_object_stream[Any](0)
+    return receive, send
+
+
+async def _pass_on(read: Any, write: Any, to_ask: Any, waiting: set[Any]) -> None:
+    """Pass messages on and refuse lines that are none, which the library would drop in silence.
+
+    The stream ends once every request has its answer, since the library forgets those that are open then.
+    """
+    import mcp.types as types
+    from mcp.shared.message import SessionMessage
+
+    async with to_ask:
+        async for item in read:
+            is_message = not isinstance(item, Exception)
+            message = item.message.model_dump() if is_message else item
+            if refused := refusal(message):
+                error = types.JSONRPCError.model_validate({"jsonrpc": "2.0", **refused})
+                await write.send(SessionMessage(error))
+            elif is_message:
+                if "id" in message and "method" in message:
+                    waiting.add(message["id"])
+                elif message.get("method") == "notifications/cancelled":  # which has no answer
+                    waiting.discard((message["params"] or {}).get("requestId"))
+                await to_ask.send(item)
+        while waiting:
+            await anyio.sleep(MOMENT)
+
+
+async def _answer(answers: Any, write: Any, waiting: set[Any]) -> None:
+    """Write what the library answers, and remember what was answered."""
+    async with write:
+        async for item in answers:
+            await write.send(item)
+            waiting.discard(getattr(item.message, "id", None))
+
+
+def refusal(read: dict[str, Any] | Exception) -> dict[str, Any] | None:
+    """The answer to a line that is no message of MCP, with its id where one can be read; None to any other.
+
+    `read` is what the library made of the line. An empty line has no answer.
+    """
+    code, text, known = INVALID_REQUEST, NO_MESSAGE, None
+    if isinstance(read, ValidationError):
+        problem = read.errors()[0]
+        if problem["type"] == "json_invalid":
+            if not problem["input"].strip():
+                return None
+            code, text = PARSE_ERROR, f"this line is no JSON: {problem['ctx']['error']}"
+        ids = (one["input"].get("id") for one in read.errors() if isinstance(one["input"], dict))
+        known = next((one for one in ids if isinstance(one, str) or type(one) is int), None)
+    elif isinstance(read, Exception):
+        text = str(read)
+    elif "id" in read or read.get("method", "notifications/").startswith("notifications/"):
+        return None
+    # else a request whose id is none, which the library reads as a notification and would not answer
+    return {"id": known, "error": {"code": code, "message": text}}
 
 
 def answer(
