@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 from explained_trees import (
     SMALL,
@@ -115,6 +116,20 @@ def test_deep_trees_and_every_way_to_compute_agree(monkeypatch: pytest.MonkeyPat
     assert found is not None
     np.testing.assert_allclose(found[:100], one_by_one, atol=1e-11)
     np.testing.assert_allclose(found[:5], reference(ensemble, X[:5], 1), atol=1e-11)
+
+
+def test_a_tree_of_hundreds_of_levels_keeps_its_sums() -> None:
+    """Sparse columns make chains, where shares of shares become as small as they can (shap, issue 4042)."""
+    rng = np.random.default_rng(0)
+    X = np.zeros((2_000, 180))
+    X[np.arange(len(X)), rng.integers(0, X.shape[1], len(X))] = 1.0
+    y = X @ np.exp(rng.normal(size=X.shape[1])) + rng.normal(scale=0.01, size=len(X))
+    model = DecisionTreeRegressor(random_state=0, min_samples_leaf=2).fit(X, y)
+    assert model.get_depth() > 166
+    loops = attribution(model)[0]
+    found = loops.contributions(X[:200])
+    assert found is not None
+    np.testing.assert_allclose(found[:, 0].sum(axis=1) + y.mean(), model.predict(X[:200]), atol=1e-12)
 
 
 def test_values_of_columns_are_summed_up_to_their_owners() -> None:
