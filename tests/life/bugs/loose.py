@@ -72,4 +72,16 @@ BUGS = (
         ),
         events=("another schema",),
     ),
+    Bug(
+        "fragile rows are looked for above a value only",
+        review="-",
+        edits=(
+            (
+                "macros/predict/fragile_rows.sql",
+                "[[scorehouse._text_literal(feature), '-1'], [scorehouse._text_literal(feature), '1']]",
+                "[[scorehouse._text_literal(feature), '1']]",
+            ),
+        ),
+        events=("printed on demand",),
+    ),
 )

@@ -21,6 +21,7 @@ from world import LABEL_DAYS, TRAINING_DAYS
 
 from events.disturbances import STOP_SECONDS
 from events.first_week import init_words, register
+from events.fragile import check_fragile_rows
 from events.versions import change_columns, edit_columns, follow_edit
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def threshold_left_out(life: Life) -> None:
 
 
 def printed_on_demand(life: Life) -> None:
-    """predict() in a project that prints no SQL says what prints it; done as it says, it scores."""
+    """predict() in a project that prints no SQL says what prints it; done as it says, it scores.
+
+    fragile_rows() does then, too.
+    """
     house, name, key = life.house, f"{CHURN.name}_by_sql", CHURN.subject.key
     call = f"scorehouse.predict('{CHURN.name}', ref('{CHURN.feature_table}'), keep=['{key}'])"
     life.night()
@@ -94,6 +98,7 @@ def printed_on_demand(life: Life) -> None:
     if wrong or len(rows) != len(wanted):
         life.violate("rows", f"{len(wrong)} of {len(rows)} rows of predict() differ, such as {wrong[:1]}")
     life.warehouse.execute(f"drop view if exists {life.table(name)}")
+    check_fragile_rows(life)
     house.run("git", "checkout", "--quiet", "--", ".")
     house.run("git", "clean", "-fdq", "models", "macros", "artifacts", "seeds")
     life.night()
