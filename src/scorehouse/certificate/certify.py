@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.certificate.boosters import Links
-from scorehouse.certificate.columns import Expressions, differ
+from scorehouse.certificate.columns import Column, Expressions, differ
 from scorehouse.certificate.forest import NotRead, differences
 from scorehouse.certificate.libraries import READERS, name_of, trees_of
 from scorehouse.certificate.products import (
@@ -22,20 +23,21 @@ from scorehouse.certificate.products import (
     products_differ,
     products_of,
 )
+from scorehouse.certificate.sql import SqlCompared
 from scorehouse.certificate.steps import Steps, taken_apart
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-READER, READER_VERSION = "scorehouse.certificate", 1
+READER, READER_VERSION = "scorehouse.certificate", 2
 AS_THEY_ARE = ("float64", "Float64", "float32", "Float32", "category")
 PROJECTIONS = ("sklearn.PCA", "sklearn.TruncatedSVD")
 SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
 NOT_SOUND = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # of JSON that is altered
 # every one is a double; libraries that compute in float32 may round others once where a program rounds twice
 EXACT_INTEGERS = "whole numbers up to 2**53"
+OF_SQL = "rows that SQL accepts; weighted sums in another order"
 ON_ROWS = {
-    "sql": "its expressions are not read back; the proof rows compare their results",
     "reasons": "contributions are not read back; the proof rows compare them",
 }
 
@@ -100,8 +102,9 @@ def certify(estimator: Any, program: bytes, version: Version, signature: Signatu
             parts.append(Part(name, False, f"its reader fails ({type(error).__name__}: {error})"))
             continue
         has_integers = name == "inputs" and any(one.type == "integer" for one in signature.features)
-        within = EXACT_INTEGERS if has_integers and not texts else ""
-        parts.append(Part(name, not texts, f"it differs: {texts[0]}" if texts else "", within))
+        within = EXACT_INTEGERS if has_integers else OF_SQL if name == "sql" else ""
+        reason = f"it differs: {texts[0]}" if texts else ""
+        parts.append(Part(name, not texts, reason, "" if texts else within))
         found += [f"{name}: {text}" for text in texts]
     parts += [Part(name, False, reason) for name, reason in ON_ROWS.items() if stored.head.get(name)]
     return Certificate(tuple(parts), tuple(found))
@@ -111,13 +114,17 @@ def _pairs(
     estimator: Any, stored: Stored, version: Version, signature: Signature
 ) -> list[tuple[str, Callable[[], list[str]]]]:
     """The parts of a program that has trees or products, each with what compares it."""
-    if not stored.scores:
-        if lost := [name for name in ("native", "matrix") if name in version.program]:
-            raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
-        return []
     one = _Compared(estimator, stored, version, signature)
-    sums = "trees" if "trees" in stored.scores else "products"
-    return [(sums, one.sums), ("links", one.links), ("preprocessing", one.columns), ("inputs", one.inputs)]
+    pairs: list[tuple[str, Callable[[], list[str]]]] = []
+    if stored.scores:
+        sums = "trees" if one.has_trees else "products"
+        pairs += [(sums, one.sums), ("links", one.links), ("preprocessing", one.columns)]
+        pairs.append(("inputs", one.inputs))
+    elif lost := [name for name in ("native", "matrix") if name in version.program]:
+        raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
+    if stored.head.get("sql"):
+        pairs += [("sql", one.sql), ("checks of sql", one.checks_of_sql)]
+    return pairs
 
 
 class _Compared:
@@ -178,7 +185,8 @@ class _Compared:
             texts.append(f"its segments are {head['segments']}, the estimator's {keys}")
         return texts + self._of_each(self._columns_of)
 
-    def _columns_of(self, segment: int) -> list[str]:
+    def _expected(self, segment: int, *, in_doubles: bool) -> tuple[Steps, list[Column]]:
+        """The columns that the model reads, as the fitted steps of the estimator make them."""
         steps, model = self.taken_apart[segment]
         made = Steps(self.signature)
         expected = [*made.features]
@@ -187,8 +195,12 @@ class _Compared:
         for step in steps:
             expected = made.apply(step, expected)
         expected = made.as_read_by(model, expected)
-        if not self.has_trees:
+        if in_doubles:
             made.in_doubles()
+        return made, expected
+
+    def _columns_of(self, segment: int) -> list[str]:
+        made, expected = self._expected(segment, in_doubles=not self.has_trees)
         parameters = self.stored.arrays["parameters"]
         if parameters.ndim != 2 or segment >= parameters.shape[1]:
             raise Unreadable("its parameters are not those of its segments")
@@ -205,6 +217,24 @@ class _Compared:
             return [f"it computes {len(found)} columns, the steps of the estimator {len(expected)}"]
         pairs = enumerate(zip(found, expected, strict=True))
         return [f"column {i} is {a}, the estimator's {b}" for i, (a, b) in pairs if differ(a, b)]
+
+    def sql(self) -> list[str]:
+        """The expressions that SQL is printed of."""
+        return self._of_sql(lambda sql, model, links: sql.differs(model, links))
+
+    def checks_of_sql(self) -> list[str]:
+        """The rows that SQL rejects, and why."""
+        return self._of_sql(lambda sql, model, links: sql.checks_differ(self.signature, model, links))
+
+    def _of_sql(self, compare: Callable[[SqlCompared, Any, Links], list[str]]) -> list[str]:
+        ((_, estimator), *others) = self.taken_apart
+        if self.is_segmented or others:
+            raise NotRead("the SQL of several segments is not read")
+        is_forest = name_of(estimator) in READERS
+        model, links = trees_of(estimator) if is_forest else products_of(estimator)
+        made, expected = self._expected(0, in_doubles=not is_forest)
+        head = json.loads(self.stored.arrays["sql"].tobytes())
+        return compare(SqlCompared(head, self.version, expected, len(made.features)), model, links)
 
     def _require_unfolded(self) -> None:
         if self.is_segmented and not self.has_trees:

@@ -19,6 +19,7 @@ from scorehouse.kernel import compute as pc
 from scorehouse.registry.signature import Feature, Signature
 
 LARGEST_INTEGER = 2**63 - 1
+LARGEST = 1.7976931348623157e308
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 STRICT_CHOICES = ("null", "not_finite", "unseen_category", "out_of_range")
 
@@ -201,8 +202,9 @@ def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[p
         values = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
         known = arrays.array(feature.categories, values.type)
         unseen = pc.and_(pc.invert(pc.is_in(values, value_set=known)), pc.is_valid(values))
-        if feature.type == "double":
-            unseen = pc.and_(unseen, pc.is_finite(values))
+        if feature.type == "double":  # what is not finite or too large is not judged as a category
+            limit = arrays.scalar(feature.max_magnitude or LARGEST)
+            unseen = pc.and_(unseen, pc.less_equal(pc.abs(values), limit))
         found += reason_where(unseen, f"unseen_category:{feature.name}=", values)
     if "out_of_range" in strict and feature.minimum is not None and feature.maximum is not None:
         low, high = arrays.scalar(feature.minimum), arrays.scalar(feature.maximum)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR
+
+
+OF_SQL = ("sql: ", "checks of sql: ")  # how differences of SQL begin
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Certified:
 def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callable[[], bytes]) -> Certified:
     """The program of these backends, without those that the reader finds to differ from the estimator.
 
-    What it finds is in the arrays that score and explain; SQL, which it does not read, stays.
+    What it finds is in the arrays that score and explain, or in the SQL.
     """
     if not proven:
         return Certified({}, {}, {})
@@ -37,9 +40,15 @@ def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callab
     found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
     if not found.differences:
         return Certified(facts | {CERTIFICATE: found.facts()}, files, {})
-    text = f"it is not the estimator: {found.differences[0]}"
-    rest = certified(kernel, {name: one for name, one in proven.items() if name == "sql"}, proof)
-    return replace(rest, refused={name: text for name in proven if name != "sql"})
+    refused = {name: _of_backend(name, found.differences) for name in proven}
+    refused = {name: f"it is not the estimator: {texts[0]}" for name, texts in refused.items() if texts}
+    rest = certified(kernel, {name: one for name, one in proven.items() if name not in refused}, proof)
+    return replace(rest, refused={**refused, **rest.refused})
+
+
+def _of_backend(name: str, differences: Sequence[str]) -> list[str]:
+    """The differences that are in what a backend runs."""
+    return [text for text in differences if text.startswith(OF_SQL) == (name == "sql")]
 
 
 def _stored(

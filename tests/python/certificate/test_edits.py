@@ -13,6 +13,7 @@ import pytest
 
 from certified_pipelines import Registered, boosters, models_of_numbers, pipelines, registered
 from edited_programs import Meaning, edits
+from edited_sql import SqlMeaning, sql_edits
 from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE
 from scorehouse.program.proof import differs_here
 from scorehouse.program.store import scores_of
@@ -20,8 +21,10 @@ from scorehouse.registry.artifact import PROOF_FILE
 
 pytestmark = pytest.mark.slow
 EDITS = int(os.environ.get("SCOREHOUSE_EDITS", "30"))  # of each model
+EDITS_OF_SQL = EDITS // 4
 SEED = 20_261
 FOLDED = "segments of weights"  # whose products are proven on rows only
+OF_SQL = ["sql", "checks of sql"]
 FAMILIES = {"numbers": models_of_numbers, "boosters": boosters, "pipelines": pipelines}
 
 
@@ -43,10 +46,11 @@ def test_registered_programs_are_certified(models: dict[str, Registered]) -> Non
         sums = "products" if "matrix" in model.backends else "trees"
         expected = [sums, "links", "preprocessing", "inputs"] if name != FOLDED else ["links", "inputs"]
         assert found.differences == (), name
-        assert found.names(certified=True) == expected, (name, found.parts)
+        has_sql = "sql" in model.backends
+        assert found.names(certified=True) == [*expected, *OF_SQL * has_sql], (name, found.parts)
         assert found.names(certified=False) == [
             *(["products", "preprocessing"] if name == FOLDED else []),
-            *(part for part in ("sql", "reasons") if part in model.backends),
+            *["reasons"] * ("reasons" in model.backends),
         ]
 
 
@@ -70,6 +74,23 @@ def test_every_effective_edit_is_found(models: dict[str, Registered]) -> None:
     print(dict(counts))
     assert missed == []
     assert counts["effective"] > counts["edits"] / 2
+
+
+def test_every_effective_edit_of_sql_is_found(models: dict[str, Registered]) -> None:
+    missed, counts = [], Counter[str]()
+    for number, (name, model) in enumerate(models.items()):
+        if "sql" not in model.backends:
+            continue
+        meaning = SqlMeaning(model.stored, model.rows)
+        for text, program in sql_edits(model.stored.program, EDITS_OF_SQL, SEED + number):
+            counts["edits"] += 1
+            if meaning.is_changed(program):
+                counts["effective"] += 1
+                if {*OF_SQL} <= {*model.stored.certificate(program).names(certified=True)}:
+                    missed.append(f"{name}: {text}")
+    print(dict(counts))
+    assert missed == []
+    assert counts["effective"] > counts["edits"] / 4
 
 
 def found_by_rows(model: Registered, program: bytes) -> str:

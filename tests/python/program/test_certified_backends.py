@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from project import registered_kernel
 from scorehouse.certificate import Certificate
@@ -30,12 +30,18 @@ CERTIFIED = LoadPolicy(require_certificate=True)
 LINEAR = make_pipeline(StandardScaler(), LogisticRegression())
 TREES = HistGradientBoostingClassifier(max_iter=4)
 PROJECTED = make_pipeline(PCA(2), LogisticRegression())
+CURVED = make_pipeline(PolynomialFeatures(2), LogisticRegression(max_iter=2_000))
 
 
 @pytest.mark.parametrize(
     ("estimator", "usual", "certified"),
-    [(LINEAR, "sql", "matrix"), (TREES, "native", "native"), (PROJECTED, "matrix", "estimator")],
-    ids=["linear", "trees", "a projection"],
+    [
+        (LINEAR, "sql", "sql"),
+        (TREES, "native", "native"),
+        (PROJECTED, "matrix", "estimator"),
+        (CURVED, "sql", "estimator"),
+    ],
+    ids=["linear", "trees", "a projection", "powers"],
 )
 def test_what_scores_is_certified(
     estimator: BaseEstimator, usual: str, certified: str, tmp_path: Path
@@ -49,7 +55,7 @@ def test_what_scores_is_certified(
 
 
 def test_a_backend_that_is_asked_for_and_not_certified_is_refused(tmp_path: Path) -> None:
-    kernel = registered_kernel(tmp_path, LINEAR.fit(X, LABEL), X, LABEL, task="classification")
+    kernel = registered_kernel(tmp_path, CURVED.fit(X, LABEL), X, LABEL, task="classification")
     files = ProgramFiles(tmp_path, CERTIFIED)
     with pytest.raises(ConfigurationError, match="as the load policy requires: sql") as refused:
         choose_backend(kernel, "sql", ROWS, files)
@@ -69,10 +75,23 @@ def test_a_program_that_is_not_its_estimator_is_not_registered(
         registration, "certify", lambda *given: different if given[2].program.get("native") else real(*given)
     )
     kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
-    assert set(kernel.version.program) - {*NO_BACKENDS} == {"sql"}, "which the reader does not read"
+    assert set(kernel.version.program) - {*NO_BACKENDS} == {"sql"}, "in which nothing differs"
     assert different.differences[0] in kernel.version.program["refused"]["native"]
     chosen = choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, LoadPolicy()))
     assert chosen.name == "estimator" and "tree 3, node 5" in chosen.reason
+
+
+def test_sql_that_is_not_its_estimator_is_not_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    different = Certificate((), ("checks of sql: 'visits' = 1.0 is rejected",))
+    real = registration.certify
+    monkeypatch.setattr(
+        registration, "certify", lambda *given: different if given[2].program.get("sql") else real(*given)
+    )
+    kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
+    assert "native" in kernel.version.program and "sql" not in kernel.version.program
+    assert different.differences[0] in kernel.version.program["refused"]["sql"]
 
 
 def test_classes_that_the_registry_calls_otherwise_are_no_difference(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.program.trees import float32_edge
 from scorehouse.registry.signature import Signature
 
-FLOATS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e38, max_value=1e38)
+FLOATS = st.floats(allow_nan=False) | st.floats(3.4e38, 3.5e38) | st.floats(-3.5e38, -3.4e38)
 
 
 @settings(deadline=None)
@@ -50,7 +50,9 @@ def test_float32_edge_is_exact(threshold: float, value: float) -> None:
         float(np.nextafter(edge, -np.inf)),
         threshold,
     ):
-        assert (float(np.float32(tried)) <= threshold) == (tried <= edge)
+        with np.errstate(over="ignore"):
+            single = float(np.float32(tried))
+        assert (single <= threshold) == (tried <= edge)
 
 
 @pytest.mark.slow

@@ -29,8 +29,10 @@ from threadpoolctl import threadpool_limits
 
 from native_rows import ROWS, features, target
 from scorehouse.certificate import Certificate, certify
+from scorehouse.errors import CompileError
 from scorehouse.program.matrix.make import compile_matrix
 from scorehouse.program.native.make import compile_trees
+from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.store import to_bytes
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
@@ -60,13 +62,19 @@ def stored(estimator: Any, X: pd.DataFrame, *, products: bool = False) -> Stored
         name="tried",
         version=1,
         classes=classes,
+        class_columns=tuple(f"score_{place}" for place in range(len(classes))),
+        task="classification" if classes else "regression",
         score_method="predict_proba" if has_shares else "none",
         n_features=X.shape[1],
     )
     signature = Signature(tuple(_feature(name, X[name]) for name in X), "frame")
     make: Callable[..., Any] = compile_matrix if products else compile_trees
     made = make(estimator, version, signature, "test")
-    return Stored(estimator, to_bytes(made if products else made.backend), version, signature)
+    try:
+        sql = compile_sql(estimator, version, signature, "duckdb")
+    except CompileError:
+        sql = None
+    return Stored(estimator, to_bytes(made if products else made.backend, sql), version, signature)
 
 
 def _feature(name: str, column: pd.Series) -> Feature:

@@ -63,7 +63,7 @@ def _edited_json(whole: Arrays, draw: random.Random) -> tuple[str, Arrays]:
         part for part in ("columns", "singles", "links", "trees", "segments") if head["scores"].get(part)
     ]
     part = draw.choice(parts)
-    path, value = draw.choice(list(_scalars(head["scores"][part], (part,))))
+    path, value = draw.choice(list(scalars(head["scores"][part], (part,))))
     inside = head["scores"]
     for key in path[:-1]:
         inside = inside[key]
@@ -72,11 +72,11 @@ def _edited_json(whole: Arrays, draw: random.Random) -> tuple[str, Arrays]:
     return changed, {**whole, "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
 
 
-def _scalars(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def scalars(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Every value in a document with the way to it, but for names of columns."""
     if isinstance(part, dict | list):
         for key, inner in part.items() if isinstance(part, dict) else enumerate(part):
-            yield from _scalars(inner, (*path, key))
+            yield from scalars(inner, (*path, key))
     elif not (isinstance(part, str) and part.strip('"').startswith(("sh_", "column_"))):
         yield path, part
 
@@ -99,7 +99,7 @@ class Meaning:
     def __init__(self, model: Stored, X: pd.DataFrame) -> None:
         self.version = model.version
         whole: Any = scores_of(model.program, model.version)
-        self.columns = [_columns(model, part) for part in _tables(X)]
+        self.columns = [_columns(model, part) for part in rows_with_holes(X)]
         self.numbers = _numbers_of(whole)
         self.expected = self.of(model.program)
 
@@ -148,7 +148,7 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.array_equal(a, b, equal_nan=True)) if a.dtype.kind == "f" else a.tolist() == b.tolist()
 
 
-def _tables(X: pd.DataFrame) -> list[pd.DataFrame]:
+def rows_with_holes(X: pd.DataFrame) -> list[pd.DataFrame]:
     """Training rows; the same with holes; and with numbers around theirs."""
     rng = np.random.default_rng(0)
     holes, moved = X.copy(), X.copy()

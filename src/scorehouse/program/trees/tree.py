@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 LEAF = -1
+FLOAT32_END = 2.0**128  # the first power of 2 that float32 lacks
 # LightGBM's kZeroThreshold: values at most this far from 0 count as 0
 ZERO = float(np.float32(1e-35))
 
@@ -110,12 +111,14 @@ def float32_edge(threshold: float) -> float:
 
 
 def float32_edges(thresholds: Any) -> np.ndarray:
-    """`float32_edge` of each threshold; a threshold that float32 cannot bracket stays as it is."""
+    """`float32_edge` of each threshold; infinity and NaN stay as they are."""
     exact = np.asarray(thresholds, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         low = exact.astype(np.float32)
         low = np.where(low > exact, np.nextafter(low, np.float32(-np.inf)), low).astype(np.float32)
         high = np.nextafter(low, np.float32(np.inf))
-        middle = (low.astype(np.float64) + high.astype(np.float64)) / 2
+        # doubles round to infinity from the middle between the largest float32 and the next power of 2 on
+        below, above = (np.clip(one.astype(np.float64), -FLOAT32_END, FLOAT32_END) for one in (low, high))
+        middle = (below + above) / 2
         middle = np.where(middle.astype(np.float32) == low, middle, np.nextafter(middle, -np.inf))
-        return np.asarray(np.where(np.isfinite(low) & np.isfinite(high), middle, exact))
+        return np.asarray(np.where(low < np.inf, middle, exact))

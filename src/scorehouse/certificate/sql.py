@@ -1,0 +1,163 @@
+"""The expressions that SQL is printed of, compared with the estimator for every row that is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scorehouse.certificate import sql_linear
+from scorehouse.certificate.boosters import Links
+from scorehouse.certificate.columns import Column, differ
+from scorehouse.certificate.forest import Forest, NotRead
+from scorehouse.certificate.products import Layer
+from scorehouse.certificate.sql_checks import Checks
+from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
+from scorehouse.certificate.sql_links import labels_of, raw, scores_of
+from scorehouse.certificate.sql_trees import Nodes
+from scorehouse.registry.signature import Signature
+from scorehouse.registry.version import Version
+
+TASKS = ("classification", "regression", "ranking")
+SUMS = ("first", "sums", "decisions", "single")
+BOUNDED = (
+    *("shares", "hist_shares", "softmax", "sigmoids", "clipped"),
+    *("lightgbm_binary", "lightgbm_softmax", "xgboost_binary", "xgboost_softmax"),
+)
+
+
+class SqlCompared:
+    """The SQL of a version beside its trees or layers, links and columns; all of one estimator."""
+
+    def __init__(
+        self, head: Mapping[str, Any], version: Version, columns: Sequence[Column], features: int
+    ) -> None:
+        self.program = SqlExpressions(head["program"], features)
+        self.version = version
+        self.expected = columns
+        self.results = [*self.program.results.values()]
+        if version.task not in TASKS:
+            raise NotRead(f"the SQL of a {version.task} is not read")
+        self.names = ["prediction"] if version.task != "ranking" else ["score"]
+        if version.task == "classification":
+            self.names += ["score"] if len(version.classes) == 2 else version.score_columns
+        self.names += ["row_status", "reject_reason"]
+        self._method = "predict" if version.score_method in ("none", "") else version.score_method
+
+    def differs(self, model: Forest | Sequence[Layer], links: Links) -> list[str]:
+        """How sums, scores and labels differ from those of the estimator."""
+        names = [*self.program.results]
+        if names != self.names:
+            return [f"its columns are {names}, those of the version {self.names}"]
+        if self._method not in links:
+            raise NotRead(f"the link of {self._method} is not read")
+        kind, numbers, _ = links[self._method]
+        outputs = _outputs(model)
+        # of the shares of two classes, the second says all
+        second = kind == "sums" and outputs == 2 and self.version.task == "classification"
+        sums = [1] if second else [*range(outputs)]
+        found = self._accepted(self.results[0])
+        scores = [found]
+        if self.version.task == "classification":
+            scores = [self._accepted(one) for one in self.results[1:-2]]
+        holes: dict[Any, Expr] = {}
+        patterns = scores_of(kind, numbers, len(sums))
+        if not self.program.fits(patterns, scores, holes):
+            return [f"its scores are not those of the link {kind!r}"]
+        if self.version.task == "classification":
+            forms = labels_of(
+                kind,
+                links["predict"][0],
+                patterns,
+                [raw(k) for k in range(len(sums))],
+                len(self.version.classes),
+            )
+            if self.version.threshold is None:
+                forms = forms[:1]
+            if not any(self.program.fits(form, found, dict(holes)) for form in forms):
+                return ["its label is not decided as the estimator decides"]
+        exprs = [holes[k] for k in range(len(sums))]
+        if isinstance(model, Forest):
+            return self._trees(model, exprs, sums)
+        return self._linear(model, exprs)
+
+    def checks_differ(self, signature: Signature, model: Forest | Sequence[Layer], links: Links) -> list[str]:
+        """How the rows that SQL rejects, and the reasons, differ from those of the kernel."""
+        kind = links.get(self._method, ("", (), False))[0]
+        numbers = (
+            range(len(self.results) - 2)
+            if self.version.task != "classification"
+            else range(1, len(self.results) - 2)
+        )
+        scores = {self.names[i]: self._accepted(self.results[i]) for i in numbers}
+        is_bounded = kind in BOUNDED or (kind in SUMS and isinstance(model, Forest))
+        checks = Checks(self.program, signature)
+        return checks.differ(self.results, scores, may_overflow=not is_bounded)
+
+    def _accepted(self, result: Expr) -> Expr:
+        """A result without the check that the row is accepted: NULL where it has a reason to be rejected."""
+        pattern = ("IsNull", ("hole", "reason"), False)
+        node = self.program.node(result)
+        if "Case" in node:
+            ((condition, then), *others), default = node["Case"]
+            holes = {"reason": self.program.node(self.results[-1])}
+            if not others and default is None and self.program.fits(pattern, condition, holes):
+                return then
+        raise NotRead("a result of SQL that is given for rejected rows is not read")
+
+    def _trees(self, forest: Forest, exprs: Sequence[Expr], sums: Sequence[int]) -> list[str]:
+        same = {i: self._number_of(column) for i, column in enumerate(self.expected)}
+        known: dict[str, int] = {}
+
+        def column(expr: Expr) -> int:
+            key = expr["Column"][0] if "Column" in expr else repr(expr)
+            if key not in known:
+                known[key] = self._number_of(self.program.of(expr))
+            return known[key]
+
+        nodes = Nodes(self.program, column)
+        divisor = forest.facts["the sums are divided by"]
+        single = forest.facts["the sums are in float32"]
+        texts = []
+        for expr, output in zip(exprs, sums, strict=True):
+            wanted = nodes.of_library(forest, same, output)
+            if (start := forest.facts["the starts of the sums"][output]) or single:
+                wanted = [nodes.leaf(start, single=single), *wanted]
+            if divisor != 1:
+                holes: dict[Any, Expr] = {}
+                if not self.program.fits(
+                    ("Arith", "/", ("hole", 0), ("Literal", float(divisor), "double")), expr, holes
+                ):
+                    return [f"output {output} is not a sum that is divided by {divisor}"]
+                expr = holes[0]
+            found = [nodes.of_sql(term) for term in self.program.terms(expr)]
+            if len(found) != len(wanted):
+                texts.append(f"output {output} has {len(found)} terms, the estimator {len(wanted)}")
+            texts += [
+                f"output {output}, term {i} is another tree than the estimator's"
+                for i, (a, b) in enumerate(zip(found, wanted, strict=False))
+                if a != b
+            ]
+        return texts
+
+    def _number_of(self, column: Column) -> int:
+        """The place of the first column of the estimator that is the same for every row; -1 for none."""
+        return next((i for i, one in enumerate(self.expected) if not differ(column, one)), -1)
+
+    def _linear(self, layers: Sequence[Layer], exprs: Sequence[Expr]) -> list[str]:
+        if [kind for kind, _ in layers] != ["product"]:
+            raise NotRead("SQL of more than one product is not read")
+        weights = np.asarray(layers[0][1][0])[:, :, 0]
+        texts = []
+        for i, (expr, row) in enumerate(zip(exprs, weights.tolist(), strict=True)):
+            expected = sql_linear.of_columns(self.expected, row)
+            if text := sql_linear.of_sql(self.program, expr).differs(expected):
+                texts.append(f"sum {i}: {text}")
+        return texts
+
+
+def _outputs(model: Forest | Sequence[Layer]) -> int:
+    if isinstance(model, Forest):
+        return len(model.facts["the starts of the sums"])
+    return len(model[-1][1][0]) if model[-1][1] else 0

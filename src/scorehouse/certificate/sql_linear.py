@@ -1,0 +1,127 @@
+"""Weighted sums in one form: a factor for each column, an answer for each category, and a constant.
+
+SQL adds and multiplies in another order than an estimator, such as a scale that becomes part of a weight. So
+the numbers are compared exactly, as fractions, and are the same within the rounding of these few steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from scorehouse.certificate.columns import ANY, Column
+from scorehouse.certificate.forest import NotRead
+from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
+
+ROUNDING = Fraction(1, 2**49)  # of the sizes that are added up: a few roundings of 2**-53 each
+MISSING, OTHERS = ("missing",), ("others",)  # beside categories
+Number = tuple[Fraction, Fraction]  # a value, and the sum of the sizes of what was added up to it
+NOTHING: Number = (Fraction(0), Fraction(0))
+
+
+@dataclass
+class Linear:
+    """What a sum has of each column; of a column of categories, an answer to each of them."""
+
+    factors: dict[Column, Number] = field(default_factory=dict)
+    answers: dict[Column, dict[Any, Number | None]] = field(default_factory=dict)
+    constant: Number = NOTHING
+
+    def add(self, column: Column, weight: Fraction) -> None:
+        """Add a column times a weight, behind what is added to it and multiplied with it."""
+        kind = column[0]
+        if kind in ("*", "/"):
+            by = Fraction(column[2])
+            self.add(column[1], weight * by if kind == "*" else weight / by)
+        elif kind in ("+", "-"):
+            self._shift(weight * Fraction(column[2]) * (1 if kind == "+" else -1))
+            self.add(column[1], weight)
+        elif kind == "constant":
+            self._shift(weight * Fraction(column[1]))
+        elif kind == "map":
+            self._answer(column[1], {**column[2], MISSING: column[3], OTHERS: column[4]}, weight)
+        else:
+            self.factors[column] = _plus(self.factors.get(column, NOTHING), weight)
+
+    def _shift(self, by: Fraction) -> None:
+        self.constant = _plus(self.constant, by)
+
+    def _answer(self, column: Column, answers: dict[Any, Any], weight: Fraction) -> None:
+        """Add a weight times the answer to each category; ANY, which no row reads, stays so."""
+        before = self.answers.get(column, {OTHERS: NOTHING})
+        self.answers[column] = after = {}
+        for key in {*before, *answers}:
+            given, number = answers.get(key, answers[OTHERS]), before.get(key, before[OTHERS])
+            if given is not ANY and not isinstance(given, float):
+                raise NotRead("a weighted sum of what is no number is not read")
+            after[key] = None if given is ANY or number is None else _plus(number, weight * Fraction(given))
+
+    def differs(self, other: Linear) -> str:
+        """Where this sum of a program differs from that of its estimator; empty if it does not."""
+        for column in {*self.factors, *other.factors}:
+            pair = [own.factors.get(column, NOTHING) for own in (self, other)]
+            if not _same(*pair):
+                return f"the factor of {column} is {_shown(pair[0])}, the estimator's {_shown(pair[1])}"
+        for column in {*self.answers, *other.answers}:
+            ours, theirs = (own.answers.get(column, {OTHERS: NOTHING}) for own in (self, other))
+            for key in {*ours, *theirs}:
+                given, wanted = (own.get(key, own[OTHERS]) for own in (ours, theirs))
+                if wanted is not None and (given is None or not _same(given, wanted)):
+                    answer = f"the answer to {key} of {column} is {_shown(given)}"
+                    return f"{answer}, the estimator's {_shown(wanted)}"
+        if not _same(self.constant, other.constant):
+            return f"its constant is {_shown(self.constant)}, the estimator's {_shown(other.constant)}"
+        return ""
+
+
+def of_columns(columns: Sequence[Column], weights: Iterable[float]) -> Linear:
+    """The weighted sum of an estimator; the last weight is its intercept."""
+    made = Linear()
+    for column, weight in zip((*columns, ("constant", 1.0)), weights, strict=True):
+        if weight != 0.0:
+            made.add(column, Fraction(weight))
+    return made
+
+
+def of_sql(program: SqlExpressions, expr: Expr) -> Linear:
+    """The weighted sum that an expression is."""
+    made = Linear()
+    for term in program.terms(expr):
+        column, weight = _factored(program, term)
+        made.add(column, weight)
+    return made
+
+
+def _factored(program: SqlExpressions, term: Expr) -> tuple[Column, Fraction]:
+    kind, parts = program.bare(term)
+    if kind == "Lookup":
+        return _lookup(program, parts, parts[3]), Fraction(1)
+    if kind == "Case" and len(parts[0]) == 1 and parts[1] is not None:
+        inner, inside = program.bare(parts[1])
+        condition, then = parts[0][0]
+        is_null, tested = program.bare(condition)
+        if inner == "Lookup" and is_null == "IsNull" and not tested[1] and tested[0] == inside[0]:
+            missing, number = program.bare(then)
+            if missing == "Literal" and number[1] == "double":
+                return _lookup(program, inside, number[0]), Fraction(1)
+    return program.of(program.node(term)), Fraction(1)
+
+
+def _lookup(program: SqlExpressions, parts: Any, missing: float) -> Column:
+    arg, keys, values, default = parts
+    answers = dict(zip(keys, map(float, values), strict=True))
+    return ("map", program.of(arg), answers, float(missing), float(default))
+
+
+def _plus(number: Number, more: Fraction) -> Number:
+    return number[0] + more, number[1] + abs(more)
+
+
+def _same(a: Number, b: Number) -> bool:
+    return abs(a[0] - b[0]) <= ROUNDING * max(a[1], b[1])
+
+
+def _shown(number: Number | None) -> str:
+    return repr(float(number[0])) if number else "none"
