@@ -40,8 +40,8 @@ def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callab
     found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
     if not found.differences:
         return Certified(facts | {CERTIFICATE: found.facts()}, files, {})
-    refused = {name: _of_backend(name, found.differences) for name in proven}
-    refused = {name: f"it is not the estimator: {texts[0]}" for name, texts in refused.items() if texts}
+    different = {name: _of_backend(name, found.differences) for name in proven}
+    refused = {name: f"it is not the estimator: {texts[0]}" for name, texts in different.items() if texts}
     rest = certified(kernel, {name: one for name, one in proven.items() if name not in refused}, proof)
     return replace(rest, refused={**refused, **rest.refused})
 
