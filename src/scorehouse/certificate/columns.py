@@ -2,8 +2,8 @@
 
 A column is a nested tuple: ("feature", position, type), ("constant", number), and what is made of another
 column: ("-", column, number), ("/", ...), ("*", ...), ("+", ...), ("fill", column, value), ("clip", column,
-low, high) and ("map", column, {value: answer}, answer for a missing value, answer for all others), where SAME
-as an answer is the value itself and None a missing number.
+low, high), ("above", column, number), ("bins", column, edges) and ("map", column, {value: answer}, answer for
+a missing value, answer for all others), where SAME as an answer is the value itself and None a missing number.
 """
 
 from __future__ import annotations
@@ -90,6 +90,11 @@ class Expressions:
         ops = [op for op, _, _ in conditions]
         if ops == ["true", "false"] and answers == [1.0, 0.0]:
             return column
+        edges = [value for _, _, values in conditions for value in values]
+        if (ops, answers, otherwise) == ([">", "<="], [1.0, 0.0], None) and edges[0] == edges[1]:
+            return ("above", column, edges[0])
+        if ops == ["<"] * len(edges) + ["known"] and otherwise is None and answers == [*range(len(ops))]:
+            return ("bins", column, tuple(edges))
         if ops == ["<", ">"] and otherwise == SAME and answers == [values[0] for _, _, values in conditions]:
             return ("clip", column, *answers)
         if not set(ops) <= {"in", "null"}:
@@ -104,11 +109,11 @@ class Expressions:
     def _condition(self, expr: Any) -> tuple[str, Column, tuple[Any, ...]]:
         """A kind of condition, the column that it is over, and the values that it names."""
         ((kind, parts),) = expr.items()
-        if kind == "IsNull" and not parts[1]:
-            return "null", self.of(parts[0]), ()
+        if kind == "IsNull":
+            return "known" if parts[1] else "null", self.of(parts[0]), ()
         if kind == "In" and not parts[2]:
             return "in", self.of(parts[0]), tuple(self._constant(value) for value in parts[1])
-        if kind == "Compare" and parts[0] in ("=", "<", ">"):
+        if kind == "Compare" and parts[0] in ("=", "<", ">", "<="):
             return "in" if parts[0] == "=" else parts[0], self.of(parts[1]), (self._constant(parts[2]),)
         if kind == "Feature" and parts[1] == "boolean":
             return "true", self.of(expr), ()

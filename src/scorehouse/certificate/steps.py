@@ -152,8 +152,39 @@ class Steps:
                 made.append(("fill", column, str(fill) if _is_text(column) else float(fill)))
             elif step.keep_empty_features:
                 raise NotRead("an imputer of an empty column is not read")
-        flags = step.indicator_.features_ if step.add_indicator and step.indicator_ is not None else ()
-        return made + [("map", columns[int(i)], {}, 1.0, 0.0) for i in flags]
+        has_flags = step.add_indicator and step.indicator_ is not None
+        return made + (self.missing(step.indicator_, columns) if has_flags else [])
+
+    def missing(self, step: Any, columns: list[Column]) -> list[Column]:
+        if not (step.missing_values is None or step.missing_values != step.missing_values):
+            raise NotRead(f"an indicator of {step.missing_values!r} is not read")
+        return [("map", columns[int(i)], {}, 1.0, 0.0) for i in step.features_]
+
+    def binarizer(self, step: Any, columns: list[Column]) -> list[Column]:
+        self.in_doubles()
+        return [("above", column, float(step.threshold)) for column in columns]
+
+    def bins(self, step: Any, columns: list[Column]) -> list[Column]:
+        self.in_doubles()
+        made: list[Column] = []
+        for column, edges in zip(columns, step.bin_edges_, strict=True):
+            number: Column = ("bins", column, tuple(map(float, edges[1:-1])))
+            if step.encode == "ordinal":
+                made.append(number)
+            else:
+                made += [("map", number, {float(i): 1.0}, ANY, 0.0) for i in range(len(edges) - 1)]
+        return made
+
+    def target(self, step: Any, columns: list[Column]) -> list[Column]:
+        if step.target_type_ == "multiclass":
+            raise NotRead("the encodings of several classes are not read")
+        made: list[Column] = []
+        for column, categories, numbers in zip(columns, step.categories_, step.encodings_, strict=True):
+            known = [_key(one) for one in np.asarray(categories, dtype=object).tolist()]
+            answers = dict(zip(known, map(float, numbers), strict=True))
+            unseen = float(step.target_mean_)
+            made.append(("map", column, answers, answers.pop(None, unseen), unseen))
+        return made
 
     def one_hot(self, step: Any, columns: list[Column]) -> list[Column]:
         self.is_sparse |= bool(step.sparse_output)
@@ -267,4 +298,8 @@ STEPS: Mapping[str, Callable[[Steps, Any, list[Column]], list[Column]]] = {
     "sklearn.SimpleImputer": Steps.imputer,
     "sklearn.OneHotEncoder": Steps.one_hot,
     "sklearn.OrdinalEncoder": Steps.ordinal,
+    "sklearn.TargetEncoder": Steps.target,
+    "sklearn.MissingIndicator": Steps.missing,
+    "sklearn.Binarizer": Steps.binarizer,
+    "sklearn.KBinsDiscretizer": Steps.bins,
 }

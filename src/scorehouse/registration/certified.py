@@ -15,7 +15,6 @@ from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR
 
-
 OF_SQL = ("sql: ", "checks of sql: ")  # how differences of SQL begin
 
 

@@ -18,7 +18,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import (
     ElasticNet,
     LinearRegression,
@@ -30,12 +30,15 @@ from sklearn.linear_model import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
+    Binarizer,
+    KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -111,6 +114,13 @@ def pipelines() -> dict[str, tuple[Any, int]]:
     grouped = make_column_transformer(
         (OneHotEncoder(min_frequency=100, handle_unknown="ignore"), ["city"]), (SimpleImputer(), NUMBERS)
     )
+    binned = make_column_transformer(
+        (TargetEncoder(random_state=0), ["city", "level"]),
+        (KBinsDiscretizer(3, encode="onehot-dense", quantile_method="averaged_inverted_cdf"), ["amount"]),
+        (KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf"), ["ratio"]),
+        (Binarizer(threshold=0.2), ["ratio"]),
+        (MissingIndicator(), ["age"]),
+    )
     filled = make_column_transformer((SimpleImputer(), NUMBERS), (MinMaxScaler((-1.0, 2.0)), ["level"]))
     quick: dict[str, Any] = {"max_iter": 60, "random_state": 0}
     return {
@@ -132,6 +142,11 @@ def pipelines() -> dict[str, tuple[Any, int]]:
             make_pipeline(both, RandomForestRegressor(3, max_depth=4, random_state=0)),
             0,
         ),
+        "bins and a forest": (
+            make_pipeline(binned, RandomForestClassifier(3, max_depth=5, random_state=0)),
+            2,
+        ),
+        "bins and numbers": (make_pipeline(binned, LinearRegression()), 0),
         "open one-hot and a sigmoid": (make_pipeline(open_hot, LogisticRegression()), 2),
         "closed encoders and a softmax": (make_pipeline(closed, LogisticRegression(max_iter=500)), 3),
         "one against the rest": (make_pipeline(closed, SGDClassifier(loss="log_loss", random_state=0)), 3),

@@ -74,7 +74,7 @@ def _other(value: Any, draw: random.Random) -> Any:
 
 
 class SqlMeaning:
-    """The results that SQL gives for rows: those of training, with holes, with other numbers, and bad ones."""
+    """The results that SQL gives for rows: those of training, with holes, other numbers and bad values."""
 
     def __init__(self, model: Stored, X: pd.DataFrame) -> None:
         self.model = model
