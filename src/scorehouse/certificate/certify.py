@@ -12,8 +12,8 @@ import numpy as np
 
 from scorehouse.certificate.boosters import Links
 from scorehouse.certificate.columns import Column, Expressions, differ
-from scorehouse.certificate.forest import NotRead, differences
-from scorehouse.certificate.libraries import READERS, name_of, trees_of
+from scorehouse.certificate.forest import Forest, NotRead, differences
+from scorehouse.certificate.libraries import READERS, name_of, taken_apart, trees_of
 from scorehouse.certificate.products import (
     MODELS,
     SHIFTS,
@@ -24,7 +24,7 @@ from scorehouse.certificate.products import (
     products_of,
 )
 from scorehouse.certificate.sql import SqlCompared
-from scorehouse.certificate.steps import Steps, taken_apart
+from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -36,7 +36,10 @@ SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
 NOT_SOUND = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # of JSON that is altered
 # every one is a double; libraries that compute in float32 may round others once where a program rounds twice
 EXACT_INTEGERS = "whole numbers up to 2**53"
-OF_SQL = "rows that SQL accepts; weighted sums in another order"
+WITHIN = {
+    "sql": "rows that its checks accept; weighted sums in another order",
+    "checks of sql": "but for the value that a reason shows",
+}
 ON_ROWS = {
     "reasons": "contributions are not read back; the proof rows compare them",
 }
@@ -102,7 +105,7 @@ def certify(estimator: Any, program: bytes, version: Version, signature: Signatu
             parts.append(Part(name, False, f"its reader fails ({type(error).__name__}: {error})"))
             continue
         has_integers = name == "inputs" and any(one.type == "integer" for one in signature.features)
-        within = EXACT_INTEGERS if has_integers else OF_SQL if name == "sql" else ""
+        within = EXACT_INTEGERS if has_integers else WITHIN.get(name, "")
         reason = f"it differs: {texts[0]}" if texts else ""
         parts.append(Part(name, not texts, reason, "" if texts else within))
         found += [f"{name}: {text}" for text in texts]
@@ -119,9 +122,10 @@ def _pairs(
     if stored.scores:
         sums = "trees" if one.has_trees else "products"
         pairs += [(sums, one.sums), ("links", one.links), ("preprocessing", one.columns)]
-        pairs.append(("inputs", one.inputs))
     elif lost := [name for name in ("native", "matrix") if name in version.program]:
         raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
+    if pairs or stored.head.get("sql"):
+        pairs.append(("inputs", one.inputs))
     if stored.head.get("sql"):
         pairs += [("sql", one.sql), ("checks of sql", one.checks_of_sql)]
     return pairs
@@ -233,6 +237,9 @@ class _Compared:
         is_forest = name_of(estimator) in READERS
         model, links = trees_of(estimator) if is_forest else products_of(estimator)
         made, expected = self._expected(0, in_doubles=not is_forest)
+        in_single = [one.name for one in self.signature.features if one.dtype.lower() == "float32"]
+        if in_single and not (isinstance(model, Forest) and model.facts["it reads values as float32"]):
+            raise NotRead(f"how {in_single[0]!r} becomes a float32 is not read in SQL")
         head = json.loads(self.stored.arrays["sql"].tobytes())
         return compare(SqlCompared(head, self.version, expected, len(made.features)), model, links)
 

@@ -3,7 +3,7 @@
 A column is a nested tuple: ("feature", position, type), ("constant", number), and what is made of another
 column: ("-", column, number), ("/", ...), ("*", ...), ("+", ...), ("fill", column, value), ("clip", column,
 low, high), ("above", column, number), ("bins", column, edges) and ("map", column, {value: answer}, answer for
-a missing value, answer for all others), where SAME as an answer is the value itself and None a missing number.
+a missing value, answer for all others); SAME as an answer is the value itself, None a missing number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The trees of scikit-learn, and which class is read by which function."""
+"""The parts of a fitted estimator, the trees of scikit-learn, and which class is read by which function."""
 
 from __future__ import annotations
 
@@ -13,10 +13,32 @@ from scorehouse.certificate.boosters import Links, lightgbm, xgboost
 from scorehouse.certificate.forest import Forest, NotRead, Tree, as_doubles, as_singles, forest_of
 from scorehouse.certificate.stored_program import facts, reading
 
+SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
+
 
 def name_of(estimator: Any) -> str:
     """`library.Class`."""
     return f"{type(estimator).__module__.partition('.')[0]}.{type(estimator).__qualname__}"
+
+
+def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
+    """The steps before the model, and the model."""
+    steps: list[Any] = []
+    while True:
+        if name_of(estimator) in SEARCHES:
+            estimator = estimator.best_estimator_
+        elif name_of(estimator) == "sklearn.Pipeline":
+            steps += [one for _, step in estimator.steps[:-1] for one in _flat(step)]
+            estimator = estimator.steps[-1][1]
+        else:
+            return steps, estimator
+
+
+def _flat(step: Any) -> list[Any]:
+    """The steps of a pipeline inside a pipeline, or a step alone."""
+    if name_of(step) != "sklearn.Pipeline":
+        return [step]
+    return [one for _, inner in step.steps for one in _flat(inner)]
 
 
 def trees_of(estimator: Any) -> tuple[Forest, Links]:

@@ -15,11 +15,17 @@ from scorehouse.certificate.products import Layer
 from scorehouse.certificate.sql_checks import Checks
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
 from scorehouse.certificate.sql_links import labels_of, raw, scores_of
-from scorehouse.certificate.sql_trees import Nodes
+from scorehouse.certificate.sql_trees import Nodes, Pairs
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTIOUTPUT, Version
 
-TASKS = ("classification", "regression", "ranking")
+NAMES = {
+    "classification": ["prediction", "score"],
+    "regression": ["prediction"],
+    "ranking": ["score"],
+}
+NO_LABELS: tuple[str, tuple[float, ...], bool] = ("", (), False)
+DIALECT = "duckdb"  # of the program that is stored, from which others are printed
 SUMS = ("first", "sums", "decisions", "single")
 BOUNDED = (
     *("shares", "hist_shares", "softmax", "sigmoids", "clipped"),
@@ -36,36 +42,35 @@ class SqlCompared:
         self.program = SqlExpressions(head["program"], features)
         self.version = version
         self.expected = columns
-        self.results = [*self.program.results.values()]
-        if version.task not in TASKS:
+        self.has_label = version.task == "classification"
+        self.names = [*(version.outputs or NAMES.get(version.task, []))]
+        if self.has_label and len(version.classes) != 2:
+            self.names[1:] = version.score_columns
+        if version.task not in (*NAMES, MULTIOUTPUT):
             raise NotRead(f"the SQL of a {version.task} is not read")
-        self.names = ["prediction"] if version.task != "ranking" else ["score"]
-        if version.task == "classification":
-            self.names += ["score"] if len(version.classes) == 2 else version.score_columns
         self.names += ["row_status", "reject_reason"]
+        self.head = [head["dialect"], *head["columns"]]
         self._method = "predict" if version.score_method in ("none", "") else version.score_method
 
     def differs(self, model: Forest | Sequence[Layer], links: Links) -> list[str]:
         """How sums, scores and labels differ from those of the estimator."""
-        names = [*self.program.results]
-        if names != self.names:
-            return [f"its columns are {names}, those of the version {self.names}"]
+        names = self.program.names
+        if not names == self.names == self.head[1:] or self.head[0] != DIALECT:
+            return [f"its columns are {names} for {self.head}, those of the version {self.names}"]
         if self._method not in links:
             raise NotRead(f"the link of {self._method} is not read")
         kind, numbers, _ = links[self._method]
         outputs = _outputs(model)
         # of the shares of two classes, the second says all
-        second = kind == "sums" and outputs == 2 and self.version.task == "classification"
+        second = kind == "sums" and outputs == 2 and links.get("predict", NO_LABELS)[2]
         sums = [1] if second else [*range(outputs)]
-        found = self._accepted(self.results[0])
-        scores = [found]
-        if self.version.task == "classification":
-            scores = [self._accepted(one) for one in self.results[1:-2]]
+        scores = [*self._scores().values()]
         holes: dict[Any, Expr] = {}
         patterns = scores_of(kind, numbers, len(sums))
         if not self.program.fits(patterns, scores, holes):
             return [f"its scores are not those of the link {kind!r}"]
-        if self.version.task == "classification":
+        if self.has_label:
+            label = self._accepted(self.program.results[0])
             forms = labels_of(
                 kind,
                 links["predict"][0],
@@ -75,7 +80,7 @@ class SqlCompared:
             )
             if self.version.threshold is None:
                 forms = forms[:1]
-            if not any(self.program.fits(form, found, dict(holes)) for form in forms):
+            if not any(self.program.fits(form, label, dict(holes)) for form in forms):
                 return ["its label is not decided as the estimator decides"]
         exprs = [holes[k] for k in range(len(sums))]
         if isinstance(model, Forest):
@@ -84,16 +89,16 @@ class SqlCompared:
 
     def checks_differ(self, signature: Signature, model: Forest | Sequence[Layer], links: Links) -> list[str]:
         """How the rows that SQL rejects, and the reasons, differ from those of the kernel."""
-        kind = links.get(self._method, ("", (), False))[0]
-        numbers = (
-            range(len(self.results) - 2)
-            if self.version.task != "classification"
-            else range(1, len(self.results) - 2)
-        )
-        scores = {self.names[i]: self._accepted(self.results[i]) for i in numbers}
+        self.differs(model, links)  # which passes the checks that are judged here
+        kind = links.get(self._method, NO_LABELS)[0]
         is_bounded = kind in BOUNDED or (kind in SUMS and isinstance(model, Forest))
         checks = Checks(self.program, signature)
-        return checks.differ(self.results, scores, may_overflow=not is_bounded)
+        return checks.differ(self._scores(), may_overflow=not is_bounded)
+
+    def _scores(self) -> dict[str, Expr]:
+        """What an accepted row gets beside its label, by name."""
+        pairs = [*zip(self.names, self.program.results, strict=True)][self.has_label : -2]
+        return {name: self._accepted(result) for name, result in pairs}
 
     def _accepted(self, result: Expr) -> Expr:
         """A result without the check that the row is accepted: NULL where it has a reason to be rejected."""
@@ -101,49 +106,54 @@ class SqlCompared:
         node = self.program.node(result)
         if "Case" in node:
             ((condition, then), *others), default = node["Case"]
-            holes = {"reason": self.program.node(self.results[-1])}
+            holes = {"reason": self.program.node(self.program.results[-1])}
             if not others and default is None and self.program.fits(pattern, condition, holes):
                 return then
         raise NotRead("a result of SQL that is given for rejected rows is not read")
 
     def _trees(self, forest: Forest, exprs: Sequence[Expr], sums: Sequence[int]) -> list[str]:
-        same = {i: self._number_of(column) for i, column in enumerate(self.expected)}
-        known: dict[str, int] = {}
+        columns: dict[str, Column] = {}
 
-        def column(expr: Expr) -> int:
-            key = expr["Column"][0] if "Column" in expr else repr(expr)
-            if key not in known:
-                known[key] = self._number_of(self.program.of(expr))
-            return known[key]
+        def name_of(expr: Expr) -> str:
+            name = expr["Column"][0] if "Column" in expr else repr(expr)
+            columns[name] = self.program.of(expr)
+            return str(name)
 
-        nodes = Nodes(self.program, column)
+        first: dict[str, int] = {}
+        own = Nodes(self.program, name_of)
+        theirs = Nodes(self.program, lambda i: first.setdefault(repr(self.expected[i]), i))
+        found_as: dict[tuple[str, int], bool] = {}
+
+        def same(name: str, i: int) -> bool:
+            if (name, i) not in found_as:
+                found_as[name, i] = not differ(columns[name], self.expected[i])
+            return found_as[name, i]
+
+        pairs = Pairs(own, theirs, same)
         divisor = forest.facts["the sums are divided by"]
         single = forest.facts["the sums are in float32"]
         texts = []
         for expr, output in zip(exprs, sums, strict=True):
-            wanted = nodes.of_library(forest, same, output)
+            wanted = theirs.of_library(forest, output)
             if (start := forest.facts["the starts of the sums"][output]) or single:
-                wanted = [nodes.leaf(start, single=single), *wanted]
+                wanted = [theirs.leaf(start, single=single), *wanted]
             if divisor != 1:
                 holes: dict[Any, Expr] = {}
-                if not self.program.fits(
-                    ("Arith", "/", ("hole", 0), ("Literal", float(divisor), "double")), expr, holes
-                ):
+                mean = ("Arith", "/", ("hole", 0), ("Literal", float(divisor), "double"))
+                if not self.program.fits(mean, expr, holes):
                     return [f"output {output} is not a sum that is divided by {divisor}"]
                 expr = holes[0]
-            found = [nodes.of_sql(term) for term in self.program.terms(expr)]
+            found = [own.of_sql(term) for term in self.program.terms(expr)]
             if len(found) != len(wanted):
                 texts.append(f"output {output} has {len(found)} terms, the estimator {len(wanted)}")
             texts += [
                 f"output {output}, term {i} is another tree than the estimator's"
                 for i, (a, b) in enumerate(zip(found, wanted, strict=False))
-                if a != b
+                if not pairs.equal(a, b)
             ]
+        if texts and any(sum(same(name, i) for i in first.values()) > 1 for name in columns):
+            raise NotRead("several columns are the same for every row that is accepted")
         return texts
-
-    def _number_of(self, column: Column) -> int:
-        """The place of the first column of the estimator that is the same for every row; -1 for none."""
-        return next((i for i, one in enumerate(self.expected) if not differ(column, one)), -1)
 
     def _linear(self, layers: Sequence[Layer], exprs: Sequence[Expr]) -> list[str]:
         if [kind for kind, _ in layers] != ["product"]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from scorehouse.certificate.forest import NotRead
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
+from scorehouse.certificate.sql_values import Values
 from scorehouse.kernel.rows import check_batch
 from scorehouse.registry.signature import Feature, Signature
 
@@ -23,13 +26,6 @@ UNKNOWN_TEXT = "a text that nothing names"
 TYPES = {"double": pa.float64(), "integer": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 EXTREMES = (None, math.nan, math.inf, -math.inf, 0.0, 0.5, -0.5, 1.0, 2.0**53, LARGEST, -LARGEST)
 NO_REASON = ("Literal", "", "null")
-COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": lambda a, b: a == b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 
 
 class Checks:
@@ -38,15 +34,17 @@ class Checks:
     def __init__(self, program: SqlExpressions, signature: Signature) -> None:
         self.program = program
         self.signature = signature
+        self.value_of = Values(program, signature).of
         if others := [one.name for one in signature.features if one.type not in TYPES]:
             raise NotRead(f"the checks of a time, such as {others[0]!r}, are not read in SQL")
 
-    def differ(self, results: Sequence[Expr], scores: Mapping[str, Expr], *, may_overflow: bool) -> list[str]:
+    def differ(self, scores: Mapping[str, Expr], *, may_overflow: bool) -> list[str]:
         """How reasons, status and checks of scores differ from those of the kernel.
 
-        `scores` are what must be finite, by name; `may_overflow`: they may be infinite.
+        `scores` are what must be finite, by name; `may_overflow`: they may be infinite. The checks that the
+        program passed when its scores were read are judged, too.
         """
-        *_, status, rejected = results
+        *_, status, rejected = self.program.results
         accepted = ("IsNull", ("hole", "reason"), False)
         form = ("Case", [[accepted, ("Literal", "scored", "text")]], ("Literal", "rejected", "text"))
         if not self._fits(form, status, {"reason": self.program.named(rejected)}):
@@ -86,42 +84,64 @@ class Checks:
 
     def _compared(self, reason: Expr | None) -> list[str]:
         """How the reasons of a program differ from those of the kernel, feature by feature."""
-        named: list[tuple[set[int], Expr]] = []
+        holds: dict[int, list[Expr]] = defaultdict(list)
+        said: dict[int, Expr] = {}
         if reason is not None:
             holes: dict[Any, Expr] = {}
-            node = self.program.named(reason)
-            whens, default = node.get("Case", ([], None))
+            whens, default = self.program.named(reason).get("Case", ([], None))
             if default is None or not self._fits([[("hole", "holds"), NO_REASON]], whens, holes):
                 raise NotRead("its reasons are no case over all checks")
             name, parts = self.program.named(default).get("Call", ("", ()))
             if name != "join":
                 raise NotRead("its reasons are not joined")
-            named = [(self._features(one), one) for one in (*self._all_of(holes["holds"]), *parts)]
-            if any(len(found) != 1 for found, _ in named):
-                raise NotRead("a check of several features is not read in SQL")
-        texts: list[str] = []
-        usual = [_usual(feature) for feature in self.signature.features]
-        for place, feature in enumerate(self.signature.features):
-            own = [expr for found, expr in named if found == {place}]
-            values = [*_values(feature, [literal for expr in own for literal in self._literals(expr)])]
-            expected = self._expected(usual, place, values)
-            for value, wanted in zip(values, expected, strict=True):
-                row = [*usual]
-                row[place] = value
-                found = None if reason is None else self._value(reason, row)
-                if not _is_reason(found, wanted):
-                    texts.append(f"{feature.name!r} = {value!r} gives {found!r}, the kernel {wanted!r}")
-                    break
+            for one in self._all_of(holes["holds"]):
+                holds[self._feature(one)].append(one)
+            said = {self._feature(one): one for one in parts}
+            if [*said] != sorted(said) or len(said) != len(parts):
+                raise NotRead("its reasons are not in the order of the features")
+        guards: dict[int, list[tuple[Expr, bool]]] = defaultdict(list)
+        for condition, then in self.program.checks.values():
+            is_value = "Feature" in self.program.named(then)
+            for one in [condition] if is_value else self._all_of(condition):
+                guards[self._feature(one)].append((one, is_value))
+        texts = []
+        for place in range(len(self.signature.features)):
+            parts = [said[place]] if place in said else []
+            texts += self._of_feature(place, holds[place], parts, guards[place])
         return texts
 
-    def _expected(self, usual: list[Any], place: int, values: list[Any]) -> list[str | None]:
-        columns = [
-            pa.array(values if i == place else [usual[i]] * len(values), TYPES[one.type])
-            for i, one in enumerate(self.signature.features)
-        ]
-        batch = pa.RecordBatch.from_arrays(columns, [one.name for one in self.signature.features])
-        reasons = check_batch(self.signature, batch, frozenset()).reasons
-        return [None] * len(values) if reasons is None else reasons.to_pylist()
+    def _of_feature(
+        self, place: int, holds: list[Expr], said: list[Expr], guards: list[tuple[Expr, bool]]
+    ) -> list[str]:
+        """The first value of a feature that the program judges otherwise than the kernel."""
+        feature = self.signature.features[place]
+        every = [*holds, *said, *(one for one, _ in guards)]
+        values = [*_values(feature, {literal for expr in every for literal in self._literals(expr)})]
+        batch = pa.RecordBatch.from_arrays([pa.array(values, TYPES[feature.type])], [feature.name])
+        reasons = check_batch(replace(self.signature, features=(feature,)), batch, frozenset()).reasons
+        expected = [None] * len(values) if reasons is None else reasons.to_pylist()
+        for value, wanted in zip(values, expected, strict=True):
+            found = None
+            if not all(self.value_of(one, value) is True for one in holds):
+                found = self.value_of(said[0], value) if said else ""
+            if not _is_reason(found, wanted):
+                return [f"{feature.name!r} = {value!r} gives {found!r}, the kernel {wanted!r}"]
+            is_nan = value != value
+            if wanted is not None or value is None:
+                continue
+            if is_nan and place in self.program.unguarded:
+                return [f"{feature.name!r} = nan, which is a missing value, is read as a number"]
+            for one, is_value in guards:
+                if (self.value_of(one, value) is True) == (is_nan and is_value):
+                    return [f"{feature.name!r} = {value!r} is lost on the way, though its row is accepted"]
+        return []
+
+    def _feature(self, expr: Expr) -> int:
+        """The one feature on which a check hangs."""
+        found = self._features(expr)
+        if len(found) != 1:
+            raise NotRead("a check of several features is not read in SQL")
+        return next(iter(found))
 
     def _all_of(self, condition: Expr) -> Iterator[Expr]:
         """Conditions that hold together; of a sum that is finite, since all that is summed is, the others."""
@@ -129,16 +149,35 @@ class Checks:
         if "Logic" in node and node["Logic"][0] == "and":
             for one in node["Logic"][1]:
                 yield from self._all_of(one)
-        elif "Case" in node and node["Case"][1] is not None and self._is_short_way(node["Case"][0]):
+        elif "Case" in node and node["Case"][1] is not None and self._is_short_way(node["Case"]):
             yield from self._all_of(node["Case"][1])
         else:
             yield node
 
-    def _is_short_way(self, whens: Sequence[Any]) -> bool:
-        """Whether a case is true where the sum of all features is finite, before it asks for each."""
-        holes: dict[Any, Expr] = {}
+    def _is_short_way(self, case: Sequence[Any]) -> bool:
+        """Whether a case is true where the sum of features is finite, before it asks whether each is."""
+        whens, each = case
+        total: dict[Any, Expr] = {}
         form = ("Compare", "<=", ("Call", "abs", [("hole", "sum")]), ("Literal", LARGEST, "double"))
-        return len(whens) == 1 and self._fits([form, ("Literal", True, "boolean")], whens[0], holes)
+        if len(whens) != 1 or not self._fits([form, ("Literal", True, "boolean")], whens[0], total):
+            return False
+        added = {self._feature(one) for one in self._terms(total["sum"])}
+        for one in self._all_of(each):
+            own: dict[Any, Expr] = {}
+            form = ("Compare", "<=", ("Call", "abs", [("hole", "x")]), ("Literal", LARGEST, "double"))
+            if not self._fits(form, one, own) or own["x"].get("Feature", [-1])[0] not in added:
+                return False
+        return True
+
+    def _terms(self, expr: Expr) -> Iterator[Expr]:
+        node = self.program.named(expr)
+        if "Sum" in node:
+            for one in node["Sum"][0]:
+                yield from self._terms(one)
+        elif "Feature" in node:
+            yield node
+        else:
+            raise NotRead("a check of a sum of what is no feature is not read in SQL")
 
     def _features(self, expr: Expr) -> set[int]:
         """The features on which an expression hangs."""
@@ -151,51 +190,6 @@ class Checks:
             yield node["Literal"][0]
         for one in _inside(node):
             yield from self._literals(one)
-
-    def _value(self, expr: Expr, row: Sequence[Any]) -> Any:
-        """The value of a check for a row; None for NULL, and a text without the value that it shows."""
-        ((kind, parts),) = self.program.named(expr).items()
-        if kind == "Feature":
-            return row[parts[0]]
-        if kind == "Literal":
-            return None if parts[1] == "null" else parts[0]
-        if kind == "IsNull":
-            return (self._value(parts[0], row) is None) != parts[1]
-        if kind == "Logic":
-            return _logic(parts[0], [self._value(one, row) for one in parts[1]])
-        if kind == "Compare" and parts[0] in COMPARED:
-            return _compare(parts[0], *(self._value(one, row) for one in parts[1:]))
-        if kind == "In" and not parts[2]:
-            given = self._value(parts[0], row)
-            return None if given is None else given in [self._value(one, row) for one in parts[1]]
-        if kind == "Case":
-            chosen = (then for when, then in parts[0] if self._value(when, row) is True)
-            then = next(chosen, parts[1])
-            return None if then is None else self._value(then, row)
-        if kind == "Cast" and parts[1] in ("text", "integer"):
-            return ""
-        if kind == "Call":
-            return self._called(parts[0], parts[1], row)
-        raise NotRead(f"a check by {kind} is not read in SQL")
-
-    def _called(self, name: str, args: Sequence[Expr], row: Sequence[Any]) -> Any:
-        if name == "concat":
-            return self._value(args[0], row)
-        values = [self._value(one, row) for one in args]
-        if name == "join":
-            return ";".join(one for one in values if one is not None) or None
-        (value,) = values
-        if value is None:
-            return None
-        if name == "not":
-            return not value
-        if name == "is_nan":
-            return bool(math.isnan(value))
-        if name == "abs":
-            return abs(value)
-        if name == "floor":
-            return math.floor(value) if math.isfinite(value) else value
-        raise NotRead(f"a check by {name} is not read in SQL")
 
 
 def _not_finite(score: Any) -> Any:
@@ -217,29 +211,6 @@ def _inside(node: Expr) -> Iterator[Expr]:
             yield part
         elif isinstance(part, list):
             waiting += part
-
-
-def _logic(op: str, values: list[Any]) -> Any:
-    decides = op == "or"
-    if any(one is decides for one in values):
-        return decides
-    return None if None in values else not decides
-
-
-def _compare(op: str, a: Any, b: Any) -> Any:
-    """As DuckDB compares: NaN is equal to itself and larger than every number."""
-    if a is None or b is None:
-        return None
-    if isinstance(a, float) and isinstance(b, float) and (math.isnan(a) or math.isnan(b)):
-        return COMPARED[op](math.isnan(a), math.isnan(b))
-    return COMPARED[op](a, b)
-
-
-def _usual(feature: Feature) -> Any:
-    """A value that is accepted."""
-    if feature.categories and feature.type != "boolean":
-        return feature.categories[0] if feature.type == "string" else float(feature.categories[0])
-    return {"string": "a text", "boolean": True}.get(feature.type, 0.0)
 
 
 def _values(feature: Feature, literals: Iterable[Any]) -> Iterator[Any]:

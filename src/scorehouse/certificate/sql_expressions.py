@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scorehouse.certificate.columns import Column, Expressions
@@ -17,12 +17,17 @@ class SqlExpressions(Expressions):
     """The columns that a program of SQL makes, by name, and its results.
 
     A check gives NULL in place of a value that the signature refuses; here a checked value is the value, for
-    rows that are accepted.
+    rows that are accepted. `checks` has the condition of each check that was passed, and what it guards;
+    `unguarded` the features that were read without one.
     """
 
     def __init__(self, program: Mapping[str, Any], features: int) -> None:
         super().__init__(program, features)
-        self.results: dict[str, Expr] = dict(program["outputs"])
+        self.results = [expr for _, expr in program["outputs"]]
+        self.names = [name for name, _ in program["outputs"]]
+        self.checks: dict[int, tuple[Expr, Expr]] = {}
+        self.unguarded: set[int] = set()
+        self._is_check: dict[int, bool] = {}
         if len(self.made) != sum(len(made) for made, _ in program["steps"]):
             raise NotRead("two of its columns have one name")
 
@@ -33,23 +38,38 @@ class SqlExpressions(Expressions):
 
     def node(self, expr: Expr) -> Expr:
         """What an expression stands for, behind names of columns and checks; the same object for a column."""
+        guarded = False
         for _ in range(LONGEST):
             ((kind, parts),) = expr.items()
             if kind == "Column":
                 expr = self.made[parts[0]]
-            elif kind == "Case" and self._is_check(parts):
-                expr = parts[0][0][1]
+            elif kind == "Case" and parts[1] is None and len(parts[0]) == 1 and self._checks(parts[0][0][0]):
+                condition, then = parts[0][0]
+                self.checks[id(expr)] = (condition, then)
+                expr, guarded = then, True
             else:
+                if kind == "Feature" and not guarded:
+                    self.unguarded.add(parts[0])
                 return expr
         raise NotRead("its columns stand for each other")
 
-    def _is_check(self, case: Sequence[Any]) -> bool:
-        whens, default = case
-        return default is None and len(whens) == 1 and self._checks(whens[0][0])
+    def of(self, expr: Any) -> Column:
+        if "Column" not in expr:
+            return super().of(self.node(expr))
+        name = expr["Column"][0]
+        if name not in self.known:
+            self.known[name] = super().of(self.node(expr))
+        return self.known[name]
 
     def _checks(self, condition: Expr) -> bool:
         """Whether a condition is one of the checks of numbers: finite, no larger than a limit, whole."""
-        ((kind, parts),) = self.named(condition).items()
+        node = self.named(condition)
+        if id(node) not in self._is_check:
+            self._is_check[id(node)] = self._is_one(node)
+        return self._is_check[id(node)]
+
+    def _is_one(self, condition: Expr) -> bool:
+        ((kind, parts),) = condition.items()
         if kind == "Logic":
             return all(map(self._checks, parts[1]))
         if kind == "Compare":
@@ -73,9 +93,6 @@ class SqlExpressions(Expressions):
             expr = self.made[expr["Column"][0]]
         raise NotRead("its columns stand for each other")
 
-    def _case(self, whens: Sequence[Any], default: Any) -> Column:
-        return self.of(whens[0][1]) if self._is_check((whens, default)) else super()._case(whens, default)
-
     def _condition(self, expr: Any) -> tuple[str, Column, tuple[Any, ...]]:
         known = self.named(expr)
         if "Call" in known and known["Call"][0] == "not":
@@ -91,16 +108,23 @@ class SqlExpressions(Expressions):
         return [*self.terms(first), *others]
 
     def fits(
-        self, pattern: Any, expr: Any, holes: dict[Any, Expr], *, see: Callable[[Expr], Expr] | None = None
+        self,
+        pattern: Any,
+        expr: Any,
+        holes: dict[Any, Expr],
+        *,
+        see: Callable[[Expr], Expr] | None = None,
+        done: set[tuple[int, int]] | None = None,
     ) -> bool:
         """Whether an expression has the form of a pattern; fills its holes. `see` looks behind names.
 
         A pattern is a kind with its parts, a list of patterns, a constant, or ("hole", name), which is the
-        same expression wherever it stands.
+        same expression wherever it stands. `done` has what was found to fit.
         """
+        done = set() if done is None else done
         if isinstance(pattern, list):
             return len(pattern) == len(expr) and all(
-                self.fits(a, b, holes, see=see) for a, b in zip(pattern, expr, strict=True)
+                self.fits(a, b, holes, see=see, done=done) for a, b in zip(pattern, expr, strict=True)
             )
         if not isinstance(pattern, tuple):
             return bool(pattern == expr) and type(pattern) is type(expr)
@@ -108,5 +132,10 @@ class SqlExpressions(Expressions):
         if pattern[0] == "hole":
             found = holes.setdefault(pattern[1], node)
             return found is node or found == node
-        ((kind, parts),) = node.items()
-        return bool(kind == pattern[0]) and self.fits([*pattern[1:]], parts, holes, see=see)
+        pair = (id(pattern), id(node))
+        if pair not in done:
+            ((kind, parts),) = node.items()
+            if kind != pattern[0] or not self.fits([*pattern[1:]], parts, holes, see=see, done=done):
+                return False
+            done.add(pair)
+        return True

@@ -40,8 +40,15 @@ class Linear:
             self.add(column[1], weight)
         elif kind == "constant":
             self._shift(weight * Fraction(column[1]))
+        elif _has_categories(column[1:] if kind == "map" else column):
+            raise NotRead("a weighted sum of what is made of encoded categories is not read in SQL")
         elif kind == "map":
-            self._answer(column[1], {**column[2], MISSING: column[3], OTHERS: column[4]}, weight)
+            answers = {**column[2], MISSING: column[3], OTHERS: column[4]}
+            read = {answer for answer in answers.values() if answer is not ANY}
+            if len(read) == 1 and isinstance(only := next(iter(read)), float):
+                self._shift(weight * Fraction(only))
+            else:
+                self._answer(column[1], answers, weight)
         else:
             self.factors[column] = _plus(self.factors.get(column, NOTHING), weight)
 
@@ -113,6 +120,11 @@ def _lookup(program: SqlExpressions, parts: Any, missing: float) -> Column:
     arg, keys, values, default = parts
     answers = dict(zip(keys, map(float, values), strict=True))
     return ("map", program.of(arg), answers, float(missing), float(default))
+
+
+def _has_categories(part: Any) -> bool:
+    """Whether a column is made of another that answers to categories."""
+    return isinstance(part, tuple) and (part[:1] == ("map",) or any(map(_has_categories, part)))
 
 
 def _plus(number: Number, more: Fraction) -> Number:

@@ -1,13 +1,15 @@
 """Trees that are nested cases, and those of a library, each node with a number that equal ones share.
 
-A split with equal sides is none: neither SQL nor the comparison has it.
+A split with equal sides is none: neither SQL nor the comparison has it. A node is a leaf (value, whether it
+is a float32), a split (column, cut, whether a missing value and 0 go left, its sides) or one by category
+(column, codes, the side of those, that of all others).
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from scorehouse.certificate.forest import MIDDLE, ZERO, Forest, NotRead
@@ -16,32 +18,40 @@ from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
 MAGNITUDE = (1 << 63) - 1
 
 
-class Nodes:
-    """Numbers of nodes: two have the same number if they are the same for every row.
+LEAF, SPLIT, CATEGORY = "leaf", "split", "category"
+Node = tuple[Any, ...]
 
-    `column` gives the number of the column that an expression is.
+
+class Nodes:
+    """Numbers of nodes: two of one kind of trees have the same number if they are the same for every row.
+
+    `column` gives what names the column that an expression or a place is.
     """
 
-    def __init__(self, program: SqlExpressions, column: Callable[[Expr], int]) -> None:
+    def __init__(self, program: SqlExpressions, column: Callable[[Any], Any]) -> None:
         self.program = program
         self.column = column
-        self.numbers: dict[tuple[Any, ...], int] = {}
+        self.numbers: dict[Node, int] = {}
+        self.nodes: list[Node] = []
 
     def leaf(self, value: float, *, single: bool) -> int:
-        return self._of("leaf", value + 0.0, single)
+        return self._of(LEAF, None, (value + 0.0, single))
 
     def _of(self, *node: Any) -> int:
-        return self.numbers.setdefault(node, len(self.numbers))
+        if node not in self.numbers:
+            self.numbers[node] = len(self.nodes)
+            self.nodes.append(node)
+        return self.numbers[node]
 
-    def _split(self, column: int, cut: int, missing_left: bool, zero: bool, sides: tuple[int, int]) -> int:
-        return (
-            sides[0] if sides[0] == sides[1] else self._of("split", column, cut, missing_left, zero, *sides)
-        )
+    def _split(self, column: Any, cut: int, missing_left: bool, zero: bool, sides: tuple[int, int]) -> int:
+        if sides[0] == sides[1]:
+            return sides[0]
+        return self._of(SPLIT, self.column(column), (cut, missing_left, zero), *sides)
 
-    def _category(self, column: int, codes: frozenset[int], named: int, others: int) -> int:
+    def _category(self, column: Any, codes: frozenset[int], named: int, others: int) -> int:
         if named == others or not codes:
             return others
-        return self._of("category", column, codes, named, others)
+        return self._of(CATEGORY, self.column(column), codes, named, others)
 
     def of_sql(self, expr: Expr) -> int:
         """The root of a tree, from its nested cases."""
@@ -57,16 +67,14 @@ class Nodes:
             codes = [value["Literal"][0] for value in parts[1]]
             if any(code != int(code) for code in codes):
                 raise NotRead("a split by category names what is no code")
-            return self._category(self.column(parts[0]), frozenset(map(int, codes)), yes, no)
+            return self._category(parts[0], frozenset(map(int, codes)), yes, no)
         if kind == "Logic":
             return self._around_zero(parts[0], parts[1], yes, no)
         if kind != "Compare" or parts[0] not in ("<=", ">"):
             raise NotRead(f"a tree splits by a {kind}, which is not read")
         missing_left = parts[0] == ">"  # a NULL compares with nothing and goes to the other side
         cut = _place(_number(parts[2]))
-        return self._split(
-            self.column(parts[1]), cut, missing_left, False, (no, yes) if missing_left else (yes, no)
-        )
+        return self._split(parts[1], cut, missing_left, False, (no, yes) if missing_left else (yes, no))
 
     def _around_zero(self, op: str, args: list[Expr], yes: int, no: int) -> int:
         """A split for which 0 is a missing value."""
@@ -87,7 +95,9 @@ class Nodes:
         edge = _number(holes["edge"])
         if abs(edge) <= ZERO:  # what counts as 0 is compared as the next larger number
             edge = math.nextafter(-ZERO, -math.inf)
-        return self._split(self.column(holes["x"]), _place(edge), op == "or", True, (yes, no))
+        (first, *_) = args
+        column = first["IsNull"][0] if op == "or" else first["Compare"][1]
+        return self._split(column, _place(edge), op == "or", True, (yes, no))
 
     def _leaf_of(self, kind: str, parts: Any) -> int:
         if kind == "Cast" and parts[1] == "real":
@@ -96,7 +106,7 @@ class Nodes:
             return self.leaf(float(parts[0]), single=False)
         raise NotRead(f"a tree has a leaf that is a {kind}, which is not read")
 
-    def of_library(self, forest: Forest, columns: Mapping[int, int], output: int) -> list[int]:
+    def of_library(self, forest: Forest, output: int) -> list[int]:
         """The roots of an estimator's trees that are added to an output, in their order."""
         left, right = forest.left.tolist(), forest.right.tolist()
         cuts, features = forest.cut.tolist(), forest.feature.tolist()
@@ -113,14 +123,32 @@ class Nodes:
             if left[i] < 0:
                 return self.leaf(values[i][place], single=single)
             sides = node(left[i], place), node(right[i], place)
-            column = columns[features[i]]
             if i in forest.categories:
                 others_left, named = forest.categories[i]
                 others, other = sides if others_left else sides[::-1]
-                return self._category(column, named, other, others)
-            return self._split(column, cuts[i], missing[i], zeros[i], sides)
+                return self._category(features[i], named, other, others)
+            return self._split(features[i], cuts[i], missing[i], zeros[i], sides)
 
         return [node(root, place) for root, place in chosen]
+
+
+class Pairs:
+    """Which nodes of SQL are those of a library; `same` compares what names their columns."""
+
+    def __init__(self, found: Nodes, expected: Nodes, same: Callable[[Any, Any], bool]) -> None:
+        self.found, self.expected, self.same = found.nodes, expected.nodes, same
+        self.known: dict[tuple[int, int], bool] = {}
+
+    def equal(self, a: int, b: int) -> bool:
+        """Whether two nodes are the same for every row."""
+        if (a, b) not in self.known:
+            (kind, column, rule, *sides), (other, place, wanted, *others) = self.found[a], self.expected[b]
+            self.known[a, b] = (
+                (kind, rule) == (other, wanted)
+                and (kind == LEAF or self.same(column, place))
+                and all(self.equal(*pair) for pair in zip(sides, others, strict=True))
+            )
+        return self.known[a, b]
 
 
 def _number(expr: Expr) -> float:

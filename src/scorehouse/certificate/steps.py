@@ -13,29 +13,8 @@ from scorehouse.certificate.forest import NotRead
 from scorehouse.certificate.libraries import name_of
 from scorehouse.registry.signature import Signature
 
-SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 OPEN = ("ignore", "infrequent_if_exist", "warn")  # of categories that an encoder has not seen
 TYPES = {"string": "text", "boolean": "boolean"}
-
-
-def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
-    """The steps before the model, and the model."""
-    steps: list[Any] = []
-    while True:
-        if name_of(estimator) in SEARCHES:
-            estimator = estimator.best_estimator_
-        elif name_of(estimator) == "sklearn.Pipeline":
-            steps += [one for _, step in estimator.steps[:-1] for one in _flat(step)]
-            estimator = estimator.steps[-1][1]
-        else:
-            return steps, estimator
-
-
-def _flat(step: Any) -> list[Any]:
-    """The steps of a pipeline inside a pipeline, or a step alone."""
-    if name_of(step) != "sklearn.Pipeline":
-        return [step]
-    return [one for _, inner in step.steps for one in _flat(inner)]
 
 
 class Steps:
@@ -143,8 +122,7 @@ class Steps:
         return [("clip", column, -1.0, 1.0) for column in made] if getattr(step, "clip", False) else made
 
     def imputer(self, step: Any, columns: list[Column]) -> list[Column]:
-        if not (step.missing_values is None or step.missing_values != step.missing_values):
-            raise NotRead(f"an imputer of {step.missing_values!r} is not read")
+        _require_null(step)
         self.in_doubles()
         made: list[Column] = []
         for column, fill in zip(columns, step.statistics_, strict=True):
@@ -152,12 +130,10 @@ class Steps:
                 made.append(("fill", column, str(fill) if _is_text(column) else float(fill)))
             elif step.keep_empty_features:
                 raise NotRead("an imputer of an empty column is not read")
-        has_flags = step.add_indicator and step.indicator_ is not None
-        return made + (self.missing(step.indicator_, columns) if has_flags else [])
+        return made + (self.missing(step.indicator_, columns) if step.add_indicator else [])
 
     def missing(self, step: Any, columns: list[Column]) -> list[Column]:
-        if not (step.missing_values is None or step.missing_values != step.missing_values):
-            raise NotRead(f"an indicator of {step.missing_values!r} is not read")
+        _require_null(step)
         return [("map", columns[int(i)], {}, 1.0, 0.0) for i in step.features_]
 
     def binarizer(self, step: Any, columns: list[Column]) -> list[Column]:
@@ -183,7 +159,8 @@ class Steps:
             known = [_key(one) for one in np.asarray(categories, dtype=object).tolist()]
             answers = dict(zip(known, map(float, numbers), strict=True))
             unseen = float(step.target_mean_)
-            made.append(("map", column, answers, answers.pop(None, unseen), unseen))
+            others = ANY if self._has_two(column, known) else unseen
+            made.append(("map", column, answers, answers.pop(None, unseen), others))
         return made
 
     def one_hot(self, step: Any, columns: list[Column]) -> list[Column]:
@@ -267,6 +244,11 @@ class Steps:
             if feature is None or feature.accepts_null or (column[0] == "map" and feature.accepts_unseen):
                 raise NotRead("an encoder that refuses missing values behind other steps is not read")
         return ANY
+
+
+def _require_null(step: Any) -> None:
+    if not (step.missing_values is None or step.missing_values != step.missing_values):
+        raise NotRead(f"an imputer of {step.missing_values!r} is not read")
 
 
 def _is_text(column: Column) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ async def serve(served: Served) -> None:
     )
     asked, to_ask = _stream()
     answers, to_answer = _stream()
-    waiting: set[Any] = set()
+    waiting: Counter[str] = Counter()  # requests by id, for which the library takes 7 and "7" as one
     async with stdio_server() as (read, write), anyio.create_task_group() as group:
         group.start_soon(_pass_on, read, write, to_ask, waiting)
         group.start_soon(_answer, answers, write, waiting)
@@ -119,7 +120,7 @@ def _stream() -> tuple[Any, Any]:
     return receive, send
 
 
-async def _pass_on(read: Any, write: Any, to_ask: Any, waiting: set[Any]) -> None:
+async def _pass_on(read: Any, write: Any, to_ask: Any, waiting: Counter[str]) -> None:
     """Pass messages on and refuse lines that are none, which the library would drop in silence.
 
     The stream ends once every request has its answer, since the library forgets those that are open then.
@@ -136,20 +137,25 @@ async def _pass_on(read: Any, write: Any, to_ask: Any, waiting: set[Any]) -> Non
                 await write.send(SessionMessage(error))
             elif is_message:
                 if "id" in message and "method" in message:
-                    waiting.add(message["id"])
+                    waiting[str(message["id"])] += 1
                 elif message.get("method") == "notifications/cancelled":  # which has no answer
-                    waiting.discard((message["params"] or {}).get("requestId"))
+                    _answered(waiting, (message["params"] or {}).get("requestId"))
                 await to_ask.send(item)
-        while waiting:
+        while waiting.total():
             await anyio.sleep(MOMENT)
 
 
-async def _answer(answers: Any, write: Any, waiting: set[Any]) -> None:
+async def _answer(answers: Any, write: Any, waiting: Counter[str]) -> None:
     """Write what the library answers, and remember what was answered."""
     async with write:
         async for item in answers:
             await write.send(item)
-            waiting.discard(getattr(item.message, "id", None))
+            _answered(waiting, getattr(item.message, "id", None))
+
+
+def _answered(waiting: Counter[str], request: Any) -> None:
+    if isinstance(request, str | int) and waiting[str(request)]:
+        waiting[str(request)] -= 1
 
 
 def refusal(read: dict[str, Any] | Exception) -> dict[str, Any] | None:

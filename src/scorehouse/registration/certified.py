@@ -41,6 +41,8 @@ def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callab
         return Certified(facts | {CERTIFICATE: found.facts()}, files, {})
     different = {name: _of_backend(name, found.differences) for name in proven}
     refused = {name: f"it is not the estimator: {texts[0]}" for name, texts in different.items() if texts}
+    if not refused:
+        raise AssertionError(f"no backend has {found.differences}")
     rest = certified(kernel, {name: one for name, one in proven.items() if name not in refused}, proof)
     return replace(rest, refused={**refused, **rest.refused})
 

@@ -150,6 +150,8 @@ class BackendSearch:
             facts |= fragile_labels(serving, self.trial.training, self.told)
         if refused:
             facts["refused"] = refused
+        if "sql" in stored.refused:
+            sql, macros = [], None
         return Backends(facts, tuple(sql), stored.files, None if "reasons" in stored.refused else macros)
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | str:

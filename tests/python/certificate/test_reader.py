@@ -24,7 +24,7 @@ FAMILIES = {
 }
 pytestmark = pytest.mark.slow
 OF_TREES = ["trees", "links", "preprocessing", "inputs"]
-WITHOUT_SQL = ("two outputs", "forest of two outputs", "isolation", "isolation of some")
+WITHOUT_SQL = ("two outputs", "forest of two outputs", "isolation", "isolation of some")  # or another task
 
 
 OPTIONAL = ("lightgbm", "xgboost")

@@ -42,6 +42,8 @@ LINES: list[tuple[bytes, Any, int | None]] = [
     (b"", None, None),
     (b" \x0c", None, None),
     (b'{"jsonrpc": "2.0", "id": 112, "result": {}}', None, None),
+    (b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": [1]}}', None, None),
+    (b'{"jsonrpc": "2.0", "method": "notifications/cancelled"}', None, None),
     (b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}}', None, None),
     *(
         (json.dumps({"jsonrpc": "2.0", "id": i, "method": "tools/call", "params": one}).encode(), i, 0)
