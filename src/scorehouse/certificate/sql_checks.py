@@ -121,10 +121,9 @@ class Checks:
         reasons = check_batch(replace(self.signature, features=(feature,)), batch, frozenset()).reasons
         expected = [None] * len(values) if reasons is None else reasons.to_pylist()
         for value, wanted in zip(values, expected, strict=True):
-            found = None
-            if not all(self.value_of(one, value) is True for one in holds):
-                found = self.value_of(said[0], value) if said else ""
-            if not _is_reason(found, wanted):
+            found = self.value_of(said[0], value) if said else None
+            is_refused = not all(self.value_of(one, value) is True for one in holds)
+            if not _is_reason(found, wanted) or is_refused != (wanted is not None):
                 return [f"{feature.name!r} = {value!r} gives {found!r}, the kernel {wanted!r}"]
             is_nan = value != value
             if wanted is not None or value is None:

@@ -39,6 +39,10 @@ def computed(column: Column, X: pd.DataFrame) -> np.ndarray:
     with np.errstate(all="ignore"):
         if kind == "clip":
             made = np.clip(numbers, *rest)
+        elif kind == "bins":
+            made = np.searchsorted(rest[0], numbers, side="right").astype(float)
+        elif kind == "above":
+            made = (numbers > rest[0]).astype(float)
         else:
             made = {"-": np.subtract, "+": np.add, "*": np.multiply, "/": np.divide}[kind](numbers, rest[0])
     return np.array([None if one != one else one for one in made.tolist()], dtype=object)

@@ -114,11 +114,12 @@ def pipelines() -> dict[str, tuple[Any, int]]:
     grouped = make_column_transformer(
         (OneHotEncoder(min_frequency=100, handle_unknown="ignore"), ["city"]), (SimpleImputer(), NUMBERS)
     )
+    by_cdf: dict[str, Any] = {"quantile_method": "averaged_inverted_cdf"}
     binned = make_column_transformer(
         (TargetEncoder(random_state=0), ["city", "level"]),
-        (KBinsDiscretizer(3, encode="onehot-dense", quantile_method="averaged_inverted_cdf"), ["amount"]),
-        (KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf"), ["ratio"]),
-        (Binarizer(threshold=0.2), ["ratio"]),
+        (make_pipeline(SimpleImputer(), KBinsDiscretizer(3, encode="onehot-dense", **by_cdf)), ["amount"]),
+        (make_pipeline(SimpleImputer(), KBinsDiscretizer(4, encode="ordinal", **by_cdf)), ["ratio"]),
+        (make_pipeline(SimpleImputer(), Binarizer(threshold=0.2)), ["ratio"]),
         (MissingIndicator(), ["age"]),
     )
     filled = make_column_transformer((SimpleImputer(), NUMBERS), (MinMaxScaler((-1.0, 2.0)), ["level"]))
