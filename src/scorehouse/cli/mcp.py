@@ -10,9 +10,8 @@ import json
 import signal
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import anyio
 import click
 from pydantic import ValidationError
 
@@ -106,56 +105,80 @@ async def serve(served: Served) -> None:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    asked, to_ask = _stream()
-    answers, to_answer = _stream()
-    waiting: Counter[str] = Counter()  # requests by id, for which the library takes 7 and "7" as one
-    async with stdio_server() as (read, write), anyio.create_task_group() as group:
-        group.start_soon(_pass_on, read, write, to_ask, waiting)
-        group.start_soon(_answer, answers, write, waiting)
-        await server.run(asked, to_answer, server.create_initialization_options())
+    async with stdio_server() as (read, write):
+        asked = Asked(read, write)
+        await server.run(asked, Answers(asked), server.create_initialization_options())
 
 
-def _stream() -> tuple[Any, Any]:
-    send, receive = anyio.create_memory_object_stream[Any](0)
-    return receive, send
+class Stream:
+    """A stream of the library, which closes it."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
-async def _pass_on(read: Any, write: Any, to_ask: Any, waiting: Counter[str]) -> None:
-    """Pass messages on and refuse lines that are none, which the library would drop in silence.
+class Asked(Stream):
+    """Standard input as the library reads it: messages alone, and no end before every request is answered.
 
-    The stream ends once every request has its answer, since the library forgets those that are open then.
+    The library would drop lines that are no message, and forget requests that are open when input ends.
     """
-    import mcp.types as types
-    from mcp.shared.message import SessionMessage
 
-    async with to_ask:
-        async for item in read:
+    def __init__(self, read: Any, write: Any) -> None:
+        super().__init__(read)
+        self.write = write
+        self.waiting: Counter[str] = Counter()  # requests by id, for which 7 and "7" are one
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        import mcp.types as types
+        from mcp.shared.message import SessionMessage
+
+        async for item in self.inner:
             is_message = not isinstance(item, Exception)
             message = item.message.model_dump() if is_message else item
             if refused := refusal(message):
                 error = types.JSONRPCError.model_validate({"jsonrpc": "2.0", **refused})
-                await write.send(SessionMessage(error))
+                await self.write.send(SessionMessage(error))
             elif is_message:
                 if "id" in message and "method" in message:
-                    waiting[str(message["id"])] += 1
+                    self.waiting[str(message["id"])] += 1
                 elif message.get("method") == "notifications/cancelled":  # which has no answer
-                    _answered(waiting, (message["params"] or {}).get("requestId"))
-                await to_ask.send(item)
-        while waiting.total():
-            await anyio.sleep(MOMENT)
+                    self.answered((message["params"] or {}).get("requestId"))
+                return item
+        while self.waiting.total():
+            await asyncio.sleep(MOMENT)
+        raise StopAsyncIteration
+
+    async def receive(self) -> Any:
+        return await anext(self)
+
+    def answered(self, request: Any) -> None:
+        """Remember that the request of an id waits no longer."""
+        if isinstance(request, str | int) and self.waiting[str(request)]:
+            self.waiting[str(request)] -= 1
 
 
-async def _answer(answers: Any, write: Any, waiting: Counter[str]) -> None:
-    """Write what the library answers, and remember what was answered."""
-    async with write:
-        async for item in answers:
-            await write.send(item)
-            _answered(waiting, getattr(item.message, "id", None))
+class Answers(Stream):
+    """Standard output as the library writes it, which remembers what was answered."""
 
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked.write)
+        self.asked = asked
 
-def _answered(waiting: Counter[str], request: Any) -> None:
-    if isinstance(request, str | int) and waiting[str(request)]:
-        waiting[str(request)] -= 1
+    async def send(self, item: Any) -> None:
+        await self.inner.send(item)
+        self.asked.answered(getattr(item.message, "id", None))
 
 
 def refusal(read: dict[str, Any] | Exception) -> dict[str, Any] | None:
