@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from tables import table
 
+from scorehouse.certificate import libraries as certificate
+from scorehouse.certificate.products import MODELS as LAYERS
+from scorehouse.certificate.steps import STEPS
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
 from scorehouse.program.native.recipes import READERS
 from scorehouse.program.several import FOR_EACH
@@ -56,9 +59,8 @@ def page() -> str:
         "",
         "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
         "[program](../explanation/programs.md), and neither a run nor a service opens the estimator.",
-        "Which backends a version has is decided by its proof; `scorehouse show` says so, and why a backend",
-        "was refused. A subclass is not treated like its parent. An",
-        "[estimator per segment](../how-to/segments.md) has the backends of its clones, except SQL.",
+        "`scorehouse show` says which a version has, and why others were refused. A subclass is not its",
+        "parent. An [estimator per segment](../how-to/segments.md) has the backends of its clones, except SQL.",
         "",
     ]
     rows = [
@@ -75,7 +77,13 @@ def page() -> str:
             if steps[name] == backend
         ]
         lines += [f"Before {backend}: {', '.join(names)}.", ""]
+    read = {*certificate.READERS, *LAYERS, *STEPS, "sklearn.Pipeline", *certificate.SEARCHES}
+    others = {*PREDICTORS, *READERS, *MODELS, *steps} - read
     lines += [
+        "[Certified](../explanation/programs.md#what-is-certified) are all but functions, segments, `KMeans`",
+        "in SQL,",
+        f"{', '.join(map(_named, sorted(others, key=_key)))}.",
+        "",
         "## Around them",
         "",
         f"SQL: {', '.join(map(_named, sorted(wraps)))}; `CalibratedClassifierCV` may be sigmoid or isotonic.",
