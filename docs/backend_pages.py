@@ -59,8 +59,9 @@ def page() -> str:
         "",
         "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
         "[program](../explanation/programs.md), and neither a run nor a service opens the estimator.",
-        "`scorehouse show` says which a version has, and why others were refused. A subclass is not its",
-        "parent. An [estimator per segment](../how-to/segments.md) has the backends of its clones, except SQL.",
+        "`scorehouse show` says which a version has, and why others were refused. A subclass is not",
+        "its parent. An",
+        "[estimator per segment](../how-to/segments.md) has the backends of its clones, except SQL.",
         "",
     ]
     rows = [
