@@ -224,13 +224,14 @@ class _Compared:
 
     def sql(self) -> list[str]:
         """The expressions that SQL is printed of."""
-        return self._of_sql(lambda sql, model, links: sql.differs(model, links))
+        return self._sql.differences
 
     def checks_of_sql(self) -> list[str]:
         """The rows that SQL rejects, and why."""
-        return self._of_sql(lambda sql, model, links: sql.checks_differ(self.signature, model, links))
+        return self._sql.differences_of_checks(self.signature)
 
-    def _of_sql(self, compare: Callable[[SqlCompared, Any, Links], list[str]]) -> list[str]:
+    @cached_property
+    def _sql(self) -> SqlCompared:
         ((_, estimator), *others) = self.taken_apart
         if self.is_segmented or others:
             raise NotRead("the SQL of several segments is not read")
@@ -241,7 +242,7 @@ class _Compared:
         if in_single and not (isinstance(model, Forest) and model.facts["it reads values as float32"]):
             raise NotRead(f"how {in_single[0]!r} becomes a float32 is not read in SQL")
         head = json.loads(self.stored.arrays["sql"].tobytes())
-        return compare(SqlCompared(head, self.version, expected, len(made.features)), model, links)
+        return SqlCompared(head, self.version, (model, links), (expected, len(made.features)))
 
     def _require_unfolded(self) -> None:
         if self.is_segmented and not self.has_trees:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,16 @@ class SqlCompared:
     """The SQL of a version beside its trees or layers, links and columns; all of one estimator."""
 
     def __init__(
-        self, head: Mapping[str, Any], version: Version, columns: Sequence[Column], features: int
+        self,
+        head: Mapping[str, Any],
+        version: Version,
+        of_estimator: tuple[Forest | Sequence[Layer], Links],
+        columns: tuple[Sequence[Column], int],
     ) -> None:
+        self.model, self.links = of_estimator
+        self.expected, features = columns
         self.program = SqlExpressions(head["program"], features)
         self.version = version
-        self.expected = columns
         self.has_label = version.task == "classification"
         self.names = [*(version.outputs or NAMES.get(version.task, []))]
         if self.has_label and len(version.classes) != 2:
@@ -49,14 +55,17 @@ class SqlCompared:
         if version.task not in (*NAMES, MULTIOUTPUT):
             raise NotRead(f"the SQL of a {version.task} is not read")
         self.names += ["row_status", "reject_reason"]
-        self.head = [head["dialect"], *head["columns"]]
+        self.dialect, self.columns = head["dialect"], head["columns"]
         self._method = "predict" if version.score_method in ("none", "") else version.score_method
 
-    def differs(self, model: Forest | Sequence[Layer], links: Links) -> list[str]:
+    @cached_property
+    def differences(self) -> list[str]:
         """How sums, scores and labels differ from those of the estimator."""
-        names = self.program.names
-        if not names == self.names == self.head[1:] or self.head[0] != DIALECT:
-            return [f"its columns are {names} for {self.head}, those of the version {self.names}"]
+        model, links, names = self.model, self.links, self.program.names
+        if not names == self.names == self.columns:
+            return [f"its columns are {names}, those of the version {self.names}"]
+        if self.dialect != DIALECT:
+            return [f"it is of the dialect {self.dialect!r}, and others are printed of {DIALECT!r}"]
         if self._method not in links:
             raise NotRead(f"the link of {self._method} is not read")
         kind, numbers, _ = links[self._method]
@@ -87,13 +96,13 @@ class SqlCompared:
             return self._trees(model, exprs, sums)
         return self._linear(model, exprs)
 
-    def checks_differ(self, signature: Signature, model: Forest | Sequence[Layer], links: Links) -> list[str]:
+    def differences_of_checks(self, signature: Signature) -> list[str]:
         """How the rows that SQL rejects, and the reasons, differ from those of the kernel."""
-        self.differs(model, links)  # which passes the checks that are judged here
-        kind = links.get(self._method, NO_LABELS)[0]
-        is_bounded = kind in BOUNDED or (kind in SUMS and isinstance(model, Forest))
-        checks = Checks(self.program, signature)
-        return checks.differ(self._scores(), may_overflow=not is_bounded)
+        if self.differences:  # the checks on the way to scores are known once all of them were read
+            raise NotRead("what it computes differs, so that not all of its checks were read")
+        kind = self.links[self._method][0]
+        is_bounded = kind in BOUNDED or (kind in SUMS and isinstance(self.model, Forest))
+        return Checks(self.program, signature).differ(self._scores(), may_overflow=not is_bounded)
 
     def _scores(self) -> dict[str, Expr]:
         """What an accepted row gets beside its label, by name."""

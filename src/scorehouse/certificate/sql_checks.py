@@ -18,10 +18,9 @@ import pyarrow as pa
 from scorehouse.certificate.forest import NotRead
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
 from scorehouse.certificate.sql_values import Values
-from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.rows import LARGEST, check_batch
 from scorehouse.registry.signature import Feature, Signature
 
-LARGEST = 1.7976931348623157e308
 UNKNOWN_TEXT = "a text that nothing names"
 TYPES = {"double": pa.float64(), "integer": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 EXTREMES = (None, math.nan, math.inf, -math.inf, 0.0, 0.5, -0.5, 1.0, 2.0**53, LARGEST, -LARGEST)

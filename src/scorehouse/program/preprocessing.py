@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scorehouse.errors import CompileError
+from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.in_arrow import unknown_parts
 from scorehouse.program.sql.builder import Builder, Origin, Program, Value
 from scorehouse.program.sql.expression import Case, Feature, In, Literal, no, number
-from scorehouse.program.sql.inputs import LARGEST, TIME, as_trained, category_literals, time_type
+from scorehouse.program.sql.inputs import TIME, as_trained, category_literals, time_type
 from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.registry.signature import Feature as Signed
 from scorehouse.registry.signature import Signature

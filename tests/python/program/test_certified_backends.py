@@ -18,6 +18,7 @@ from project import registered_kernel
 from scorehouse.certificate import Certificate
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registration import certified as registration
 from scorehouse.registration.find_backends import find_backends
@@ -66,17 +67,22 @@ def test_a_backend_that_is_asked_for_and_not_certified_is_refused(tmp_path: Path
         choose_backend(kernel, "matrix", ROWS, files)
 
 
+def registered_where(difference: str, backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """The kernel of trees whose certificate has a difference as long as they have a backend."""
+    different, real = Certificate((), (difference,)), registration.certify
+    monkeypatch.setattr(
+        registration, "certify", lambda *given: different if given[2].program.get(backend) else real(*given)
+    )
+    return registered_kernel(folder, TREES.fit(X, LABEL), X, LABEL, task="classification")
+
+
 def test_a_program_that_is_not_its_estimator_is_not_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    different = Certificate((), ("trees: tree 3, node 5: it is another",))
-    real = registration.certify
-    monkeypatch.setattr(
-        registration, "certify", lambda *given: different if given[2].program.get("native") else real(*given)
-    )
-    kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
+    difference = "trees: tree 3, node 5: it is another"
+    kernel = registered_where(difference, "native", tmp_path, monkeypatch)
     assert set(kernel.version.program) - {*NO_BACKENDS} == {"sql"}, "in which nothing differs"
-    assert different.differences[0] in kernel.version.program["refused"]["native"]
+    assert difference in kernel.version.program["refused"]["native"]
     chosen = choose_backend(kernel, "auto", ROWS, ProgramFiles(tmp_path, LoadPolicy()))
     assert chosen.name == "estimator" and "tree 3, node 5" in chosen.reason
 
@@ -84,14 +90,10 @@ def test_a_program_that_is_not_its_estimator_is_not_registered(
 def test_sql_that_is_not_its_estimator_is_not_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    different = Certificate((), ("checks of sql: 'visits' = 1.0 is rejected",))
-    real = registration.certify
-    monkeypatch.setattr(
-        registration, "certify", lambda *given: different if given[2].program.get("sql") else real(*given)
-    )
-    kernel = registered_kernel(tmp_path, TREES.fit(X, LABEL), X, LABEL, task="classification")
+    difference = "checks of sql: 'visits' = 1.0 is rejected"
+    kernel = registered_where(difference, "sql", tmp_path, monkeypatch)
     assert "native" in kernel.version.program and "sql" not in kernel.version.program
-    assert different.differences[0] in kernel.version.program["refused"]["sql"]
+    assert difference in kernel.version.program["refused"]["sql"]
 
 
 def test_classes_that_the_registry_calls_otherwise_are_no_difference(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from project import registered_kernel
 from scorehouse import CalendarParts, DaysSinceEpoch, Storage, days_since_epoch, register
 from scorehouse.errors import CompileError, EstimatorError, LoadRefusedError
 from scorehouse.kernel.frames import estimator_input
-from scorehouse.kernel.rows import check_batch
+from scorehouse.kernel.rows import LARGEST, check_batch
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.in_arrow import computed
 from scorehouse.program.preprocessing import begun, ended
@@ -31,7 +31,7 @@ from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.dialects import DUCKDB
 from scorehouse.program.sql.in_process import ArrowKernel
-from scorehouse.program.sql.inputs import LARGEST, inputs_of
+from scorehouse.program.sql.inputs import inputs_of
 from scorehouse.program.sql.printer import Printer
 from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.registry import artifact

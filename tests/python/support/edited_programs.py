@@ -21,7 +21,13 @@ from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.store import scores_of
 
-UNSEEN = ("head", "sql", "background", "means", "cover")  # what decides no score, or is proven on rows only
+UNSEEN = (
+    "head",
+    "sql",
+    "background",
+    "means",
+    "cover",
+)  # what decides no score, or has its own edits
 OPERATORS = {"-": "*", "*": "/", "/": "-", "=": "<", "<": ">", ">": "<", "coalesce": "greatest", "not": "abs"}
 KINDS = ["sums", "first", "largest", "above_zero", "from_zero", "shares", "sigmoids", "softmax", "power"]
 Outcome = list[Any]

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.compiled import MARK, CompiledSql
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS
-from scorehouse.program.sql.inputs import LARGEST, inputs_of
+from scorehouse.program.sql.inputs import inputs_of
 from scorehouse.program.sql.outputs import outputs_of
 from scorehouse.program.sql.printer import Dialect
 from scorehouse.program.sql.registers import CONVERTERS

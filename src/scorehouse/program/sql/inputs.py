@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scorehouse.kernel.rows import LARGEST_INTEGER, TICKS, timestamp_unit
+from scorehouse.kernel.rows import LARGEST, LARGEST_INTEGER, TICKS, timestamp_unit
 from scorehouse.program.sql.builder import Builder, Origin, Value
 from scorehouse.program.sql.expression import (
     Arith,
@@ -34,7 +34,6 @@ from scorehouse.program.sql.expression import (
 )
 from scorehouse.registry.signature import Feature as Signed
 
-LARGEST = 1.7976931348623157e308
 WHOLE_LIMIT = 2.0**63
 TIME = "time"  # the kind of a value in microseconds, which only a step for times reads
 MICROSECONDS = TICKS["us"]  # of a second
