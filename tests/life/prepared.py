@@ -18,7 +18,7 @@ LIVES_PER_WORLD = 10
 class Prepared:
     """A life that has lived its first days, and a copy of its folder, from which others go on in its place.
 
-    The tables of a server are copied there; those of Spark cannot be, so that each of its lives begins anew.
+    The tables of a server are copied there.
     """
 
     def __init__(self, world: int, folder: Path, installation: Installation, engine: Engine) -> None:
@@ -44,3 +44,22 @@ class Prepared:
 
     def close(self) -> None:
         self.life.close()
+
+
+class BegunAnew:
+    """Lives that each live their own first days: the tables of Spark cannot be copied."""
+
+    def __init__(self, world: int, folder: Path, installation: Installation, engine: Engine) -> None:
+        self.folder, self.installation, self.engine = folder, installation, engine
+        self.life: Life | None = None
+
+    def another(self, seed: int) -> Life:
+        """A life of this seed after its first days; the one before it has ended."""
+        self.close()
+        self.life = Life(seed, self.folder / str(seed), self.installation, self.engine)
+        self.life.live(drawn(self.life, 0)[:BEGINNING])
+        return self.life
+
+    def close(self) -> None:
+        if self.life:
+            self.life.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from scorehouse.certificate.boosters import Links
 from scorehouse.certificate.columns import Column, Expressions, differ
-from scorehouse.certificate.forest import Forest, NotRead, differences
+from scorehouse.certificate.forest import Forest, NotRead, differences, read_in_single
 from scorehouse.certificate.libraries import READERS, name_of, taken_apart, trees_of
 from scorehouse.certificate.products import (
     MODELS,
@@ -26,7 +26,7 @@ from scorehouse.certificate.products import (
 from scorehouse.certificate.sql import SqlCompared
 from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
-from scorehouse.registry.signature import Signature
+from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
 
 READER, READER_VERSION = "scorehouse.certificate", 2
@@ -181,7 +181,7 @@ class _Compared:
         """The columns that trees or products read, as the fitted steps make them."""
         self._require_unfolded()
         head, features = self.stored.scores, self.signature.features
-        in_single = [i for i, one in enumerate(features) if (one.type, one.dtype) == ("double", "float32")]
+        in_single = _in_single(features)
         texts = []
         if sorted(head["singles"]) != in_single:
             texts.append(f"its features in float32 are {head['singles']}, those of the signature {in_single}")
@@ -238,10 +238,14 @@ class _Compared:
         is_forest = name_of(estimator) in READERS
         model, links = trees_of(estimator) if is_forest else products_of(estimator)
         made, expected = self._expected(0, in_doubles=not is_forest)
-        in_single = [one.name for one in self.signature.features if one.dtype.lower() == "float32"]
-        if in_single and not (isinstance(model, Forest) and model.facts["it reads values as float32"]):
-            raise NotRead(f"how {in_single[0]!r} becomes a float32 is not read in SQL")
+        in_single = _in_single(self.signature.features)
+        if in_single and not isinstance(model, Forest):
+            name = self.signature.features[in_single[0]].name
+            raise NotRead(f"how {name!r} becomes a float32 is not read in SQL")
         head = json.loads(self.stored.arrays["sql"].tobytes())
+        singles = [i for i, one in enumerate(expected) if one[0] == "feature" and one[1] in in_single]
+        if isinstance(model, Forest):
+            model = read_in_single(model, singles)
         return SqlCompared(head, self.version, (model, links), (expected, len(made.features)))
 
     def _require_unfolded(self) -> None:
@@ -272,3 +276,8 @@ class _Compared:
         if not self.is_segmented:
             return texts[0]
         return [f"segment {number}, {text}" for number, own in enumerate(texts) for text in own]
+
+
+def _in_single(features: Sequence[Feature]) -> list[int]:
+    """The places of features that training held in float32."""
+    return [i for i, one in enumerate(features) if (one.type, one.dtype.lower()) == ("double", "float32")]

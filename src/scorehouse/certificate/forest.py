@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of values and thresholds: whether each goes left
 Side = tuple[bool, frozenset[int]]  # whether a category goes left, but for these, which go to the other side
 ZERO = float(np.float32(1e-35))  # LightGBM takes a value at most this far from 0 as 0
-SIGN = 1 << 63
+ZERO_IN_SINGLE = float((np.float64(ZERO) + np.float64(np.nextafter(np.float32(ZERO), np.float32(1)))) / 2)
 MIDDLE = np.uint64((0x7FF << 52) + 1)  # the place of 0.0 among all doubles: -inf has place 1
 MOST_TEXTS = 100  # differences that are written; one is enough to know
 
@@ -42,7 +42,7 @@ class Forest:
     """All trees of an estimator; `facts` are what is compared by name, such as the start of each sum.
 
     `left` and `right` are places among all nodes; `cut` is the place among all doubles of the largest that
-    goes left, 0 for none.
+    goes left, 0 for none. `singles` are the features whose values are rounded to float32 before that.
     """
 
     roots: np.ndarray
@@ -55,6 +55,13 @@ class Forest:
     value: np.ndarray
     categories: Mapping[int, Side]
     facts: Mapping[str, Any]
+    singles: frozenset[int] = frozenset()
+
+    def zero_at(self, node: int) -> float:
+        """The largest size that counts as 0 there; 0 where none does."""
+        if not self.zero[node]:
+            return 0.0
+        return ZERO_IN_SINGLE if int(self.feature[node]) in self.singles else ZERO
 
 
 def forest_of(trees: Sequence[Tree], rule: Rule, **facts: Any) -> Forest:
@@ -116,6 +123,32 @@ def doubles_at(places: np.ndarray) -> np.ndarray:
     signed = (places.astype(np.uint64) - MIDDLE).view(np.int64)
     sizes = np.abs(signed).view(np.float64)
     return np.where(signed < 0, -sizes, sizes)
+
+
+def places_of(doubles: np.ndarray) -> np.ndarray:
+    """The places of doubles among all of them."""
+    sizes = np.abs(doubles).view(np.int64)
+    return np.where(doubles < 0, -sizes, sizes).view(np.uint64) + MIDDLE
+
+
+def read_in_single(forest: Forest, features: Sequence[int]) -> Forest:
+    """The same trees over doubles, for features whose values are rounded to float32 before the trees."""
+    chosen = np.isin(forest.feature, features) & (forest.left >= 0)
+    cut = forest.cut.copy()
+    for zero in (False, True):
+        nodes = chosen & (forest.zero == zero) & (cut > 0)
+
+        def rule(values: np.ndarray, thresholds: np.ndarray, zero: bool = zero) -> np.ndarray:
+            with np.errstate(over="ignore"):
+                singles = values.astype(np.float32).astype(np.float64)
+            return (_around_zero if zero else as_doubles)(singles, thresholds)
+
+        doubles = doubles_at(cuts(rule, doubles_at(cut[nodes])))
+        if zero:  # all that counts as 0 has one place, as in forests of doubles
+            below = np.nextafter(-ZERO_IN_SINGLE, -np.inf)
+            doubles = np.where(np.abs(doubles) <= ZERO_IN_SINGLE, below, doubles)
+        cut[nodes] = places_of(doubles)
+    return replace(forest, cut=cut, singles=frozenset(features))
 
 
 def cuts(rule: Rule, thresholds: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Trees that are nested cases, and those of a library, each node with a number that equal ones share.
 
 A split with equal sides is none: neither SQL nor the comparison has it. A node is a leaf (value, whether it
-is a float32), a split (column, cut, whether a missing value and 0 go left, its sides) or one by category
-(column, codes, the side of those, that of all others).
+is a float32), a split (column, cut, whether a missing value goes left, up to which size a value counts as
+missing, its sides) or one by category (column, codes, the side of those, that of all others).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from scorehouse.certificate.forest import MIDDLE, ZERO, Forest, NotRead
+from scorehouse.certificate.forest import MIDDLE, Forest, NotRead
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
 
 MAGNITUDE = (1 << 63) - 1
@@ -43,7 +43,7 @@ class Nodes:
             self.nodes.append(node)
         return self.numbers[node]
 
-    def _split(self, column: Any, cut: int, missing_left: bool, zero: bool, sides: tuple[int, int]) -> int:
+    def _split(self, column: Any, cut: int, missing_left: bool, zero: float, sides: tuple[int, int]) -> int:
         if sides[0] == sides[1]:
             return sides[0]
         return self._of(SPLIT, self.column(column), (cut, missing_left, zero), *sides)
@@ -74,30 +74,30 @@ class Nodes:
             raise NotRead(f"a tree splits by a {kind}, which is not read")
         missing_left = parts[0] == ">"  # a NULL compares with nothing and goes to the other side
         cut = _place(_number(parts[2]))
-        return self._split(parts[1], cut, missing_left, False, (no, yes) if missing_left else (yes, no))
+        return self._split(parts[1], cut, missing_left, 0.0, (no, yes) if missing_left else (yes, no))
 
     def _around_zero(self, op: str, args: list[Expr], yes: int, no: int) -> int:
         """A split for which 0 is a missing value."""
         if op == "or":
             pattern = [
                 ("IsNull", ("hole", "x"), False),
-                ("Compare", "<=", ("Call", "abs", [("hole", "x")]), ("Literal", ZERO, "double")),
+                ("Compare", "<=", ("Call", "abs", [("hole", "x")]), ("hole", "zero")),
                 ("Compare", "<=", ("hole", "x"), ("hole", "edge")),
             ]
         else:
             pattern = [
                 ("Compare", "<=", ("hole", "x"), ("hole", "edge")),
-                ("Compare", ">", ("Call", "abs", [("hole", "x")]), ("Literal", ZERO, "double")),
+                ("Compare", ">", ("Call", "abs", [("hole", "x")]), ("hole", "zero")),
             ]
         holes: dict[Any, Expr] = {}
         if not self.program.fits(pattern, args, holes):
             raise NotRead("a tree splits by several conditions, which are not read")
-        edge = _number(holes["edge"])
-        if abs(edge) <= ZERO:  # what counts as 0 is compared as the next larger number
-            edge = math.nextafter(-ZERO, -math.inf)
+        edge, zero = _number(holes["edge"]), _number(holes["zero"])
+        if abs(edge) <= zero:  # what counts as 0 is compared as the next larger number
+            edge = math.nextafter(-zero, -math.inf)
         (first, *_) = args
         column = first["IsNull"][0] if op == "or" else first["Compare"][1]
-        return self._split(column, _place(edge), op == "or", True, (yes, no))
+        return self._split(column, _place(edge), op == "or", zero, (yes, no))
 
     def _leaf_of(self, kind: str, parts: Any) -> int:
         if kind == "Cast" and parts[1] == "real":
@@ -110,7 +110,7 @@ class Nodes:
         """The roots of an estimator's trees that are added to an output, in their order."""
         left, right = forest.left.tolist(), forest.right.tolist()
         cuts, features = forest.cut.tolist(), forest.feature.tolist()
-        missing, zeros, values = forest.missing_left.tolist(), forest.zero.tolist(), forest.value.tolist()
+        missing, values = forest.missing_left.tolist(), forest.value.tolist()
         groups, width = forest.facts["the output of each tree"], forest.value.shape[1]
         single = forest.facts["the sums are in float32"]
         chosen = [
@@ -127,7 +127,7 @@ class Nodes:
                 others_left, named = forest.categories[i]
                 others, other = sides if others_left else sides[::-1]
                 return self._category(features[i], named, other, others)
-            return self._split(features[i], cuts[i], missing[i], zeros[i], sides)
+            return self._split(features[i], cuts[i], missing[i], forest.zero_at(i), sides)
 
         return [node(root, place) for root, place in chosen]
 

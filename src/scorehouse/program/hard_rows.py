@@ -154,9 +154,6 @@ def _probes_of(feature: Feature, edges: Iterable[float]) -> list[Any]:
         known = [int(v) for v in (feature.categories or ())[:200]]
         return [None, *sorted(whole), *known]
     categories = [float(v) for v in (feature.categories or ())[:200]]
-    if feature.dtype == "float32":
-        with np.errstate(over="ignore"):
-            values = [float(np.float32(v)) for v in values]
     return [None, float("nan"), float("inf"), float("-inf"), *values, *categories]
 
 

@@ -47,7 +47,7 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
 
 def in_singles(signature: Signature) -> tuple[int, ...]:
     """The positions of features that training held in float32."""
-    return tuple(i for i, f in enumerate(signature.features) if f.type == "double" and f.dtype == "float32")
+    return tuple(i for i, f in enumerate(signature.features) if f.is_single)
 
 
 def _checked(b: Builder, position: int, feature: Signed) -> Value:

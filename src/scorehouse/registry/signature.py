@@ -62,6 +62,11 @@ class Feature:
         return self.dtype in NULLABLE_DTYPES
 
     @property
+    def is_single(self) -> bool:
+        """Whether training held its numbers in float32, to which a table's doubles are rounded."""
+        return self.type == "double" and self.dtype.lower() == "float32"
+
+    @property
     def has_zone(self) -> bool:
         """Whether the training timestamps had a time zone."""
         return self.dtype.startswith("datetime64[") and "," in self.dtype

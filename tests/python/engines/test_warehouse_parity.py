@@ -31,6 +31,8 @@ pytestmark = [
     pytest.mark.capability("predict"),
     pytest.mark.skipif(KIND not in os.environ, reason="run `./run test snowflake` or `./run test bigquery`"),
 ]
+# neither has a type for float32, which compiled SQL says
+NAMES = [name for name in CASES if "XGB" not in name and "loat32" not in name]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParityTable]:
         yield table
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "XGB" not in name])
+@pytest.mark.parametrize("name", NAMES)
 def test_equals_the_kernel(name: str, table: ParityTable, make_kernel: MakeKernel, tmp_path: Path) -> None:
     frame, kernel = kernel_of(name, make_kernel, program=False)
     parity = parity_on(table, kernel, lambda compiled: parity_rows(compiled, frame), tmp_path)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import functools
+from collections.abc import Callable, Iterator
 
 import pytest
 from clock import NEEDED, available
@@ -14,7 +14,7 @@ from installation import REPOSITORY, Installation, install
 from ledger import mended
 from life import Life
 from life_bugs import Bug, all_bugs
-from prepared import LIVES_PER_WORLD, Prepared
+from prepared import LIVES_PER_WORLD, BegunAnew, Prepared
 
 needs_clock = pytest.mark.skipif(not available(), reason=NEEDED)
 SHORT = (*FIRST, *SECOND_WEEK, *named_events(("corrections", "threshold changed")))
@@ -79,32 +79,48 @@ def test_a_life(seed: int, prepared: Prepared) -> None:
     assert not life.unknown, "\n".join(map(str, life.unknown))
 
 
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Engine], Installation]:
+    """What a user of an engine installs, once."""
+
+    @functools.cache
+    def of(engine: str) -> Installation:
+        needed = ENGINES[engine]
+        folder = tmp_path_factory.mktemp(engine)
+        return install(folder, lock=needed.lock, on_top=needed.on_top, extras=needed.extras)
+
+    return lambda engine: of(engine.name)
+
+
 @pytest.fixture(scope="module")
-def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """What a user of the engine installs."""
-    engine: Engine = request.param
+def elsewhere(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    installed: Callable[[Engine], Installation],
+) -> Iterator[Prepared | BegunAnew]:
+    """Where lives on an engine begin."""
+    engine: Engine
+    engine, world = request.param
     if reason := engine.missing():
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp(engine.name)
-    return install(folder, lock=engine.lock, on_top=engine.on_top, extras=engine.extras)
+    kind = BegunAnew if engine.is_short else Prepared
+    lives = kind(world, tmp_path_factory.mktemp("elsewhere"), installed(engine), engine)
+    yield lives
+    lives.close()
 
 
 @needs_clock
 @pytest.mark.foreign
 @pytest.mark.soak
 @pytest.mark.parametrize(
-    ("engine", "elsewhere"),
-    [(e, e) for e in ELSEWHERE],
+    ("seed", "elsewhere"),
+    [(seed, (engine, seed // LIVES_PER_WORLD)) for engine in ELSEWHERE for seed in SEEDS_ELSEWHERE],
     indirect=["elsewhere"],
-    ids=[e.name for e in ELSEWHERE],
+    ids=[f"{engine.name}-{seed}" for engine in ELSEWHERE for seed in SEEDS_ELSEWHERE],
 )
-@pytest.mark.parametrize("seed", SEEDS_ELSEWHERE)
-def test_a_life_elsewhere(seed: int, engine: Engine, elsewhere: Installation, tmp_path: Path) -> None:
-    life = Life(seed, tmp_path, elsewhere, engine)
-    try:
-        life.live(drawn(life, EVENTS_ELSEWHERE))
-    finally:
-        life.close()
+def test_a_life_elsewhere(seed: int, elsewhere: Prepared | BegunAnew) -> None:
+    life = elsewhere.another(seed)
+    life.live(drawn(life, EVENTS_ELSEWHERE)[BEGINNING:])
     print(life.summary())
     assert not life.unknown, "\n".join(map(str, life.unknown))
 

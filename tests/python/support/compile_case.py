@@ -27,7 +27,7 @@ LABELS = {2: np.array(["no", "yes"]), 3: np.array(["high", "low", "mid"])}
 class Case:
     """An estimator to fit: `classes` 0 for any number as the target, -1 for positive ones.
 
-    `is_shared`: several outputs are of one label.
+    `is_shared`: several outputs are of one label. `dtype`: that of its numbers.
     """
 
     make: Callable[[], Any]
@@ -39,6 +39,7 @@ class Case:
     threshold: float | None = None
     is_shared: bool = False
     times: bool = False
+    dtype: str = "float64"
 
 
 def columns(scaler: Any = None, **one_hot: Any) -> ColumnTransformer:
@@ -74,6 +75,7 @@ def features(case: Case, rng: np.random.Generator) -> pd.DataFrame:
     if case.nulls:
         frame.loc[rng.random(ROWS) < 0.1, "amount"] = np.nan
         frame.loc[rng.random(ROWS) < 0.1, "ratio"] = np.nan
+    frame[NUMBERS[:3]] = frame[NUMBERS[:3]].astype(case.dtype)
     if case.texts:
         frame["plan"] = rng.choice(
             ["basic", "pro", "it's", "Zürich", "ra{{re"], ROWS, p=[0.4, 0.3, 0.15, 0.12, 0.03]

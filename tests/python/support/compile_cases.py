@@ -212,6 +212,18 @@ def _others() -> None:
         classes=3,
         texts=False,
     )
+    for dtype in ("float32", "Float32"):
+        CASES[f"trees behind an imputer, {dtype}"] = Case(
+            lambda: make_pipeline(SimpleImputer(), HistGradientBoostingClassifier(max_iter=12)),
+            texts=False,
+            dtype=dtype,
+        )
+    CASES["numbers with a mask, Float32"] = Case(
+        lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+        nulls=False,
+        texts=False,
+        dtype="Float32",
+    )
     CASES["categories by name"] = Case(
         lambda: HistGradientBoostingClassifier(max_iter=12, categorical_features=["visits"], random_state=0),
         texts=False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.program.sql.expression import Case, Column, Expr, Literal, Sum, columns_of
+from scorehouse.program.sql.expression import Case, Cast, Column, Expr, Literal, Sum, columns_of
 from scorehouse.registry.signature import Signature
 
 PREFIX = "sh_"
@@ -34,7 +34,8 @@ class Value:
     """One column of the matrix that passes from step to step of a pipeline.
 
     `kind` is double, text or boolean; `name` is a hint for a readable name. `has_gaps`: a step gives no
-    number for some numbers, such as the logarithm of -2, which NULL stands for.
+    number for some numbers, such as the logarithm of -2, which NULL stands for. `is_single`: a double, as a
+    table has it, that the estimator gets rounded to float32.
     """
 
     expr: Expr
@@ -42,13 +43,14 @@ class Value:
     kind: str = "double"
     origin: Origin | None = None
     has_gaps: bool = False
+    is_single: bool = False
 
     def moved(self, expr: Expr, *, scale: float = 1.0, offset: float = 0.0) -> Value:
         """The value `self * scale + offset`, computed by `expr`."""
         origin = self.origin
         if origin is not None:
             origin = Origin(origin.position, origin.scale * scale, origin.offset * scale + offset)
-        return replace(self, expr=expr, origin=origin, kind="double")
+        return replace(self, expr=expr, origin=origin, kind="double", is_single=False)
 
     def made(self, expr: Expr, name: str | None = None) -> Value:
         """Another number, made from this value in a way that has no simple inverse."""
@@ -77,11 +79,13 @@ class Converters:
     """The functions that convert each class, by `library.Class`.
 
     `transformers`: `(builder, estimator, values) -> values`; `predictors`:
-    `(builder, estimator, values, method) -> Scores`.
+    `(builder, estimator, values, method) -> Scores`. `take_singles` names those of either that are given
+    features of float32 as the doubles of the table.
     """
 
     transformers: Mapping[str, Callable[[Builder, Any, list[Value]], list[Value]]]
     predictors: Mapping[str, Callable[[Builder, Any, list[Value], str], Scores]]
+    take_singles: frozenset[str]
 
 
 def name_of(estimator: Any) -> str:
@@ -168,21 +172,37 @@ class Builder:
         converter = self.converters.transformers.get(name_of(estimator))
         if converter is None:
             raise self.refuse(estimator, "this transformer has no equivalent in SQL")
-        self._check_width(estimator, values)
-        return converter(self, estimator, values)
+        return converter(self, estimator, self._given(estimator, values))
 
     def predict(self, estimator: Any, values: list[Value], method: str) -> Scores:
         """The result of `estimator.method` for `values`."""
         converter = self.converters.predictors.get(name_of(estimator))
         if converter is None:
             raise self.refuse(estimator, "this estimator has no equivalent in SQL")
-        self._check_width(estimator, values)
-        return converter(self, estimator, values, method)
+        return converter(self, estimator, self._given(estimator, values), method)
 
-    def _check_width(self, estimator: Any, values: list[Value]) -> None:
+    def _given(self, estimator: Any, values: list[Value]) -> list[Value]:
+        """The columns that a step is given, rounded to float32 unless it does so itself or passes them on."""
         expected = getattr(estimator, "n_features_in_", len(values))
         if expected != len(values):
             raise self.refuse(estimator, f"it was fitted on {expected} columns but is given {len(values)}")
+        if name_of(estimator) in self.converters.take_singles:
+            return values
+        return [self.rounded(value) for value in values]
+
+    def rounded(self, value: Value) -> Value:
+        """The value as the estimator gets it: rounded to float32 where training held it so."""
+        if not value.is_single:
+            return value
+        if not self.has_real:
+            raise CompileError(
+                self.call,
+                f"training held the feature {value.name!r} in float32",
+                expected="doubles, since this database has no such type",
+                action="train on a frame of float64, and register again",
+            )
+        rounded = Cast(Cast(value.expr, "real"), "double")
+        return replace(value, expr=self.bind(rounded, value.name), is_single=False)
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:
         """From now on, everything computed from these columns is NULL where `gate` is not true."""

@@ -28,13 +28,16 @@ from scorehouse.program.sql.scale import numbers_only
 from scorehouse.program.sql.scores import mean
 from scorehouse.program.sql.several import of_labels
 from scorehouse.program.trees import CategorySplit, Ensemble, Tree
-from scorehouse.program.trees.tree import LEAF, ZERO
+from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge
 
 
 def tree_of(
     b: Builder, tree: Tree, values: Sequence[Value], leaf: Callable[[float], Expr] = number, output: int = 0
 ) -> Expr:
-    """One output of a tree as nested cases; `leaf` writes the value of a leaf."""
+    """One output of a tree as nested cases; `leaf` writes the value of a leaf.
+
+    A feature that training held in float32 is compared with the last double that is rounded to the left.
+    """
     b.count_nodes(len(tree.left), tree.depth)
     # lists, since their elements are read faster than array elements and are plain numbers
     lefts, rights, features = tree.left.tolist(), tree.right.tolist(), tree.feature.tolist()
@@ -51,10 +54,12 @@ def tree_of(
         left, right = node(lefts[i]), node(rights[i])
         if i in tree.categories:
             return _by_category(column, tree.categories[i], left, right)
-        edge, missing_left = float(edges[i]), bool(missing[i])
+        edge, zero, missing_left = float(edges[i]), ZERO, bool(missing[i])
+        if value.is_single:
+            edge, zero = float32_edge(edge), float32_edge(zero)
         b.probe(value, edge)
         if left != right and tree.zero_is_missing is not None and tree.zero_is_missing[i]:
-            return Case(((_left_or_zero(column, edge, missing_left), left),), right)
+            return Case(((_left_or_zero(column, edge, zero, missing_left), left),), right)
         return _split(column, edge, left, right, missing_left=missing_left)
 
     return node(0)
@@ -69,12 +74,12 @@ def _split(column: Expr, edge: float, left: Expr, right: Expr, *, missing_left: 
     return Case(((Compare("<=", column, number(edge)), left),), right)
 
 
-def _left_or_zero(column: Expr, edge: float, missing_left: bool) -> Expr:
-    """Whether a row goes left if 0 counts as missing."""
+def _left_or_zero(column: Expr, edge: float, zero: float, missing_left: bool) -> Expr:
+    """Whether a row goes left if 0, up to the size of `zero`, counts as missing."""
     below, size = Compare("<=", column, number(edge)), Call("abs", (column,))
     if missing_left:
-        return any_of([IsNull(column), Compare("<=", size, number(ZERO)), below])
-    return all_of([below, Compare(">", size, number(ZERO))])
+        return any_of([IsNull(column), Compare("<=", size, number(zero)), below])
+    return all_of([below, Compare(">", size, number(zero))])
 
 
 def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:

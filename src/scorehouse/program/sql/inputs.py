@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scorehouse.kernel.rows import LARGEST, LARGEST_INTEGER, TICKS, timestamp_unit
 from scorehouse.program.sql.builder import Builder, Origin, Value
@@ -57,7 +57,7 @@ def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
     for position, feature in enumerate(b.signature.features):
         made = _plain_double if position in plain else _INPUTS[feature.type]
         value, found = made(b, position, feature)
-        values.append(_as_category(value, feature))
+        values.append(replace(_as_category(value, feature), is_single=feature.is_single))
         if found:
             reasons.append(Case(tuple((no(check.holds), check.reason) for check in found)))
         if position not in plain:

@@ -18,7 +18,6 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import DUCKDB, LIMITS
 from scorehouse.program.sql.expression import (
     Arith,
-    Cast,
     Column,
     Expr,
     Feature,
@@ -76,16 +75,7 @@ def _columns(b: Builder, backend: LinearReasons) -> list[Value]:
         feature = b.signature.features[part.position]
         if part.type != "double":
             return b.bind(part, feature.name)
-        if part.position not in backend.singles:
-            return checked[part.position].expr
-        if not b.has_real:
-            raise CompileError(
-                b.call,
-                f"training held the feature {feature.name!r} in float32",
-                expected="doubles, since this database has no such type",
-                action="train on a frame of float64, and register again",
-            )
-        return Cast(Cast(checked[part.position].expr, "real"), "double")
+        return b.rounded(checked[part.position]).expr
 
     for step in backend.columns.steps:
         for name, expr in step.made:

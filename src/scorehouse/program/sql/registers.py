@@ -65,4 +65,16 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(TREES, ensembles.trees),
 }
 
-CONVERTERS = Converters(TRANSFORMERS, PREDICTORS)
+# Trees compare a feature of float32 as the double that the table has; the others pass it on, or look for NULL.
+TAKE_SINGLES = frozenset(
+    (
+        *TREES,
+        *("sklearn.Pipeline", "sklearn.ColumnTransformer", "sklearn.FeatureUnion"),
+        *("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV"),
+        *("sklearn.CalibratedClassifierCV", "sklearn.OneVsRestClassifier"),
+        *(MULTI_OUTPUT, QUANTILES, MULTI_LABEL),
+        "sklearn.MissingIndicator",
+    )
+)
+
+CONVERTERS = Converters(TRANSFORMERS, PREDICTORS, TAKE_SINGLES)

@@ -108,6 +108,8 @@ def simple_imputer(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
             if estimator.keep_empty_features:
                 raise b.refuse(estimator, f"the column {value.name!r} was empty in training")
             continue
+        if estimator._fit_dtype == np.float32:  # so are the columns that it fills
+            statistic = np.float32(statistic)
         fill = _constant(value, statistic)
         made.append(Value(Call("coalesce", (value.expr, fill)), value.name, value.kind, value.origin))
     if estimator.add_indicator and estimator.indicator_ is not None:
