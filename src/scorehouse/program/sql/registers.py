@@ -65,7 +65,7 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(TREES, ensembles.trees),
 }
 
-# Trees compare a feature of float32 as the double that the table has; the others pass it on, or look for NULL.
+# Trees compare a feature of float32 as the double that it is in a table; others pass it on, or look for NULL.
 TAKE_SINGLES = frozenset(
     (
         *TREES,
