@@ -1,9 +1,10 @@
 """Programs with one number changed, read and run as a scoring run does: a script that may crash.
 
-    python altered_programs.py PROJECT NAME BACKEND SEED COUNT [FOLDER OF ANOTHER KERNEL]
+    python altered_programs.py PROJECT NAME BACKEND SEED COUNT [FOLDER OF ANOTHER KERNEL [KEEP]]
 
 Prints how many alterations of version 1 were refused when the file was read, and how many made equal, other
-or no numbers of its proof rows.
+or no numbers of its proof rows. Those of altered_programs.jsonl come first: the first alteration of each ending
+that was ever seen, such as a refusal in other words. KEEP adds what is new to that file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +31,9 @@ from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature
 
+CORPUS = Path(__file__).with_suffix(".jsonl")
 Arrays = dict[str, np.ndarray]
+Alteration = list[tuple[str, int, int | float]]  # arrays, places in them, and what stands there instead
 WRONG = (-1, -(2**40), 2**40, 2**62, -(2**62), 7)
 
 
@@ -96,15 +100,30 @@ def every_index(arrays: Arrays) -> Iterator[tuple[str, Arrays]]:
     yield "codes of 256 MB", {**arrays, "category_codes": np.zeros(1 << 26, dtype=np.int32)}
 
 
-def at_random(arrays: Arrays, draw: random.Random) -> Arrays:
+def at_random(arrays: Arrays, draw: random.Random) -> Alteration:
     """One to three entries of any array replaced, by a wrong number or that of another place."""
+    made: Alteration = []
     for _ in range(draw.randint(1, 3)):
         name = draw.choice([name for name in arrays if name not in ("head", "sql") and arrays[name].size])
         flat = arrays[name].reshape(-1)
-        value = draw.choice([*WRONG, flat[draw.randrange(flat.size)]])
-        place = np.unravel_index(draw.randrange(flat.size), arrays[name].shape)
-        arrays = with_entry(arrays, name, place, value)
+        value = draw.choice([*WRONG, flat[draw.randrange(flat.size)].item()])
+        made.append((name, draw.randrange(flat.size), value))
+    return made
+
+
+def altered(arrays: Arrays, alteration: Alteration) -> Arrays:
+    """The same arrays with other numbers; places wrap around, since other releases train other trees."""
+    for name, place, value in alteration:
+        if name in arrays and arrays[name].size:
+            shape = arrays[name].shape
+            arrays = with_entry(arrays, name, np.unravel_index(place % arrays[name].size, shape), value)
     return arrays
+
+
+def kept_of(name: str, backend: str) -> dict[str, Alteration]:
+    """What the corpus has of a backend, by how it ended."""
+    lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    return {line["ending"]: line["alteration"] for line in lines if line["of"] == [name, backend]}
 
 
 class Served:
@@ -142,19 +161,32 @@ class Served:
             return made if self.backend != "reasons" else stored.contributions(self.columns).parts
 
 
-def main(project: str, name: str, backend: str, seed: str, count: str, other_kernel: str = "") -> None:
-    """Print the outcomes, of every index and at random; raise where a wrong index is not refused."""
+def main(
+    project: str, name: str, backend: str, seed: str, count: str, other_kernel: str = "", keep: str = ""
+) -> None:
+    """Print the outcomes: of the corpus, every index, and at random. A wrong index that is accepted is raised."""
     if other_kernel:
         native.FOLDER = Path(other_kernel)
     served = Served(Path(project), name, backend)
     assert np.isfinite(served.expected).all()
     whole, draw, outcomes = unpacked(served.data), random.Random(int(seed)), Counter[str]()
+    known = kept_of(name, backend)
+    for alteration in known.values():
+        outcomes[served.outcome(packed(altered(whole, alteration))).partition(":")[0]] += 1
     for what, arrays in every_index(whole) if "left" in whole and len(whole["base"]) == 1 else ():
         found = served.outcome(packed(arrays))
         assert found.startswith("refused: "), f"{what}: {found}"
         outcomes["refused"] += 1
     for _ in range(int(count)):
-        outcomes[served.outcome(packed(at_random(whole, draw))).partition(":")[0]] += 1
+        alteration = at_random(whole, draw)
+        found = served.outcome(packed(altered(whole, alteration)))
+        outcomes[found.partition(":")[0]] += 1
+        ending = re.sub(r"[\d.e+-]*\d", "N", found)
+        if keep and ending not in known:
+            known[ending] = alteration
+            with CORPUS.open("a") as file:
+                line = {"of": [name, backend], "ending": ending, "alteration": alteration}
+                file.write(json.dumps(line) + "\n")
     print(json.dumps(outcomes))
 
 
