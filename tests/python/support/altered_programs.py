@@ -3,8 +3,8 @@
     python altered_programs.py PROJECT NAME BACKEND SEED COUNT [FOLDER OF ANOTHER KERNEL [KEEP]]
 
 Prints how many alterations of version 1 were refused when the file was read, and how many made equal, other
-or no numbers of its proof rows. Those of altered_programs.jsonl come first: the first alteration of each ending
-that was ever seen, such as a refusal in other words. KEEP adds what is new to that file.
+or no numbers of its proof rows. Those of altered_programs.jsonl come first: the first alteration of each
+ending that was ever seen, such as a refusal in other words. KEEP adds what is new to that file.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Served:
 def main(
     project: str, name: str, backend: str, seed: str, count: str, other_kernel: str = "", keep: str = ""
 ) -> None:
-    """Print the outcomes: of the corpus, every index, and at random. A wrong index that is accepted is raised."""
+    """Print the outcomes: of the corpus, every index, and at random; raise a wrong index that is accepted."""
     if other_kernel:
         native.FOLDER = Path(other_kernel)
     served = Served(Path(project), name, backend)
