@@ -250,10 +250,11 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
         if place.alias is not None:
             connection.execute(f"use {DUCKDB.quote(place.alias)}")
     except duckdb.Error as error:
+        expected, action = "a DuckDB file that no other process is writing to", "wait for the dbt run to end"
+        if "lock" not in str(error).lower():
+            expected = "a whole DuckDB file that this release reads, with the .wal file of its last writes"
+            action = "correct the path, or restore both files from a backup"
         raise ConfigurationError(
-            this_call(),
-            f"{str(opened)!r} cannot be opened ({error})",
-            expected="a DuckDB file that no other process is writing to",
-            action="wait for the dbt run to end",
+            this_call(), f"{str(opened)!r} cannot be opened ({error})", expected=expected, action=action
         ) from error
     return connection

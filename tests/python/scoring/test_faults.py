@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,10 +14,12 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
+from scorehouse.cli.main import main
 from scorehouse.engines.duckdb.run_rows import hold_room
 
 KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
@@ -67,6 +71,43 @@ def test_too_little_memory_is_a_clear_error(tmp_path: Path) -> None:
     change_profile(project, settings={})
     assert state(project.database, "scores", NODE) == before
     project.build("--select", "scores").check()
+
+
+ENDS_BEFORE_IT_CLOSES = """
+import os, signal, sys
+from dbt.cli.main import dbtRunner
+for _ in range(2):
+    assert dbtRunner().invoke(sys.argv[1:]).success
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_write_ahead_log_that_is_cut_off_or_damaged(tmp_path: Path) -> None:
+    """Wherever it ends, table and run log are those of one moment; a damaged one is said."""
+    project = make_project(tmp_path / "project")
+    file, copy = project.database, tmp_path / "copy.duckdb"
+    moments = [state(file, "scores", NODE)]
+    command = [sys.executable, "-c", ENDS_BEFORE_IT_CLOSES, *run_arguments(project)]
+    ended = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stdout
+    log = file.with_name(f"{file.name}.wal").read_bytes()
+    place = copy.with_name(f"{copy.name}.wal")
+    seen = []
+    for tenth in range(11):
+        shutil.copyfile(file, copy)
+        place.write_bytes(log[: len(log) * tenth // 10])
+        seen.append(state(copy, "scores", NODE))
+    assert seen[0] == moments[0]
+    assert [after.successes - seen[0].successes for after in (seen[0], seen[-1])] == [0, 2]
+    assert len({(after.content, min(after.successes, seen[0].successes + 1)) for after in seen}) == 2
+    assert all(after.consistent for after in seen)
+    shutil.copyfile(file, copy)
+    place.write_bytes(log[:4_000] + bytes([log[4_000] ^ 1]) + log[4_001:])
+    shown = CliRunner().invoke(main, ["runs", "--database", str(copy)])
+    assert shown.exit_code == 1
+    assert "cannot be opened (Failure while replaying WAL" in shown.stderr
+    assert "restore both files from a backup" in shown.stderr
 
 
 @pytest.fixture
