@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from churn import FEATURES, ROWS
 from lake import LakeProject, needs_lake
@@ -109,6 +112,60 @@ def test_a_build_warns_of_several_writers_to_a_lake(
     ended = lake.dbt("--warn-error", "seed", "--select", "ml_churn")
     assert ended.success == (threads == 1)
     assert ended.success or "write `threads: 1` in profiles.yml" in capfd.readouterr().out
+
+
+def beside(lake: LakeProject, folder: Path) -> LakeProject:
+    """Another project with the same names on the same lake, in the schema `other`."""
+    another = LakeProject(folder)
+    profile = yaml.safe_load((another.folder / "profiles.yml").read_text())
+    output = profile["house"]["outputs"]["dev"]
+    output |= {
+        "schema": "other",
+        "attach": [{"path": f"ducklake:{lake.folder}/lake.ducklake", "alias": "lake"}],
+    }
+    another.write("profiles.yml", yaml.safe_dump(profile))
+    return another
+
+
+def test_two_projects_on_one_lake(lake: LakeProject, tmp_path: Path) -> None:
+    """Each in a schema of its own: the other's commits are none of its changes, and no row of its run log."""
+    another = beside(lake, tmp_path / "another")
+    fed = {"rule": "changed", "vanished": "delete"}
+    lake.sql_model("scored", "churn", rescore="feed", **KEY)
+    another.sql_model("scored", "churn", rescore=fed, **KEY)
+    for project in (lake, another, lake, another):
+        project.build().check()
+    lake.features(f"select * replace (id + 20 as id) from ({FEATURES})")
+    another.features(f"select * from ({FEATURES}) where id >= 100")
+    for project in (another, lake):
+        project.build().check()
+    keys = "select count(*), min(id), max(id) from {}.scored"
+    assert lake.query(keys.format("main")) == [(ROWS + 20, 0, ROWS + 19)]  # vanished ones stay
+    assert lake.query(keys.format("other")) == [(ROWS - 100, 100, ROWS - 1)]
+    log = "select write_mode, rows_in from {}.scorehouse_runs where status = 'success' order by started_at"
+    assert lake.query(log.format("main")) == [("replace", ROWS), ("merge", 0), ("merge", ROWS)]
+    assert lake.query(log.format("other")) == [("replace", ROWS), ("merge", ROWS), ("merge", ROWS - 100)]
+
+
+def test_two_projects_that_build_at_once(lake: LakeProject, tmp_path: Path) -> None:
+    """The catalog is one file, which one process has: the other is told which."""
+    another = beside(lake, tmp_path / "another")
+    another.sql_model("scored", "churn", **KEY)
+    another.build().check()
+    reads = f"import duckdb, time; c = duckdb.connect(config={lake.settings_of_duckdb!r}); "
+    reads += (
+        f"c.execute(\"attach 'ducklake:{lake.folder}/lake.ducklake' as lake\"); print('open', flush=True); "
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", reads + "time.sleep(600)"], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "open\n"
+        refused = another.build()
+        holder.kill()
+    assert f"PID {holder.pid}" in refused.problem
+    another.build().check()
+    log = "select count(*) from other.scorehouse_runs where status = 'success'"
+    assert lake.query(log) == [(2,)]
 
 
 def test_features_are_read_from_a_lake_beside(tmp_path: Path) -> None:
