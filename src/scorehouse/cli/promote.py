@@ -44,12 +44,21 @@ def promote_command(
       scorehouse promote churn 3 --require challenger_not_worse_churn
     """
     seeds = ModelSeeds(find_project(project_dir), name)
-    known = {each for row in seeds.registered(f"promote {name} {version}") for each in row.aliases}
-    known |= {"champion", "challenger"}
+    holders = {
+        each: row.version for row in seeds.registered(f"promote {name} {version}") for each in row.aliases
+    }
+    known = {*holders, "champion", "challenger"}
     passed = require_test(name, version, require, project_dir=project_dir) if require else None
     if alias not in known and (hint := did_you_mean(alias, known)):  # it may be a typing error
         echo(f"note: the alias {alias!r} is new{hint}", err=True)
-    moved = promote(name, version, alias=alias, threshold=threshold, project_dir=project_dir)
+    moved = promote(
+        name,
+        version,
+        alias=alias,
+        threshold=threshold,
+        replacing=holders.get(alias) if require else None,  # as the test compared it
+        project_dir=project_dir,
+    )
     lines = [*filter(None, [passed]), f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
     if threshold is not None:
         from scorehouse.scoring.request import load_policy  # imported late: other promotions do not need it

@@ -15,7 +15,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from scorehouse import register
+from scorehouse import promote, register
 from scorehouse.cli.main import main
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.seeds import ModelSeeds
@@ -142,6 +142,28 @@ def test_register_and_promote_print_json(training_files: tuple[str, str], empty_
     assert registered["metrics"] == {"roc_auc": 0.5}
     promoted = json.loads(command("promote", "churn", "1", "--json").output)
     assert (promoted["aliases"], promoted["required"]) == (["champion"], None)
+
+
+def test_promotion_past_a_test_asks_for_the_champion_again(
+    training_files: tuple[str, str], empty_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody promotes another version between the test and the promotion that it is required for."""
+    file, features = training_files
+    for _ in range(3):
+        estimator = joblib.load(file)
+        estimator.coef_ = estimator.coef_ / 2
+        joblib.dump(estimator, file)
+        command("register", "churn", file, "--features", features, "--task", "classification")
+    command("promote", "churn", "1")
+
+    def passed_meanwhile(*_: object, **__: object) -> str:
+        promote("churn", 3)
+        return "gate passed"
+
+    monkeypatch.setattr("scorehouse.cli.promote.require_test", passed_meanwhile)
+    ended = command("promote", "churn", "2", "--require", "gate")
+    assert ended.exit_code == 1
+    assert "champion is version 3, and was version 1 when version 2 was compared with it" in ended.output
 
 
 def test_completion_knows_the_commands() -> None:
