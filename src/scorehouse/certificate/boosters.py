@@ -91,7 +91,7 @@ def _lightgbm_tree(entries: dict[str, str]) -> Tree:
     leaves = np.array([float(each) for each in entries["leaf_value"].split()])
     if not splits:
         none = np.array([-1])
-        return Tree(none, none, none + 1, none + 1.0, none > 0, leaves.reshape(-1, 1))
+        return Tree(none, none, none + 1, none + 1.0, none > 0, leaves.reshape(-1, 1), none + 1.0)
     decisions, thresholds = numbers("decision_type"), numbers("threshold", float)
     sides: dict[int, Side] = {}
     for i in np.flatnonzero(decisions & CATEGORICAL).tolist():
@@ -111,6 +111,7 @@ def _lightgbm_tree(entries: dict[str, str]) -> Tree:
         threshold=np.concatenate([thresholds, at_leaves]),
         missing_left=np.concatenate([missing, at_leaves > 0]),
         value=np.concatenate([np.zeros(splits), leaves]).reshape(-1, 1),
+        cover=np.concatenate([numbers("internal_count"), numbers("leaf_count")]),
         zero=np.concatenate([(decisions & (ZERO_MISSING | CATEGORICAL)) == ZERO_MISSING, at_leaves > 0]),
         categories=sides,
     )
@@ -173,6 +174,7 @@ def _xgboost_tree(tree: dict[str, Any], weight: float) -> Tree:
         threshold=given.astype(np.float64),
         missing_left=np.array(tree["default_left"], dtype=bool),
         value=(given * np.float32(weight)).astype(np.float64).reshape(-1, 1),
+        cover=np.array(tree["sum_hessian"], dtype=np.float32).astype(np.float64),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scorehouse.certificate import contributions
 from scorehouse.certificate.boosters import Links
 from scorehouse.certificate.columns import Column, Expressions, differ
 from scorehouse.certificate.forest import Forest, NotRead, differences, read_in_single
@@ -23,13 +24,13 @@ from scorehouse.certificate.products import (
     products_differ,
     products_of,
 )
-from scorehouse.certificate.sql import SqlCompared
+from scorehouse.certificate.sql import SqlCompared, sums_of
 from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
 
-READER, READER_VERSION = "scorehouse.certificate", 2
+READER, READER_VERSION = "scorehouse.certificate", 3
 AS_THEY_ARE = ("float64", "Float64", "float32", "Float32", "category")
 PROJECTIONS = ("sklearn.PCA", "sklearn.TruncatedSVD")
 SEGMENTED = ("scorehouse.SegmentedClassifier", "scorehouse.SegmentedRegressor")
@@ -39,9 +40,7 @@ EXACT_INTEGERS = "whole numbers up to 2**53"
 WITHIN = {
     "sql": "rows that its checks accept; weighted sums in another order",
     "checks of sql": "but for the value that a reason shows",
-}
-ON_ROWS = {
-    "reasons": "contributions are not read back; the proof rows compare them",
+    "reasons": "what they are computed from; means, background and loops are proven on rows",
 }
 
 
@@ -109,7 +108,6 @@ def certify(estimator: Any, program: bytes, version: Version, signature: Signatu
         reason = f"it differs: {texts[0]}" if texts else ""
         parts.append(Part(name, not texts, reason, "" if texts else within))
         found += [f"{name}: {text}" for text in texts]
-    parts += [Part(name, False, reason) for name, reason in ON_ROWS.items() if stored.head.get(name)]
     return Certificate(tuple(parts), tuple(found))
 
 
@@ -128,6 +126,8 @@ def _pairs(
         pairs.append(("inputs", one.inputs))
     if stored.head.get("sql"):
         pairs += [("sql", one.sql), ("checks of sql", one.checks_of_sql)]
+    if stored.head.get("reasons"):
+        pairs.append(("reasons", one.reasons))
     return pairs
 
 
@@ -247,6 +247,18 @@ class _Compared:
         if isinstance(model, Forest):
             model = read_in_single(model, singles)
         return SqlCompared(head, self.version, (model, links), (expected, len(made.features)))
+
+    def reasons(self) -> list[str]:
+        """Trees with the rows that they counted, or products; the features of columns, and the unit."""
+        if self.sums() or self.columns():
+            raise NotRead("what it is computed from differs")
+        ((model, links),) = self.models
+        _, columns = self._expected(0, in_doubles=not self.has_trees)
+        outputs, head = sums_of(model), self.stored.head["reasons"]
+        texts = contributions.differences(head, self.version, columns, links, outputs)
+        if isinstance(model, Forest) and not head["against"]:
+            texts += differences(forests_in(self.stored)[0], model, counts=True)
+        return texts
 
     def _require_unfolded(self) -> None:
         if self.is_segmented and not self.has_trees:

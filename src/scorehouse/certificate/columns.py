@@ -134,7 +134,7 @@ def differ(found: Column, expected: Column) -> bool:
     """Whether two columns differ for some value that reaches them."""
     if expected[0] != "map":
         return len(found) != len(expected) or any(
-            differ(a, b) if isinstance(b, tuple) and isinstance(a, tuple) else a != b
+            differ(a, b) if _is_column(a) and _is_column(b) else a != b
             for a, b in zip(found, expected, strict=True)
         )
     if found[0] == "constant":
@@ -145,3 +145,8 @@ def differ(found: Column, expected: Column) -> bool:
     pairs = [(found[2].get(key, found[4]), expected[2].get(key, expected[4])) for key in keys]
     pairs += [(found[3], expected[3]), (found[4], expected[4])]
     return any(a != b for a, b in pairs if b != ANY)
+
+
+def _is_column(part: Any) -> bool:
+    """Whether it is a column, and no number or edges of bins."""
+    return isinstance(part, tuple) and bool(part) and isinstance(part[0], str)

@@ -24,7 +24,8 @@ class NotRead(Exception):
 class Tree:
     """One tree of a library, with an entry per node, the root first; `left` is negative at a leaf.
 
-    `zero`: a value that counts as 0 goes where a missing one goes.
+    `zero`: a value that counts as 0 goes where a missing one goes. `cover`: how many rows of training, or
+    what weight of them, the library counted at each node.
     """
 
     left: np.ndarray
@@ -33,6 +34,7 @@ class Tree:
     threshold: np.ndarray
     missing_left: np.ndarray
     value: np.ndarray
+    cover: np.ndarray
     zero: np.ndarray | None = None
     categories: Mapping[int, Side] = field(default_factory=dict)
 
@@ -53,6 +55,7 @@ class Forest:
     missing_left: np.ndarray
     zero: np.ndarray
     value: np.ndarray
+    cover: np.ndarray
     categories: Mapping[int, Side]
     facts: Mapping[str, Any]
     singles: frozenset[int] = frozenset()
@@ -97,6 +100,7 @@ def forest_of(trees: Sequence[Tree], rule: Rule, **facts: Any) -> Forest:
         missing_left=all_of("missing_left").astype(bool),
         zero=zero,
         value=all_of("value") + 0.0,  # -0.0 and 0.0 are one number
+        cover=all_of("cover").astype(np.float64),
         categories=categories,
         facts={"the number of trees": len(trees), **facts},
     )
@@ -163,8 +167,8 @@ def cuts(rule: Rule, thresholds: np.ndarray) -> np.ndarray:
     return low[which.reshape(-1)]
 
 
-def differences(found: Forest, expected: Forest) -> list[str]:
-    """How the trees of a program differ from those of its estimator, node by node."""
+def differences(found: Forest, expected: Forest, *, counts: bool = False) -> list[str]:
+    """How the trees of a program differ from those of its estimator, node by node; `counts`: of rows too."""
     texts = [
         f"{name}: it has {found.facts.get(name)}, the estimator {fact}"
         for name, fact in expected.facts.items()
@@ -172,14 +176,14 @@ def differences(found: Forest, expected: Forest) -> list[str]:
     ]
     if len(found.roots) != len(expected.roots) or found.value.shape[1] != expected.value.shape[1]:
         return [*texts, f"its trees have {found.value.shape[1]} values per leaf"][:MOST_TEXTS]
-    for text in _walked(found, expected):
+    for text in _walked(found, expected, counts=counts):
         texts.append(text)
         if len(texts) == MOST_TEXTS:
             break
     return texts
 
 
-def _walked(found: Forest, expected: Forest) -> Iterator[str]:
+def _walked(found: Forest, expected: Forest, *, counts: bool) -> Iterator[str]:
     """All trees at once, a level at a time, along the nodes of the estimator."""
     a, b, tree = found.roots, expected.roots, np.arange(len(found.roots))
     by_category = [np.isin(np.arange(len(one.left)), [*one.categories]) for one in (found, expected)]
@@ -207,6 +211,9 @@ def _walked(found: Forest, expected: Forest) -> Iterator[str]:
             (plain & (missing[0] != missing[1]), "does a missing value go left:", *missing, str),
             (plain & (zeros[0] != zeros[1]), "is 0 missing:", *zeros, str),
         ]
+        if counts:
+            rows = (found.cover[a], expected.cover[b])
+            checks.append((rows[0] != rows[1], "the training rows that reach it are", *rows, str))
         for wrong, text, ours, theirs, show in checks:
             for i in np.flatnonzero(wrong).tolist():
                 node = f"tree {tree[i]}, node {a[i] - found.roots[tree[i]]}"

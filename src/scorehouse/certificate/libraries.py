@@ -59,6 +59,7 @@ def _tree(tree: Any, value: np.ndarray, columns: Any = None) -> Tree:
         threshold=tree.threshold,
         missing_left=tree.missing_go_to_left,
         value=value.reshape(tree.node_count, -1),
+        cover=tree.weighted_n_node_samples,
     )
 
 
@@ -181,6 +182,7 @@ def _histogram(estimator: Any) -> tuple[Forest, Links]:
                     threshold=nodes["num_threshold"],
                     missing_left=nodes["missing_go_to_left"],
                     value=nodes["value"].reshape(-1, 1),
+                    cover=nodes["count"],
                     categories=sides,
                 )
             )

@@ -69,7 +69,7 @@ class SqlCompared:
         if self._method not in links:
             raise NotRead(f"the link of {self._method} is not read")
         kind, numbers, _ = links[self._method]
-        outputs = _outputs(model)
+        outputs = sums_of(model)
         # of the shares of two classes, the second says all
         second = kind == "sums" and outputs == 2 and links.get("predict", NO_LABELS)[2]
         sums = [1] if second else [*range(outputs)]
@@ -176,7 +176,8 @@ class SqlCompared:
         return texts
 
 
-def _outputs(model: Forest | Sequence[Layer]) -> int:
+def sums_of(model: Forest | Sequence[Layer]) -> int:
+    """How many sums a model has."""
     if isinstance(model, Forest):
         return len(model.facts["the starts of the sums"])
     return len(model[-1][1][0]) if model[-1][1] else 0

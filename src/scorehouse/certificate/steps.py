@@ -152,13 +152,13 @@ class Steps:
         return made
 
     def target(self, step: Any, columns: list[Column]) -> list[Column]:
-        if step.target_type_ == "multiclass":
-            raise NotRead("the encodings of several classes are not read")
+        means = np.ravel(step.target_mean_).tolist()  # one, or one for each class
         made: list[Column] = []
-        for column, categories, numbers in zip(columns, step.categories_, step.encodings_, strict=True):
-            known = [_key(one) for one in np.asarray(categories, dtype=object).tolist()]
+        for i, numbers in enumerate(step.encodings_):
+            place, of_class = divmod(i, len(means))
+            column, unseen = columns[place], means[of_class]
+            known = [_key(one) for one in np.asarray(step.categories_[place], dtype=object).tolist()]
             answers = dict(zip(known, map(float, numbers), strict=True))
-            unseen = float(step.target_mean_)
             others = ANY if self._has_two(column, known) else unseen
             made.append(("map", column, answers, answers.pop(None, unseen), others))
         return made
@@ -169,12 +169,11 @@ class Steps:
         made: list[Column] = []
         for i, (column, drop) in enumerate(zip(columns, drops, strict=True)):
             known, rare = self._known(step, column, i)
-            if drop is not None and rare:
-                raise NotRead("an encoder that drops a category and groups rare ones is not read")
+            dropped = None if drop is None else known[int(drop)]
             is_open = step.handle_unknown in OPEN and not self._has_two(column, known)
             groups = [{key} for key in known if key not in rare] + ([rare] if rare else [])
-            for j, own in enumerate(groups):
-                if drop is not None and j == drop:
+            for own in groups:
+                if drop is not None and dropped in own:
                     continue
                 of_unseen = float(own is rare and step.handle_unknown != "ignore")
                 others = of_unseen if is_open else self._refused(column, known)

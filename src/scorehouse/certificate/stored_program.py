@@ -15,12 +15,14 @@ from scorehouse.certificate.forest import Forest, Tree, as_doubles, as_singles, 
 LAYOUT = 1
 KINDS = {
     **dict.fromkeys(("trees", "nodes", "group", "feature", "left", "right"), "i"),
-    **dict.fromkeys(("edge", "value", "base"), "f"),
+    **dict.fromkeys(("edge", "value", "base", "cover"), "f"),
     **dict.fromkeys(("missing_left", "zero_is_missing", "category_named_left"), "b"),
     **dict.fromkeys(("category_node", "category_count", "category_codes"), "i"),
 }
 FLAGS = ("average", "single", "rounds_inputs", "takes_missing", "takes_infinite")
-OF_NODES = ("feature", "edge", "left", "right", "missing_left", "zero_is_missing", "value")
+OF_NODES = ("feature", "edge", "left", "right", "missing_left", "zero_is_missing", "value", "cover")
+
+COPIED = ("left", "right", "feature", "missing_left", "value", "cover")
 
 
 class Unreadable(Exception):
@@ -137,7 +139,7 @@ def _trees(held: Mapping[str, np.ndarray], starts: np.ndarray, sizes: np.ndarray
         sides[tree][node - int(starts[tree])] = (not held["category_named_left"][i], named)
     return [
         Tree(
-            **{name: held[name][span] for name in ("left", "right", "feature", "missing_left", "value")},
+            **{name: held[name][span] for name in COPIED},
             threshold=held["edge"][span],
             zero=held["zero_is_missing"][span],
             categories=own,

@@ -15,7 +15,8 @@ from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR
 
-OF_SQL = ("sql: ", "checks of sql: ")  # how differences of SQL begin
+# how differences begin that are in one backend alone
+OWN = {"sql": ("sql: ", "checks of sql: "), "reasons": ("reasons: ",)}
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callab
 
 
 def _of_backend(name: str, differences: Sequence[str]) -> list[str]:
-    """The differences that are in what a backend runs."""
-    return [text for text in differences if text.startswith(OF_SQL) == (name == "sql")]
+    """The differences that are in what a backend runs; SQL does not run what the others share."""
+    shared = [text for text in differences if not text.startswith(sum(OWN.values(), ()))]
+    own = [text for text in differences if text.startswith(OWN.get(name, ("none",)))]
+    return own if name == "sql" else shared + own
 
 
 def _stored(

@@ -7,15 +7,19 @@ from typing import Any
 
 from scorehouse.registry.version import CERTIFICATE, FRAGILE, Version
 
+NEEDED = {
+    "native": ("trees", "links", "preprocessing", "inputs"),
+    "matrix": ("products", "links", "preprocessing", "inputs"),
+    "sql": ("inputs", "sql", "checks of sql"),
+    "reasons": ("inputs", "reasons"),
+}
 MOST_STEPS = 3  # features whose steps a reviewer reads of
 
 
 def not_certified(version: Version, backend: str) -> list[str]:
     """The parts that a backend runs and that are not certified to equal the estimator for every input."""
-    sums = {"native": "trees", "matrix": "products"}.get(backend)
-    needed = [sums, "links", "preprocessing", "inputs"] if sums else ["inputs", "sql", "checks of sql"]
     known = version.program.get(CERTIFICATE, {}).get("certified", ())
-    return [part for part in needed if part not in known]
+    return [part for part in NEEDED[backend] if part not in known]
 
 
 def certified_in_words(version: Version) -> str:

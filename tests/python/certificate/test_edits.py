@@ -13,6 +13,7 @@ import pytest
 
 from certified_pipelines import Registered, boosters, models_of_numbers, pipelines, registered
 from edited_programs import Meaning, edits
+from edited_reasons import ReasonsMeaning, reasons_edits
 from edited_sql import SqlMeaning, sql_edits
 from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE
 from scorehouse.program.proof import differs_here
@@ -46,12 +47,9 @@ def test_registered_programs_are_certified(models: dict[str, Registered]) -> Non
         sums = "products" if "matrix" in model.backends else "trees"
         expected = [sums, "links", "preprocessing", "inputs"] if name != FOLDED else ["links", "inputs"]
         assert found.differences == (), name
-        has_sql = "sql" in model.backends
-        assert found.names(certified=True) == [*expected, *OF_SQL * has_sql], (name, found.parts)
-        assert found.names(certified=False) == [
-            *(["products", "preprocessing"] if name == FOLDED else []),
-            *["reasons"] * ("reasons" in model.backends),
-        ]
+        others = [*OF_SQL * ("sql" in model.backends), *["reasons"] * ("reasons" in model.backends)]
+        assert found.names(certified=True) == [*expected, *others], (name, found.parts)
+        assert found.names(certified=False) == ["products", "preprocessing"] * (name == FOLDED)
 
 
 def test_every_effective_edit_is_found(models: dict[str, Registered]) -> None:
@@ -87,6 +85,23 @@ def test_every_effective_edit_of_sql_is_found(models: dict[str, Registered]) -> 
             if meaning.is_changed(program):
                 counts["effective"] += 1
                 if {*OF_SQL} <= {*model.stored.certificate(program).names(certified=True)}:
+                    missed.append(f"{name}: {text}")
+    print(dict(counts))
+    assert missed == []
+    assert counts["effective"] > counts["edits"] / 4
+
+
+def test_every_effective_edit_of_contributions_is_found(models: dict[str, Registered]) -> None:
+    missed, counts = [], Counter[str]()
+    for number, (name, model) in enumerate(models.items()):
+        if "reasons" not in model.backends:
+            continue
+        meaning = ReasonsMeaning(model.stored, model.rows)
+        for text, program in reasons_edits(model.stored.program, EDITS_OF_SQL, SEED + number):
+            counts["edits"] += 1
+            if meaning.is_changed(program):
+                counts["effective"] += 1
+                if not model.stored.certificate(program).differences:
                     missed.append(f"{name}: {text}")
     print(dict(counts))
     assert missed == []

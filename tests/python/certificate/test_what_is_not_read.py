@@ -80,14 +80,6 @@ def behind(step: Any, model: Any) -> Any:
             "its steps may compute in float32, which is not read",
         ),
         (
-            behind(
-                OneHotEncoder(max_categories=2, drop="first", handle_unknown="ignore"),
-                RandomForestRegressor(2, max_depth=3),
-            ),
-            X,
-            "an encoder that drops a category and groups rare ones is not read",
-        ),
-        (
             behind(OneHotEncoder(), RandomForestRegressor(2, max_depth=3)),
             X,  # whose signature, here, accepts other categories
             "an encoder that refuses categories behind other steps is not read",

@@ -105,7 +105,7 @@ class Meaning:
     def __init__(self, model: Stored, X: pd.DataFrame) -> None:
         self.version = model.version
         whole: Any = scores_of(model.program, model.version)
-        self.columns = [_columns(model, part) for part in rows_with_holes(X)]
+        self.columns = [accepted_columns(model, part) for part in rows_with_holes(X)]
         self.numbers = _numbers_of(whole)
         self.expected = self.of(model.program)
 
@@ -167,7 +167,7 @@ def rows_with_holes(X: pd.DataFrame) -> list[pd.DataFrame]:
     return [X, holes, moved]
 
 
-def _columns(model: Stored, X: pd.DataFrame) -> list[pa.Array]:
+def accepted_columns(model: Stored, X: pd.DataFrame) -> list[pa.Array]:
     """The columns of the rows that the kernel accepts."""
     batch = pa.RecordBatch.from_pandas(X, preserve_index=False)
     checked = check_batch(model.signature, batch, frozenset())

@@ -16,6 +16,7 @@ from scorehouse.program.reasons.stored_reasons import StoredReasons
 from scorehouse.program.store import reasons_in
 from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, read_program
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.program_facts import not_certified
 from scorehouse.registry.version import Version
 
 
@@ -31,6 +32,9 @@ def read_reasons(kernel: Kernel, files: ProgramFiles) -> tuple[StoredReasons, by
         require_library(kernel.call)
     except CompileError as error:
         raise _none(kernel, error.problem, error.action) from error
+    if files.policy.require_certificate and (open_parts := not_certified(version, "reasons")):
+        problem = f"not certified for every input, as the load policy requires: {', '.join(open_parts)}"
+        raise _none(kernel, problem, "leave `reasons` out, or the policy's require_certificate")
     data, proof = files.read(kernel), files.read(kernel, REASONS_PROOF_FILE)
     prove = f"run `scorehouse prove {version.name}`"
     with reading("reasons", version, kernel.call):
