@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from foreign import ForeignProject, built_foreign_project
 from monitored import monitored
@@ -36,6 +37,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([*FOLDERS, *filter(None, [os.environ.
 # `./run` names this repository and its profile, whatever project a test's command stands in.
 for place in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
     os.environ.pop(place, None)
+# how long an example takes depends on what else the machine does
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 LONGEST = ("test_rescore_oracle.py", "test_rescore.py")
 # A test, with its fixtures, that takes longer fails and says where it stood; a process that is stuck in code
 # which no signal reaches is ended, and the test fails too. The slowest test takes a quarter of it.

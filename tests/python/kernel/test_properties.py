@@ -127,7 +127,7 @@ def own_scores(estimator: Any, rows: list[Row]) -> np.ndarray:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=BATCHES)
 def test_any_batch(made: tuple[Kernel, Any], drawn: tuple[list[Row], list[str]]) -> None:
     kernel, estimator = made

@@ -87,7 +87,7 @@ def brute_force(events: list[Any], key: Any, moment: datetime | None) -> tuple[A
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, spine=SPINES)
 def test_equals_brute_force(
     statements: dict[str, tuple[Path, dict[str, str]]], events: list[Any], spine: list[Any]

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
@@ -39,7 +39,6 @@ from scorehouse.registry.signature import Signature
 FLOATS = st.floats(allow_nan=False) | st.floats(3.4e38, 3.5e38) | st.floats(-3.5e38, -3.4e38)
 
 
-@settings(deadline=None)
 @given(FLOATS, FLOATS)
 def test_float32_edge_is_exact(threshold: float, value: float) -> None:
     edge = float32_edge(threshold)
@@ -56,7 +55,6 @@ def test_float32_edge_is_exact(threshold: float, value: float) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(st.floats(allow_nan=False))
 def test_a_double_reads_back(value: float) -> None:
     text = Printer(DUCKDB, []).double(value)

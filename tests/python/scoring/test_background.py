@@ -175,7 +175,7 @@ def test_the_law_holds_for_any_batch(project: DbtProject) -> None:
     """NULL, unseen categories and extremes: a kernel with reasons fails where they do not add up."""
     kernels = [opened(project, name)[1] for name in ("trees", "linear")]
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(drawn=st.lists(ROW, min_size=1, max_size=12))
     def holds(drawn: list[tuple[Any, ...]]) -> None:
         types = (pa.string(), pa.float64(), pa.float64(), pa.int64())

@@ -64,7 +64,7 @@ calls = st.fixed_dictionaries(
 
 @pytest.mark.slow
 @given(calls)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example({"key": "id", "rescore": {"rule": "changed", "max_rows": 10**400}})
 @example({"key": "id", "rescore": {"updated_at": "a", "lookback": 10**400}})
 @example({"key": "id", "decision": {"threshold": 10**400}})

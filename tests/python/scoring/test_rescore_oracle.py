@@ -179,7 +179,5 @@ def test_any_history(machine: type[PredictionTables], number: int, warehouse: Or
     size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 5}
     run_state_machine_as_test(
         seed(number)(lambda: machine(warehouse)),
-        settings=settings(
-            **size, deadline=None, database=None, phases=PHASES, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(**size, database=None, phases=PHASES, suppress_health_check=list(HealthCheck)),
     )
