@@ -19,7 +19,7 @@ EVERYTHING = (
     *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
     *("mlflow", "docs", "orchestration", "openlineage", "evidence", "mcp"),
 )
-OTHERS = ("delta", "dbt112", "duckdb15", "dbt2", "snowflake", "bigquery", "clickhouse")
+OTHERS = ("delta", "dbt112", "duckdb15", "dbt2", "snowflake", "bigquery", "clickhouse", "mutants")
 ON_TOP = tuple(f"requirements-{name}.lock" for name in OTHERS)
 AIRFLOW = "apache-airflow>=3,<4\napache-airflow-providers-standard\n"
 

@@ -195,6 +195,13 @@ cmd_test() {
             [ $status -ne 5 ] || status=0 # all are slow or need more than this environment has, as the last lines say
             return $status
             ;;
+        mutants)
+            shift
+            use_environment .venv-mutants requirements.lock requirements-mutants.lock
+            setup
+            "$python" tests/soak/mutants.py "$@"
+            return
+            ;;
         clickhouse)
             shift
             use_environment .venv-clickhouse requirements-extras.lock requirements-clickhouse.lock
