@@ -67,7 +67,13 @@ def follow_edit(life: Life, column: str) -> None:
             life.remember_what_ended()  # tables were scored, and what reads their labels refused them
             return
         life.house.commit("Write what belongs to the edit")
-        life.build()
+        # monitors name the positive class, which is none of the renamed ones
+        ended = life.build(codes=(0, 1) if column == "classes" else (0,))
+        if ended.code:
+            if "one of the classes of the ML model" not in ended.output:
+                life.violate("next step", "a build after renamed classes does not name what they may be")
+            life.remember_what_ended()
+            return
     life.check()
     life.remember()
 
