@@ -39,9 +39,9 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
 # which tests are asked of each room, by folders of tests/python
 ROOMS = {
-    "kernel": ("kernel", "scoring"),
+    "kernel": ("kernel",),
     "scoring": ("scoring",),
-    "registry": ("registration", "kernel"),
+    "registry": ("registration",),
     "engines": ("engines", "scoring"),
     "retraining": ("retraining",),
     "evidence": ("evidence",),
