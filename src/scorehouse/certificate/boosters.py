@@ -174,7 +174,7 @@ def _xgboost_tree(tree: dict[str, Any], weight: float) -> Tree:
         threshold=given.astype(np.float64),
         missing_left=np.array(tree["default_left"], dtype=bool),
         value=(given * np.float32(weight)).astype(np.float64).reshape(-1, 1),
-        cover=np.array(tree["sum_hessian"], dtype=np.float32).astype(np.float64),
+        cover=np.array(tree["sum_hessian"], dtype=np.float64),  # of the text, as it stands there
     )
 
 

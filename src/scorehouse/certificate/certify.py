@@ -203,18 +203,20 @@ class _Compared:
             made.in_doubles()
         return made, expected
 
-    def _columns_of(self, segment: int) -> list[str]:
-        made, expected = self._expected(segment, in_doubles=not self.has_trees)
+    def _found(self, segment: int) -> list[Column]:
+        """The columns that the program computes before its trees or products."""
         parameters = self.stored.arrays["parameters"]
         if parameters.ndim != 2 or segment >= parameters.shape[1]:
             raise Unreadable("its parameters are not those of its segments")
-        program = Expressions(
-            self.stored.scores["columns"], len(made.features), parameters[:, segment].tolist()
-        )
+        features = len(self.signature.features) - self.is_segmented
+        program = Expressions(self.stored.scores["columns"], features, parameters[:, segment].tolist())
+        found = program.columns()
+        return found if self.has_trees else moved_columns(layers_in(self.stored), found, segment)
+
+    def _columns_of(self, segment: int) -> list[str]:
+        _, expected = self._expected(segment, in_doubles=not self.has_trees)
         try:
-            found = program.columns()
-            if not self.has_trees:
-                found = moved_columns(layers_in(self.stored), found, segment)
+            found = self._found(segment)
         except (NotRead, *NOT_SOUND) as error:
             return [f"its columns are not those of the steps: {type(error).__name__}: {error}"]
         if len(found) != len(expected):
@@ -225,6 +227,10 @@ class _Compared:
     def sql(self) -> list[str]:
         """The expressions that SQL is printed of."""
         return self._sql.differences
+
+    def _not_read_in_single(self, position: int) -> NotRead:
+        name = self.signature.features[position].name
+        return NotRead(f"how {name!r} becomes a float32 is not read in SQL")
 
     def checks_of_sql(self) -> list[str]:
         """The rows that SQL rejects, and why."""
@@ -240,9 +246,12 @@ class _Compared:
         made, expected = self._expected(0, in_doubles=not is_forest)
         in_single = _in_single(self.signature.features)
         if in_single and not isinstance(model, Forest):
-            name = self.signature.features[in_single[0]].name
-            raise NotRead(f"how {name!r} becomes a float32 is not read in SQL")
+            raise self._not_read_in_single(in_single[0])
         head = json.loads(self.stored.arrays["sql"].tobytes())
+        for column in expected:
+            is_made = column[0] not in ("feature", "constant") and not (column[0] == "map" and not column[2])
+            if is_made and (source := contributions.feature_of(column)) in in_single:
+                raise self._not_read_in_single(source)
         singles = [i for i, one in enumerate(expected) if one[0] == "feature" and one[1] in in_single]
         if isinstance(model, Forest):
             model = read_in_single(model, singles)
@@ -253,9 +262,10 @@ class _Compared:
         if self.sums() or self.columns():
             raise NotRead("what it is computed from differs")
         ((model, links),) = self.models
-        _, columns = self._expected(0, in_doubles=not self.has_trees)
-        outputs, head = sums_of(model), self.stored.head["reasons"]
-        texts = contributions.differences(head, self.version, columns, links, outputs)
+        head = self.stored.head["reasons"]
+        if head["against"] != ("background" in self.stored.arrays):
+            return ["it has no background, or one that it does not name"]
+        texts = contributions.differences(head, self.version, self._found(0), links, sums_of(model))
         if isinstance(model, Forest) and not head["against"]:
             texts += differences(forests_in(self.stored)[0], model, counts=True)
         return texts

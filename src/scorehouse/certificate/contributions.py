@@ -31,7 +31,7 @@ UNIT_OF_CLASSES = {
 def differences(
     head: Mapping[str, Any], version: Version, columns: Sequence[Column], links: Links, sums: int
 ) -> list[str]:
-    """How owners, outputs and unit differ from those of columns, links and sums of the estimator."""
+    """How owners, outputs and unit differ from those of these columns, links and sums."""
     if version.task == MULTILABEL:
         raise NotRead("contributions to several labels are not read")
     method = version.score_method if version.score_method in links else "predict"
@@ -46,18 +46,18 @@ def differences(
     if version.task == MULTIOUTPUT:
         unit = PREDICTION
     wanted = {
-        "owners": [_feature(column) for column in columns],
+        "owners": [feature_of(column) for column in columns],
         "explained": explained,
         "unit": unit,
     }
     return [
-        f"its {name} are {head.get(name)}, those of the estimator {value}"
+        f"{name}: it has {head.get(name)}, the estimator {value}"
         for name, value in wanted.items()
         if head.get(name) != value
     ]
 
 
-def _feature(column: Column) -> int:
+def feature_of(column: Column) -> int:
     """The feature that a column is made of; a constant, which contributes nothing, counts as the first's."""
     while column[0] not in ("feature", "constant"):
         column = column[1]

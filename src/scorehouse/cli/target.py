@@ -251,7 +251,7 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
             connection.execute(f"use {DUCKDB.quote(place.alias)}")
     except duckdb.Error as error:
         expected, action = "a DuckDB file that no other process is writing to", "wait for the dbt run to end"
-        if "lock" not in str(error).lower():
+        if "lock on file" not in str(error) and "another process" not in str(error):
             expected = "a whole DuckDB file that this release reads, with the .wal file of its last writes"
             action = "correct the path, or restore both files from a backup"
         raise ConfigurationError(

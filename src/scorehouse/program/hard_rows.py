@@ -75,6 +75,11 @@ def tried_rows(signature: Signature, edges: Mapping[int, Iterable[float]], train
     Such neighbours take the same branches of a tree, and a database skips a branch that no row of a block
     takes. The features with the most `edges` come first.
     """
+    for feature in signature.features:
+        if feature.is_single:  # a table may have doubles that no float32 is
+            wide = training.column(feature.name).cast(pa.float64())
+            number = training.schema.get_field_index(feature.name)
+            training = training.set_column(number, feature.name, wide)
     hard = hard_rows(signature, edges, training)
     rows = pa.Table.from_batches([training, hard])
     kinds = np.repeat([PLAIN, PROBED, HOLED], [len(training), len(hard) - 2 * HOLES, 2 * HOLES])

@@ -152,7 +152,10 @@ class BackendSearch:
             facts["refused"] = refused
         if "sql" in stored.refused:
             sql, macros = [], None
-        return Backends(facts, tuple(sql), stored.files, None if "reasons" in stored.refused else macros)
+        if "reasons" in stored.refused and macros is not None:  # which are printed beside the SQL
+            macros = None
+            facts["sql"] = {**facts["sql"], "macro": pins_of(self.kernel.version.name, sql, None)}
+        return Backends(facts, tuple(sql), stored.files, macros)
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | str:
         """The SQL of all dialects, proven where it runs; or why it may not serve."""

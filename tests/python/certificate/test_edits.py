@@ -47,6 +47,8 @@ def test_registered_programs_are_certified(models: dict[str, Registered]) -> Non
         sums = "products" if "matrix" in model.backends else "trees"
         expected = [sums, "links", "preprocessing", "inputs"] if name != FOLDED else ["links", "inputs"]
         assert found.differences == (), name
+        refused = model.kernel.version.program.get("refused", {}).values()
+        assert not any(reason.startswith("it is not the estimator") for reason in refused), (name, refused)
         others = [*OF_SQL * ("sql" in model.backends), *["reasons"] * ("reasons" in model.backends)]
         assert found.names(certified=True) == [*expected, *others], (name, found.parts)
         assert found.names(certified=False) == ["products", "preprocessing"] * (name == FOLDED)

@@ -45,6 +45,8 @@ def test_equals_the_kernel(name: str, make_kernel: MakeKernel) -> None:
     # the registry's digest was taken before the estimator was saved and loaded
     assert kernel.version.program["sql"]["sha256"] == compiled.sha256
     assert_same_on_arrow(kernel, compiled, trial.tried.rows, by_database)
+    refused = kernel.version.program.get("refused", {})
+    assert not any(reason.startswith("it is not the estimator") for reason in refused.values()), refused
     certified = kernel.version.program[CERTIFICATE]["certified"]
     wanted = {"sql", "checks of sql", *({"reasons"} & kernel.version.program.keys())}
     assert wanted <= {*certified} or any(word in name for word in NOT_CERTIFIED), name

@@ -13,16 +13,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import MakeKernel
 from proved import trees_of
 from scorehouse.errors import CompileError
 from scorehouse.program.proof import kernel_rows
+from scorehouse.program.prove import trial_of
+from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registry.version import CERTIFICATE
@@ -107,7 +110,7 @@ def test_what_no_split_reads_is_rounded(make_kernel: MakeKernel) -> None:
     expected = kernel_rows(kernel, rows)
     made = {
         dialect: compile_sql(estimator, kernel.version, kernel.signature, dialect)
-        for dialect in ("duckdb", "postgres")
+        for dialect in ("duckdb", "postgres", "clickhouse")
     }
     found = duckdb_rows(made["duckdb"], rows)
     assert found["reject_reason"].to_pylist() == expected["reject_reason"].to_pylist()
@@ -116,3 +119,49 @@ def test_what_no_split_reads_is_rounded(make_kernel: MakeKernel) -> None:
     assert len({*scores.tolist()}) < 500, "of 4,000 doubles, those that are one number in float32 score alike"
     with pytest.raises(CompileError, match="training held the feature 'near' in float32"):
         compile_sql(estimator, kernel.version, kernel.signature, "bigquery")
+
+
+def test_columns_that_pass_by_are_not_rounded(make_kernel: MakeKernel) -> None:
+    """A frame of float32 and text: what the encoder leaves is compared as it is, also beyond float32."""
+    rng = np.random.default_rng(3)
+    frame = dense(rng, "float32").assign(city=rng.choice(["a", "b"], 600))
+    label = (frame["near"].astype(float) > BASE + 20 * STEP) ^ (frame["city"] == "a")
+    encoder = make_column_transformer((OneHotEncoder(sparse_output=False), ["city"]), remainder="passthrough")
+    estimator = make_pipeline(encoder, estimator_of("histogram")).fit(frame, label)
+    kernel = make_kernel(estimator, frame, label, task="classification")
+    beyond = pa.table({"near": [1e39, -1e39, None, float("inf")], "small": [1e-50, 0.0, -1e300, 1.0]})
+    rows = pa.concat_tables([between(rng), beyond])
+    rows = rows.append_column("city", pa.array(rng.choice(["a", "b"], rows.num_rows)))
+    expected = kernel_rows(kernel, rows)
+    for dialect in ("bigquery", "duckdb"):
+        compiled = compile_sql(estimator, kernel.version, kernel.signature, dialect)
+    found = duckdb_rows(compiled, rows)
+    assert found["score"].null_count == expected["score"].null_count == 0
+    np.testing.assert_allclose(found["score"].to_numpy(), expected["score"].to_numpy(), rtol=0, atol=1e-12)
+
+
+def test_sql_that_does_not_round_is_not_certified(
+    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Builder, "rounded", lambda self, value: value)
+    frame = pd.DataFrame({"a": np.repeat(np.array([0.1, 0.2, 0.3], dtype=np.float32), 50)})
+    label = np.repeat([0, 1, 1], 50)
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    estimator = make_pipeline(encoder, RandomForestClassifier(4, random_state=0)).fit(frame, label)
+    kernel = make_kernel(estimator, frame, label, task="classification")
+    assert kernel.version.program[CERTIFICATE]["on_rows"].get("sql", "refused") in (
+        "how 'a' becomes a float32 is not read in SQL",
+        "refused",
+    )
+    assert "sql" not in kernel.version.program[CERTIFICATE]["certified"]
+
+
+def test_some_proof_rows_are_no_float32(make_kernel: MakeKernel) -> None:
+    frame = dense(np.random.default_rng(4), "float32")
+    label = frame["near"] > BASE + 20 * STEP
+    estimator = estimator_of("histogram").fit(frame, label)
+    kernel = make_kernel(estimator, frame, label, task="classification")
+    tried = trial_of(kernel, frame, trees_of(kernel).edges).tried.rows["near"].to_numpy()
+    assert tried.dtype == np.float64
+    known = tried[np.isfinite(tried) & (np.abs(tried) < 1e30)]
+    assert (known != known.astype(np.float32)).sum() > 20

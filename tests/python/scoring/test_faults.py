@@ -108,6 +108,12 @@ def test_a_write_ahead_log_that_is_cut_off_or_damaged(tmp_path: Path) -> None:
     assert shown.exit_code == 1
     assert "cannot be opened (Failure while replaying WAL" in shown.stderr
     assert "restore both files from a backup" in shown.stderr
+    place.unlink()
+    whole = bytearray(file.read_bytes())
+    whole[4_100] ^= 1  # in a header, which DuckDB calls a block
+    copy.write_bytes(whole)
+    shown = CliRunner().invoke(main, ["runs", "--database", str(copy)])
+    assert "cannot be opened" in shown.stderr and "restore both files from a backup" in shown.stderr
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ class Served:
 def main(
     project: str, name: str, backend: str, seed: str, count: str, other_kernel: str = "", keep: str = ""
 ) -> None:
-    """Print the outcomes: of the corpus, every index, and at random; raise a wrong index that is accepted."""
+    """Print the outcomes: of the corpus, of every index led out of its array, and at random."""
     if other_kernel:
         native.FOLDER = Path(other_kernel)
     served = Served(Path(project), name, backend)

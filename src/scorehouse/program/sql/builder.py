@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.program.sql.expression import Case, Cast, Column, Expr, Literal, Sum, columns_of
+from scorehouse.program.sql.expression import (
+    Arith,
+    Call,
+    Case,
+    Cast,
+    Column,
+    Compare,
+    Expr,
+    Literal,
+    Sum,
+    columns_of,
+)
 from scorehouse.registry.signature import Signature
 
 PREFIX = "sh_"
@@ -18,6 +30,8 @@ NAME_LENGTH = 40  # PostgreSQL cuts identifiers at 63 bytes
 TERMS_LIMIT = 250  # DuckDB parses expressions up to a depth of 1000
 PROBES_PER_FEATURE = 400
 DEPTH_LIMIT = 60  # nested splits
+# what float32 rounds to 0, and the last double that it does not round to infinity: a cast may refuse both
+SINGLE_ZERO, SINGLE_END = 2.0**-150, math.nextafter(2.0**128 - 2.0**103, 0.0)
 
 
 @dataclass(frozen=True)
@@ -201,7 +215,15 @@ class Builder:
                 expected="doubles, since this database has no such type",
                 action="train on a frame of float64, and register again",
             )
-        rounded = Cast(Cast(value.expr, "real"), "double")
+        x = self.bind(value.expr, value.name)
+        size = Call("abs", (x,))
+        whens: list[tuple[Expr, Expr]] = [
+            (Compare("<=", size, Literal(SINGLE_ZERO, "double")), Literal(0.0, "double"))
+        ]
+        if value.origin is None or self.signature.features[value.origin.position].accepts_non_finite:
+            infinite = Arith("*", x, Literal(math.inf, "double"))
+            whens.append((Compare(">", size, Literal(SINGLE_END, "double")), infinite))
+        rounded = Case(tuple(whens), Cast(Cast(x, "real"), "double"))
         return replace(value, expr=self.bind(rounded, value.name), is_single=False)
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:

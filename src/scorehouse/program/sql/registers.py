@@ -73,7 +73,7 @@ TAKE_SINGLES = frozenset(
         *("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV"),
         *("sklearn.CalibratedClassifierCV", "sklearn.OneVsRestClassifier"),
         *(MULTI_OUTPUT, QUANTILES, MULTI_LABEL),
-        "sklearn.MissingIndicator",
+        *("sklearn.MissingIndicator", "sklearn.FunctionTransformer"),  # the identity
     )
 )
 

@@ -229,6 +229,7 @@ def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> lis
     """The identity, or a function of numpy that every database has."""
     if estimator.func is None:
         return values
+    values = [b.rounded(value) for value in values]
     if estimator.func is days_of and not estimator.kw_args:
         return days_since_epoch(b, estimator, values)
     function = FUNCTIONS.get(estimator.func) if not estimator.kw_args else None
