@@ -135,17 +135,24 @@ class Tests:
         return cls(dict(seconds), of_line)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The quickest tests that run the line of a mutant, or the line above it of one statement."""
-        for line in range(mutant.line, max(0, mutant.line - 6), -1):
-            if found := self.of_line.get((mutant.file, line)):
-                chosen, total = [], 0.0
-                for test in found:
-                    total += self.seconds[test]
-                    if chosen and total > MOST_SECONDS:
-                        break
-                    chosen.append(test)
-                return chosen
-        return []
+        """The quickest tests that run the line of a mutant, or one of its statement above it.
+
+        What runs when a module is imported is asked of all tests that run a function of it.
+        """
+        lines = range(mutant.line, max(0, mutant.line - 6), -1)
+        found = next((tests for line in lines if (tests := self.of_line.get((mutant.file, line)))), [])
+        if not found:
+            every = {
+                test for (file, _), tests in self.of_line.items() if file == mutant.file for test in tests
+            }
+            found = sorted(every, key=self.seconds.__getitem__)
+        chosen, total = found[:1], 0.0
+        for test in found[1:]:
+            total += self.seconds[test]
+            if total > MOST_SECONDS:
+                break
+            chosen.append(test)
+        return chosen
 
 
 OPERATORS = {
