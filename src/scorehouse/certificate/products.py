@@ -17,7 +17,7 @@ Layer = tuple[str, tuple[np.ndarray, ...]]
 SUMS = (
     *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
     *("MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
-    *("BayesianRidge", "HuberRegressor", "QuantileRegressor", "SGDRegressor", "LinearSVR"),
+    *("BayesianRidge", "HuberRegressor", "QuantileRegressor", "SGDRegressor", "LinearSVR", "PLSRegression"),
 )
 GENERALIZED = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
 LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
@@ -45,6 +45,8 @@ def products_of(estimator: Any) -> tuple[list[Layer], Links]:
         return [("nearest", arrays)], links
     weights = np.atleast_2d(np.asarray(estimator.coef_))
     intercepts = np.broadcast_to(np.asarray(estimator.intercept_).ravel(), len(weights))
+    if name == "PLSRegression":  # of columns less their means
+        intercepts = intercepts - weights @ estimator._x_mean
     layers = [_product(weights, intercepts)]
     if not hasattr(estimator, "classes_"):
         kind = "first" if len(weights) == 1 else "sums"

@@ -81,6 +81,7 @@ def evidence_pack_command(
     require_new(output, this_call())
     if key is not None:
         read_private_key(key, this_call())
+    target.require_name()
     target.place()  # an error for an engine that is not DuckDB
     project = target.project
     rows = read_log(target)

@@ -32,6 +32,7 @@ def seal_file(target: Target) -> Path:
 
 def read_log(target: Target) -> list[Row]:
     """All rows of the run log of a target on any engine: read by DuckDB, or by dbt with its adapter."""
+    target.require_name()
     if target.adapter != "duckdb":
         return _rows_by_dbt(target)
     with target.opened() as opened:

@@ -121,7 +121,7 @@ class _Main(_Group):
 def main() -> None:
     """Register, promote, list and check ML models of a dbt project.
 
-    Works from any folder of the project. Every command prints JSON with --json; a target is never guessed.
+    Works from any folder of the project. Every command prints JSON with --json, and which target it reads.
 
     Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something differs (replay,
     evidence, and commands with --exit-code); retrain has more.

@@ -71,7 +71,7 @@ class Served:
             raise ConfigurationError(
                 this_call(),
                 "the server was started without a target",
-                expected="a server that was started with --target or --database; a target is never guessed",
+                expected="a server that was started with --target or --database; it takes none by itself",
                 action="add `--target NAME` to the command that starts `scorehouse mcp`",
             )
         return self.target

@@ -33,7 +33,7 @@ EXIT_CODES = {
 
 @click.command("retrain")
 @name_argument
-@click.option("--target", required=True, help="Target of the profile; never guessed.")
+@click.option("--target", required=True, help="Target of the profile.")
 @click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml.")
 @click.option(
     "--profiles-dir",

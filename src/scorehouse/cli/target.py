@@ -1,4 +1,4 @@
-"""The warehouse of the dbt target that the user names: its DuckDB file and schema. It is never guessed."""
+"""The warehouse of a dbt target: its DuckDB file and schema. To read, a profile's default is taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorehouse.cli.common import this_call
+from scorehouse.cli.common import echo, this_call
 from scorehouse.cli.options import FILE, FOLDER, Function, project_option
 from scorehouse.cli.profile_file import Profile, read_profile, rendered
 from scorehouse.dialect import DUCKDB
@@ -67,7 +67,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Target:
-    """The options that name a DuckDB file: --database, or a --target of a profile.
+    """The options that name a DuckDB file: --database, or a --target of a profile, by default its own.
 
     A relative path in a profile is relative to the project's folder, where dbt runs.
     """
@@ -92,18 +92,34 @@ class Target:
         _, profile = self._profile()
         return str((profile.targets.get(self.target) or {}).get("type") or "duckdb")
 
+    def require_name(self) -> None:
+        """An error where neither file nor target is named, for commands whose result is kept."""
+        if self.database is None and not self.target:
+            raise click.UsageError(
+                f"name the DuckDB file with --database, or the --target that writes it{self._known_targets()}"
+            )
+
     def place(self) -> Place:
         """The file named by --database, or the one of the target in profiles.yml."""
         if self.database is not None and (self.profile or self.target):
             raise click.UsageError("name either --database or --target")
         if self.database is not None:
             return Place(_existing(self.database, "this folder"))
+        return self._place
+
+    @functools.cached_property
+    def _place(self) -> Place:
+        """The file of the target; the profile's default is printed, once."""
+        try:
+            project, profile = self._profile()
+        except ConfigurationError:
+            self.require_name()  # without a profile there is no default
+            raise
+        if not self.target and profile.default not in profile.targets:
+            self.require_name()
         if not self.target:
-            raise click.UsageError(
-                f"name the DuckDB file with --database, or the --target that writes it{self._known_targets()}"
-            )
-        project, profile = self._profile()
-        return _place_of_target(project, profile.duckdb_settings(self.target))
+            echo(f"target: {profile.default}", err=True)
+        return _place_of_target(project, profile.duckdb_settings(self.target or profile.default))
 
     @contextmanager
     def opened(self) -> Iterator[Opened]:
@@ -164,7 +180,7 @@ def file_options(function: Function) -> Function:
             type=FOLDER,
             help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
         ),
-        click.option("--target", help="Target of the profile, instead of --database; never guessed."),
+        click.option("--target", help="Target of the profile; default for reading: its own."),
         click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml."),
         click.option("--database", type=FILE, help="The DuckDB file."),
     ):

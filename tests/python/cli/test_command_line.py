@@ -44,7 +44,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         NEAR,
     ),
-    "evidence seal": (TARGET, "head: ", (*TARGET, "--file", "dbt_project.yml"), 1, "is no seal"),
+    "evidence seal": (TARGET, "head: ", (), 2, "the --target that writes it, one of dev, live, memory"),
     "evidence sign": (
         ("churn", "--key", "release.pem"),
         "signed: churn version 1",
@@ -98,7 +98,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         "nowhere.joblib",
     ),
     "report": (TARGET, "written: scorehouse_report/index.html", (*TARGET, "chrn"), 1, NEAR),
-    "runs": (TARGET, "success", (), 2, "the --target that writes it, one of dev, live, memory"),
+    "runs": ((), "success", ("--target", "lives"), 1, "did you mean 'live'?"),
     "scaffold exposure": (
         ("calls", *READ, "--email", "us@example.com", "--dry-run"),
         "ref('churn_predictions')",

@@ -142,17 +142,20 @@ def test_runs_as_json_and_filtered(database: Path) -> None:
     assert len(json.loads(run("runs", "--database", database, "--limit", "1", "--json"))) == 1
 
 
-def test_a_target_is_named_or_refused_never_guessed(
+def test_the_default_target_is_read_and_said(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profiles = "shop: {target: dev, outputs: {dev: {type: duckdb, path: \"{{ env_var('SHOP_FILE') }}\"}}}\n"
     (tmp_path / "profiles.yml").write_text(profiles)
     assert "or the --target that writes it" in run("runs", "--profile", "shop", code=2)
-    assert "or the --target that writes it" in run("runs", code=2)
-    named = ("runs", "--profile", "shop", "--profiles-dir", tmp_path, "--json", "--target")
+    ours = ("--profile", "shop", "--profiles-dir", tmp_path)
+    assert "or the --target that writes it, one of dev" in run("evidence", "seal", *ours, code=2)
+    named = ("runs", *ours, "--json", "--target")
     assert "needs the environment variable 'SHOP_FILE'" in run(*named, "dev", code=1)
     monkeypatch.setenv("SHOP_FILE", str(database))
     assert len(json.loads(run(*named, "dev"))) == 2
+    said = CliRunner().invoke(main, [str(word) for word in named[:-1]])
+    assert (len(json.loads(said.stdout)), said.stderr) == (2, "target: dev\n")
     assert "its targets are ['dev']" in run(*named, "prod", code=1)
     assert "either --database or" in run(*named, "dev", "--database", database, code=2)
 

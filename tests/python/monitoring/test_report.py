@@ -226,8 +226,8 @@ def test_names_of_a_user_stay_text(pages: dict[str, str]) -> None:
 
 def test_what_a_user_can_get_wrong(monitored_project: DbtProject, tmp_path: Path) -> None:
     database = monitored_project.database
-    guessed = run("report")
-    assert guessed.exit_code == 2 and "name the DuckDB file with --database" in guessed.output
+    unnamed = run("report", "--profile", "shop")
+    assert unnamed.exit_code == 2 and "name the DuckDB file with --database" in unnamed.output
     unknown = run("report", "wid", "--database", database)
     assert unknown.exit_code == 1 and "has no ML model 'wid'" in unknown.output
     assert "one of bare, wide" in unknown.output

@@ -30,7 +30,7 @@ from scorehouse.registry.version import CERTIFICATE
 
 # what the reader of the certificate lacks: steps, estimators around others, several labels
 NOT_CERTIFIED = ("Polynomial", "days", "dates", "Function", "OneVsRest", "GaussianNB", "Calibrated", "KMeans")
-NOT_CERTIFIED += ("PLS", "Chain", "MultiOutput", "quantiles", "two labels", "scaler 1", "loat32")
+NOT_CERTIFIED += ("Chain", "MultiOutput", "quantiles", "two labels", "scaler 1", "loat32")
 NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
 
 
