@@ -6,12 +6,23 @@ database scores by compiled SQL calls none of them. Import this module as `pc`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from scorehouse.load_lock import loading
 
 
-def __getattr__(name: str) -> Any:
+if TYPE_CHECKING:  # all others make a column
+    import pyarrow as pa
+
+    any: Callable[..., pa.BooleanScalar]
+    all: Callable[..., pa.BooleanScalar]
+    min_max: Callable[..., Any]
+    value_counts: Callable[..., Any]
+    sum: Callable[..., Any]
+
+
+def __getattr__(name: str) -> Callable[..., pa.Array]:
     with loading():
         import pyarrow.compute
 
