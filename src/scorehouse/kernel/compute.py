@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from scorehouse.load_lock import loading
 
-
 if TYPE_CHECKING:  # all others make a column
     import pyarrow as pa
 
