@@ -208,8 +208,8 @@ class _Compared:
         parameters = self.stored.arrays["parameters"]
         if parameters.ndim != 2 or segment >= parameters.shape[1]:
             raise Unreadable("its parameters are not those of its segments")
-        features = len(self.signature.features) - self.is_segmented
-        program = Expressions(self.stored.scores["columns"], features, parameters[:, segment].tolist())
+        features, numbers = len(self.signature.features), parameters[:, segment].tolist()
+        program = Expressions(self.stored.scores["columns"], features, numbers)
         found = program.columns()
         return found if self.has_trees else moved_columns(layers_in(self.stored), found, segment)
 
