@@ -126,7 +126,8 @@ def test_a_named_target_is_found_from_any_folder_of_the_project(
     monkeypatch.chdir(shop / place)
     (row,) = json.loads(run("runs", "--target", "dev", "--json"))
     assert row["model_name"] == "churn"
-    assert "the --target that writes it" in run("runs", code=2), "the profile's default is a guess"
+    assert "target: away" in run("runs", code=1), "the profile's default, whose file is elsewhere"
+    assert "the --target that writes it" in run("evidence", "seal", code=2), "what is kept names it"
     assert "there is no DuckDB file '/nowhere/store.duckdb'" in run("runs", "--target", "away", code=1)
 
 
