@@ -183,7 +183,7 @@ def places(file: Path) -> dict[tuple[int, int], list[tuple[str, int]]]:
 
 
 def without_annotations(text: str) -> str:
-    """The code without its annotations and the texts that describe it."""
+    """The code without its annotations, as text to compare."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,11 @@ from scorehouse.certificate.products import (
     products_differ,
     products_of,
 )
+from scorehouse.certificate.singles import columns_in_single, in_single
 from scorehouse.certificate.sql import SqlCompared, sums_of
 from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
-from scorehouse.registry.signature import Feature, Signature
+from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 READER, READER_VERSION = "scorehouse.certificate", 3
@@ -119,7 +120,11 @@ def _pairs(
     pairs: list[tuple[str, Callable[[], list[str]]]] = []
     if stored.scores:
         sums = "trees" if one.has_trees else "products"
-        pairs += [(sums, one.sums), ("links", one.links), ("preprocessing", one.columns)]
+        pairs += [
+            (sums, lambda: one.sums),
+            ("links", one.links),
+            ("preprocessing", lambda: one.columns),
+        ]
     elif lost := [name for name in ("native", "matrix") if name in version.program]:
         raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
     if pairs or stored.head.get("sql"):
@@ -149,6 +154,12 @@ class _Compared:
         """The trees or layers of each segment, and the links of their methods."""
         return [trees_of(one) if self.has_trees else products_of(one) for _, one in self.taken_apart]
 
+    @cached_property
+    def forests(self) -> list[Forest]:
+        """The trees of each segment that are stored."""
+        return forests_in(self.stored)
+
+    @cached_property
     def sums(self) -> list[str]:
         """Trees node by node, or weights and intercepts."""
         others = MODELS if self.has_trees else READERS
@@ -156,10 +167,9 @@ class _Compared:
             return [f"it has {'trees' if self.has_trees else 'products'}, and the estimator is a {wrong[0]}"]
         expected = [model for model, _ in self.models]
         if self.has_trees:
-            found = forests_in(self.stored)
-            if len(found) != len(expected):
-                return [f"it has {len(found)} segments, the estimator {len(expected)}"]
-            return self._of_each(lambda i: differences(found[i], expected[i]))
+            if len(self.forests) != len(expected):
+                return [f"it has {len(self.forests)} segments, the estimator {len(expected)}"]
+            return self._of_each(lambda i: differences(self.forests[i], expected[i]))
         self._require_unfolded()
         if any(name_of(step) in PROJECTIONS for steps, _ in self.taken_apart for step in steps):
             raise NotRead("a projection, which is a product too, is not read")
@@ -177,14 +187,14 @@ class _Compared:
             texts.append(f"its classes are {[*self.version.classes]}, the estimator's {classes}")
         return texts
 
+    @cached_property
     def columns(self) -> list[str]:
         """The columns that trees or products read, as the fitted steps make them."""
         self._require_unfolded()
         head, features = self.stored.scores, self.signature.features
-        in_single = _in_single(features)
-        texts = []
-        if sorted(head["singles"]) != in_single:
-            texts.append(f"its features in float32 are {head['singles']}, those of the signature {in_single}")
+        wanted, texts = in_single(features), []
+        if sorted(head["singles"]) != wanted:
+            texts.append(f"its features in float32 are {head['singles']}, those of the signature {wanted}")
         if head["segments"] != (keys := self._keys()):
             texts.append(f"its segments are {head['segments']}, the estimator's {keys}")
         return texts + self._of_each(self._columns_of)
@@ -228,10 +238,6 @@ class _Compared:
         """The expressions that SQL is printed of."""
         return self._sql.differences
 
-    def _not_read_in_single(self, position: int) -> NotRead:
-        name = self.signature.features[position].name
-        return NotRead(f"how {name!r} becomes a float32 is not read in SQL")
-
     def checks_of_sql(self) -> list[str]:
         """The rows that SQL rejects, and why."""
         return self._sql.differences_of_checks(self.signature)
@@ -244,22 +250,15 @@ class _Compared:
         is_forest = name_of(estimator) in READERS
         model, links = trees_of(estimator) if is_forest else products_of(estimator)
         made, expected = self._expected(0, in_doubles=not is_forest)
-        in_single = _in_single(self.signature.features)
-        if in_single and not isinstance(model, Forest):
-            raise self._not_read_in_single(in_single[0])
-        head = json.loads(self.stored.arrays["sql"].tobytes())
-        for column in expected:
-            is_made = column[0] not in ("feature", "constant") and not (column[0] == "map" and not column[2])
-            if is_made and (source := contributions.feature_of(column)) in in_single:
-                raise self._not_read_in_single(source)
-        singles = [i for i, one in enumerate(expected) if one[0] == "feature" and one[1] in in_single]
+        singles = columns_in_single(expected, self.signature.features, trees=is_forest)
         if isinstance(model, Forest):
             model = read_in_single(model, singles)
+        head = json.loads(self.stored.arrays["sql"].tobytes())
         return SqlCompared(head, self.version, (model, links), (expected, len(made.features)))
 
     def reasons(self) -> list[str]:
         """Trees with the rows that they counted, or products; the features of columns, and the unit."""
-        if self.sums() or self.columns():
+        if self.sums or self.columns:
             raise NotRead("what it is computed from differs")
         ((model, links),) = self.models
         head = self.stored.head["reasons"]
@@ -267,7 +266,7 @@ class _Compared:
             return ["it has no background, or one that it does not name"]
         texts = contributions.differences(head, self.version, self._found(0), links, sums_of(model))
         if isinstance(model, Forest) and not head["against"]:
-            texts += differences(forests_in(self.stored)[0], model, counts=True)
+            texts += differences(self.forests[0], model, counts=True)
         return texts
 
     def _require_unfolded(self) -> None:
@@ -298,8 +297,3 @@ class _Compared:
         if not self.is_segmented:
             return texts[0]
         return [f"segment {number}, {text}" for number, own in enumerate(texts) for text in own]
-
-
-def _in_single(features: Sequence[Feature]) -> list[int]:
-    """The places of features that training held in float32."""
-    return [i for i, one in enumerate(features) if (one.type, one.dtype.lower()) == ("double", "float32")]

@@ -148,7 +148,7 @@ def test_two_projects_on_one_lake(lake: LakeProject, tmp_path: Path) -> None:
 
 
 def test_two_projects_that_build_at_once(lake: LakeProject, tmp_path: Path) -> None:
-    """The catalog is one file, which one process has: the other is told which."""
+    """The catalog is a file that one process has open: the other project is told which process."""
     another = beside(lake, tmp_path / "another")
     another.sql_model("scored", "churn", **KEY)
     another.build().check()

@@ -25,7 +25,7 @@ from proved import trees_of
 from scorehouse.errors import CompileError
 from scorehouse.program.proof import kernel_rows
 from scorehouse.program.prove import trial_of
-from scorehouse.program.sql.builder import Builder
+from scorehouse.program.sql import ensembles
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registry.version import CERTIFICATE
@@ -133,27 +133,34 @@ def test_columns_that_pass_by_are_not_rounded(make_kernel: MakeKernel) -> None:
     rows = pa.concat_tables([between(rng), beyond])
     rows = rows.append_column("city", pa.array(rng.choice(["a", "b"], rows.num_rows)))
     expected = kernel_rows(kernel, rows)
-    for dialect in ("bigquery", "duckdb"):
-        compiled = compile_sql(estimator, kernel.version, kernel.signature, dialect)
-    found = duckdb_rows(compiled, rows)
+    compile_sql(estimator, kernel.version, kernel.signature, "bigquery")  # which has no float32
+    found = duckdb_rows(compile_sql(estimator, kernel.version, kernel.signature, "duckdb"), rows)
     assert found["score"].null_count == expected["score"].null_count == 0
     np.testing.assert_allclose(found["score"].to_numpy(), expected["score"].to_numpy(), rtol=0, atol=1e-12)
 
 
-def test_sql_that_does_not_round_is_not_certified(
-    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Builder, "rounded", lambda self, value: value)
+def test_how_other_steps_round_is_not_certified(make_kernel: MakeKernel) -> None:
     frame = pd.DataFrame({"a": np.repeat(np.array([0.1, 0.2, 0.3], dtype=np.float32), 50)})
     label = np.repeat([0, 1, 1], 50)
     encoder = OneHotEncoder(handle_unknown="ignore")
     estimator = make_pipeline(encoder, RandomForestClassifier(4, random_state=0)).fit(frame, label)
     kernel = make_kernel(estimator, frame, label, task="classification")
-    assert kernel.version.program[CERTIFICATE]["on_rows"].get("sql", "refused") in (
-        "how 'a' becomes a float32 is not read in SQL",
-        "refused",
-    )
-    assert "sql" not in kernel.version.program[CERTIFICATE]["certified"]
+    reason = "how 'a' becomes a float32 is not read in SQL"
+    assert kernel.version.program[CERTIFICATE]["on_rows"] == {"sql": reason, "checks of sql": reason}
+    rows = pa.table({"a": [0.1, 0.2, 0.3, 0.25]})  # of doubles, none of which is a float32
+    compiled = compile_sql(estimator, kernel.version, kernel.signature, "duckdb")
+    assert duckdb_rows(compiled, rows)["score"].to_pylist() == kernel_rows(kernel, rows)["score"].to_pylist()
+
+
+def test_sql_that_does_not_round_is_not_proven(
+    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof rows are doubles, so that registration sees it."""
+    monkeypatch.setattr(ensembles, "float32_edge", lambda threshold: threshold)
+    frame = dense(np.random.default_rng(5), "float32")
+    label = frame["near"].astype(float) > BASE + 21 * STEP  # the middle to the next is rounded up, to 22
+    kernel = make_kernel(estimator_of("histogram").fit(frame, label), frame, label, task="classification")
+    assert kernel.version.program["refused"]["sql"].startswith("it is not equal to the estimator")
 
 
 def test_some_proof_rows_are_no_float32(make_kernel: MakeKernel) -> None:

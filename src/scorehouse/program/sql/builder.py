@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,18 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.program.sql.expression import (
-    Arith,
-    Call,
-    Case,
-    Cast,
-    Column,
-    Compare,
-    Expr,
-    Literal,
-    Sum,
-    columns_of,
-)
+from scorehouse.program.sql.expression import Case, Column, Expr, Literal, Sum, columns_of
+from scorehouse.program.sql.singles import rounded
 from scorehouse.registry.signature import Signature
 
 PREFIX = "sh_"
@@ -30,8 +19,6 @@ NAME_LENGTH = 40  # PostgreSQL cuts identifiers at 63 bytes
 TERMS_LIMIT = 250  # DuckDB parses expressions up to a depth of 1000
 PROBES_PER_FEATURE = 400
 DEPTH_LIMIT = 60  # nested splits
-# what float32 rounds to 0, and the last double that it does not round to infinity: a cast may refuse both
-SINGLE_ZERO, SINGLE_END = 2.0**-150, math.nextafter(2.0**128 - 2.0**103, 0.0)
 
 
 @dataclass(frozen=True)
@@ -47,9 +34,8 @@ class Origin:
 class Value:
     """One column of the matrix that passes from step to step of a pipeline.
 
-    `kind` is double, text or boolean; `name` is a hint for a readable name. `has_gaps`: a step gives no
-    number for some numbers, such as the logarithm of -2, which NULL stands for. `is_single`: a double, as a
-    table has it, that the estimator gets rounded to float32.
+    `kind` is double, text or boolean; `name` hints at a readable name. `has_gaps`: NULL for some numbers, such
+    as the logarithm of -2. `is_single`: a table's double, which the estimator gets rounded to float32.
     """
 
     expr: Expr
@@ -215,16 +201,10 @@ class Builder:
                 expected="doubles, since this database has no such type",
                 action="train on a frame of float64, and register again",
             )
-        x = self.bind(value.expr, value.name)
-        size = Call("abs", (x,))
-        whens: list[tuple[Expr, Expr]] = [
-            (Compare("<=", size, Literal(SINGLE_ZERO, "double")), Literal(0.0, "double"))
-        ]
-        if value.origin is None or self.signature.features[value.origin.position].accepts_non_finite:
-            infinite = Arith("*", x, Literal(math.inf, "double"))
-            whens.append((Compare(">", size, Literal(SINGLE_END, "double")), infinite))
-        rounded = Case(tuple(whens), Cast(Cast(x, "real"), "double"))
-        return replace(value, expr=self.bind(rounded, value.name), is_single=False)
+        own = self.signature.features[value.origin.position] if value.origin else None
+        is_finite = own is not None and not own.accepts_non_finite
+        made = rounded(self.bind(value.expr, value.name), is_finite=is_finite)
+        return replace(value, expr=self.bind(made, value.name), is_single=False)
 
     def close(self, gate: Expr, columns: Iterable[str]) -> None:
         """From now on, everything computed from these columns is NULL where `gate` is not true."""
