@@ -34,8 +34,8 @@ class Origin:
 class Value:
     """One column of the matrix that passes from step to step of a pipeline.
 
-    `kind` is double, text or boolean; `name` hints at a readable name. `has_gaps`: NULL for some numbers, such
-    as the logarithm of -2. `is_single`: a table's double, which the estimator gets rounded to float32.
+    `kind` is double, text or boolean; `name` hints at a readable name. `has_gaps`: NULL for some numbers, as
+    for the logarithm of -2. `is_single`: a table's double, which the estimator gets rounded to float32.
     """
 
     expr: Expr
