@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +22,14 @@ class Parity:
 
     `max_difference` is absolute up to 1 and relative above (for a distance, of its square);
     `label_flips` counts rows with different labels, `status_flips` rows that one side scores and the other
-    rejects, `reason_differences` rejected rows with different reasons.
+    rejects, `reason_differences` rejected rows with different reasons. `different` says which rows are among
+    these, or have a score that differs by more than `tolerance`.
     """
 
     rows: int
     max_difference: float
     label_flips: int
+    different: np.ndarray = field(repr=False, compare=False)
     status_flips: int = 0
     reason_differences: int = 0
     tolerance: float = TOLERANCE
@@ -71,55 +72,27 @@ def compare(expected: pa.Table, found: pa.Table, *, tolerance: float = TOLERANCE
     `expected` has the columns of a kernel; so has `found`, which may also have `row_status`.
     """
     scored, scored_too = _scored(expected), _scored(found)
-    both, neither = scored & scored_too, ~(scored | scored_too)
-    flips, worst = 0, 0.0
-    for field, a, b in _values_of_both(expected, found):
-        if _is_score(field, expected.schema):
-            worst = max(worst, float(distances(field.name, a, b)[both].max(initial=0.0)))
+    status, both, reasons = scored != scored_too, scored & scored_too, ~(scored | scored_too)
+    labels, beyond, worst = np.zeros_like(both), np.zeros_like(both), 0.0
+    for column in expected.schema:
+        a, b = expected[column.name].combine_chunks(), found[column.name].combine_chunks()
+        if column.name == REJECT_REASON:
+            reasons = reasons & ~_same(a, b) if reasons.any() else reasons
+        elif _is_score(column, expected.schema):
+            off = np.where(both, distances(column.name, a, b), 0.0)
+            worst = max(worst, float(off.max(initial=0.0)))
+            beyond |= off > tolerance
         else:
-            flips += int(np.count_nonzero(both & ~_same(a, b)))
-    reasons = neither & ~_same(*_reasons_of_both(expected, found)) if neither.any() else neither
+            labels |= both & ~_same(a, b)
     return Parity(
         rows=expected.num_rows,
         max_difference=worst,
-        label_flips=flips,
-        status_flips=int((scored != scored_too).sum()),
+        label_flips=int(labels.sum()),
+        different=labels | status | reasons | beyond,
+        status_flips=int(status.sum()),
         reason_differences=int(reasons.sum()),
         tolerance=tolerance,
     )
-
-
-def different_rows(expected: pa.Table, found: pa.Table, tolerance: float) -> tuple[np.ndarray, float]:
-    """Which rows differ, as booleans, and the largest difference of scores that both sides have.
-
-    A row differs by its label, its status, its reject reason, or a score beyond `tolerance`. The tables are
-    those of `compare`.
-    """
-    scored, scored_too = _scored(expected), _scored(found)
-    both = scored & scored_too
-    reasons, reasons_too = _reasons_of_both(expected, found)
-    same_reason = _same(reasons, reasons_too) | (arrays.missing(reasons) & arrays.missing(reasons_too))
-    differ = (scored != scored_too) | ~same_reason
-    largest = 0.0
-    for field, a, b in _values_of_both(expected, found):
-        if _is_score(field, expected.schema):
-            off = distances(field.name, a, b)
-            largest = max(largest, float(off[both].max(initial=0.0)))
-            differ |= both & (off > tolerance)
-        else:
-            differ |= both & ~_same(a, b)
-    return differ, largest
-
-
-def _values_of_both(expected: pa.Table, found: pa.Table) -> Iterator[tuple[pa.Field, pa.Array, pa.Array]]:
-    """The labels and scores of both sides."""
-    for field in expected.schema:
-        if field.name != REJECT_REASON:
-            yield field, expected[field.name].combine_chunks(), found[field.name].combine_chunks()
-
-
-def _reasons_of_both(expected: pa.Table, found: pa.Table) -> tuple[pa.Array, pa.Array]:
-    return expected[REJECT_REASON].combine_chunks(), found[REJECT_REASON].combine_chunks()
 
 
 def _same(expected: pa.Array, found: pa.Array) -> np.ndarray:

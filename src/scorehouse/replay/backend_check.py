@@ -15,7 +15,7 @@ from scorehouse.engines.prepare import kernel_of
 from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import LoadRefusedError
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
-from scorehouse.program.parity import different_rows, tolerance_of_backend
+from scorehouse.program.parity import compare, tolerance_of_backend
 from scorehouse.program.proof import kernel_rows
 from scorehouse.registry.policy import VARIABLE
 from scorehouse.registry.version import Version
@@ -89,14 +89,14 @@ def check_backend(
     source.close()
     features = read.select(kernel.signature.names)
     expected, found = kernel_rows(kernel, features), kernel_rows(backend.kernel, features)
-    differ, largest = different_rows(expected, found, tolerance_of_backend(name))
+    parity = compare(expected, found, tolerance=tolerance_of_backend(name))
     return BackendChecked(
         *about,
         rows_compared=read.num_rows,
-        rows_different=int(np.count_nonzero(differ)),
-        largest_difference=largest if read.num_rows else None,
+        rows_different=int(parity.different.sum()),
+        largest_difference=parity.max_difference if read.num_rows else None,
         same_libraries=same_libraries(run),
-        examples=_keys(read.select([KEPT + key for key in options.row_key]), differ),
+        examples=_keys(read.select([KEPT + key for key in options.row_key]), parity.different),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scorehouse.program.parity import compare, different_rows
+from scorehouse.program.parity import compare
 
 ESTIMATOR = [
     {"prediction": "no", "score": 0.25, "reject_reason": None},
@@ -22,11 +22,9 @@ SCHEMA = pa.schema([("prediction", pa.string()), ("score", pa.float64()), ("reje
 def differing(rows: list[dict[str, Any]], schema: pa.Schema = SCHEMA) -> tuple[list[int], float]:
     """The numbers of the rows that differ from the estimator's, and the largest distance."""
     expected, found = pa.Table.from_pylist(ESTIMATOR, SCHEMA), pa.Table.from_pylist(rows, schema)
-    differ, largest = different_rows(expected, found, 1e-9)
     parity = compare(expected, found, tolerance=1e-9)
-    assert bool(differ.any()) == (not parity.proven or parity.reason_differences > 0)
-    assert parity.max_difference == largest
-    return np.flatnonzero(differ).tolist(), largest
+    assert bool(parity.different.any()) == bool(parity.problem)
+    return np.flatnonzero(parity.different).tolist(), parity.max_difference
 
 
 def changed(row: int, **values: Any) -> list[dict[str, Any]]:
