@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from scorehouse.errors import CompileError
-from scorehouse.program.parameters import with_parameters
 from scorehouse.program.segment_codes import SegmentKeys
-from scorehouse.program.sql.builder import name_of
+from scorehouse.program.sql.builder import Program, name_of
+from scorehouse.program.sql.expression import Expr, Feature, In, Literal, Lookup
 from scorehouse.program.stored_backend import StoredBackend
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -67,7 +68,7 @@ def stacked(
             raise refused(name, error.problem, call) from error
         if backends[-1].links != backends[0].links:
             raise refused(name, "its scores are another function of its sums", call)
-    made = with_parameters([backend.columns for backend in backends], len(signature.features))
+    made = _with_parameters([backend.columns for backend in backends], len(signature.features))
     if made is None:
         raise refused("of some segment", "its steps differ from the others in more than numbers", call)
     program, parameters = made
@@ -80,6 +81,51 @@ def stacked(
         "parameters": np.ascontiguousarray(parameters.T),
     }
     return Stacked(backends, list(fitted), common)
+
+
+def _with_parameters(programs: Sequence[Program], first: int) -> tuple[Program, np.ndarray] | None:
+    """Programs that differ in numbers alone, as one that reads these numbers as further features.
+
+    It reads those that differ as features, from the position `first` on; the others stay in it. With it come
+    the numbers, of shape (programs, numbers). None if the programs differ in more than numbers.
+    """
+    skeletons, numbers = zip(*map(_without_numbers, programs), strict=True)
+    if any(skeleton != skeletons[0] for skeleton in skeletons):
+        return None
+    table = np.array(numbers, dtype=np.float64).reshape(len(programs), -1)
+    differs = ~((table == table[0]) | (np.isnan(table) & np.isnan(table[0]))).all(axis=0)
+    places, is_parameter = count(first), iter(differs.tolist())
+
+    def parameter(number: float) -> Expr:
+        return Feature(next(places), "double") if next(is_parameter) else Literal(number, "double")
+
+    return _with_numbers(programs[0], parameter), np.ascontiguousarray(table[:, differs])
+
+
+def _without_numbers(program: Program) -> tuple[Program, list[float]]:
+    """A program with 0 in place of each of its numbers, and these."""
+    numbers: list[float] = []
+
+    def taken(number: float) -> Expr:
+        numbers.append(number)
+        return Literal(0.0, "double")
+
+    return _with_numbers(program, taken), numbers
+
+
+def _with_numbers(part: Any, replaced: Callable[[float], Expr]) -> Any:
+    """A program, or a part of one, with `replaced` of each of its numbers, in order, in its place.
+
+    Those that a lookup or a list compares with stay.
+    """
+    if isinstance(part, Literal) and part.type == "double":
+        return replaced(float(part.value))
+    if isinstance(part, tuple):
+        return tuple(_with_numbers(item, replaced) for item in part)
+    if not is_dataclass(part) or isinstance(part, In | Lookup):
+        return part
+    kind: Any = type(part)
+    return kind(*(_with_numbers(getattr(part, field.name), replaced) for field in fields(part)))
 
 
 def refused(name: str, problem: str, call: str) -> CompileError:
