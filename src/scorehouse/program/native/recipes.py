@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scorehouse.program.links import Link
-from scorehouse.program.native import boosters
-from scorehouse.program.native.recipe import Read, Recipe, Refuse
 from scorehouse.program.several import FOR_EACH, MULTI_LABEL, OTHER_CLASSES, QUANTILES, has_two_classes
 from scorehouse.program.sql.builder import name_of
-from scorehouse.program.trees import Ensemble
+from scorehouse.program.trees import Ensemble, Read, Recipe, Refuse
 from scorehouse.program.trees import of_hist as hist
+from scorehouse.program.trees import of_lightgbm as lightgbm
 from scorehouse.program.trees import of_sklearn as sklearn
+from scorehouse.program.trees import of_xgboost as xgboost
 
 Outputs = Mapping[str, Link]
 FIRST = Link("first")
@@ -178,14 +179,14 @@ READERS: Mapping[str, Callable[[Any, Refuse], Read]] = {
     "sklearn.GradientBoostingRegressor": _boosting_regressor,
     "sklearn.HistGradientBoostingClassifier": _hist_classifier,
     "sklearn.HistGradientBoostingRegressor": _hist_regressor,
-    "lightgbm.LGBMClassifier": boosters.lightgbm_classifier,
-    "lightgbm.LGBMRegressor": boosters.lightgbm_regressor,
-    "lightgbm.LGBMRanker": boosters.lightgbm_regressor,
-    "xgboost.XGBClassifier": boosters.xgboost_classifier,
-    "xgboost.XGBRFClassifier": boosters.xgboost_classifier,
-    "xgboost.XGBRegressor": boosters.xgboost_regressor,
-    "xgboost.XGBRFRegressor": boosters.xgboost_regressor,
-    "xgboost.XGBRanker": boosters.xgboost_regressor,
+    "lightgbm.LGBMClassifier": lightgbm.classifier,
+    "lightgbm.LGBMRegressor": lightgbm.regressor,
+    "lightgbm.LGBMRanker": lightgbm.regressor,
+    "xgboost.XGBClassifier": partial(xgboost.boosted, xgboost.CLASSIFICATIONS),
+    "xgboost.XGBRFClassifier": partial(xgboost.boosted, xgboost.CLASSIFICATIONS),
+    "xgboost.XGBRegressor": partial(xgboost.boosted, xgboost.REGRESSIONS),
+    "xgboost.XGBRFRegressor": partial(xgboost.boosted, xgboost.REGRESSIONS),
+    "xgboost.XGBRanker": partial(xgboost.boosted, xgboost.REGRESSIONS),
 }
 # Those of one estimator that scores; SQL takes the others apart by itself.
 TREES = tuple(name for name in READERS if name not in (*FOR_EACH, "sklearn.IsolationForest"))

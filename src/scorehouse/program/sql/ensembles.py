@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.program.native.recipe import Recipe
 from scorehouse.program.native.recipes import recipe_of
 from scorehouse.program.sql.builder import Builder, Scores, Value
 from scorehouse.program.sql.expression import (
@@ -27,7 +26,7 @@ from scorehouse.program.sql.links import KINDS, real
 from scorehouse.program.sql.scale import numbers_only
 from scorehouse.program.sql.scores import mean
 from scorehouse.program.sql.several import of_labels
-from scorehouse.program.trees import CategorySplit, Ensemble, Tree
+from scorehouse.program.trees import CategorySplit, Ensemble, Recipe, Tree
 from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge
 
 

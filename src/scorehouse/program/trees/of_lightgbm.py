@@ -1,30 +1,70 @@
-"""LightGBM: compares doubles; three ways to treat missing values, and categories by their codes."""
+"""LightGBM: compares doubles; three ways to treat missing values, and categories by their codes.
+
+The links of its objectives are computed like its C++ code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scorehouse.program.trees.tree import LEAF, ZERO, CategorySplit, Ensemble, Tree
+from scorehouse.program.links import Link
+from scorehouse.program.trees.tree import LEAF, ZERO, CategorySplit, Ensemble, Read, Recipe, Refuse, Tree
 
 DUMP_LIMIT = 1e300
+LOG_LINK = ("poisson", "gamma", "tweedie")
+# objectives whose scores are returned unchanged
+IDENTITY = (
+    "regression",
+    "regression_l1",
+    "huber",
+    "fair",
+    "quantile",
+    "mape",
+    "lambdarank",
+    "rank_xendcg",
+)
+REGRESSIONS = {
+    **dict.fromkeys(LOG_LINK, Link("lightgbm_power")),
+    **dict.fromkeys(IDENTITY, Link("first")),
+}
 
 
-@dataclass(frozen=True)
-class Boosted:
-    """A booster: its trees, its objective with settings, and the categories in the training frame."""
+def classifier(estimator: Any, refuse: Refuse) -> Read:
+    """Binary by the sigmoid, multiclass by the softmax."""
+    ensemble, categories, objective, settings = _boosting(estimator, refuse)
+    slope = next((float(s.partition(":")[2]) for s in settings if s.startswith("sigmoid:")), 1.0)
+    links: dict[str, tuple[str, tuple[float, ...]]] = {
+        "binary": ("lightgbm_binary", (slope,)),
+        "multiclass": ("lightgbm_softmax", ()),
+    }
+    if objective not in links or callable(estimator._objective):
+        raise refuse(estimator, f"with objective {objective!r} it has no equivalent in native code")
+    kind, numbers = links[objective]
+    outputs = {
+        "predict_proba": Link(kind, numbers),
+        "predict": Link(f"{kind}_labels", numbers, is_label=True),
+    }
+    if hasattr(estimator, "decision_function") and not ensemble.average:  # since 4.7, never averaged
+        outputs["decision_function"] = Link("decisions")
+    return ensemble, Recipe(outputs, categories=categories)
 
-    ensemble: Ensemble
-    objective: str
-    settings: tuple[str, ...]
-    frame_categories: tuple[tuple[Any, ...], ...]
+
+def regressor(estimator: Any, refuse: Refuse) -> Read:
+    """A number, through the objective's link."""
+    ensemble, categories, objective, settings = _boosting(estimator, refuse)
+    if callable(estimator._objective) or "sqrt" in settings:
+        raise refuse(
+            estimator, f"its objective {' '.join([objective, *settings])!r} has no equivalent in native code"
+        )
+    if objective not in REGRESSIONS:
+        raise refuse(estimator, f"with objective {objective!r} it has no equivalent in native code")
+    return ensemble, Recipe({"predict": REGRESSIONS[objective]}, categories=categories)
 
 
-def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
-    """Read the booster's own dump, up to its best iteration.
+def _boosting(estimator: Any, refuse: Refuse) -> tuple[Ensemble, tuple[tuple[Any, ...], ...], str, list[str]]:
+    """The trees up to the best iteration, the categories in the training frame, the objective, its settings.
 
     Raises the error from `refuse(estimator, problem)` for linear models in the leaves.
     """
@@ -35,15 +75,13 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     if any("leaf_coeff" in node for root in roots for node in _in_order(root)):
         raise refuse(estimator, "its leaves hold linear models")
     _restore_infinite(estimator, roots)
-    trees = tuple(_tree(root) for root in roots)
     ensemble = Ensemble(
-        trees=trees,
-        groups=tuple(i % per_stage for i in range(len(trees))),
+        trees=tuple(map(_tree, roots)),
+        groups=tuple(i % per_stage for i in range(len(roots))),
         base=(0.0,) * per_stage,
         average=bool(dump.get("average_output")),
     )
-    categories = tuple(map(tuple, dump.get("pandas_categorical") or ()))
-    return Boosted(ensemble, objective, tuple(settings), categories)
+    return ensemble, tuple(map(tuple, dump.get("pandas_categorical") or ())), objective, settings
 
 
 def _tree(root: dict[str, Any]) -> Tree:

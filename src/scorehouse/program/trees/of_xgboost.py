@@ -1,33 +1,53 @@
-"""XGBoost: everything is float32, the values, the thresholds and the sums."""
+"""XGBoost: everything is float32, the values, the thresholds and the sums.
+
+The links of its objectives are computed like its C++ code.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from scorehouse.program.trees.tree import Ensemble, Tree, float32_edges
+from scorehouse.program.links import Link
+from scorehouse.program.trees.tree import Ensemble, Read, Recipe, Refuse, Tree, float32_edges
 
 LOG_LINK = ("count:poisson", "reg:gamma", "reg:tweedie")
+# objectives whose scores are returned unchanged
+IDENTITY = (
+    "reg:squarederror",
+    "reg:absoluteerror",
+    "reg:pseudohubererror",
+    "reg:quantileerror",
+    "rank:pairwise",
+    "rank:ndcg",
+    "rank:map",
+)
+Outputs = Mapping[str, Link]
+# the links of each objective: binary by the sigmoid, multiclass by the softmax
+CLASSIFICATIONS: Mapping[str, Outputs] = {
+    objective: {"predict_proba": Link(kind), "predict": Link(f"{kind}_labels", is_label=True)}
+    for objective, kind in (("binary:logistic", "xgboost_binary"), ("multi:softprob", "xgboost_softmax"))
+}
+REGRESSIONS: Mapping[str, Outputs] = {
+    **dict.fromkeys(LOG_LINK, {"predict": Link("xgboost_power")}),
+    **dict.fromkeys(IDENTITY, {"predict": Link("single")}),
+}
 
 
-@dataclass(frozen=True)
-class Boosted:
-    """A booster: its base score before the link, its trees, and its objective."""
-
-    ensemble: Ensemble
-    objective: str
-
-
-def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted:
+def boosted(objectives: Mapping[str, Outputs], estimator: Any, refuse: Refuse) -> Read:
     """Read the booster's own JSON, up to its best iteration if early stopping found one.
 
-    Raises the error from `refuse(estimator, problem)` for a booster of another kind.
+    Raises the error from `refuse(estimator, problem)` for a booster of another kind, or whose objective is
+    none of `objectives`.
     """
+    if not np.isnan(estimator.missing):
+        raise refuse(
+            estimator, f"it takes {estimator.missing!r} as missing; only NaN has an equivalent in native code"
+        )
     model = json.loads(estimator.get_booster().save_raw("json").decode())["learner"]
     booster = model["gradient_booster"]
     if booster["name"] not in ("gbtree", "dart"):
@@ -38,12 +58,13 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
     forest = booster.get("gbtree", booster)["model"]
     per_class = max(1, int(model["learner_model_param"]["num_class"]))
     pairs = _used_trees(estimator, forest, per_class)
+    if any(any(tree.get("split_type", [])) or tree.get("categories") for tree, _ in pairs):
+        raise refuse(estimator, "it splits by category; encode categories in the pipeline")
+    if objective not in objectives:
+        raise refuse(estimator, f"with objective {objective!r} it has no equivalent in native code")
     # of `dart`, which drops trees while it learns; 3.4 calls that booster gbtree too
     weights = booster.get("weight_drop")
     base = _base_margins(model, objective, per_class)
-    for tree, _ in pairs:
-        if any(tree.get("split_type", [])) or tree.get("categories"):
-            raise refuse(estimator, "it splits by category; encode categories in the pipeline")
     ensemble = Ensemble(
         trees=tuple(
             _tree(tree, weights and (weights[place], base[int(group)]))
@@ -54,7 +75,7 @@ def boosting(estimator: Any, refuse: Callable[[Any, str], Exception]) -> Boosted
         rounds_inputs=True,
         single=True,
     )
-    return Boosted(ensemble, objective)
+    return ensemble, Recipe(objectives[objective])
 
 
 def _used_trees(estimator: Any, forest: dict[str, Any], per_class: int) -> list[tuple[Any, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
+from scorehouse.program.links import Link
+
+Refuse = Callable[[Any, str], Exception]
 LEAF = -1
 FLOAT32_END = 2.0**128  # the first power of 2 that float32 lacks
 # LightGBM's kZeroThreshold: values at most this far from 0 count as 0
@@ -103,6 +106,25 @@ class Ensemble:
     average: bool = False
     rounds_inputs: bool = False
     single: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an estimator gets from its columns to the numbers of its trees, and from their sums to its outputs.
+
+    `outputs` has the link of each method of the estimator. `categories` are those of its columns of dtype
+    category, in their order, whose codes the trees read; `takes_numbers`: the estimator itself accepts the
+    numbers that its trees read.
+    """
+
+    outputs: Mapping[str, Link]
+    takes_missing: bool = True
+    takes_infinite: bool = True
+    takes_numbers: bool = True
+    categories: tuple[tuple[Any, ...], ...] = ()
+
+
+Read = tuple[Ensemble, Recipe]
 
 
 def float32_edge(threshold: float) -> float:
