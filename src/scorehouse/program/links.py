@@ -46,18 +46,6 @@ class Link:
         return known if self.each else {name: value for name, value in known.items() if name != "each"}
 
 
-def _sums(sums: np.ndarray) -> np.ndarray:
-    return sums
-
-
-def _first(sums: np.ndarray) -> np.ndarray:
-    return sums[:, 0]
-
-
-def _decisions(sums: np.ndarray) -> np.ndarray:
-    return sums[:, 0] if sums.shape[1] == 1 else sums
-
-
 def _largest(sums: np.ndarray) -> np.ndarray:
     return np.argmax(sums, axis=1)
 
@@ -71,16 +59,10 @@ def _from_zero(sums: np.ndarray) -> np.ndarray:
 
 
 def _shares(sums: np.ndarray, slope: float = 1.0) -> np.ndarray:
-    """scikit-learn's: the sigmoid for two classes, the softmax for more."""
+    """The sigmoid for two classes, as scipy's expit and LightGBM to the last bit; the softmax for more."""
     if sums.shape[1] == 1:
-        positive = 1.0 / (1.0 + _exponential(-slope * sums[:, 0]))  # as scipy's expit, to the last bit
-        return np.column_stack([1.0 - positive, positive])
-    return _softmax(np.ascontiguousarray(sums))
-
-
-def _hist_shares(sums: np.ndarray) -> np.ndarray:
-    """As `_shares`, in the order of memory in which histogram boosting adds, to the last bit."""
-    return _shares(sums) if sums.shape[1] == 1 else _softmax(sums)
+        return _both(1.0 / (1.0 + _exponential(-slope * sums[:, 0])))
+    return _softmax(sums)
 
 
 def _softmax(sums: np.ndarray) -> np.ndarray:
@@ -120,22 +102,10 @@ def _of_their_sum(parts: np.ndarray) -> np.ndarray:
     return parts
 
 
-def _power(sums: np.ndarray) -> np.ndarray:
-    return np.exp(sums[:, 0])
-
-
 def _isolation(sums: np.ndarray, denominator: float) -> np.ndarray:
     depths = np.ascontiguousarray(sums[:, 0])
     share = np.divide(depths, denominator, out=np.ones_like(depths), where=denominator != 0)
     return np.asarray(-(2**-share))
-
-
-def _isolation_decisions(sums: np.ndarray, denominator: float, offset: float) -> np.ndarray:
-    return np.asarray(_isolation(sums, denominator) - offset)
-
-
-def _isolation_labels(sums: np.ndarray, denominator: float, offset: float) -> np.ndarray:
-    return np.where(_isolation_decisions(sums, denominator, offset) < 0, -1, 1)
 
 
 def _exponential(values: np.ndarray) -> np.ndarray:
@@ -147,82 +117,59 @@ def _exponential(values: np.ndarray) -> np.ndarray:
     return powers
 
 
-def _lightgbm_power(sums: np.ndarray) -> np.ndarray:
-    return _exponential(sums[:, 0])
-
-
-def _lightgbm_binary(sums: np.ndarray, slope: float) -> np.ndarray:
-    shares = 1.0 / (1.0 + _exponential(-slope * sums[:, 0]))
-    return np.vstack((1.0 - shares, shares)).transpose()
-
-
-def _lightgbm_softmax(sums: np.ndarray) -> np.ndarray:
-    greatest = sums.max(axis=1)
-    powers = [_exponential(sums[:, k] - greatest) for k in range(sums.shape[1])]
-    total = np.zeros(len(sums))
+def _softmax_of_boosters(raw: np.ndarray) -> np.ndarray:
+    """Powers in the dtype of `raw`, their sum in double, rounded to it before it divides."""
+    greatest = raw.max(axis=1)
+    powers = [_exponential(raw[:, k] - greatest) for k in range(raw.shape[1])]
+    total = np.zeros(len(raw))
     for power in powers:
         total += power
-    return np.column_stack([power / total for power in powers])
+    return np.column_stack([power / total.astype(raw.dtype) for power in powers])
 
 
 def _single(sums: np.ndarray) -> np.ndarray:
     return sums[:, 0].astype(np.float32)
 
 
-def _xgboost_power(sums: np.ndarray) -> np.ndarray:
-    return _exponential(_single(sums))
-
-
 def _xgboost_binary(sums: np.ndarray) -> np.ndarray:
     """XGBoost's own sigmoid: 1 / (exp(min(-raw, 88.7)) + 1)."""
     one = np.float32(1.0)
-    negative = np.minimum(-_single(sums), np.float32(88.7))
-    shares = one / (_exponential(negative) + one)
-    return np.vstack((one - shares, shares)).transpose()
-
-
-def _xgboost_softmax(sums: np.ndarray) -> np.ndarray:
-    """XGBoost's own softmax: powers in float32, their sum in double, rounded before it divides."""
-    raw = sums.astype(np.float32)
-    greatest = raw.max(axis=1)
-    powers = [_exponential(raw[:, k] - greatest) for k in range(raw.shape[1])]
-    total = np.zeros(len(raw))
-    for power in powers:
-        total += power
-    return np.column_stack([power / total.astype(np.float32) for power in powers])
+    return _both(one / (_exponential(np.minimum(-_single(sums), np.float32(88.7))) + one))
 
 
 KINDS: Mapping[str, Callable[..., np.ndarray]] = {
-    "sums": _sums,
-    "first": _first,
-    "decisions": _decisions,
+    "sums": lambda sums: sums,
+    "first": lambda sums: sums[:, 0],
+    "decisions": lambda sums: sums[:, 0] if sums.shape[1] == 1 else sums,
     "largest": _largest,
     "above_zero": _above_zero,
     "from_zero": _from_zero,
-    "shares": _shares,
-    "hist_shares": _hist_shares,
+    "shares": lambda sums, slope=1.0: _shares(np.ascontiguousarray(sums), slope),
+    "hist_shares": _shares,  # of sums in the order of memory in which histogram boosting adds
     "sigmoids": _sigmoids,
     "above_half": lambda sums: (_sigmoid(sums[:, 0]) > 0.5).astype(np.int64),
     "softmax": _softmax,
     "clipped": _clipped,
     "nearest": lambda sums: sums[:, 0].astype(np.int64),
     "nearest_distance": lambda sums: np.sqrt(np.maximum(sums[:, 1], 0.0)),
-    "power": _power,
+    "power": lambda sums: np.exp(sums[:, 0]),
     "isolation": _isolation,
-    "isolation_decisions": _isolation_decisions,
-    "isolation_labels": _isolation_labels,
-    "lightgbm_power": _lightgbm_power,
-    "lightgbm_binary": _lightgbm_binary,
-    "lightgbm_binary_labels": lambda sums, slope: _largest(_lightgbm_binary(sums, slope)),
-    "lightgbm_softmax": _lightgbm_softmax,
-    "lightgbm_softmax_labels": lambda sums: _largest(_lightgbm_softmax(sums)),
+    "isolation_decisions": lambda sums, denominator, offset: _isolation(sums, denominator) - offset,
+    "isolation_labels": lambda sums, denominator, offset: np.where(
+        _isolation(sums, denominator) - offset < 0, -1, 1
+    ),
+    "lightgbm_power": lambda sums: _exponential(sums[:, 0]),
+    "lightgbm_binary": _shares,
+    "lightgbm_binary_labels": lambda sums, slope: _largest(_shares(sums, slope)),
+    "lightgbm_softmax": _softmax_of_boosters,
+    "lightgbm_softmax_labels": lambda sums: _largest(_softmax_of_boosters(sums)),
     "single": _single,
     "singles": lambda sums: sums.astype(np.float32),
     "sorted": lambda sums: np.sort(sums, axis=1),
     "sorted_singles": lambda sums: np.sort(sums.astype(np.float32), axis=1),
-    "xgboost_power": _xgboost_power,
+    "xgboost_power": lambda sums: _exponential(_single(sums)),
     "xgboost_binary": _xgboost_binary,
     "xgboost_binary_labels": lambda sums: (_xgboost_binary(sums)[:, 1] > 0.5).astype(np.int64),
-    "xgboost_softmax": _xgboost_softmax,
-    "xgboost_softmax_labels": lambda sums: _largest(_xgboost_softmax(sums)),
+    "xgboost_softmax": lambda sums: _softmax_of_boosters(sums.astype(np.float32)),
+    "xgboost_softmax_labels": lambda sums: _largest(_softmax_of_boosters(sums.astype(np.float32))),
 }

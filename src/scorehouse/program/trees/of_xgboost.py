@@ -33,8 +33,9 @@ CLASSIFICATIONS: Mapping[str, Outputs] = {
     for objective, kind in (("binary:logistic", "xgboost_binary"), ("multi:softprob", "xgboost_softmax"))
 }
 REGRESSIONS: Mapping[str, Outputs] = {
-    **dict.fromkeys(LOG_LINK, {"predict": Link("xgboost_power")}),
-    **dict.fromkeys(IDENTITY, {"predict": Link("single")}),
+    objective: {"predict": Link(kind)}
+    for kind, objectives in (("xgboost_power", LOG_LINK), ("single", IDENTITY))
+    for objective in objectives
 }
 
 
