@@ -30,9 +30,8 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program import hard_rows
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend
-from scorehouse.program.matrix.layers import Layer
-from scorehouse.program.matrix.make import compiled
-from scorehouse.program.matrix.segment_layers import folded, run
+from scorehouse.program.matrix.layers import Layer, run
+from scorehouse.program.matrix.make import compiled, folded
 from scorehouse.program.matrix.stored import StoredMatrix
 from scorehouse.program.native.edge_rows import edges_of_segments
 from scorehouse.program.native.make import compile_trees
@@ -203,7 +202,9 @@ def test_shifts_and_scales_fold_into_the_product_behind_them() -> None:
     )
     columns, codes = list(draw.normal(size=(3, 50))), draw.integers(0, 4, 50)
     assert [layer.kind for layer in folded(layers)] == ["finite", "product", "rescale"]
-    np.testing.assert_allclose(run(folded(layers), columns, codes), run(layers, columns, codes), rtol=1e-12)
+    np.testing.assert_allclose(
+        run(folded(layers), columns, 50, codes), run(layers, columns, 50, codes), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pandas as pd
 from scorehouse.errors import CompileError
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.recipes import recipe_of
-from scorehouse.program.native.run import sums_of
+from scorehouse.program.native.stored import sums_of
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
 
@@ -50,8 +50,6 @@ class NativeBackend:
 
     def _answer(self, method: str, X: Any) -> np.ndarray:
         sums = sums_of(self.model, self.numbers(X))
-        if sums is None:
-            raise ValueError("the estimator takes no such value")
         link = self.recipe.outputs[method]
         return np.asarray(self.last.classes_).take(link(sums)) if link.is_label else link(sums)
 

@@ -1,6 +1,8 @@
 """The chain of a matrix backend: layers of arrays over blocks of rows that fit the cache of a processor.
 
-The last axis of every array is the segment; of one estimator there is one. segment_layers.py runs others.
+The last axis of every array is the segment; of one estimator there is one. With several, each row is
+multiplied by the numbers of its own: a line of numbers for a block of rows is taken from one piece of memory,
+by the codes of the rows.
 
 A block holds one row of the table per column, so every pass runs along memory. Its last line is all ones:
 a product with it adds the intercepts.
@@ -69,28 +71,31 @@ def layers_of(kinds: Sequence[tuple[str, int]], arrays: Mapping[str, np.ndarray]
     )
 
 
-def run(layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
-    """The lines that the last layer of a chain of one segment makes, of shape (lines, rows).
+def run(
+    layers: Sequence[Layer], columns: Sequence[np.ndarray], rows: int, codes: np.ndarray | None = None
+) -> np.ndarray:
+    """The lines that the last layer makes, of shape (lines, rows).
 
-    Raises ValueError where a layer refuses a value.
+    `codes` has the segment of each row; None for a chain of one segment. Raises ValueError where a layer
+    refuses a value.
     """
     made = np.empty((lines_of(layers, len(columns)), rows))
-    blocks: list[np.ndarray] = []
     for start in range(0, rows, BLOCK):
-        stop = min(start + BLOCK, rows)
-        if not blocks or blocks[0].shape[1] != stop - start:
-            blocks = _blocks(layers, len(columns), stop - start)
-        waiting = iter(blocks)
-        block = next(waiting)
+        own = slice(start, min(start + BLOCK, rows))
+        block = _block(len(columns), own.stop - start)
         for line, column in zip(block, columns, strict=False):  # the line of ones has no column
-            line[:] = column[start:stop]
+            line[:] = column[own]
         for layer in layers:
-            if layer.kind in MAKERS:
-                read, block = block, next(waiting)
-                MAKERS[layer.kind](read, block[:-1], layer.arrays[0][:, :, 0])
+            arrays: Sequence[np.ndarray] = layer.arrays
+            if layer.kind == "product" and codes is not None:
+                block = _product_of_segments(block, codes[own], *arrays)
+            elif layer.kind in MAKERS:
+                block = MAKERS[layer.kind](block, arrays[0][:, :, 0])
             else:
-                CHANGERS[layer.kind](block[:-1], *layer.arrays)
-        made[:, start:stop] = block[:-1]
+                if codes is not None:
+                    arrays = [array.take(codes[own], axis=-1) for array in arrays]
+                CHANGERS[layer.kind](block[:-1], *arrays)
+        made[:, own] = block[:-1]
     return made
 
 
@@ -137,27 +142,37 @@ def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndar
     return (weights, intercepts) if is_mixed else None
 
 
-def _blocks(layers: Sequence[Layer], read: int, rows: int) -> list[np.ndarray]:
-    """Room for the columns, and for what each product makes; the last line of each is ones."""
-    lines = [read]
-    for number, layer in enumerate(layers):
-        if layer.kind in MAKERS:
-            lines.append(lines_of(layers[: number + 1], read))
-    blocks = [np.empty((count + 1, rows)) for count in lines]
-    for block in blocks:
-        block[-1] = 1.0
-    return blocks
+def _block(lines: int, rows: int) -> np.ndarray:
+    """Room for so many lines, and a last one of ones."""
+    block = np.empty((lines + 1, rows))
+    block[-1] = 1.0
+    return block
 
 
-def _product(read: np.ndarray, made: np.ndarray, weights: np.ndarray) -> None:
-    np.matmul(weights, read, out=made)
+def _product(read: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    made = _block(len(weights), read.shape[1])
+    np.matmul(weights, read, out=made[:-1])
+    return made
 
 
-def _nearest(read: np.ndarray, made: np.ndarray, centers: np.ndarray) -> None:
+def _product_of_segments(read: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`weights` of shape (lines made, lines read, segments), where the last line read is all ones."""
+    made, taken = _block(len(weights), len(codes)), np.empty(len(codes))
+    for line, own in zip(made, weights, strict=False):
+        own[-1].take(codes, out=line, mode="clip")  # of NumPy's modes, "raise" alone fills a buffer first
+        for values, each in zip(read[:-1], own, strict=False):
+            each.take(codes, out=taken, mode="clip")
+            taken *= values
+            line += taken
+    return made
+
+
+def _nearest(read: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """By |c|^2 - 2 x.c as in scikit-learn; of equally near centres, the first one."""
-    label, nearness = first_smallest(centers @ read)
-    made[0] = label
+    made = _block(2, read.shape[1])
+    made[0], nearness = first_smallest(centers @ read)
     np.add(nearness, np.einsum("ij,ij->j", read[:-1], read[:-1]), out=made[1])
+    return made
 
 
 def _finite(block: np.ndarray) -> None:
@@ -190,7 +205,10 @@ def _logistic(block: np.ndarray) -> None:
     np.reciprocal(block, out=block)
 
 
-MAKERS: Mapping[str, Callable[..., None]] = {"product": _product, "nearest": _nearest}
+MAKERS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "product": _product,
+    "nearest": _nearest,
+}
 CHANGERS: Mapping[str, Callable[..., None]] = {
     "finite": _finite,
     "normalise": _normalise,

@@ -11,7 +11,6 @@ import numpy as np
 from scorehouse.errors import CompileError
 from scorehouse.program.matrix.layers import NEUTRAL, Layer, lines_of
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
-from scorehouse.program.matrix.segment_layers import folded
 from scorehouse.program.matrix.stored import StoredMatrix
 from scorehouse.program.preprocessing import begun, ended, in_singles
 from scorehouse.program.segments_made import is_segmented, refused, stacked
@@ -185,6 +184,39 @@ def _aligned(layers: Sequence[Layer], wanted: Sequence[Layer]) -> list[Layer] | 
         else:
             return None
     return None if rest else made
+
+
+def folded(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The same chain with shifts and scales made part of the product behind them, which rounds otherwise.
+
+    A third of the numbers has to be taken then. What is refused is looked for before the shifts.
+    """
+    made: list[Layer] = []
+    waiting: list[Layer] = []
+    for layer in layers:
+        if layer.kind in NEUTRAL:
+            waiting.append(layer)
+        elif layer.kind == "product":
+            weights = layer.arrays[0]
+            while waiting:
+                weights = _behind(waiting.pop(), weights)
+            made.append(Layer("product", (weights,)))
+        else:
+            if layer.kind != "finite":
+                made += waiting
+                waiting = []
+            made.append(layer)
+    return (*made, *waiting)
+
+
+def _behind(layer: Layer, weights: np.ndarray) -> np.ndarray:
+    """The weights that make of what comes into `layer` what `weights` make of what comes out of it."""
+    first, second = layer.arrays
+    factors, offsets = (1.0 / second, -first / second) if layer.kind == "normalise" else (first, second)
+    made = np.empty_like(weights)
+    np.multiply(weights[:, :-1], factors, out=made[:, :-1])
+    made[:, -1] = weights[:, -1] + (weights[:, :-1] * offsets).sum(axis=1)
+    return made
 
 
 def _refused(call: str, problem: str) -> CompileError:

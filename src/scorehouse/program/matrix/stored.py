@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorehouse.program.matrix import segment_layers
 from scorehouse.program.matrix.layers import Layer, run
 from scorehouse.program.stored_backend import ScoringBackend
 
@@ -18,6 +17,4 @@ class StoredMatrix(ScoringBackend):
     layers: tuple[Layer, ...]
 
     def sums(self, numbers: list[np.ndarray], rows: int, codes: np.ndarray | None) -> np.ndarray:
-        if codes is None:
-            return run(self.layers, numbers, rows).T
-        return segment_layers.run(self.layers, numbers, codes).T
+        return run(self.layers, numbers, rows, codes).T

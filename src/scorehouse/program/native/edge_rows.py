@@ -18,8 +18,7 @@ from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.program.hard_rows import EXTREMES, around
 from scorehouse.program.links import Link
 from scorehouse.program.native.layout import TreeModel
-from scorehouse.program.native.run import sums_of
-from scorehouse.program.native.stored import StoredTrees
+from scorehouse.program.native.stored import StoredTrees, sums_of
 from scorehouse.program.parity import TOLERANCE_NATIVE as TOLERANCE
 from scorehouse.program.parity import difference
 from scorehouse.program.prove import Trial, unequal
@@ -84,9 +83,10 @@ def _compare_method(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # such as the warning that numbers have no feature names
         a = np.asarray(getattr(last, method)(numbers))
-        sums = sums_of(model, numbers)
-        if sums is None:
-            raise unequal(call, "it refuses numbers that the estimator takes", TOLERANCE)
+        try:
+            sums = sums_of(model, numbers)
+        except ValueError as error:
+            raise unequal(call, "it refuses numbers that the estimator takes", TOLERANCE) from error
         b = np.asarray(last.classes_).take(link(sums)) if link.is_label else link(sums)
     if a.ndim == 3:  # for each label the scores of both classes
         a = scores_of_labels(a).T

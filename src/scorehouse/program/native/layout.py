@@ -14,8 +14,8 @@ import numpy as np
 
 from scorehouse.program.native.cells import Cells
 from scorehouse.program.native.kernel import CATEGORY, CHECKED, EXITS, ORDER, RANK, SINGLE, Packed
-from scorehouse.program.native.top import Top, levels_of, top_of
-from scorehouse.program.trees.tree import LEAF, Ensemble
+from scorehouse.program.native.top import Top, top_of
+from scorehouse.program.trees.tree import LEAF, Ensemble, levels_of
 
 MOST_EDGES = 254  # of a column whose ranks, and a code for missing values, fit into 8 bits
 TOP_BIT = 1 << 31

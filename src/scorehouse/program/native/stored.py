@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scorehouse.program.native.kernel import add_trees
 from scorehouse.program.native.layout import TreeModel
-from scorehouse.program.native.run import sums_of
 from scorehouse.program.stored_backend import ScoringBackend
 
 
@@ -25,7 +25,7 @@ class StoredTrees(ScoringBackend):
         if codes is None:
             for line, column in zip(block, numbers, strict=True):
                 line[:] = column
-            return self._sums(0, block)
+            return sums_of(self.models[0], block.T)
         order = np.argsort(codes, kind="stable")
         for line, column in zip(block, numbers, strict=True):
             np.take(column, order, out=line)
@@ -33,11 +33,18 @@ class StoredTrees(ScoringBackend):
         ends = [*starts[1:].tolist(), rows]
         made = np.empty((rows, len(self.models[0].base)))
         for code, start, end in zip(held.tolist(), starts.tolist(), ends, strict=True):
-            made[order[start:end]] = self._sums(code, block[:, start:end])
+            made[order[start:end]] = sums_of(self.models[code], block[:, start:end].T)
         return made
 
-    def _sums(self, segment: int, block: np.ndarray) -> np.ndarray:
-        found = sums_of(self.models[segment], block.T)
-        if found is None:
-            raise ValueError("the estimator takes no such value")
-        return found
+
+def sums_of(model: TreeModel, numbers: np.ndarray) -> np.ndarray:
+    """The sums over all trees for a block of numbers, of shape (rows, outputs).
+
+    Raises ValueError where the estimator refuses a value.
+    """
+    sums = np.repeat(model.base[:, None], len(numbers), axis=1)
+    if not add_trees(numbers, model.packed, sums):
+        raise ValueError("the estimator takes no such value")
+    if model.divisor > 1:
+        sums /= model.divisor
+    return sums.T

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scorehouse.program.native.kernel import ALL
-from scorehouse.program.trees.tree import LEAF
+from scorehouse.program.trees.tree import LEAF, levels_of
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,6 @@ class Top:
     splits: np.ndarray
     masks: np.ndarray
     exits: np.ndarray
-
-
-def levels_of(left: np.ndarray, right: np.ndarray, roots: np.ndarray) -> list[np.ndarray]:
-    """The nodes below `roots`, by their distance from these, children side by side."""
-    found = [roots]
-    while True:
-        inner = found[-1][left[found[-1]] != LEAF]
-        if not len(inner):
-            return found
-        found.append(np.column_stack([left[inner], right[inner]]).ravel())
 
 
 def top_of(left: np.ndarray, right: np.ndarray, roots: np.ndarray, most: int) -> Top:

@@ -58,12 +58,7 @@ class Tree:
 
     def levels(self) -> list[np.ndarray]:
         """The nodes by their distance from the root."""
-        found = [np.zeros(1, dtype=np.int64)]
-        while True:
-            inner = found[-1][self.left[found[-1]] != LEAF]
-            if not len(inner):
-                return found
-            found.append(np.column_stack([self.left[inner], self.right[inner]]).ravel().astype(np.int64))
+        return levels_of(self.left, self.right, np.zeros(1, dtype=np.int64))
 
     def reached(self) -> Tree:
         """The same tree without nodes that no walk from the root reaches, such as those that were pruned."""
@@ -88,6 +83,16 @@ class Tree:
     def depth(self) -> int:
         """The largest number of splits on a path to a leaf."""
         return len(self.levels()) - 1
+
+
+def levels_of(left: np.ndarray, right: np.ndarray, roots: np.ndarray) -> list[np.ndarray]:
+    """The nodes below `roots`, by their distance from these, children side by side."""
+    found = [roots]
+    while True:
+        inner = found[-1][left[found[-1]] != LEAF]
+        if not len(inner):
+            return found
+        found.append(np.column_stack([left[inner], right[inner]]).ravel())
 
 
 @dataclass(frozen=True)
