@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scorehouse.errors import ArtifactError, CompileError, ConfigurationError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE
+from scorehouse.program.parity import TOLERANCE, tolerance_of_backend
 from scorehouse.program.proof import differs_here, kernel_rows
 from scorehouse.program.reading import reading
 from scorehouse.program.sql.compiled import CompiledSql
@@ -83,22 +83,18 @@ def choose_backend(
     """
     if asked == "estimator":
         return Backend("estimator", "asked for", kernel)
-    finders: dict[str, Callable[[], Backend]] = {
-        "sql": lambda: _sql(kernel, asked, files, sql_rows or _duckdb_rows),
-        "native": lambda: _native(kernel, asked, files),
-        "matrix": lambda: _matrix(kernel, asked, files),
-    }
+    names = ["sql", "native", "matrix"] if asked == "auto" else [asked]
     if asked == "auto" and plans_long and _plans_too_long(kernel, rows):
-        finders = {"matrix": finders["matrix"], **finders}
+        names = ["matrix", "sql", "native"]
     refused = []
-    for name, find in finders.items():
-        if asked not in ("auto", name):
-            continue
+    for name in names:
         if name not in served:
             refused.append(f"{name}: not on this engine")
             continue
         try:
-            return find()
+            if name == "sql":
+                return _sql(kernel, asked, files, sql_rows)
+            return _stored(kernel, name, asked, files)
         except (CompileError, _NotServing) as error:
             refused.append(f"{name}: {error.problem}")
     if asked == "auto":
@@ -146,7 +142,7 @@ def _fact(kernel: Kernel, name: str, files: ProgramFiles) -> dict[str, object]:
     return dict(fact)
 
 
-def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows) -> Backend:
+def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows | None) -> Backend:
     fact = _fact(kernel, "sql", files)
     if float(str(fact["largest_difference"])) > TOLERANCE:
         raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
@@ -154,19 +150,14 @@ def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows) -> 
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
         raise _NotServing(slow)
-    from scorehouse.program.sql.in_duckdb import tolerance_of
+    from scorehouse.program.sql.in_duckdb import duckdb_rows, tolerance_of
     from scorehouse.program.store import sql_in
 
     data = files.read(kernel)
     compiled = _read(kernel, "sql", lambda: sql_in(data, kernel.version, kernel.signature))
-    _check_here(kernel, "sql", files, lambda rows: sql_rows(compiled, rows), tolerance_of(compiled))
+    score = sql_rows or duckdb_rows
+    _check_here(kernel, "sql", files, lambda rows: score(compiled, rows), tolerance_of(compiled))
     return Backend("sql", _why(fact, asked), kernel, compiled)
-
-
-def _duckdb_rows(compiled: CompiledSql, rows: pa.Table) -> pa.Table:
-    from scorehouse.program.sql.in_duckdb import duckdb_rows
-
-    return duckdb_rows(compiled, rows)
 
 
 def slow_in_sql(fact: Mapping[str, object], kernel: Kernel) -> str:
@@ -185,27 +176,19 @@ def _plans_too_long(kernel: Kernel, rows: int) -> bool:
     return int(str(sql.get("operations", 0))) >= WIDE_OPERATIONS and rows < MATRIX_BELOW_ROWS
 
 
-def _native(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
-    fact = _fact(kernel, "native", files)
-    from scorehouse.program.native.kernel import require_library
+def _stored(kernel: Kernel, name: str, asked: str, files: ProgramFiles) -> Backend:
+    """The native code or the matrix products of a program."""
+    fact = _fact(kernel, name, files)
+    if name == "native":
+        from scorehouse.program.native.kernel import require_library
 
-    require_library(kernel.call)
-    return _stored(kernel, "native", fact, asked, files, TOLERANCE_NATIVE)
-
-
-def _matrix(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
-    return _stored(kernel, "matrix", _fact(kernel, "matrix", files), asked, files, TOLERANCE)
-
-
-def _stored(
-    kernel: Kernel, name: str, fact: Mapping[str, object], asked: str, files: ProgramFiles, tolerance: float
-) -> Backend:
+        require_library(kernel.call)
     from scorehouse.program.store import scores_of
 
     data = files.read(kernel)
     scoring = kernel.holding(_read(kernel, name, lambda: scores_of(data, kernel.version)))
     own = scoring.without_strict()
-    _check_here(kernel, name, files, lambda rows: kernel_rows(own, rows), tolerance)
+    _check_here(kernel, name, files, lambda rows: kernel_rows(own, rows), tolerance_of_backend(name))
     return Backend(name, _why(fact, asked), scoring, data=data)
 
 

@@ -81,26 +81,24 @@ def unknown_parts(program: Program) -> set[str]:
     return found
 
 
-def computed(program: Program, features: Sequence[pa.Array]) -> list[pa.Array]:
-    """The outputs of a program, in doubles.
+def computed(
+    program: Program, features: Sequence[pa.Array], types: Sequence[pa.DataType] | None = None
+) -> list[pa.Array]:
+    """The outputs of a program, in these types; None: in doubles.
 
     `features` are columns in the kernel's canonical types, in the order of the signature: texts as
     dictionaries, a missing number as NULL.
     """
-    return computed_as([pa.float64()] * len(program.outputs), program, features)
-
-
-def computed_as(
-    types: Sequence[pa.DataType], program: Program, features: Sequence[pa.Array]
-) -> list[pa.Array]:
-    """The outputs of a program in these types; `features` as for `computed`."""
     rows = len(features[0]) if features else 0
     known: dict[str, Any] = {}
     for step in program.steps:
         for name, expr in step.made:
             known[name] = _value(expr, features, known)
-    made = [_value(expr, features, known) for _, expr in program.outputs]
-    return [_column(value.cast(type), rows) for value, type in zip(made, types, strict=True)]
+    made = []
+    for (_, expr), type in zip(program.outputs, types or [pa.float64()] * len(program.outputs), strict=True):
+        value = _value(expr, features, known).cast(type)
+        made.append(arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value)
+    return made
 
 
 def without_nan(column: pa.Array) -> pa.Array:
@@ -111,11 +109,6 @@ def without_nan(column: pa.Array) -> pa.Array:
     if not pc.any(missing).as_py():
         return column
     return pc.if_else(missing, arrays.null(column.type), column)
-
-
-def _column(value: Any, rows: int) -> pa.Array:
-    """A whole column."""
-    return arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value
 
 
 def _value(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]) -> Any:

@@ -51,15 +51,6 @@ class Parity:
                 return f"{count:,} of {self.rows:,} rows have {what}"
         return "" if self.proven else f"a score is off by up to {self.max_difference:.3g}"
 
-    def facts(self) -> dict[str, float]:
-        """The facts for the registry."""
-        return {
-            "rows": self.rows,
-            "max_difference": self.max_difference,
-            "label_flips": self.label_flips,
-            "status_flips": self.status_flips,
-        }
-
 
 def tolerance_of_backend(name: str) -> float:
     """The allowed difference of scores between the estimator and a backend that a run chose."""

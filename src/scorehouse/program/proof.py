@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
-from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.hard_rows import HOLED, PLAIN, PROBED, Tried
 from scorehouse.program.parity import compare
@@ -25,27 +24,19 @@ SLICE = 4_096
 
 
 def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
-    """What the kernel makes of the rows; a slice that it gives up on is halved down to one row."""
-    batches: list[pa.RecordBatch] = []
+    """What the kernel makes of the rows; a slice that it gives up on is halved, at most down to one row."""
     size = max(SLICE, getattr(kernel.estimator, "rows_per_call", 0))
-    spans = [(i, min(size, rows.num_rows - i)) for i in range(0, rows.num_rows, size)][::-1]
-    while spans:
-        start, length = spans.pop()
-        batch = rows.slice(start, length).combine_chunks().to_batches()[0]
-        try:
-            batches.append(kernel(batch))
-        except EstimatorError:
-            if length == 1:
-                empty = [pa.nulls(1, f.type) for f in kernel.schema][:-1]
-                batches.append(
-                    pa.RecordBatch.from_arrays(
-                        [*empty, arrays.array(["estimator_error"])], schema=kernel.schema
-                    )
-                )
-                continue
-            half = length // 2
-            spans += [(start + half, length - half), (start, half)]
+    slices = [rows.slice(start, size) for start in range(0, rows.num_rows, size)]
+    batches = [batch for part in slices for batch in _batches(kernel, part)]
     return pa.Table.from_batches(batches, schema=kernel.schema)
+
+
+def _batches(kernel: Kernel, rows: pa.Table) -> list[pa.RecordBatch]:
+    try:
+        return [kernel(rows.combine_chunks().to_batches()[0])]
+    except EstimatorError:  # which no kernel raises for a single row
+        half = rows.num_rows // 2
+        return [*_batches(kernel, rows.slice(0, half)), *_batches(kernel, rows.slice(half))]
 
 
 def proof_bytes(tried: Tried, kernel: Kernel) -> bytes:

@@ -38,13 +38,9 @@ class SegmentKeys:
         codes = pc.fill_null(found, arrays.scalar(len(self.known), pa.int32()))
         return arrays.to_numpy(codes).astype(np.int64)
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return {"position": self.position, "known": list(self.known), "has_fallback": self.has_fallback}
-
     @classmethod
     def of_json(cls, document: Mapping[str, Any], features: int) -> SegmentKeys:
-        """What `to_json` wrote; ValueError for a position that is none of so many features."""
+        """The keys in a file; ValueError for a position that is none of so many features."""
         if document["position"] not in range(features):
             raise ValueError(f"its segments are of feature {document['position']!r}, and it has {features}")
         return cls(document["position"], tuple(document["known"]), bool(document["has_fallback"]))

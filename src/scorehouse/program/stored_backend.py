@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -113,8 +113,6 @@ class ScoringBackend(StoredBackend):
             return self.sums(self.numbers(columns), rows, None)
         codes = self.keys.codes(columns)
         without = codes >= self.segments
-        if not without.any():
-            return self.sums(self._numbers(columns, codes), rows, codes)
         codes[without] = 0  # any segment; the row has no score
         made = self.sums(self._numbers(columns, codes), rows, codes)
         made[without] = np.nan
@@ -137,7 +135,7 @@ def scoring_head(backend: ScoringBackend) -> dict[str, Any]:
         "columns": program_to_json(backend.columns),
         "singles": backend.singles,
         "links": {method: link.facts() for method, link in backend.links.items()},
-        "segments": backend.keys and backend.keys.to_json(),
+        "segments": backend.keys and asdict(backend.keys),
     }
 
 

@@ -15,7 +15,7 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.program.in_arrow import computed_as, unknown_parts, without_nan
+from scorehouse.program.in_arrow import computed, unknown_parts, without_nan
 from scorehouse.program.sql.batches import BackendKernel
 from scorehouse.program.sql.builder import Program, program_of
 from scorehouse.program.sql.compiled import CompiledSql
@@ -38,7 +38,7 @@ class ArrowKernel(BackendKernel):
     def _run(self, columns: list[pa.Array]) -> list[pa.Array]:
         fields = self.outputs.fields
         types = [pa.bool_()] * self.task.failures + [field.type for field in fields]
-        made = computed_as(types, self.task.program, [without_nan(column) for column in columns])
+        made = computed(self.task.program, [without_nan(column) for column in columns], types)
         failed, values = made[: self.task.failures], made[self.task.failures :]
         if any(pc.any(column).as_py() for column in failed):
             raise ValueError("the estimator takes no such value")  # the kernel looks for the rows
