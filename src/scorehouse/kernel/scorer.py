@@ -91,12 +91,8 @@ class Kernel:
         kernel._scoring = estimator
         return kernel
 
-    def without_strict(self) -> Kernel:
-        """The same kernel, which rejects only what the estimator would refuse."""
-        return self.with_strict(frozenset())
-
     def with_strict(self, strict: frozenset[str]) -> Kernel:
-        """The same kernel with these checks."""
+        """The same kernel with these checks; with none, it rejects only what the estimator would refuse."""
         kernel = copy.copy(self)
         kernel.strict = strict
         return kernel

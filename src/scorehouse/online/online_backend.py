@@ -20,7 +20,7 @@ def online_backend(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
     load policy leaves nothing else or `asked` says so, and else the estimator, which is faster.
     """
     # a run refuses SQL for `strict`, since a database has no such checks; here, the kernel checks each row
-    backend = choose_backend(kernel.without_strict(), asked, 1, files)
+    backend = choose_backend(kernel.with_strict(frozenset()), asked, 1, files)
     if backend.compiled is not None:
         backend = _without_database(backend, backend.compiled, kernel, asked, files)
     backend = replace(backend, kernel=backend.kernel.with_strict(kernel.strict))

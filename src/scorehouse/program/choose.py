@@ -187,7 +187,7 @@ def _stored(kernel: Kernel, name: str, asked: str, files: ProgramFiles) -> Backe
 
     data = files.read(kernel)
     scoring = kernel.holding(_read(kernel, name, lambda: scores_of(data, kernel.version)))
-    own = scoring.without_strict()
+    own = scoring.with_strict(frozenset())
     _check_here(kernel, name, files, lambda rows: kernel_rows(own, rows), tolerance_of_backend(name))
     return Backend(name, _why(fact, asked), scoring, data=data)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from scorehouse.errors import CompileError
-from scorehouse.program.segment_codes import SegmentKeys
 from scorehouse.program.sql.builder import Program, name_of
 from scorehouse.program.sql.expression import Expr, Feature, In, Literal, Lookup
-from scorehouse.program.stored_backend import StoredBackend
+from scorehouse.program.stored_backend import SegmentKeys, StoredBackend
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
@@ -31,56 +30,46 @@ def segment_column(estimator: Any, signature: Signature) -> str | None:
     return signature.names[estimator.position_] if is_segmented(estimator) else None
 
 
-@dataclass(frozen=True)
-class Stacked(Generic[F]):
-    """The backends of all segments, that of the fallback last; `names` are those that a refusal names.
-
-    `common` holds the arguments of a ScoringBackend.
-    """
-
-    backends: Sequence[F]
-    names: Sequence[str]
-    common: dict[str, Any]
-
-
 def stacked(
     estimator: Any,
     version: Version,
     signature: Signature,
     call: str,
     compile_one: Callable[[Any], F],
-) -> Stacked[F]:
-    """The backends that `compile_one` makes of each estimator, where their programs differ in numbers alone.
+) -> tuple[dict[str, F], dict[str, Any]]:
+    """The backends that `compile_one` makes of each estimator, by the names that a refusal gives them.
 
+    That of the fallback is the last. With them come the arguments of one ScoringBackend for all, whose
+    programs differ in numbers alone.
     Raises CompileError naming the segment whose estimator has no such backend.
     """
     known = tuple(estimator.segments_.tolist())
     fitted = dict(zip((f"of the segment {one!r}" for one in known), estimator.estimators_, strict=True))
     if estimator.fallback_ is not None:
         fitted["of all rows"] = estimator.fallback_
-    backends: list[F] = []
+    backends: dict[str, F] = {}
+    first = next(iter(fitted))
     for name, one in fitted.items():
         if tuple(getattr(one, "classes_", version.classes)) != tuple(version.classes):
             raise refused(name, "it knows fewer classes than the others", call)
         try:
-            backends.append(compile_one(one))
+            backends[name] = compile_one(one)
         except CompileError as error:
             raise refused(name, error.problem, call) from error
-        if backends[-1].links != backends[0].links:
+        if backends[name].links != backends[first].links:
             raise refused(name, "its scores are another function of its sums", call)
-    made = _with_parameters([backend.columns for backend in backends], len(signature.features))
+    made = _with_parameters([backend.columns for backend in backends.values()], len(signature.features))
     if made is None:
         raise refused("of some segment", "its steps differ from the others in more than numbers", call)
     program, parameters = made
-    common = {
+    return backends, {
         "columns": program,
-        "singles": backends[0].singles,
-        "links": backends[0].links,
-        "classes": backends[0].classes,
+        "singles": backends[first].singles,
+        "links": backends[first].links,
+        "classes": backends[first].classes,
         "keys": SegmentKeys(estimator.position_, known, has_fallback=estimator.fallback_ is not None),
         "parameters": np.ascontiguousarray(parameters.T),
     }
-    return Stacked(backends, list(fitted), common)
 
 
 def _with_parameters(programs: Sequence[Program], first: int) -> tuple[Program, np.ndarray] | None:

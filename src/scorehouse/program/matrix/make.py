@@ -147,10 +147,10 @@ def _of_segments(estimator: Any, version: Version, signature: Signature, call: s
     def compile_one(one: Any) -> StoredMatrix:
         return compile_matrix(one, version, signature, call, without=estimator.position_)
 
-    made = stacked(estimator, version, signature, call, compile_one)
-    wanted = max((backend.layers for backend in made.backends), key=len)
+    backends, common = stacked(estimator, version, signature, call, compile_one)
+    wanted = max((backend.layers for backend in backends.values()), key=len)
     chains: list[list[Layer]] = []
-    for backend, name in zip(made.backends, made.names, strict=True):
+    for name, backend in backends.items():
         aligned = _aligned(backend.layers, wanted)
         if aligned is None:
             raise refused(name, "its layers differ from the others in more than numbers", call)
@@ -160,10 +160,10 @@ def _of_segments(estimator: Any, version: Version, signature: Signature, call: s
         for layer, arrays in ((each[0], [one.arrays for one in each]) for each in zip(*chains, strict=True))
     )
     try:
-        lines_of(layers, len(made.common["columns"].outputs))
+        lines_of(layers, len(common["columns"].outputs))
     except ValueError as error:
         raise refused("of every segment", str(error), call) from error
-    return StoredMatrix(**made.common, layers=layers)
+    return StoredMatrix(**common, layers=layers)
 
 
 def _aligned(layers: Sequence[Layer], wanted: Sequence[Layer]) -> list[Layer] | None:

@@ -10,13 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.program.linear_models import AFTER, CLASSIFIERS, REGRESSORS, LinearModel, linear_model
+from scorehouse.program.linear_models import (
+    AFTER,
+    CLASSIFIERS,
+    REGRESSORS,
+    LinearModel,
+    Refuse,
+    linear_model,
+)
 from scorehouse.program.links import Link
 from scorehouse.program.matrix.layers import Layer, product
 from scorehouse.program.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES, gives_labels
 from scorehouse.program.sql.builder import name_of
 
-Refuse = Callable[[Any, str], Exception]
 Links = Mapping[str, Link]
 Model = Callable[[Any, str, Collection[str], Refuse], tuple[list[Layer], Links]]
 ACTIVATIONS = {
@@ -123,19 +129,20 @@ def _network(
 
 
 def _network_links(estimator: Any, refuse: Refuse) -> Links:
-    several, last = estimator.n_outputs_ > 1, estimator.out_activation_
-    if gives_labels(estimator) and last == "logistic":
-        of_one = {"predict_proba": Link("sigmoids"), "predict": Link("above_half")}
-        return {method: link.of_each() for method, link in of_one.items()}
+    count, last = estimator.n_outputs_, estimator.out_activation_
+    if last == "logistic":
+        several = gives_labels(estimator)
+        links = {"predict_proba": Link("sigmoids"), "predict": Link("above_half", is_label=True)}
+        return {method: link.of_each() if several else link for method, link in links.items()}
     if last == "softmax":
         return {"predict_proba": Link("softmax"), "predict": Link("largest", is_label=True)}
-    if last == "logistic":
-        return {"predict_proba": Link("sigmoids"), "predict": Link("above_half", is_label=True)}
-    if last not in ("identity", "exp"):
+    if last == "identity":
+        return {"predict": _numbers(count)}
+    if last != "exp":
         raise refuse(estimator, f"the activation of its output is {last!r}")
-    if several and last != "identity":
+    if count > 1:
         raise refuse(estimator, f"of several outputs, the activation is {last!r}")
-    return {"predict": _numbers(estimator.n_outputs_) if last == "identity" else Link("power")}
+    return {"predict": Link("power")}
 
 
 def _doubles(estimator: Any, numbers: Any, refuse: Refuse) -> np.ndarray:

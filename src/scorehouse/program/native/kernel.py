@@ -74,7 +74,7 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # result and arguments
 
 @dataclass(frozen=True)
 class Packed:
-    """What the loops read of an ensemble, as layout.py makes it.
+    """What the loops read of an ensemble, as layout.py makes it: the ARRAYS, and NUMBERS and FLAGS.
 
     `order` has for each node its place among those of the ensemble, tree after tree.
     """
@@ -82,11 +82,6 @@ class Packed:
     arrays: Mapping[str, np.ndarray]
     numbers: Mapping[str, int]
     order: np.ndarray
-
-    def __post_init__(self) -> None:
-        made = {name: np.ascontiguousarray(self.arrays[name], dtype) for name, dtype in ARRAYS.items()}
-        object.__setattr__(self, "arrays", made)
-        object.__setattr__(self, "numbers", {name: int(self.numbers[name]) for name in (*NUMBERS, *FLAGS)})
 
     @cached_property
     def in_c(self) -> _Tables:

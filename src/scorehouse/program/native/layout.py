@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from scorehouse.program.native.cells import Cells
-from scorehouse.program.native.kernel import CATEGORY, CHECKED, EXITS, ORDER, RANK, SINGLE, Packed
+from scorehouse.program.native.kernel import ARRAYS, CATEGORY, CHECKED, EXITS, ORDER, RANK, SINGLE, Packed
 from scorehouse.program.native.top import Top, top_of
 from scorehouse.program.trees.tree import LEAF, Ensemble, levels_of
 
@@ -74,24 +74,25 @@ def pack(
     lefts[inner] = position[nodes.left[order[inner]]]
     strikes, planes, starts = _strikes(nodes, top, codes)
     splits = np.searchsorted(nodes.tree[codes.by_category], np.arange(len(nodes.roots) + 1))
+    arrays = {
+        "columns": codes.columns,
+        "edges": np.concatenate([*codes.cells.edges, [np.inf]]),
+        "spans": np.array(codes.cells.spans),
+        "below": np.concatenate([*codes.cells.below, [0]]),
+        "trees": np.column_stack(
+            [splits[:-1], splits[1:], depth, nodes.groups, position[top.exits[:, 0]], planes, starts]
+        ),
+        "splits": codes.splits,
+        "words": codes.words,
+        "strikes": strikes,
+        "nodes": np.column_stack(
+            [np.where(inner, codes.place[order], 0), np.where(inner, codes.code[order], codes.highest)]
+        ),
+        "lefts": lefts,
+        "values": nodes.value[order],
+    }
     return Packed(
-        arrays={
-            "columns": codes.columns,
-            "edges": np.concatenate([*codes.cells.edges, [np.inf]]),
-            "spans": np.array(codes.cells.spans),
-            "below": np.concatenate([*codes.cells.below, [0]]),
-            "trees": np.column_stack(
-                [splits[:-1], splits[1:], depth, nodes.groups, position[top.exits[:, 0]], planes, starts]
-            ),
-            "splits": codes.splits,
-            "words": codes.words,
-            "strikes": strikes,
-            "nodes": np.column_stack(
-                [np.where(inner, codes.place[order], 0), np.where(inner, codes.code[order], codes.highest)]
-            ),
-            "lefts": lefts,
-            "values": nodes.value[order],
-        },
+        arrays={name: np.ascontiguousarray(arrays[name], dtype) for name, dtype in ARRAYS.items()},
         numbers={
             "n_columns": len(codes.columns),
             "n_trees": len(nodes.roots),
@@ -165,7 +166,9 @@ class Codes:
         edges = self._ranked(nodes.edge[places], keys >> 1, single=model.ensemble.rounds_inputs)
         self.narrow = max((len(each) for each in edges.values()), default=0) <= MOST_EDGES
         self.highest = 0xFF if self.narrow else 0xFFFFFFFF
-        self.block = block or _block_of(self.slots, 1 if self.narrow else 4)
+        fitting = CODES_BYTES // (max(1, self.slots) * (1 if self.narrow else 4))
+        fitting = max(SMALLEST_BLOCK, fitting // SMALLEST_BLOCK * SMALLEST_BLOCK)
+        self.block = block or min(LARGEST_BLOCK, fitting)
         if model.ensemble.rounds_inputs and not self.narrow:
             self.ranks = ordered(nodes.edge[places]) + TOP_BIT
         self.place, self.code = np.zeros((2, len(nodes.left)), dtype=np.int64)
@@ -231,12 +234,6 @@ class Codes:
             count += words_for(limits[column])
             words.append(bits_of(split.codes, limits[column], inverted=split.named_left))
         return np.array(rows, dtype=np.int64).reshape(-1, 3), np.concatenate(words)
-
-
-def _block_of(slots: int, code_bytes: int) -> int:
-    """The number of rows per block."""
-    wanted = CODES_BYTES // (max(1, slots) * code_bytes)
-    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, wanted // SMALLEST_BLOCK * SMALLEST_BLOCK))
 
 
 def _below(nodes: Nodes, top: Top) -> tuple[np.ndarray, np.ndarray]:

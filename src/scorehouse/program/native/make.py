@@ -51,8 +51,8 @@ def compile_trees(estimator: Any, version: Version, signature: Signature, call: 
     def compile_one(one: Any) -> StoredTrees:
         return _of_one(one, version, signature, call, without=estimator.position_).backend
 
-    made = stacked(estimator, version, signature, call, compile_one)
-    backend = StoredTrees(**made.common, models=tuple(one.models[0] for one in made.backends))
+    backends, common = stacked(estimator, version, signature, call, compile_one)
+    backend = StoredTrees(**common, models=tuple(one.models[0] for one in backends.values()))
     return CompiledTrees(backend, edges_of_segments(backend, len(signature.features)))
 
 
