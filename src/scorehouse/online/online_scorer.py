@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,8 +161,9 @@ class OnlineModel:
             scored = self._score(_from_pandas(rows, self.signature, call), kernel, call)
             return scored.to_pandas().set_axis(rows.index, axis=0)
         if isinstance(rows, pa.RecordBatch):
-            scored = self._score(pa.Table.from_batches([rows]), kernel, call).combine_chunks()
-            return pa.RecordBatch.from_arrays([_one_chunk(c) for c in scored.columns], schema=scored.schema)
+            scored = self._score(pa.Table.from_batches([rows]), kernel, call)
+            columns = [column.combine_chunks() for column in scored.columns]
+            return pa.RecordBatch.from_arrays(columns, schema=scored.schema)
         if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
             return self._score(rows if isinstance(rows, pa.Table) else pa.table(rows), kernel, call)
         if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
@@ -177,8 +178,8 @@ class OnlineModel:
         )
 
     def _score(self, table: pa.Table, kernel: Kernel, call: str) -> pa.Table:
-        features = _features(table, self.signature, call)
-        batches = [kernel(batch) for batch in _batches(features)]
+        features = _features(table, self.signature, call).combine_chunks()
+        batches = [kernel(batch) for batch in features.to_batches(max_chunksize=BATCH_ROWS)]
         scored = self._finished(pa.Table.from_batches(batches, schema=kernel.schema))
         for step in self.steps:
             scored = step(scored)
@@ -187,33 +188,21 @@ class OnlineModel:
     def _finished(self, scored: pa.Table) -> pa.Table:
         """Each row with its status and origin, with the names of the prediction table's columns."""
         reason = scored.column(REJECT_REASON)
-        added: dict[str, Any] = {
+        columns: dict[str, Any] = {
+            **{name: scored.column(name) for name in scored.column_names if name != REJECT_REASON},
             "row_status": pc.if_else(pc.is_null(reason), arrays.scalar("scored"), arrays.scalar("rejected")),
             REJECT_REASON: reason,
             "model_name": arrays.repeat(self.version.name, len(scored)),
             "model_version": arrays.repeat(self.version.version, len(scored), pa.int32()),
             "model_digest": arrays.repeat(self.version.sha256, len(scored)),
         }
-        finished = scored.drop_columns([REJECT_REASON])
-        for name, values in added.items():
-            finished = finished.append_column(name, values)
-        return finished
+        return pa.table(columns)
 
 
 def _is_pandas(rows: Any) -> bool:
     """Whether these are a pandas frame; a service that has none need not have pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(rows, pandas.DataFrame)
-
-
-def _one_chunk(column: pa.ChunkedArray) -> Any:
-    return column.chunk(0) if column.num_chunks else arrays.nulls(0, column.type)
-
-
-def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows."""
-    for start in range(0, len(table), BATCH_ROWS):
-        yield from table.slice(start, BATCH_ROWS).combine_chunks().to_batches()
 
 
 def _features(table: pa.Table, signature: Signature, call: str) -> pa.Table:

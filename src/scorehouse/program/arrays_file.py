@@ -43,9 +43,10 @@ def read_arrays(
     """
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         members = _sizes_checked(file, len(data))
-        head = _head(file, members)
-        if head.get("layout") != layout:
-            raise ValueError(f"its layout is {head.get('layout')}, and this release reads layout {layout}")
+        head = json.loads(_array(file, members, HEAD, np.uint8, (None,)).tobytes())
+        require(isinstance(head, dict), "its head is no object of JSON")
+        found = head.get("layout")
+        require(found == layout, f"its layout is {found}, and this release reads layout {layout}")
         if unknown := sorted(members.keys() - expected(head).keys() - {HEAD}):
             raise ValueError(f"it has arrays that its layout does not know, such as {unknown[0]!r}")
         return head, {name: _array(file, members, name, *kind) for name, kind in wanted(head).items()}
@@ -61,18 +62,10 @@ def _sizes_checked(file: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInf
     """The members by the names of their arrays; ValueError if they would take too much memory."""
     members = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
     total = sum(info.file_size for info in file.infolist())
-    if total > SPARE + LARGEST_RATIO * size:
-        raise ValueError(f"its arrays would take {total:,} bytes, too many for a file of {size:,}")
-    if len(members) < len(file.infolist()):
-        raise ValueError("it has two arrays of one name")
+    fits = total <= SPARE + LARGEST_RATIO * size
+    require(fits, f"its arrays would take {total:,} bytes, too many for a file of {size:,}")
+    require(len(members) == len(file.infolist()), "it has two arrays of one name")
     return members
-
-
-def _head(file: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
-    head = json.loads(_array(file, members, HEAD, np.uint8, (None,)).tobytes())
-    if not isinstance(head, dict):
-        raise ValueError("its head is no object of JSON")
-    return head
 
 
 def _array(
