@@ -40,7 +40,7 @@ def to_bytes(
     head: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     if backend is not None:
-        head["scores"], own = _scores_in_file(backend)
+        head["scores"], own = backend.in_file()
         arrays |= own
     if sql is not None:
         from scorehouse.program.sql.stored import sql_head
@@ -52,22 +52,6 @@ def to_bytes(
         head["reasons"], own = _reasons_in_file(reasons)
         arrays |= own
     return write_arrays(LAYOUT, head, arrays)
-
-
-def _scores_in_file(backend: ScoringBackend) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    from scorehouse.program.matrix import layers
-    from scorehouse.program.matrix.stored import StoredMatrix
-    from scorehouse.program.native import in_file
-    from scorehouse.program.native.stored import StoredTrees
-    from scorehouse.program.stored_backend import scoring_head
-
-    head = scoring_head(backend)
-    if isinstance(backend, StoredTrees):
-        head["trees"], arrays = in_file.to_arrays(backend.models)
-    else:
-        assert isinstance(backend, StoredMatrix)
-        head["layers"], arrays = layers.in_file(backend.layers)
-    return head, {"parameters": backend.parameters, **arrays}
 
 
 def _reasons_in_file(reasons: StoredReasons) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -89,7 +73,7 @@ def scores_of(data: bytes, version: Version) -> ScoringBackend:
     scores, and for arrays that do not fit together.
     """
     head, held = read_arrays(LAYOUT, data, _expected, _of_scores)
-    return _scores(head, held, version)
+    return _kind_of(head["scores"]).of_file(head["scores"], held, version)
 
 
 def sql_in(data: bytes, version: Version, signature: Signature) -> CompiledSql:
@@ -112,7 +96,7 @@ def reasons_in(data: bytes, version: Version) -> StoredReasons:
     from scorehouse.program.stored_backend import places
 
     head, held = read_arrays(LAYOUT, data, _expected, lambda head: _of_scores(head) | _of_reasons(head))
-    backend, own = _scores(head, held, version), head["reasons"]
+    backend, own = _kind_of(head["scores"]).of_file(head["scores"], held, version), head["reasons"]
     common = reasons_of(own, backend, version)
     if own["against"]:
         common["background"] = of_array(held["background"])
@@ -145,24 +129,15 @@ READERS: Mapping[str, Callable[[bytes, Version], StoredBackend]] = {
 }
 
 
-def _scores(head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version) -> ScoringBackend:
-    from scorehouse.program.stored_backend import scoring_of
-
-    own = head["scores"]
-    if "trees" in own:
-        from scorehouse.program.native import in_file
+def _kind_of(head: Mapping[str, Any]) -> type[ScoringBackend]:
+    """The class of the scores in a file with this JSON."""
+    if "trees" in head:
         from scorehouse.program.native.stored import StoredTrees
 
-        common = scoring_of(own, held, version, {len(held["base"])})
-        models = tuple(in_file.of_arrays(own["trees"], held, len(common["columns"].outputs)))
-        return StoredTrees(**common, models=models)
-    from scorehouse.program.matrix import layers
+        return StoredTrees
     from scorehouse.program.matrix.stored import StoredMatrix
 
-    chain = layers.layers_of(own["layers"], held)
-    backend = StoredMatrix(**scoring_of(own, held, version, layers.segments_of(chain)), layers=chain)
-    layers.lines_of(chain, len(backend.columns.outputs))
-    return backend
+    return StoredMatrix
 
 
 def _expected(head: Mapping[str, Any]) -> Expected:
@@ -172,14 +147,7 @@ def _expected(head: Mapping[str, Any]) -> Expected:
 
 
 def _of_scores(head: Mapping[str, Any]) -> dict[str, Any]:
-    own = head["scores"]
-    if "trees" in own:
-        from scorehouse.program.native.in_file import EXPECTED
-
-        return {**PARAMETERS, **EXPECTED}
-    from scorehouse.program.matrix.layers import expected_of
-
-    return {**PARAMETERS, **expected_of(own["layers"])}
+    return {**PARAMETERS, **_kind_of(head["scores"]).expected(head["scores"])}
 
 
 def _of_reasons(head: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
+from scorehouse.program.arrays_file import Expected
 from scorehouse.program.in_arrow import computed, without_nan
 from scorehouse.program.links import Link
 from scorehouse.program.sql.builder import Program
@@ -135,6 +136,31 @@ class ScoringBackend(StoredBackend):
         would refuse a value.
         """
 
+    @abstractmethod
+    def own_in_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file has of this kind of backend: an object of JSON, and arrays."""
+
+    @staticmethod
+    @abstractmethod
+    def expected(head: Mapping[str, Any]) -> Expected:
+        """The arrays of a file with this JSON; ValueError for no JSON of `own_in_file`."""
+
+    @classmethod
+    @abstractmethod
+    def of_file(cls, head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version) -> Self:
+        """The backend that `in_file` gave; ValueError for what does not fit together."""
+
+    def in_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file has of the scores."""
+        head, arrays = self.own_in_file()
+        common = {
+            "columns": program_to_json(self.columns),
+            "singles": self.singles,
+            "links": {method: link.facts() for method, link in self.links.items()},
+            "segments": self.keys and asdict(self.keys),
+        }
+        return {**common, **head}, {"parameters": self.parameters, **arrays}
+
     @cached_property
     def segments(self) -> int:
         """How many estimators there are, the fallback among them."""
@@ -162,20 +188,10 @@ class ScoringBackend(StoredBackend):
         return [arrays.to_numpy(column) for column in computed(self.columns, [*features, *own])]
 
 
-def scoring_head(backend: ScoringBackend) -> dict[str, Any]:
-    """What backends of scores have in common, as JSON can hold it."""
-    return {
-        "columns": program_to_json(backend.columns),
-        "singles": backend.singles,
-        "links": {method: link.facts() for method, link in backend.links.items()},
-        "segments": backend.keys and asdict(backend.keys),
-    }
-
-
 def scoring_of(
     head: Mapping[str, Any], held: Mapping[str, np.ndarray], version: Version, sizes: set[int]
 ) -> dict[str, Any]:
-    """The arguments that `scoring_head` wrote, and the parameters in the arrays of the file.
+    """The arguments that backends of scores have in common, from a file.
 
     Raises ValueError unless `sizes`, the numbers of segments that its arrays are of, are those of its keys.
     """

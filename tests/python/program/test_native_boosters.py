@@ -15,7 +15,7 @@ from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
-from scorehouse.program.native.in_file import of_arrays, to_arrays
+from scorehouse.program.native.stored import of_arrays, to_arrays
 
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from scorehouse.kernel.lines import first_smallest
-from scorehouse.program.arrays_file import Expected
 
 NEUTRAL = {"normalise": (0.0, 1.0), "rescale": (1.0, 0.0)}  # layers of two arrays; these change nothing
 BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
@@ -42,33 +41,6 @@ def product(weights: np.ndarray, intercepts: np.ndarray, kind: str = "product") 
     """The layer of weights, of shape (lines made, lines read), and an intercept for each line made."""
     joined = np.ascontiguousarray(np.column_stack([weights, intercepts]), dtype=np.float64)
     return Layer(kind, (joined[:, :, None],))
-
-
-def in_file(layers: Sequence[Layer]) -> tuple[list[tuple[str, int]], dict[str, np.ndarray]]:
-    """The kinds of layers and the number of arrays of each, and the arrays by their names in a file."""
-    kinds = [(layer.kind, len(layer.arrays)) for layer in layers]
-    return kinds, {
-        f"layer_{i}_{j}": array for i, layer in enumerate(layers) for j, array in enumerate(layer.arrays)
-    }
-
-
-def expected_of(kinds: Sequence[tuple[str, int]]) -> Expected:
-    """What a file with layers of these kinds holds; `lines_of` checks that the shapes fit together."""
-    if not all(count in (0, 1, 2) for _, count in kinds):
-        raise ValueError("a layer has more than two arrays")
-    return {
-        f"layer_{i}_{j}": (np.float64, (None, None, None) if kind in MAKERS else (None, None))
-        for i, (kind, count) in enumerate(kinds)
-        for j in range(count)
-    }
-
-
-def layers_of(kinds: Sequence[tuple[str, int]], arrays: Mapping[str, np.ndarray]) -> tuple[Layer, ...]:
-    """The layers that `in_file` wrote."""
-    return tuple(
-        Layer(kind, tuple(arrays[f"layer_{i}_{j}"] for j in range(count)))
-        for i, (kind, count) in enumerate(kinds)
-    )
 
 
 def run(
