@@ -7,7 +7,7 @@ feature alone is computed once for each different text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import pyarrow as pa
@@ -152,18 +152,11 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Arith():
             return ARITHMETIC[expr.op](value(expr.left), value(expr.right))
         case Sum():
-            total = value(expr.terms[0])
-            for term in expr.terms[1:]:
-                total = pc.add(total, value(term))
-            return total
+            return reduce(pc.add, map(value, expr.terms))
         case Compare():
             return COMPARISONS[expr.op](value(expr.left), value(expr.right))
         case Logic():
-            joined = pc.and_kleene if expr.op == "and" else pc.or_kleene
-            held = value(expr.args[0])
-            for arg in expr.args[1:]:
-                held = joined(held, value(arg))
-            return held
+            return reduce(pc.and_kleene if expr.op == "and" else pc.or_kleene, map(value, expr.args))
         case IsNull():
             found = pc.is_null(value(expr.arg))
             return pc.invert(found) if expr.negated else found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.errors import CompileError
-from scorehouse.program.matrix.layers import NEUTRAL, Layer, lines_of
+from scorehouse.program.matrix.layers import NEUTRAL, Layer
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
 from scorehouse.program.matrix.stored import StoredMatrix
 from scorehouse.program.preprocessing import begun, ended, in_singles
@@ -159,10 +159,6 @@ def _of_segments(estimator: Any, version: Version, signature: Signature, call: s
         Layer(layer.kind, tuple(np.concatenate(parts, axis=-1) for parts in zip(*arrays, strict=True)))
         for layer, arrays in ((each[0], [one.arrays for one in each]) for each in zip(*chains, strict=True))
     )
-    try:
-        lines_of(layers, len(common["columns"].outputs))
-    except ValueError as error:
-        raise refused("of every segment", str(error), call) from error
     return StoredMatrix(**common, layers=layers)
 
 

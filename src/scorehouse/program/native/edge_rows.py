@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,8 @@ def edges_of_segments(backend: StoredTrees, features: int) -> dict[int, list[flo
     for model in backend.models:
         for column, own in _edges(model.ensemble).items():
             if column in read:
-                found[read[column]].append(own)
-    edges = {position: np.unique(np.concatenate(parts)) for position, parts in found.items()}
-    edges = {position: some[np.isfinite(some)] for position, some in edges.items()}
-    step = max(1, -(-sum(map(len, edges.values())) // MOST_EDGES))
-    return {position: some[::step].tolist() for position, some in edges.items()}
+                found[read[column]].append(own[np.isfinite(own)])
+    return {position: some.tolist() for position, some in _thinned(found, MOST_EDGES).items()}
 
 
 def prove_numbers(backend: StoredTrees, last: Any, trial: Trial) -> tuple[int, float]:
@@ -121,9 +118,14 @@ def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:
             found[feature].append(tree.edge[nodes[tree.feature[nodes] == feature]])
         for i, split in tree.categories.items():
             found[int(tree.feature[i])].append(np.array([-1.0, *split.codes], dtype=np.float64))
-    edges = {feature: np.unique(np.concatenate(parts)) for feature, parts in found.items()}
-    step = -(-sum(len(some) for some in edges.values()) // EDGES_LIMIT)
-    return {feature: some[::step] for feature, some in edges.items()} if step > 1 else edges
+    return _thinned(found, EDGES_LIMIT)
+
+
+def _thinned(found: Mapping[int, list[np.ndarray]], most: int) -> dict[int, np.ndarray]:
+    """The different values of each feature, at most so many of all together, evenly spread."""
+    values = {feature: np.unique(np.concatenate(parts)) for feature, parts in found.items()}
+    step = max(1, -(-sum(map(len, values.values())) // most))
+    return {feature: some[::step] for feature, some in values.items()}
 
 
 def _mixed_rows(model: TreeModel, numbers: np.ndarray) -> np.ndarray:

@@ -59,19 +59,15 @@ class StoredTrees(ScoringBackend):
     models: tuple[TreeModel, ...]
 
     def sums(self, numbers: list[np.ndarray], rows: int, codes: np.ndarray | None) -> np.ndarray:
-        block = np.empty((len(numbers), rows))
         if codes is None:
-            for line, column in zip(block, numbers, strict=True):
-                line[:] = column
-            return sums_of(self.models[0], block.T)
+            return sums_of(self.models[0], np.stack(numbers).T)
         order = np.argsort(codes, kind="stable")
-        for line, column in zip(block, numbers, strict=True):
-            np.take(column, order, out=line)
+        block = np.stack([column.take(order) for column in numbers])
         held, starts = np.unique(codes[order], return_index=True)
-        ends = [*starts[1:].tolist(), rows]
+        places, parts = np.split(order, starts[1:]), np.split(block, starts[1:], axis=1)
         made = np.empty((rows, len(self.models[0].base)))
-        for code, start, end in zip(held.tolist(), starts.tolist(), ends, strict=True):
-            made[order[start:end]] = sums_of(self.models[code], block[:, start:end].T)
+        for code, place, part in zip(held.tolist(), places, parts, strict=False):  # no rows have one part
+            made[place] = sums_of(self.models[code], part.T)
         return made
 
     def own_in_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
