@@ -111,11 +111,6 @@ def _scored(rows: pa.Table) -> np.ndarray:
     return arrays.missing(rows[REJECT_REASON].combine_chunks())
 
 
-def difference(name: str, expected: pa.Array, found: pa.Array) -> float:
-    """The largest of `distances`."""
-    return float(distances(name, expected, found).max(initial=0.0))
-
-
 def distances(name: str, expected: pa.Array, found: pa.Array) -> np.ndarray:
     """The differences of two columns, relative above 1; infinite where only one side is missing."""
     a, b = _doubles(expected), _doubles(found)

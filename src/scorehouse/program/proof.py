@@ -88,6 +88,4 @@ def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Tab
 
 
 def _evenly(places: np.ndarray, most: int) -> np.ndarray:
-    if len(places) <= most:
-        return places
-    return places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
+    return places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64)]

@@ -26,7 +26,7 @@ from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
 from scorehouse.engines.spark.in_sql import session_rows
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.hard_rows import hard_rows
-from scorehouse.program.parity import difference
+from scorehouse.program.parity import distances
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.groups import grouped
@@ -69,7 +69,7 @@ def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> No
     for field in kernel.schema:
         here, there = (table[field.name].combine_chunks().cast(field.type) for table in (expected, found))
         if pa.types.is_floating(field.type):
-            assert difference(field.name, here, there) <= 1e-12, field.name
+            assert distances(field.name, here, there).max(initial=0.0) <= 1e-12, field.name
             assert here.is_null().equals(there.is_null()), field.name
         else:
             assert here.equals(there), field.name

@@ -20,7 +20,7 @@ from scorehouse.program.links import Link
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.stored import StoredTrees, sums_of
 from scorehouse.program.parity import TOLERANCE_NATIVE as TOLERANCE
-from scorehouse.program.parity import difference
+from scorehouse.program.parity import distances
 from scorehouse.program.prove import Trial, unequal
 from scorehouse.program.sql.builder import Value
 from scorehouse.program.sql.expression import Feature
@@ -88,7 +88,8 @@ def _compare_method(
     if a.ndim == 3:  # for each label the scores of both classes
         a = scores_of_labels(a).T
     if a.dtype.kind == "f":
-        worst = difference(method, pa.array(a.ravel()), pa.array(b.ravel()))
+        off = distances(method, pa.array(a.ravel()), pa.array(b.ravel()))
+        worst = float(off.max(initial=0.0))
         if worst > TOLERANCE:
             raise unequal(call, f"{method} is off by up to {worst:.3g}", TOLERANCE)
         return worst

@@ -154,9 +154,14 @@ def add_trees(numbers: np.ndarray, packed: Packed, sums: np.ndarray, *, plain: b
             f"expected at least {columns} columns and {outputs} outputs"
         )
     result = loaded().scorehouse_add_trees(rows, packed.in_c, sums.ctypes.data, plain)
+    return is_accepted(result, "add_trees: no memory for the codes of a block")
+
+
+def is_accepted(result: int, without_memory: str) -> bool:
+    """Whether a call of the library accepted all values; MemoryError where it had no memory."""
     if result == NO_MEMORY:
-        raise MemoryError("add_trees: no memory for the codes of a block")
-    return bool(result == ADDED)
+        raise MemoryError(without_memory)
+    return result == ADDED
 
 
 def rows_of(numbers: np.ndarray) -> tuple[_Rows, np.ndarray]:

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from scorehouse.program.native.kernel import NO_MEMORY, REFUSED, Packed, loaded, rows_of
+from scorehouse.program.native.kernel import Packed, is_accepted, loaded, rows_of
 from scorehouse.program.native.layout import TreeModel, pack
 
 BLOCK = 4_096  # rows that pass one tree after the other
@@ -86,9 +86,7 @@ class Attribution:
         rows, _starts = rows_of(numbers)
         for plan in self._plans(len(numbers)):
             result = loaded().scorehouse_explain(rows, plan.given_at, plan.at, made.ctypes.data, plain)
-            if result == NO_MEMORY:
-                raise MemoryError("contributions: no memory for a block of rows")
-            if result == REFUSED:
+            if not is_accepted(result, "contributions: no memory for a block of rows"):
                 return None
         return made
 
@@ -114,9 +112,7 @@ class Attribution:
         rows, _starts = rows_of(self.background)
         made = np.zeros((len(self.covers), -(-len(self.background) // 64)), dtype=np.uint64)
         result = loaded().scorehouse_sides(rows, self.packed.in_c, made.shape[1], made.ctypes.data)
-        if result == NO_MEMORY:
-            raise MemoryError("contributions: no memory for the background")
-        if result == REFUSED:
+        if not is_accepted(result, "contributions: no memory for the background"):
             raise ValueError("the estimator takes no such value")
         return made
 
