@@ -159,20 +159,15 @@ class Kernel:
     ) -> tuple[list[pa.Array], list[pa.Array]]:
         """Find the rows on which the estimator fails, by halving; too many of them end the run."""
         failed: dict[int, str] = {}
-        parts: dict[int, list[pa.Array]] = {}
-        spans = [(0, rows)]
-        while spans:
-            start, stop = spans.pop()
+
+        def halved(start: int, stop: int) -> list[list[pa.Array]]:
             try:
-                parts[start] = self._run([column.slice(start, stop - start) for column in columns])
-                continue
+                return [self._run([column.slice(start, stop - start) for column in columns])]
             except Exception as inner:
                 if stop - start > 1:
                     middle = (start + stop) // 2
-                    spans += [(start, middle), (middle, stop)]
-                    continue
+                    return halved(start, middle) + halved(middle, stop)
                 failed[start] = f"estimator_error:{type(inner).__name__}"
-                parts[start] = [pa.nulls(1, field.type) for field in self.outputs.fields]
             if len(failed) > FAILED_ROWS_LIMIT or len(failed) == rows > 1:
                 raise EstimatorError(
                     self.call,
@@ -181,8 +176,9 @@ class Kernel:
                     expected=f"at most {FAILED_ROWS_LIMIT} failing rows per batch, and not all of them",
                     action="read the estimator's message: the feature table no longer fits the estimator",
                 ) from error
-        ordered = [parts[start] for start in sorted(parts)]
-        values = [pa.concat_arrays(list(column)) for column in zip(*ordered, strict=True)]
+            return [[pa.nulls(1, field.type) for field in self.outputs.fields]]
+
+        values = [pa.concat_arrays(list(column)) for column in zip(*halved(0, rows), strict=True)]
         return values, [pa.array([failed.get(row) for row in range(rows)], pa.string())]
 
 

@@ -13,8 +13,8 @@ from scorehouse.errors import ArtifactError, CompileError, ConfigurationError, S
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.parity import TOLERANCE, tolerance_of_backend
 from scorehouse.program.proof import differs_here, kernel_rows
-from scorehouse.program.reading import reading
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.store import reading, scores_of, sql_in
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -151,7 +151,6 @@ def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows | No
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):
         raise _NotServing(slow)
     from scorehouse.program.sql.in_duckdb import duckdb_rows, tolerance_of
-    from scorehouse.program.store import sql_in
 
     data = files.read(kernel)
     compiled = _read(kernel, "sql", lambda: sql_in(data, kernel.version, kernel.signature))
@@ -183,8 +182,6 @@ def _stored(kernel: Kernel, name: str, asked: str, files: ProgramFiles) -> Backe
         from scorehouse.program.native.kernel import require_library
 
         require_library(kernel.call)
-    from scorehouse.program.store import scores_of
-
     data = files.read(kernel)
     scoring = kernel.holding(_read(kernel, name, lambda: scores_of(data, kernel.version)))
     own = scoring.with_strict(frozenset())

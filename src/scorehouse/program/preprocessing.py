@@ -19,10 +19,11 @@ NULL = Literal("", "null")
 Refused = Callable[[str], CompileError]
 
 
-def begun(signature: Signature, call: str) -> tuple[Builder, list[Value]]:
-    """A builder, and the features as the kernel has checked them."""
+def begun(signature: Signature, call: str, without: int | None = None) -> tuple[Builder, list[Value]]:
+    """A builder, and the features as the kernel has checked them, without the one at the position `without`."""
     b = Builder(signature, call, CONVERTERS, has_real=True, largest=LARGEST)
-    return b, [_checked(b, position, feature) for position, feature in enumerate(signature.features)]
+    values = [_checked(b, position, feature) for position, feature in enumerate(signature.features)]
+    return b, [value for position, value in enumerate(values) if position != without]
 
 
 def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_missing: bool = False) -> Program:

@@ -8,11 +8,13 @@ registry pins its digest. What a run does not read, it does not import.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.program.arrays_file import Expected, read_arrays, require, write_arrays
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -127,6 +129,23 @@ READERS: Mapping[str, Callable[[bytes, Version], StoredBackend]] = {
     "matrix": scores_of,
     "reasons": reasons_in,
 }
+
+
+@contextmanager
+def reading(backend: str, version: Version, call: str) -> Iterator[None]:
+    """While inside, whatever a reader of the file raises becomes an ArtifactError in words."""
+    try:
+        yield
+    except ScorehouseError:
+        raise
+    except Exception as error:  # of zip, zlib, JSON, NumPy and Arrow, besides our own ValueError
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        raise ArtifactError(
+            call,
+            f"the backend {backend!r} of {version.label} does not serve: its file cannot be read: {why}",
+            expected="the file as `scorehouse register` or `scorehouse prove` of this release wrote it",
+            action=f"restore it from version control, or run `scorehouse prove {version.name}`",
+        ) from error
 
 
 def _kind_of(head: Mapping[str, Any]) -> type[ScoringBackend]:

@@ -13,8 +13,7 @@ from scorehouse.certificate import Certificate, certify
 from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
-from scorehouse.program.reading import reading
-from scorehouse.program.store import READERS, sql_in
+from scorehouse.program.store import READERS, reading, sql_in
 from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule

@@ -17,8 +17,8 @@ from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.reading import reading
 from scorehouse.program.reasons.asked import Asked
+from scorehouse.program.store import READERS, reading
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
@@ -144,8 +144,6 @@ def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> Any:
 
 
 def _read(backend: str, data: bytes, version: Version, call: str) -> Any:
-    from scorehouse.program.store import READERS
-
     with reading(backend, version, call):
         return READERS[backend](data, version)
 

@@ -52,8 +52,7 @@ def compile_matrix(
     *steps, last = _steps_of(estimator)
     if name_of(last) not in MODELS:
         raise refuse(last, "this estimator has no equivalent as a chain of matrix products")
-    b, values = begun(signature, call)
-    values = [value for position, value in enumerate(values) if position != without]
+    b, values = begun(signature, call, without)
     while steps and name_of(steps[0]) not in PROJECTIONS:
         values = b.transform(steps.pop(0), values)
     exprs, layers = _peeled([value.expr for value in values])

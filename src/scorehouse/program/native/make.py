@@ -80,8 +80,7 @@ def _of_one(
         )
 
     ensemble, recipe = recipe_of(last, refuse)
-    b, values = begun(signature, call)
-    values = [value for position, value in enumerate(values) if position != without]
+    b, values = begun(signature, call, without)
     for step in before:
         values = b.transform(step, values)
     values = as_numbers(b, last, recipe, values)
