@@ -20,7 +20,7 @@ Refused = Callable[[str], CompileError]
 
 
 def begun(signature: Signature, call: str, without: int | None = None) -> tuple[Builder, list[Value]]:
-    """A builder, and the features as the kernel has checked them, without the one at the position `without`."""
+    """A builder, and the features as the kernel has checked them, but for that at the position `without`."""
     b = Builder(signature, call, CONVERTERS, has_real=True, largest=LARGEST)
     values = [_checked(b, position, feature) for position, feature in enumerate(signature.features)]
     return b, [value for position, value in enumerate(values) if position != without]
