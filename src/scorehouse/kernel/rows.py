@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,19 @@ class CheckedBatch:
 
     columns: list[pa.Array]
     reasons: pa.Array | None
+
+    @cached_property
+    def keep(self) -> np.ndarray | None:
+        """The places of the rows without a reason; None if no row has one."""
+        return None if self.reasons is None else np.flatnonzero(arrays.missing(self.reasons))
+
+    @property
+    def accepted(self) -> list[pa.Array]:
+        """The columns of the rows without a reason."""
+        if self.keep is None:
+            return self.columns
+        places = arrays.of_numpy(self.keep)
+        return [column.take(places) for column in self.columns]
 
 
 def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[str]) -> CheckedBatch:
@@ -211,10 +225,3 @@ def _known(column: pa.Array, feature: Feature, strict: frozenset[str]) -> list[p
         outside = pc.or_(pc.less(column, low), pc.greater(column, high))
         found += reason_where(outside, f"out_of_range:{feature.name}=", column)
     return found
-
-
-def accepted_rows(reasons: pa.Array | None, rows: int) -> np.ndarray | None:
-    """Indices of the rows without a reason, or None if no row has one."""
-    if reasons is None:
-        return None
-    return np.flatnonzero(arrays.missing(reasons)) if rows else None

@@ -17,7 +17,7 @@ import pyarrow as pa
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
-from scorehouse.kernel.rows import accepted_rows, check_batch, join_reasons, reason_where
+from scorehouse.kernel.rows import check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
 from scorehouse.load_lock import loading
 from scorehouse.registry.signature import Signature
@@ -99,12 +99,8 @@ class Kernel:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         checked = check_batch(self.signature, batch, self.strict)
-        keep = accepted_rows(checked.reasons, batch.num_rows)
-        columns = checked.columns
-        if keep is not None:
-            columns = [column.take(arrays.array(keep)) for column in columns]
-        rows = batch.num_rows if keep is None else len(keep)
-        values, failed = self._predict(columns, rows)
+        keep = checked.keep
+        values, failed = self._predict(checked.accepted, batch.num_rows if keep is None else len(keep))
         reasons = [] if checked.reasons is None else [checked.reasons]
         if keep is not None:
             values = [spread(value, keep, batch.num_rows) for value in values]

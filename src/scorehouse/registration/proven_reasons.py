@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.program.hard_rows import PLAIN
 from scorehouse.program.matrix.stored import StoredMatrix
@@ -61,9 +61,7 @@ def linear_proven(
             )
         plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
         checked = check_batch(kernel.signature, plain, frozenset())
-        keep = accepted_rows(checked.reasons, plain.num_rows)
-        columns = checked.columns if keep is None else [c.take(pa.array(keep)) for c in checked.columns]
-        training = [np.asarray(column) for column in backend.numbers(columns)]
+        training = [np.asarray(column) for column in backend.numbers(checked.accepted)]
         return linear_reasons(backend, training, kernel.version, kernel.signature, kernel.call)
 
     return with_background(_proven(trial, backend, make, lambda _: 0.0, rows_of), background)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.rows import check_batch
 from scorehouse.program.native import kernel as native
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.store import READERS
@@ -138,9 +138,7 @@ class Served:
         proof = REASONS_PROOF_FILE if backend == "reasons" else PROOF_FILE
         rows = proof_rows((folder / proof).read_bytes()).select(signature.names)
         batch = rows.combine_chunks().to_batches()[0]
-        checked = check_batch(signature, batch, frozenset())
-        keep = accepted_rows(checked.reasons, batch.num_rows)
-        self.columns = [c if keep is None else c.take(pa.array(keep)) for c in checked.columns]
+        self.columns = check_batch(signature, batch, frozenset()).accepted
         self.expected = self._made(self.data)
 
     def outcome(self, data: bytes) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from altered_programs import Arrays, packed, unpacked
 from certified_models import Stored
-from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.rows import check_batch
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.store import scores_of
@@ -170,9 +170,7 @@ def rows_with_holes(X: pd.DataFrame) -> list[pd.DataFrame]:
 def accepted_columns(model: Stored, X: pd.DataFrame) -> list[pa.Array]:
     """The columns of the rows that the kernel accepts."""
     batch = pa.RecordBatch.from_pandas(X, preserve_index=False)
-    checked = check_batch(model.signature, batch, frozenset())
-    keep = accepted_rows(checked.reasons, batch.num_rows)
-    return [column if keep is None else column.take(pa.array(keep)) for column in checked.columns]
+    return check_batch(model.signature, batch, frozenset()).accepted
 
 
 def _numbers_of(backend: Any) -> list[tuple[int, np.ndarray]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.kernel.rows import accepted_rows, check_batch
+from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.tasks import scores_of_labels
 from scorehouse.program.hard_rows import EXTREMES, around
 from scorehouse.program.links import Link
@@ -66,9 +66,9 @@ def prove_numbers(backend: StoredTrees, last: Any, trial: Trial) -> tuple[int, f
 
     `last` is the estimator whose trees they are. Raises CompileError where a method differs.
     """
-    (model,) = backend.models
-    mixed = _mixed_rows(model, _numbers(backend, trial))
-    call = trial.kernel.call
+    (model,), call = backend.models, trial.kernel.call
+    checked = check_batch(trial.kernel.signature, trial.training, frozenset())
+    mixed = _mixed_rows(model, np.column_stack(backend.numbers(checked.accepted)))
     worst = [_compare_method(model, name, link, last, mixed, call) for name, link in backend.links.items()]
     return len(mixed), max(worst) if len(mixed) else 0.0
 
@@ -97,17 +97,6 @@ def _compare_method(
         different = f"{int((a != b).sum()):,} of {len(a):,} rows have a different {method}"
         raise unequal(call, different, TOLERANCE)
     return 0.0
-
-
-def _numbers(backend: StoredTrees, trial: Trial) -> np.ndarray:
-    """The numbers that the trees read for training rows."""
-    signature, training = trial.kernel.signature, trial.training
-    checked = check_batch(signature, training, frozenset())
-    keep = accepted_rows(checked.reasons, training.num_rows)
-    columns = checked.columns
-    if keep is not None:
-        columns = [column.take(pa.array(keep)) for column in columns]
-    return np.column_stack(backend.numbers(columns))
 
 
 def _edges(ensemble: Ensemble) -> dict[int, np.ndarray]:

@@ -127,9 +127,8 @@ class Nodes:
         self.feature = np.concatenate([tree.feature for tree in trees]).astype(np.int64)
         self.edge = np.concatenate([tree.edge for tree in trees])
         self.missing_left = np.concatenate([tree.missing_left for tree in trees])
-        never = [np.zeros(len(t.left), dtype=bool) if t.zero_is_missing is None else None for t in trees]
         self.zero_is_missing = np.concatenate(
-            [t.zero_is_missing if none is None else none for t, none in zip(trees, never, strict=True)]
+            [np.zeros(len(t.left), bool) if t.zero_is_missing is None else t.zero_is_missing for t in trees]
         )
         self.value = np.concatenate([tree.value for tree in trees])
         self.categories = {
