@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from scorehouse.kernel.rows import check_batch
 from scorehouse.program.native import kernel as native
