@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,6 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import TICKS, timestamp_unit
 from scorehouse.registry.signature import Feature, Signature
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TEXTS = ("scorehouse: a category never seen", "", "it's", "a;b", "back\\slash", "{{ braces }}", "Zürich")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e18, -1e18, 3e38, -3e38, 1e30, 1e300, -1e300)
@@ -37,15 +34,11 @@ ORDERED_BY = 16  # features
 PLAIN, PROBED, HOLED = range(3)
 
 
-def training_rows(rows: pd.DataFrame | pa.RecordBatch, each: str | None = None) -> pa.RecordBatch:
-    """The first rows of a training frame, in the form that the kernel accepts.
+def training_rows(rows: pa.RecordBatch, each: str | None = None) -> pa.RecordBatch:
+    """The first rows of training.
 
     With `each`, the name of a column, there are rows of every one of its values among them.
     """
-    if not isinstance(rows, pa.RecordBatch):
-        from scorehouse.kernel.training_batch import training_batch  # pandas
-
-        rows = training_batch(rows if each else rows.iloc[:TRAINING_LIMIT], "prove()")
     if each is None or rows.num_rows <= TRAINING_LIMIT:
         return rows.slice(0, TRAINING_LIMIT)
     return rows.take(pa.array(_first_of_each(rows.column(each), TRAINING_LIMIT)))

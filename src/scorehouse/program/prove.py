@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,9 +22,6 @@ from scorehouse.program.parity import TOLERANCE, Parity, compare
 from scorehouse.program.proof import kernel_rows, proof_bytes
 from scorehouse.program.segments_made import segment_column
 from scorehouse.program.stored_backend import StoredBackend
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEW = 64
 Edges = Mapping[int, Iterable[float]]
@@ -49,7 +46,7 @@ class Trial:
         return proof_bytes(self.tried, self.kernel)
 
 
-def trial_of(kernel: Kernel, rows: pd.DataFrame | pa.RecordBatch, *edges: Edges) -> Trial:
+def trial_of(kernel: Kernel, rows: pa.RecordBatch, *edges: Edges) -> Trial:
     """Rows of training, of every segment, and hard ones around the `edges` of each backend, by feature."""
     training = training_rows(rows, segment_column(kernel.estimator, kernel.signature))
     together: dict[int, set[float]] = {}

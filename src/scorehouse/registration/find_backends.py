@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import pandas as pd
 import pyarrow as pa
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -79,7 +78,7 @@ class BackendSearch:
     def __init__(
         self,
         kernel: Kernel,
-        rows: pd.DataFrame | pa.RecordBatch,
+        rows: pa.RecordBatch,
         *,
         sql: SqlSettings = BY_DEFAULT,
         rows_of: str = TRAINING,
@@ -273,7 +272,7 @@ class BackendSearch:
 
 def find_backends(
     kernel: Kernel,
-    rows: pd.DataFrame | pa.RecordBatch,
+    rows: pa.RecordBatch,
     *,
     sql: SqlSettings = BY_DEFAULT,
     rows_of: str = TRAINING,

@@ -19,6 +19,7 @@ from scorehouse.certificate import Certificate
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registration import certified as registration
 from scorehouse.registration.find_backends import find_backends
@@ -100,7 +101,7 @@ def test_classes_that_the_registry_calls_otherwise_are_no_difference(tmp_path: P
     kernel = registered_kernel(tmp_path, LINEAR.fit(X, LABEL), X, LABEL, task="classification")
     renamed = tuple(f"is {label}" for label in kernel.version.classes)
     kernel.version = replace(kernel.version, classes=renamed)
-    found = find_backends(kernel, X)
+    found = find_backends(kernel, training_batch(X, "test"))
     assert "products" in found.facts[CERTIFICATE]["certified"]
     assert "links" in found.facts[CERTIFICATE]["certified"]
 

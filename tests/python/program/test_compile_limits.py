@@ -25,7 +25,8 @@ from postgres.server import Server
 from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.hard_rows import hard_rows, training_rows
+from scorehouse.kernel.training_batch import training_batch
+from scorehouse.program.hard_rows import hard_rows
 from scorehouse.program.parity import compare
 from scorehouse.program.proof import kernel_rows
 from scorehouse.program.sql.compile import compile_sql
@@ -122,7 +123,7 @@ def just_below(what: str, database: str, make_kernel: MakeKernel) -> tuple[pd.Da
 @pytest.mark.parametrize("what", CASES)
 def test_duckdb_runs_what_is_just_below(what: str, make_kernel: MakeKernel) -> None:
     frame, kernel, backend = just_below(what, "duckdb", make_kernel)
-    training = training_rows(frame)
+    training = training_batch(frame, "test")
     probes = hard_rows(backend.signature, backend.probes, training)
     rows = pa.Table.from_batches([training.slice(0, 100), probes.take(pa.array(range(0, len(probes), 7)))])
     rows = rows.combine_chunks()

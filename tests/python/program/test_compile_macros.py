@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.macros import macro_file, write_macros
 from scorehouse.registration.find_backends import find_backends
@@ -163,7 +164,8 @@ def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
     version = project.register(*estimator(2.0)[:1], "churn", *estimator(2.0)[1:], task="classification")
     loaded, signature, _ = load(project.folder, version, LoadPolicy.from_variable({}), "test")
     backends = find_backends(
-        Kernel(loaded, version, signature, strict=frozenset(), call="test"), estimator(2.0)[1]
+        Kernel(loaded, version, signature, strict=frozenset(), call="test"),
+        training_batch(estimator(2.0)[1], "test"),
     )
     write_macros(project.folder, "churn", backends.sql, backends.reasons)
     assert path.read_text() == text

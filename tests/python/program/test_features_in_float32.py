@@ -23,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from project import MakeKernel
 from proved import trees_of
 from scorehouse.errors import CompileError
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.proof import kernel_rows
 from scorehouse.program.prove import trial_of
 from scorehouse.program.sql import ensembles
@@ -168,7 +169,9 @@ def test_some_proof_rows_are_no_float32(make_kernel: MakeKernel) -> None:
     label = frame["near"] > BASE + 20 * STEP
     estimator = estimator_of("histogram").fit(frame, label)
     kernel = make_kernel(estimator, frame, label, task="classification")
-    tried = trial_of(kernel, frame, trees_of(kernel).edges).tried.rows["near"].to_numpy()
+    tried = (
+        trial_of(kernel, training_batch(frame, "test"), trees_of(kernel).edges).tried.rows["near"].to_numpy()
+    )
     assert tried.dtype == np.float64
     known = tried[np.isfinite(tried) & (np.abs(tried) < 1e30)]
     assert (known != known.astype(np.float32)).sum() > 20

@@ -31,6 +31,7 @@ from project import MakeKernel
 from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.native import kernel
 from scorehouse.program.native.make import compile_trees
 from scorehouse.program.prove import trial_of
@@ -203,7 +204,7 @@ def test_rows_around_the_edges_of_each_backend_are_tried(make_kernel: MakeKernel
     estimator, frame, y = fitted(DecisionTreeClassifier(max_depth=2))
     kernel = make_kernel(estimator, frame, y, task="classification", program=False)
     first, second, other = 1.2345, 2.3456, 3.4567
-    trial = trial_of(kernel, frame, {0: [first]}, {0: [second], 1: [other]})
+    trial = trial_of(kernel, training_batch(frame, "test"), {0: [first]}, {0: [second], 1: [other]})
     tried = [trial.tried.rows.column(place).to_numpy().tolist() for place in (0, 1)]
     for edge, values in ((first, tried[0]), (second, tried[0]), (other, tried[1])):
         assert {edge, np.nextafter(edge, np.inf), np.nextafter(edge, -np.inf)} <= set(values)
@@ -252,9 +253,10 @@ def test_registration_proves_it(
     fact = made.version.program["native"]
     assert fact["largest_difference"] == 0.0 and fact["rows"] > 20_000 and fact["rows_of"] == "training"
     linear, frame, y = fitted(LogisticRegression())
-    facts = find_backends(make_kernel(linear, frame, y, task="classification"), frame).facts
+    rows = training_batch(frame, "test")
+    facts = find_backends(make_kernel(linear, frame, y, task="classification"), rows).facts
     assert "native" not in {**facts, **facts.get("refused", {})}
     without_kernel(monkeypatch, tmp_path)
-    facts = find_backends(made, frame).facts
+    facts = find_backends(made, rows).facts
     assert "native" not in facts
     assert facts["refused"]["native"].startswith("this installation of scorehouse has no compiled kernel")
