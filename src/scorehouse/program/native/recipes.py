@@ -38,32 +38,23 @@ def recipe_of(estimator: Any, refuse: Refuse) -> Read:
     return ensemble, recipe
 
 
-def _forest(estimator: Any, refuse: Refuse) -> tuple[Ensemble, bool]:
-    """The trees, and whether they accept missing values."""
+def _forest(estimator: Any, outputs: Outputs) -> Read:
     trees = getattr(estimator, "estimators_", [estimator])
-    takes_missing = trees[0]._support_missing_values(np.zeros((1, 1)))
-    return sklearn.forest(trees), bool(takes_missing)
-
-
-def _strict(outputs: Outputs, *, takes_missing: bool = False) -> Recipe:
-    """The recipe of an estimator that refuses values that are infinite in float32."""
-    return Recipe(outputs, takes_missing, takes_infinite=False)
+    takes_missing = bool(trees[0]._support_missing_values(np.zeros((1, 1))))
+    return sklearn.forest(trees), Recipe(outputs, takes_missing, takes_infinite=False)
 
 
 def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
-    ensemble, takes_missing = _forest(estimator, refuse)
     outputs = {"predict_proba": Link("sums"), "predict": Link("largest", is_label=True)}
     if estimator.n_outputs_ != 1:
         if not has_two_classes(estimator):
             raise refuse(estimator, OTHER_CLASSES)
         outputs = {method: link.of_each(2) for method, link in outputs.items()}
-    return ensemble, _strict(outputs, takes_missing=takes_missing)
+    return _forest(estimator, outputs)
 
 
 def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
-    ensemble, takes_missing = _forest(estimator, refuse)
-    link = FIRST if estimator.n_outputs_ == 1 else Link("sums")
-    return ensemble, _strict({"predict": link}, takes_missing=takes_missing)
+    return _forest(estimator, {"predict": FIRST if estimator.n_outputs_ == 1 else Link("sums")})
 
 
 def _for_each(estimator: Any, refuse: Refuse) -> Read:
@@ -120,13 +111,13 @@ def _isolation_forest(estimator: Any, refuse: Refuse) -> Read:
     return sklearn.isolation(estimator), Recipe(outputs)
 
 
-def _boosting(estimator: Any, refuse: Refuse) -> Ensemble:
+def _boosting(estimator: Any, outputs: Outputs, refuse: Refuse) -> Read:
     """The trees on top of a start that is the same for all rows."""
     init = estimator.init_
     if not (isinstance(init, str) and init == "zero") and not name_of(init).startswith("sklearn.Dummy"):
         raise refuse(estimator, f"its init is a {type(init).__name__}")
     start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
-    return sklearn.boosting(estimator, start)
+    return sklearn.boosting(estimator, start), Recipe(outputs, takes_missing=False, takes_infinite=False)
 
 
 def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
@@ -136,11 +127,11 @@ def _boosting_classifier(estimator: Any, refuse: Refuse) -> Read:
         "decision_function": Link("decisions"),
         "predict": Link("from_zero", is_label=True),
     }
-    return _boosting(estimator, refuse), _strict(outputs)
+    return _boosting(estimator, outputs, refuse)
 
 
 def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
-    return _boosting(estimator, refuse), _strict({"predict": FIRST})
+    return _boosting(estimator, {"predict": FIRST}, refuse)
 
 
 def _hist(estimator: Any, outputs: Outputs) -> Read:

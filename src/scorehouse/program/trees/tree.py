@@ -117,7 +117,8 @@ class Ensemble:
 class Recipe:
     """How an estimator gets from its columns to the numbers of its trees, and from their sums to its outputs.
 
-    `outputs` has the link of each method of the estimator. `categories` are those of its columns of dtype
+    `outputs` has the link of each method of the estimator. Without `takes_infinite`, it refuses values that
+    are infinite in float32. `categories` are those of its columns of dtype
     category, in their order, whose codes the trees read; `takes_numbers`: the estimator itself accepts the
     numbers that its trees read.
     """
