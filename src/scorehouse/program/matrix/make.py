@@ -21,7 +21,6 @@ from scorehouse.registry.version import Version
 
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 FINITE = Layer("finite")
-Peeled = tuple[Expr, float, float]
 
 
 def compiled(estimator: Any, version: Version, signature: Signature, call: str) -> Iterator[StoredMatrix]:
@@ -106,11 +105,11 @@ def _peeled(exprs: list[Expr]) -> tuple[list[Expr], list[Layer]]:
     """The expressions without the shifts and scales around them, and those as layers for whole blocks."""
     layers: list[Layer] = []
     while True:
-        for kind, peel, neutral in (("normalise", _normal, (0.0, 1.0)), ("rescale", _rescaled, (1.0, 0.0))):
-            found = [peel(expr) for expr in exprs]
-            if any(found):
-                parts = [one or (expr, *neutral) for one, expr in zip(found, exprs, strict=True)]
-                exprs = [expr for expr, _, _ in parts]
+        for kind, peel in (("normalise", _normal), ("rescale", _rescaled)):
+            parts = [peel(expr) for expr in exprs]
+            inner = [expr for expr, _, _ in parts]
+            if any(one is not expr for one, expr in zip(inner, exprs, strict=True)):
+                exprs = inner
                 first, second = np.array([numbers for _, *numbers in parts]).T[:, :, None]
                 layers.insert(0, Layer(kind, (first.copy(), second.copy())))
                 break
@@ -118,26 +117,26 @@ def _peeled(exprs: list[Expr]) -> tuple[list[Expr], list[Layer]]:
             return exprs, layers
 
 
-def _normal(expr: Expr) -> Peeled | None:
-    """(x - shift) / scale."""
-    inner, scale = _with_literal(expr, "/") or (expr, 1.0)
-    inner, shift = _with_literal(inner, "-") or (inner, 0.0)
-    return None if inner is expr else (inner, shift, scale)
+def _normal(expr: Expr) -> tuple[Expr, float, float]:
+    """(x - shift) / scale; any other expression is x."""
+    inner, scale = _with_literal(expr, "/", 1.0)
+    inner, shift = _with_literal(inner, "-", 0.0)
+    return inner, shift, scale
 
 
-def _rescaled(expr: Expr) -> Peeled | None:
-    """x * factor + offset."""
-    inner, offset = expr, 0.0
+def _rescaled(expr: Expr) -> tuple[Expr, float, float]:
+    """x * factor + offset; any other expression is x."""
+    offset = 0.0
     if isinstance(expr, Sum) and len(expr.terms) == 2 and isinstance(expr.terms[1], Literal):
-        inner, offset = expr.terms[0], float(expr.terms[1].value)
-    inner, factor = _with_literal(inner, "*") or (inner, 1.0)
-    return None if inner is expr else (inner, factor, offset)
+        expr, offset = expr.terms[0], float(expr.terms[1].value)
+    inner, factor = _with_literal(expr, "*", 1.0)
+    return inner, factor, offset
 
 
-def _with_literal(expr: Expr, op: str) -> tuple[Expr, float] | None:
+def _with_literal(expr: Expr, op: str, neutral: float) -> tuple[Expr, float]:
     if isinstance(expr, Arith) and expr.op == op and isinstance(expr.right, Literal):
         return expr.left, float(expr.right.value)
-    return None
+    return expr, neutral
 
 
 def _of_segments(estimator: Any, version: Version, signature: Signature, call: str) -> StoredMatrix:
