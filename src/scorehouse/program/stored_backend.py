@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
-from scorehouse.program.arrays_file import Expected
+from scorehouse.program.arrays_file import Expected, require
 from scorehouse.program.in_arrow import computed, without_nan
 from scorehouse.program.links import Link
 from scorehouse.program.sql.builder import Program
@@ -113,9 +113,9 @@ class SegmentKeys:
     @classmethod
     def of_json(cls, document: Mapping[str, Any], features: int) -> SegmentKeys:
         """The keys in a file; ValueError for a position that is none of so many features."""
-        if document["position"] not in range(features):
-            raise ValueError(f"its segments are of feature {document['position']!r}, and it has {features}")
-        return cls(document["position"], tuple(document["known"]), bool(document["has_fallback"]))
+        place = document["position"]
+        require(place in range(features), f"its segments are of feature {place!r}, and it has {features}")
+        return cls(place, tuple(document["known"]), bool(document["has_fallback"]))
 
 
 @dataclass(frozen=True)
@@ -198,9 +198,8 @@ def scoring_of(
     given, parameters = head["segments"], held["parameters"]
     keys = SegmentKeys.of_json(given, version.n_features) if given else None
     known = len(keys.known) + keys.has_fallback if keys else 1
-    if sizes != {known} or parameters.shape[1] != known:
-        found = f"its arrays are of {sorted(sizes)} segments, its parameters of {parameters.shape[1]}"
-        raise ValueError(f"{found}, and it knows {known}")
+    found = f"its arrays are of {sorted(sizes)} segments, its parameters of {parameters.shape[1]}"
+    require(sizes == {known} == {parameters.shape[1]}, f"{found}, and it knows {known}")
     return {
         "columns": program_of_json(head["columns"]),
         "singles": places(head["singles"], version.n_features, "a feature in float32"),
@@ -216,8 +215,8 @@ def scoring_of(
 
 def places(numbers: Sequence[Any], count: int, what: str) -> tuple[int, ...]:
     """Positions among `count` things, from JSON; ValueError for any other number."""
-    if not all(type(number) is int and 0 <= number < count for number in numbers):
-        raise ValueError(f"{what} is none of {count}")
+    are_places = all(type(number) is int and 0 <= number < count for number in numbers)
+    require(are_places, f"{what} is none of {count}")
     return tuple(numbers)
 
 
@@ -230,8 +229,5 @@ def _places_among(column: pa.Array, known: Sequence[Any]) -> pa.Array:
         known = [float(value) for value in known]
     if not known:
         return pa.nulls(len(column), pa.int32())
-    return pc.index_in(column, value_set=arrays.array(list(known), _type(column.type)))
-
-
-def _type(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_large_string(kind) else kind
+    kind = pa.string() if pa.types.is_large_string(column.type) else column.type
+    return pc.index_in(column, value_set=arrays.array(list(known), kind))
