@@ -62,8 +62,8 @@ def _sizes_checked(file: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInf
     """The members by the names of their arrays; ValueError if they would take too much memory."""
     members = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
     total = sum(info.file_size for info in file.infolist())
-    fits = total <= SPARE + LARGEST_RATIO * size
-    require(fits, f"its arrays would take {total:,} bytes, too many for a file of {size:,}")
+    if total > SPARE + LARGEST_RATIO * size:
+        raise ValueError(f"its arrays would take {total:,} bytes, too many for a file of {size:,}")
     require(len(members) == len(file.infolist()), "it has two arrays of one name")
     return members
 
