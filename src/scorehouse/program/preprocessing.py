@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from scorehouse.errors import CompileError
 from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.in_arrow import unknown_parts
-from scorehouse.program.sql.builder import Builder, Origin, Program, Value
+from scorehouse.program.sql.builder import Builder, Origin, Program, Value, name_of
 from scorehouse.program.sql.expression import Case, Feature, In, Literal, no, number
 from scorehouse.program.sql.inputs import TIME, as_trained, category_literals, time_type
 from scorehouse.program.sql.registers import CONVERTERS
@@ -16,7 +17,19 @@ from scorehouse.registry.signature import Feature as Signed
 from scorehouse.registry.signature import Signature
 
 NULL = Literal("", "null")
+SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 Refused = Callable[[str], CompileError]
+
+
+def steps_of(estimator: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The steps of nested pipelines and of what a search found, in order; before each, the names of its path."""
+    if name_of(estimator) in SEARCHES:
+        yield from steps_of(estimator.best_estimator_, path)
+    elif name_of(estimator) == "sklearn.Pipeline":
+        for name, step in estimator.steps:
+            yield from steps_of(step, (*path, name))
+    elif estimator is not None and not (isinstance(estimator, str) and estimator == "passthrough"):
+        yield path, estimator
 
 
 def begun(signature: Signature, call: str, without: int | None = None) -> tuple[Builder, list[Value]]:

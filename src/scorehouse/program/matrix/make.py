@@ -12,14 +12,13 @@ from scorehouse.errors import CompileError
 from scorehouse.program.matrix.layers import NEUTRAL, Layer
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
 from scorehouse.program.matrix.stored import StoredMatrix
-from scorehouse.program.preprocessing import begun, ended, in_singles
+from scorehouse.program.preprocessing import begun, ended, in_singles, steps_of
 from scorehouse.program.segments_made import is_segmented, refused, stacked
 from scorehouse.program.sql.builder import Builder, Value, name_of
 from scorehouse.program.sql.expression import Arith, Expr, Feature, Literal, Sum
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 FINITE = Layer("finite")
 
 
@@ -48,7 +47,7 @@ def compile_matrix(
     def refuse(part: Any, problem: str) -> CompileError:
         return _refused(call, f"{type(part).__name__}: {problem}")
 
-    *steps, last = _steps_of(estimator)
+    *steps, last = (step for _, step in steps_of(estimator))
     if name_of(last) not in MODELS:
         raise refuse(last, "this estimator has no equivalent as a chain of matrix products")
     b, values = begun(signature, call, without)
@@ -78,17 +77,6 @@ def compile_matrix(
         classes=version.classes,
         layers=(*layers, FINITE, *own),
     )
-
-
-def _steps_of(estimator: Any) -> Iterator[Any]:
-    """The steps of nested pipelines and of what a search found, in order."""
-    if name_of(estimator) in SEARCHES:
-        yield from _steps_of(estimator.best_estimator_)
-    elif name_of(estimator) == "sklearn.Pipeline":
-        for _, step in estimator.steps:
-            yield from _steps_of(step)
-    elif estimator is not None and not (isinstance(estimator, str) and estimator == "passthrough"):
-        yield estimator
 
 
 def _scaled(b: Builder, step: Any, width: int) -> list[Layer]:

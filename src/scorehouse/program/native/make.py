@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-
 from scorehouse.errors import CompileError
 from scorehouse.program.native.edge_rows import edges_of_segments, edges_of_values
 from scorehouse.program.native.kernel import require_library
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.recipes import READERS, recipe_of
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.preprocessing import begun, ended, in_singles
+from scorehouse.program.preprocessing import begun, ended, in_singles, steps_of
 from scorehouse.program.segments_made import is_segmented, stacked
 from scorehouse.program.several import CHAINS, FOR_EACH
 from scorehouse.program.sql.builder import name_of
 from scorehouse.program.sql.ensembles import as_numbers
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
-
-SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ def _of_one(
     estimator: Any, version: Version, signature: Signature, call: str, *, without: int | None = None
 ) -> CompiledTrees:
     """`without` is the position of a feature that the estimator does not get."""
-    before, last, path = _taken_apart(estimator)
+    *before, (path, last) = steps_of(estimator)
 
     def refuse(part: Any, problem: str) -> CompileError:
         where = " > ".join([*path, type(part).__name__])
@@ -81,8 +77,9 @@ def _of_one(
 
     ensemble, recipe = recipe_of(last, refuse)
     b, values = begun(signature, call, without)
-    for step in before:
-        values = b.transform(step, values)
+    for names, step in before:
+        with b.inside(" > ".join(names)):
+            values = b.transform(step, values)
     values = as_numbers(b, last, recipe, values)
     model = TreeModel(ensemble, len(values), recipe.takes_missing, recipe.takes_infinite)
     backend = StoredTrees(
@@ -99,26 +96,12 @@ def made_of_trees(estimator: Any) -> bool:
     """Whether native code supports the class of the last step, of one or of each segment or output."""
     if is_segmented(estimator):
         estimator = next(iter(estimator.estimators_), estimator.fallback_)
-    last = _taken_apart(estimator)[1]
+    *_, (_, last) = steps_of(estimator)
     parts = last.estimators_ if name_of(last) in FOR_EACH else [last]
     return all(name_of(part) in READERS for part in parts)
 
 
 def reads_predictions(estimator: Any) -> bool:
     """Whether the last step holds estimators that read what others of them predict."""
-    return not is_segmented(estimator) and name_of(_taken_apart(estimator)[1]) in CHAINS
-
-
-def _taken_apart(estimator: Any) -> tuple[list[Any], Any, list[str]]:
-    """The transformers before the last step, the last step, and the path to it."""
-    before, path = [], []
-    while True:
-        if name_of(estimator) in SEARCHES:
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            path.append(estimator.steps[-1][0])
-            if len(estimator) > 1:
-                before.append(estimator[:-1])
-            estimator = estimator[-1]
-        else:
-            return before, estimator, path
+    *_, (_, last) = steps_of(estimator)
+    return name_of(last) in CHAINS
