@@ -22,7 +22,7 @@ Refused = Callable[[str], CompileError]
 
 
 def steps_of(estimator: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The steps of nested pipelines and of what a search found, in order; with each, the names of its path."""
+    """The steps of nested pipelines and of what a search found, in order, each with the names of its path."""
     if name_of(estimator) in SEARCHES:
         yield from steps_of(estimator.best_estimator_, path)
     elif name_of(estimator) == "sklearn.Pipeline":
