@@ -114,10 +114,10 @@ def _normal(expr: Expr) -> tuple[Expr, float, float]:
 
 def _rescaled(expr: Expr) -> tuple[Expr, float, float]:
     """x * factor + offset; any other expression is x."""
-    offset = 0.0
+    inner, offset = expr, 0.0
     if isinstance(expr, Sum) and len(expr.terms) == 2 and isinstance(expr.terms[1], Literal):
-        expr, offset = expr.terms[0], float(expr.terms[1].value)
-    inner, factor = _with_literal(expr, "*", 1.0)
+        inner, offset = expr.terms[0], float(expr.terms[1].value)
+    inner, factor = _with_literal(inner, "*", 1.0)
     return inner, factor, offset
 
 
