@@ -36,14 +36,16 @@ ARRAYS: dict[str, type[np.generic]] = {
     "lefts": np.uint32,
     "values": np.float64,
 }
-NUMBERS = ("n_columns", "n_trees", "outputs", "slots", "categories", "block")
-FLAGS = ("takes_missing", "takes_infinite", "single", "narrow")
+NUMBERS = (
+    *("n_columns", "n_trees", "outputs", "slots", "categories", "block"),
+    *("takes_missing", "takes_infinite", "single", "narrow"),  # 0 or 1
+)
 
 
 class _Tables(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ARRAYS),
-        *((name, ctypes.c_int64) for name in (*NUMBERS, *FLAGS)),
+        *((name, ctypes.c_int64) for name in NUMBERS),
     ]
 
 
@@ -74,7 +76,7 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # result and arguments
 
 @dataclass(frozen=True)
 class Packed:
-    """What the loops read of an ensemble, as layout.py makes it: the ARRAYS, and NUMBERS and FLAGS.
+    """What the loops read of an ensemble, as layout.py makes it: the ARRAYS and NUMBERS.
 
     `order` has for each node its place among those of the ensemble, tree after tree.
     """
