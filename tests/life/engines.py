@@ -27,7 +27,8 @@ class Engine:
 
     `refuses` has what its project cannot use, with a page of docs/how-to and its words that say so:
     `vanished` (deleted rows leave the prediction table), `several` (versions in one scan, as challengers
-    need), `backfills`, `clone`, and `commands` (those that read the database themselves).
+    need), `backfills`, `clone`, `comments` (on columns of views), and `commands` (those that read the
+    database themselves).
     """
 
     name: str
@@ -179,6 +180,7 @@ ENGINES = {
             "ducklake",
             DuckLake,
             on_top="requirements-duckdb15.lock",
+            refuses={"comments": ("lakes.md", "comments on columns of views")},
             needs="duckdb_extension_ducklake",
             run="./run test duckdb15 tests/python/life -m soak -k ducklake",
         ),

@@ -18,17 +18,21 @@ OWN_SCHEMAS = """\
     {{- target.schema if custom_schema_name is none else custom_schema_name | trim -}}
 {% endmacro %}
 """
-HOOK = "insert into {{ target.schema }}.finished_models values ('{{ this.identifier }}')"
+# a lake is not the database in which a name without one is looked up
+FINISHED = (
+    "{{ api.Relation.create(database=target.database, schema=target.schema, identifier='finished_models') }}"
+)
+HOOK = f"insert into {FINISHED} values ('{{{{ this.identifier }}}}')"
 SCHEMAS = ("crm", "marts", "scores", "watched", "registry", "logs", "audit")
 READER = "life_reader"
 # A package of somebody else's, whose macros, tests, model and hook have the names that ours have.
 THEIRS = {
-    "dbt_project.yml": """\
+    "dbt_project.yml": f"""\
 name: crm_utils
 version: 1.0.0
 config-version: 2
-on-run-start: "create table if not exists {{ target.schema }}.finished_models (name varchar(200))"
-on-run-end: "{{ crm_utils.predict() }}"
+on-run-start: "create table if not exists {FINISHED} (name varchar(200))"
+on-run-end: "{{{{ crm_utils.predict() }}}}"
 """,
     "macros/names.sql": """\
 {% macro predict() %}select 'predict of crm_utils' as said{% endmacro %}
@@ -117,7 +121,8 @@ def in_larger_project(life: Life) -> Iterator[None]:
 def settings(life: Life, text: str) -> str:
     """The text of dbt_project.yml, with schemas by folder and what larger projects have beside."""
     project: dict[str, Any] = yaml.safe_load(text)
-    beside: dict[str, Any] = {"+persist_docs": {"relation": True, "columns": True}}
+    comments = {"relation": True, "columns": "comments" not in life.engine.refuses}
+    beside: dict[str, Any] = {"+persist_docs": comments}
     if life.engine.name == "postgres":
         life.warehouse.execute(f"create role {READER}")
         beside["+grants"] = {"select": [READER]}
