@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from mixed_types import ROWS, column, mixed_columns, pipeline_by_name, target_of
 from project import MakeKernel, batch_of
 from scorehouse import ScorehouseError
+from scorehouse.kernel.rows import in_unit
 from scorehouse.registry.signature import check_types, match_columns
 
 
@@ -43,6 +44,20 @@ def test_dates_serve_as_timestamps(make_kernel: MakeKernel) -> None:
     kernel = make_kernel(estimator, X, task="regression")
     batch = pa.RecordBatch.from_pydict({"at": pa.array([dt.date(2025, 1, 3)])})
     assert column(kernel(batch), "prediction") == estimator.predict(X.iloc[2:3]).tolist()
+
+
+POWERS = {"s": 0, "ms": 3, "us": 6, "ns": 9}  # of ten, by which a second has as many
+
+
+@pytest.mark.parametrize("given", POWERS)
+@pytest.mark.parametrize("wanted", POWERS)
+def test_what_is_finer_than_a_unit_is_cut_off_towards_the_past(given: str, wanted: str) -> None:
+    ticks = [0, 1, -1, 1_500_000_007, -1_500_000_007, -1_000_000_000]
+    power = POWERS[wanted] - POWERS[given]
+    expected = [tick * 10**power if power > 0 else tick // 10**-power for tick in ticks]
+    found = in_unit(pa.array(ticks, pa.timestamp(given)), wanted)
+    assert found.type == pa.timestamp(wanted)
+    assert found.view(pa.int64()).to_pylist() == expected
 
 
 FORMS: dict[str, tuple[str, pa.DataType]] = {
