@@ -1,7 +1,7 @@
 """The databases that compiled SQL is written for, and their limits.
 
 DuckDB, PostgreSQL and ClickHouse are run in the tests, Spark's by Spark; Snowflake's and BigQuery's run on
-emulators; Redshift's is printed, parsed by sqlglot, and not run.
+emulators; Redshift's is printed, read back by sqlglot, and not run.
 """
 
 from __future__ import annotations

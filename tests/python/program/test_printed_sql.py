@@ -1,0 +1,54 @@
+"""Printed SQL, read back by sqlglot: each database reads the expressions that were compiled, part by part."""
+
+from __future__ import annotations
+
+import pytest
+
+from compile_cases import CASES
+from compile_kernel import kernel_of
+from compile_kinds import TREE_KINDS, rest_marked
+from project import MakeKernel
+from scorehouse.errors import CompileError
+from scorehouse.program.sql.compile import compile_sql
+from scorehouse.program.sql.dialects import DIALECTS
+
+pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
+from printed_sql import difference, selects, written
+
+NAMES = rest_marked(CASES, TREE_KINDS, pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_database_reads_what_was_compiled(name: str, make_kernel: MakeKernel) -> None:
+    _, kernel = kernel_of(name, make_kernel)
+    compared = 0
+    for dialect in DIALECTS.values():
+        try:
+            compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, dialect.name)
+        except CompileError:  # beyond a limit of this database, or without its float32
+            continue
+        columns = [dialect.quote(feature) for feature in compiled.features]
+        found = selects(compiled.render("features"), dialect.name)
+        assert not difference(found, written(compiled.decided, dialect, columns)), dialect.name
+        compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" <= ", " < "),
+        (" + ", " - "),
+        (" is not null", " is null"),
+        ("e0'::", "e1'::"),
+        ("case when (", "case when not ("),
+    ],
+)
+def test_a_change_of_the_text_is_seen(old: str, new: str, make_kernel: MakeKernel) -> None:
+    _, kernel = kernel_of("HistGradientBoostingClassifier 2", make_kernel)
+    compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres")
+    columns = [compiled.dialect.quote(feature) for feature in compiled.features]
+    text = compiled.render("features")
+    assert old in text
+    expected = written(compiled.decided, compiled.dialect, columns)
+    assert difference(selects(text.replace(old, new, 1), "postgres"), expected)
