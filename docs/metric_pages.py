@@ -86,7 +86,7 @@ def columns() -> dict[str, Any]:
 def _column(column: Column) -> dict[str, str]:
     """What differs from a column that has the metric's own name, and no interval."""
     defaults = {field.name: field.default for field in fields(column)}
-    own = {name: getattr(column, name) for name in ("interval", "n", "column", "by")}
+    own = {name: getattr(column, name) for name in ("interval", "n", "column", "by", "error")}
     return {name: value for name, value in own.items() if value != defaults[name]}
 
 
@@ -169,9 +169,13 @@ def page() -> str:
 COLUMNS = ("metric", "better", "95 % interval", "also in")
 INTERVALS = {
     "wilson": "Wilson",
-    "mean": "of a mean",
-    "root": "of a mean",
-    "delong": "DeLong",
+    "f1": "Wilson",
+    "mean": "mean",
+    "root": "mean",
+    "log": "logarithm",
+    "log_of_rest": "logarithm",
+    "logit": "logit",
+    "correlation": "logit",
     "ece": "without what chance adds",
 }
 

@@ -9,12 +9,19 @@
     {{ return({
         'columns': {
             'classification': {
-                'ranks': {'roc_auc': {'interval': 'delong'}, 'average_precision': {}, 'score_ks': {}},
+                'ranks': {
+                    'roc_auc': {'interval': 'logit'},
+                    'average_precision': {
+                        'interval': 'logit', 'error': 'sqrt(average_precision * (1e0 - average_precision) / n_pos)'
+                    },
+                    'score_ks': {'interval': 'logit', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
+                },
                 'at_threshold': {
-                    'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'}, 'f1': {},
+                    'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'},
+                    'f1': {'interval': 'f1', 'n': '(tp + fp + fn)'},
                     'precision': {'interval': 'wilson', 'n': '(tp + fp)', 'column': 'precision_value'},
                     'recall': {'interval': 'wilson', 'n': '(tp + fn)'}, 'accuracy': {'interval': 'wilson'},
-                    'mcc': {}, 'mean_score': {}, 'positive_rate': {'interval': 'wilson'},
+                    'mcc': {'interval': 'correlation'}, 'mean_score': {}, 'positive_rate': {'interval': 'wilson'},
                     'selection_rate': {'interval': 'wilson'},
                     'false_positive_rate': {'interval': 'wilson', 'n': '(fp + tn)'}, 'bias': {'interval': 'mean'}
                 },
@@ -23,9 +30,10 @@
                 'lifts': {'lift_decile_': {'column': 'lift', 'by': 'decile_text'}}
             },
             'classes': {
-                'mean_areas': {'roc_auc_ovr': {}, 'roc_auc_ovr_weighted': {}},
+                'mean_areas': {'roc_auc_ovr': {'interval': 'logit'}, 'roc_auc_ovr_weighted': {'interval': 'logit'}},
                 'averages': {
-                    'macro_f1': {}, 'weighted_f1': {}, 'macro_precision': {}, 'macro_recall': {},
+                    'macro_f1': {'interval': 'logit'}, 'weighted_f1': {'interval': 'logit'},
+                    'macro_precision': {'interval': 'logit'}, 'macro_recall': {'interval': 'logit'},
                     'accuracy': {'interval': 'wilson'}
                 },
                 'losses': {'log_loss': {'interval': 'mean'}},
@@ -36,10 +44,13 @@
                     'recall_of_': {
                         'interval': 'wilson', 'n': 'n_true', 'column': 'class_recall', 'by': 'class_label'
                     },
-                    'f1_of_': {'column': 'class_f1', 'by': 'class_label'},
+                    'f1_of_': {
+                        'interval': 'f1', 'n': '(n_true + n_predicted - n_hit)', 'column': 'class_f1',
+                        'by': 'class_label'
+                    },
                     'labels_of_': {'column': 'n_labels', 'by': 'class_label'}
                 },
-                'areas': {'roc_auc_of_': {'interval': 'delong', 'column': 'roc_auc', 'by': 'class_label'}}
+                'areas': {'roc_auc_of_': {'interval': 'logit', 'column': 'roc_auc', 'by': 'class_label'}}
             },
             'sets': {
                 'set_points': {
@@ -50,8 +61,9 @@
             'regression': {
                 'explained': {
                     'mae': {'interval': 'mean'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'mean'},
-                    'wape': {}, 'r2': {}, 'bias': {'interval': 'mean'}, 'mape': {}, 'zero_share': {},
-                    'median_absolute_error': {}, 'max_error': {}
+                    'wape': {'interval': 'log'}, 'r2': {'interval': 'log_of_rest'}, 'bias': {'interval': 'mean'},
+                    'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'}, 'zero_share': {},
+                    'median_absolute_error': {'interval': 'log'}, 'max_error': {}
                 }
             },
             'intervals': {
@@ -59,9 +71,10 @@
             },
             'ranking': {
                 'means': {
-                    'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {}, 'hit_rate': {'interval': 'wilson'},
-                    'mrr': {'interval': 'mean'}, 'map': {}, 'precision_at_k': {'interval': 'mean'},
-                    'recall_at_k': {}, 'n_queries': {}
+                    'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {'interval': 'mean', 'n': 'n_with_gain'},
+                    'hit_rate': {'interval': 'wilson'}, 'mrr': {'interval': 'mean'},
+                    'map': {'interval': 'mean', 'n': 'n_with_hits'}, 'precision_at_k': {'interval': 'mean'},
+                    'recall_at_k': {'interval': 'mean', 'n': 'n_with_hits'}, 'n_queries': {}
                 }
             },
             'clustering': {

@@ -39,10 +39,12 @@ class Use(Flag):
 class Column:
     """The column of a CTE that has the metric, in the macro of a kind of performance table.
 
-    `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `mean` (of `n` rows,
-    from the column `<column>_deviation`), `root` (of the mean `mse`), `delong`, `ece`, or empty. With `by`,
-    there is one metric per value of this column, and its name ends in the value. A `minor` one is in the
-    table alone: neither shown nor estimated.
+    `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
+    are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `root` (of the mean
+    `mse`), `ece`, empty, or from a standard error, which is the column `<column>_error` or `error`: `log`,
+    `log_of_rest`, `logit` or `correlation`, by what is transformed. With `by`, there is one metric per value
+    of this column, and its name ends in the value. A `minor` one is in the table alone: neither shown nor
+    estimated.
     """
 
     cte: str
@@ -50,6 +52,7 @@ class Column:
     n: str = "n"
     column: str = ""
     by: str = ""
+    error: str = ""
     minor: bool = False
 
 
@@ -99,8 +102,10 @@ MAIN = SHOWN | COMPARED
 LEARNED = "the threshold is added to the expected share"
 
 
-def _of(kind: str, cte: str, interval: str = "", n: str = "n", column: str = "", by: str = "") -> Columns:
-    return {kind: Column(cte, interval, n, column, by)}
+def _of(
+    kind: str, cte: str, interval: str = "", n: str = "n", column: str = "", by: str = "", error: str = ""
+) -> Columns:
+    return {kind: Column(cte, interval, n, column, by, error)}
 
 
 two, several, sets, errors, intervals, ranks, clusters = (
@@ -109,24 +114,26 @@ two, several, sets, errors, intervals, ranks, clusters = (
 # fmt: off
 TABLE = (
     # classification, of two classes and of several
-    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "delong"), 0.5),
-    Metric("average_precision", "Average precision", HIGHER, COMPARED, two("ranks"), short="AP"),
-    Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED, two("ranks"), 0.0),
-    Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED, several("mean_areas"), 0.5,
-           "ROC AUC"),
-    Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED, several("mean_areas"),
-           0.5),
-    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages")),
-    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages")),
-    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages")),
-    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages")),
+    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit"), 0.5),
+    Metric("average_precision", "Average precision", HIGHER, COMPARED,
+           two("ranks", "logit", error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"), short="AP"),
+    Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED,
+           two("ranks", "logit", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"), 0.0),
+    Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED,
+           several("mean_areas", "logit"), 0.5, "ROC AUC"),
+    Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED,
+           several("mean_areas", "logit"), 0.5),
+    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit")),
+    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit")),
+    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit")),
+    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit")),
     Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
            two("at_threshold", "mean") | several("losses", "mean")),
     Metric("excess_log_loss", "Log loss beyond what scores promise", LOWER, SEGMENTS,
            definition="log loss less that expected if scores are right"),
     Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SEGMENTS,
            two("at_threshold", "mean")),
-    Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold")),
+    Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold", "f1", "(tp + fp + fn)")),
     Metric("precision", "Precision", HIGHER, MAIN | ESTIMATED,
            two("at_threshold", "wilson", "(tp + fp)", column="precision_value")),
     Metric("recall", "Recall", HIGHER, MAIN | ESTIMATED, two("at_threshold", "wilson", "(tp + fn)")),
@@ -134,7 +141,7 @@ TABLE = (
     Metric("mce", "Largest calibration error", LOWER, columns=two("calibration")),
     Metric("accuracy", "Accuracy", HIGHER, MAIN | ESTIMATED | CONTEST | WATCHED,
            two("at_threshold", "wilson") | several("averages", "wilson")),
-    Metric("mcc", "Matthews correlation", HIGHER, COMPARED, two("at_threshold"), 0.0),
+    Metric("mcc", "Matthews correlation", HIGHER, COMPARED, two("at_threshold", "correlation"), 0.0),
     Metric("tp", "True positives", columns=two("counts")),
     Metric("fp", "False positives", columns=two("counts")),
     Metric("fn", "False negatives", columns=two("counts")),
@@ -151,26 +158,26 @@ TABLE = (
     Metric("recall_of_", "Recall of a class", HIGHER, ESTIMATED,
            several("class_metrics", "wilson", "n_true", "class_recall", "class_label")),
     Metric("f1_of_", "F1 of a class", HIGHER, ESTIMATED,
-           several("class_metrics", column="class_f1", by="class_label")),
+           several("class_metrics", "f1", "(n_true + n_predicted - n_hit)", "class_f1", "class_label")),
     Metric("labels_of_", "Labels of a class",
            columns=several("class_metrics", column="n_labels", by="class_label")),
     Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
-           several("areas", "delong", column="roc_auc", by="class_label"), 0.5),
+           several("areas", "logit", column="roc_auc", by="class_label"), 0.5),
     Metric("error_rate", "Error rate", LOWER, SEGMENTS | SHARE, definition="of predicted labels"),
     # regression
     Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SEGMENTS,
            errors("explained", "mean"), short="MAE"),
     Metric("rmse", "RMSE", LOWER, MAIN | ESTIMATED | CONTEST, errors("explained", "root")),
     Metric("mse", "Mean squared error", LOWER, ESTIMATED | SEGMENTS, errors("explained", "mean")),
-    Metric("wape", "WAPE", LOWER, MAIN, errors("explained")),
-    Metric("r2", "R²", HIGHER, MAIN, errors("explained"), 0.0),
+    Metric("wape", "WAPE", LOWER, MAIN, errors("explained", "log")),
+    Metric("r2", "R²", HIGHER, MAIN, errors("explained", "log_of_rest"), 0.0),
     Metric("bias", "Bias", "", SHOWN | ESTIMATED,
            errors("explained", "mean") | {"classification": Column("at_threshold", "mean", minor=True)},
            definition="prediction, or score, minus label"),
-    Metric("mape", "MAPE", LOWER, COMPARED, errors("explained"),
+    Metric("mape", "MAPE", LOWER, COMPARED, errors("explained", "mean", "(n * (1e0 - zero_share))"),
            definition="labels of 0 left out, see `zero_share`"),
     Metric("zero_share", "Labels of 0", columns=errors("explained")),
-    Metric("median_absolute_error", "Median absolute error", LOWER, COMPARED, errors("explained")),
+    Metric("median_absolute_error", "Median absolute error", LOWER, COMPARED, errors("explained", "log")),
     Metric("max_error", "Largest error", LOWER, columns=errors("explained")),
     # sets and intervals
     Metric("coverage", "Labels within intervals or sets", HIGHER, SHOWN | WATCHED | SHARE,
@@ -181,13 +188,14 @@ TABLE = (
     Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson")),
     # ranking: means over all orders of items with the same score
     Metric("ndcg", "NDCG", HIGHER, MAIN, ranks("means", "mean")),
-    Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN, ranks("means"),
+    Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN, ranks("means", "mean", "n_with_gain"),
            short="NDCG with hits"),
     Metric("hit_rate", "Hit rate", HIGHER, MAIN, ranks("means", "wilson")),
     Metric("mrr", "Mean reciprocal rank (MRR)", HIGHER, MAIN, ranks("means", "mean"), short="MRR"),
-    Metric("map", "Mean average precision (MAP)", HIGHER, MAIN, ranks("means"), short="MAP"),
+    Metric("map", "Mean average precision (MAP)", HIGHER, MAIN,
+           ranks("means", "mean", "n_with_hits"), short="MAP"),
     Metric("precision_at_k", "Precision at k", HIGHER, columns=ranks("means", "mean")),
-    Metric("recall_at_k", "Recall at k", HIGHER, columns=ranks("means")),
+    Metric("recall_at_k", "Recall at k", HIGHER, columns=ranks("means", "mean", "n_with_hits")),
     Metric("n_queries", "Queries", columns=ranks("means")),
     # clustering
     Metric("mean_distance", "Mean distance to the centroid", LOWER, MAIN, clusters("points"),

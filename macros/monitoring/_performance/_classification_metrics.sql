@@ -25,7 +25,9 @@ ranks as (
         case when max(all_pos) > 0e0 then
             {{ scorehouse._total('pos * (cum_pos / (cum_pos + cum_neg))') }} / max(all_pos)
         end as average_precision,
-        max(abs(cum_pos / nullif(all_pos, 0e0) - cum_neg / nullif(all_neg, 0e0))) as score_ks
+        max(abs(cum_pos / nullif(all_pos, 0e0) - cum_neg / nullif(all_neg, 0e0))) as score_ks,
+        nullif(max(all_pos), 0e0) as n_pos,
+        nullif(max(all_neg), 0e0) as n_neg
     from cumulated
     group by {{ g }}
 
@@ -54,7 +56,7 @@ points as (
 
 ),
 
-at_threshold as (
+rates as (
 
     select
         *,
@@ -68,6 +70,23 @@ at_threshold as (
             then (tp * tn - fp * fn) / (sqrt((tp + fp) * (tp + fn)) * sqrt((tn + fp) * (tn + fn)))
             else 0e0 end as mcc
     from points
+
+),
+
+{#- The error of a correlation in a table of two by two: Bishop, Fienberg and Holland (1975), 11.3. -#}
+{% set predicted, labelled = '(tp + fp - fn - tn)', '(tp + fn - fp - tn)' %}
+{% set of_predicted, of_labelled = '((tp + fp) * (fn + tn))', '((tp + fn) * (fp + tn))' %}
+at_threshold as (
+
+    select
+        *,
+        case when {{ of_predicted }} > 0e0 and {{ of_labelled }} > 0e0 then sqrt(greatest(0e0, 1e0 - mcc * mcc
+            + (mcc + mcc * mcc * mcc / 2e0) * {{ predicted }} * {{ labelled }}
+                / (sqrt({{ of_predicted }}) * sqrt({{ of_labelled }}))
+            - 0.75e0 * mcc * mcc * ({{ predicted }} * {{ predicted }} / {{ of_predicted }}
+                + {{ labelled }} * {{ labelled }} / {{ of_labelled }})
+        ) / n) end as mcc_error
+    from rates
 
 ),
 

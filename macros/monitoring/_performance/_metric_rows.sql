@@ -58,11 +58,41 @@ metric_rows as (
     {%- elif one.interval == 'root' -%}
         {%- set end = 'mse' ~ z ~ 'mse_deviation / sqrt(nullif(' ~ n ~ ', 0e0))' -%}
     sqrt({{ 'greatest(0e0, ' ~ end ~ ')' if side < 0 else end }})
-    {%- elif one.interval == 'delong' -%}
-    {{ 'greatest(0e0, ' if side < 0 else 'least(1e0, ' }}{{ column ~ z ~ column }}_error)
+    {%- elif one.interval == 'f1' -%}
+        {#- Hits, of all rows that are hits or errors, are a share s, and F1 is 2s / (1 + s). -#}
+        {%- set share = '(' ~ column ~ ' / (2e0 - ' ~ column ~ '))' -%}
+    2e0 - 2e0 / (1e0 + {{ scorehouse._wilson(share, n, side) }})
+    {%- elif one.interval != 'ece' -%}
+    {{ scorehouse._transformed_end(column, one.interval, one.get('error', column ~ '_error'), sign) }}
     {%- else -%}
         {#- Of ECE, with what chance adds to it taken away. -#}
         {%- set end = 'greatest(0e0, ece' ~ z ~ 'ece_error)' -%}
     sqrt(greatest(0e0, {{ end }} * {{ end }} - ece_by_chance * ece_by_chance))
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
+    ratio (`log`) or of what is missing to 1 (`log_of_rest`), the logit of a number from 0 (`logit`) or from -1 to 1
+    (`correlation`). At the end of the range, it is the value itself. -#}
+{% macro _transformed_end(column, interval, error, sign) -%}
+    {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
+    {%- set above, rest = '(' ~ column ~ ' - ' ~ lowest ~ ')', '(1e0 - ' ~ column ~ ')' -%}
+    {%- set steps = ' 1.959963984540054e0 * ' ~ error -%}
+    {%- if interval == 'log' -%}
+    case when {{ column }} > 0e0 then {{ column }} * exp({{ sign ~ steps }} / {{ column }}) else {{ column }} end
+    {%- elif interval == 'log_of_rest' -%}
+    case
+        when {{ rest }} > 0e0 then 1e0 - {{ rest }} * exp({{ '+' if sign == '-' else '-' }}{{ steps }} / {{ rest }})
+        else {{ column }}
+    end
+    {%- else -%}
+    {#- exp() of a larger number is none on some databases #}
+    case when {{ above }} > 0e0 and {{ rest }} > 0e0
+        then {{ lowest }} + (1e0 - {{ lowest }}) / (1e0 + {{ rest }} / {{ above }}
+            * exp({{ '+' if sign == '-' else '-' }} least(600e0, 1.959963984540054e0 * {{ error }} * (1e0 - {{ lowest }})
+                / ({{ above }} * {{ rest }}))))
+        else {{ column }}
+    end
     {%- endif -%}
 {%- endmacro %}

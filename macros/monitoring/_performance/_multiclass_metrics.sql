@@ -56,7 +56,11 @@ mean_areas as (
     select
         {{ g }},
         case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
-        case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted
+        case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted,
+        {#- no less than the error of the mean, however the classes hang together #}
+        case when count(*) = count(roc_auc_error) then avg(roc_auc_error) end as roc_auc_ovr_error,
+        case when count(*) = count(roc_auc_error) then sum(roc_auc_error * n_class) / sum(n_class) end
+            as roc_auc_ovr_weighted_error
     from areas
     group by {{ g }}
 
@@ -104,11 +108,17 @@ class_metrics as (
 
 ),
 
-averages as (
+class_averages as (
 
     select
         {{ g }},
+        count(*) * 1e0 as n_classes,
         sum(n_hit) / sum(n_true) as accuracy,
+        {%- for name, n in [('precision', 'n_predicted'), ('recall', 'n_true')] %}
+        {#- with a hit and an error more, so that a class without either does not look certain #}
+        sqrt(sum((n_hit + 1e0) * ({{ n }} - n_hit + 1e0) / (({{ n }} + 2e0) * ({{ n }} + 2e0) * ({{ n }} + 2e0))))
+        / count(*) as macro_{{ name }}_error,
+        {%- endfor %}
         sum(n_true) as n,
         avg(class_precision) as macro_precision,
         avg(class_recall) as macro_recall,
@@ -118,6 +128,59 @@ averages as (
     group by {{ g }}
     {#- Without a single label that the version knows, nothing is judged. #}
     having sum(case when class_label in ({{ scorehouse._class_literals(spec) }}) then n_true else 0e0 end) > 0e0
+
+),
+
+cells as (
+
+    select {{ g }}, y, yhat, sum({{ one }}) as n_cell
+    from usable
+    group by {{ g }}, y, yhat
+
+),
+
+{#- How much a row of each cell moves the averages of F1: the delta method (Takahashi and others 2022,
+    https://doi.org/10.1007/s10489-021-02635-5). -#}
+moves as (
+
+    select
+        {{ 'cells.' ~ (g | replace(', ', ', cells.')) }},
+        cells.n_cell,
+        {%- for name, label, predicted in [('macro_f1', '1e0', '1e0'), ('weighted_f1', 'labels.n_true', 'predictions.n_true')] %}
+        {{ label }} * (case when cells.y = cells.yhat then 2e0 else 0e0 end - labels.class_f1)
+            / (labels.n_true + labels.n_predicted)
+        - {{ predicted }} * predictions.class_f1 / (predictions.n_true + predictions.n_predicted) as {{ name }}_move,
+        {%- endfor %}
+        labels.class_f1
+    from cells
+    inner join class_metrics as labels
+        on {{ scorehouse._same_cohort('cells', 'labels') }} and cells.y = labels.class_label
+    inner join class_metrics as predictions
+        on {{ scorehouse._same_cohort('cells', 'predictions') }} and cells.yhat = predictions.class_label
+
+),
+
+average_errors as (
+
+    select
+        {{ 'class_averages.' ~ (g | replace(', ', ', class_averages.')) }},
+        sqrt(sum(n_cell * macro_f1_move * macro_f1_move)) / max(n_classes) as macro_f1_error,
+        sqrt(sum(
+            n_cell * (weighted_f1_move + class_f1 - weighted_f1) * (weighted_f1_move + class_f1 - weighted_f1)
+        )) / max(n) as weighted_f1_error
+    from moves
+    inner join class_averages
+        on {{ scorehouse._same_cohort('moves', 'class_averages') }}
+    group by {{ 'class_averages.' ~ (g | replace(', ', ', class_averages.')) }}
+
+),
+
+averages as (
+
+    select class_averages.*, average_errors.macro_f1_error, average_errors.weighted_f1_error
+    from class_averages
+    inner join average_errors
+        on {{ scorehouse._same_cohort('class_averages', 'average_errors') }}
 
 ),
 

@@ -6,6 +6,9 @@
 {% set down_to_here = 'over (partition by ' ~ g
     ~ ', query order by score desc rows between unbounded preceding and current row)' %}
 {% set first_hit = 'case when hits_before = 0e0 then none_before * n_hits / (n - slot + 1) else 0e0 end' %}
+{% set gain = 'case when ideal_dcg > 0e0 then dcg / ideal_dcg end' %}
+{% set precision = 'case when all_hits > 0e0 then precision_sum / least(all_hits, ' ~ k ~ 'e0) end' %}
+{% set recall = 'case when all_hits > 0e0 then hits / all_hits end' %}
 {#- The cumulative discounts of the first k positions: cumulated(0) is 0. -#}
 places as (
 
@@ -136,14 +139,19 @@ means as (
         {{ 'queries.' ~ (g | replace(', ', ', queries.')) }},
         avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg,
         stddev_samp(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg_deviation,
-        avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg end) as ndcg_with_hits,
+        avg({{ gain }}) as ndcg_with_hits,
+        stddev_samp({{ gain }}) as ndcg_with_hits_deviation,
         avg(reciprocal_rank) as mrr,
         stddev_samp(reciprocal_rank) as mrr_deviation,
-        avg(case when all_hits > 0e0 then precision_sum / least(all_hits, {{ k }}e0) end) as map,
+        avg({{ precision }}) as map,
+        stddev_samp({{ precision }}) as map_deviation,
         avg(any_hit) as hit_rate,
         avg(hits / {{ k }}e0) as precision_at_k,
         stddev_samp(hits / {{ k }}e0) as precision_at_k_deviation,
-        avg(case when all_hits > 0e0 then hits / all_hits end) as recall_at_k,
+        avg({{ recall }}) as recall_at_k,
+        stddev_samp({{ recall }}) as recall_at_k_deviation,
+        count({{ gain }}) * 1e0 as n_with_gain,
+        count({{ recall }}) * 1e0 as n_with_hits,
         count(*) as n,
         count(*) as n_queries
     from queries

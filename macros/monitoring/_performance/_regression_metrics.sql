@@ -1,6 +1,7 @@
 {#- CTEs with a column for each metric of a regression. -#}
 {% macro _regression_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
+{% set squared, relative = '(y - mean_y) * (y - mean_y)', 'case when y <> 0e0 then abs(y - score) / abs(y) end' %}
 means as (
 
     select
@@ -21,7 +22,7 @@ placed as (
 
     select
         *,
-        sum(raw_weight) over (partition by {{ g }}) / 2e0 as half_weight,
+        sum(raw_weight) over (partition by {{ g }}) as whole_weight,
         sum(raw_weight) over (
             partition by {{ g }} order by abs(y - score) rows between unbounded preceding and current row
         ) as weight_so_far
@@ -42,22 +43,30 @@ points as (
         {%- endfor %}
         sqrt({{ scorehouse._weighted_mean(scorehouse._row_loss('mse', 'score', 'y'), spec) }}) as rmse,
         {{ scorehouse._total(scorehouse._weighted(scorehouse._row_loss('mse', 'score', 'y'), spec)) }} as sse,
-        {{ scorehouse._total(scorehouse._weighted('(y - mean_y) * (y - mean_y)', spec)) }} as sst,
+        {{ scorehouse._total(scorehouse._weighted(squared, spec)) }} as sst,
         {{ scorehouse._total(scorehouse._weighted('abs(y - score)', spec)) }}
         / nullif({{ scorehouse._total(scorehouse._weighted('abs(y)', spec)) }}, 0e0) as wape,
+        {%- for name, of_row in [
+            ('size', 'abs(y)'), ('error_and_size', 'abs(y - score) + abs(y)'), ('spread', squared),
+            ('error_and_spread', scorehouse._row_loss('mse', 'score', 'y') ~ ' + ' ~ squared), ('mape', relative)
+        ] %}
+        {{ scorehouse._weighted_deviation(of_row, spec) }} as {{ name }}_deviation,
+        {%- endfor %}
         {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
         {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
-        {{ scorehouse._weighted_mean('case when y <> 0e0 then abs(y - score) / abs(y) end', spec) }} as mape,
+        {{ scorehouse._weighted_mean(relative, spec) }} as mape,
         {{ scorehouse._weighted_mean('case when y = 0e0 then 1e0 else 0e0 end', spec) }} as zero_share,
+        {%- for name, share in [('median', '0.5e0'), ('lower', '0.3e0'), ('upper', '0.7e0')] %}
         {%- if spec.weight %}
-        {#- The middle by weight; between two rows if just half of the weight is below. #}
+        {#- By weight; between two rows if just this share of the weight is below. #}
         (
-            min(case when weight_so_far >= half_weight then abs(y - score) end)
-            + min(case when weight_so_far > half_weight then abs(y - score) end)
-        ) / 2e0 as median_absolute_error,
+            min(case when weight_so_far >= whole_weight * {{ share }} then abs(y - score) end)
+            + min(case when weight_so_far > whole_weight * {{ share }} then abs(y - score) end)
+        ) / 2e0 as {{ name }}_absolute_error,
         {%- else %}
-        percentile_cont(0.5e0) within group (order by abs(y - score)) as median_absolute_error,
+        percentile_cont({{ share }}) within group (order by abs(y - score)) as {{ name }}_absolute_error,
         {%- endif %}
+        {%- endfor %}
         max(abs(y - score)) as max_error
         {%- if spec.lower and spec.upper %},
         {{ scorehouse._weighted_mean(
@@ -85,8 +94,23 @@ explained as (
             when sst > 0e0 then 1e0 - sse / sst
             when sse = 0e0 then 1e0
             else 0e0
-        end as r2
+        end as r2,
+        {{ scorehouse._ratio_error('(sse / nullif(sst, 0e0))', 'mse', 'spread') }} as r2_error,
+        {{ scorehouse._ratio_error('wape', 'mae', 'size') }} as wape_error,
+        {#- half a deviation of the ranks, times how far apart the errors of ranks are near the median #}
+        1.25e0 * (upper_absolute_error - lower_absolute_error) / sqrt(n) as median_absolute_error_error
     from points
 
 )
+{%- endmacro %}
+
+
+{#- The standard error of a ratio of two means, by the delta method: of losses, with their mean, and of what they are
+    compared with. The deviation of the sum of both stands for their covariance. -#}
+{% macro _ratio_error(ratio, loss, size) -%}
+    sqrt(greatest(0e0,
+            (1e0 + {{ ratio }}) * {{ loss }}_deviation * {{ loss }}_deviation
+            + ({{ ratio }} + {{ ratio }} * {{ ratio }}) * {{ size }}_deviation * {{ size }}_deviation
+            - {{ ratio }} * error_and_{{ size }}_deviation * error_and_{{ size }}_deviation
+        ) / n) * {{ ratio }} / nullif({{ loss }}, 0e0)
 {%- endmacro %}

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
 from sklearn import metrics
 
 from monitoring.cohorts import CLASSES, SEVERAL
-from monitoring.warehouse import MonitoredWarehouse, values
+from monitoring.warehouse import MonitoredWarehouse, intervals, values
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,45 @@ def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
         expected[f"recall_of_{name}"] = metrics.recall_score(mine, theirs, zero_division=0)
         expected[f"labels_of_{name}"] = float(mine.sum())
     return expected
+
+
+def f1_of(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Macro and weighted F1, where each row counts as often as its weight says."""
+    told = {"sample_weight": weights, "zero_division": 0}
+    return tuple(metrics.f1_score(y, predicted, average=average, **told) for average in ("macro", "weighted"))
+
+
+def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse) -> None:
+    """The derivative of each average by the weight of each row, of scikit-learn's own values."""
+    month = SEVERAL[(SEVERAL["day"].dt.month == 1) & SEVERAL["y"].notna()]
+    y, predicted = month["y"].astype(str).to_numpy(), month["prediction"].to_numpy()
+    n, step = len(month), 1e-4
+    value = np.array(f1_of(y, predicted, np.ones(n)))
+    moved = {}
+    for cell in {*zip(y, predicted, strict=True)}:
+        row = np.flatnonzero((y == cell[0]) & (predicted == cell[1]))[0]
+        weights = np.ones(n)
+        weights[row] += step
+        moved[cell] = (np.array(f1_of(y, predicted, weights)) - value) / step
+    error = np.sqrt(sum(moved[cell] ** 2 for cell in zip(y, predicted, strict=True)))
+    found = intervals(warehouse, "several", 1)
+    for name, middle, deviation in zip(("macro_f1", "weighted_f1"), value, error, strict=True):
+        half = 1.959963984540054 * deviation / (middle * (1 - middle))
+        expected = special.expit(special.logit(middle) + np.array([-half, half]))
+        assert found[name] == pytest.approx(tuple(expected), rel=1e-3), name
+    for name, of in (("macro_precision", predicted), ("macro_recall", y)):
+        hits = np.array([((y == one) & (predicted == one)).sum() for one in CLASSES])
+        all_of = np.array([(of == one).sum() for one in CLASSES])
+        deviation = np.sqrt(((hits + 1) * (all_of - hits + 1) / (all_of + 2.0) ** 3).sum()) / len(CLASSES)
+        middle = (hits / all_of).mean()
+        half = 1.959963984540054 * deviation / (middle * (1 - middle))
+        expected = special.expit(special.logit(middle) + np.array([-half, half]))
+        assert found[name] == pytest.approx(tuple(expected), rel=1e-9), name
+    share = stats.binomtest(int(hits[0]), int(all_of[0] + (predicted == CLASSES[0]).sum() - hits[0]))
+    low, high = share.proportion_ci(method="wilson")
+    assert found[f"f1_of_{CLASSES[0]}"] == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
+    low, high = np.array([found[f"roc_auc_of_{name}"] for name in CLASSES]).T
+    assert found["roc_auc_ovr"][0] > low.min() and found["roc_auc_ovr"][1] < high.max()
 
 
 @pytest.mark.parametrize("month", range(1, 6))

@@ -1,4 +1,4 @@
-"""Intervals of performance: DeLong, Wilson, means, and calibration errors without chance."""
+"""Intervals of performance: of areas, shares, means, ratios and medians, and of errors of calibration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import roc_auc_score
+from scipy import special, stats
+from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
 from monitoring.warehouse import MonitoredWarehouse
 
@@ -101,11 +101,34 @@ def rows(warehouse: MonitoredWarehouse, table: str, metric: str) -> list[tuple[A
     )
 
 
+def by_logit(value: float, error: float, lowest: float = 0) -> tuple[float, float]:
+    """The ends of an interval that is symmetric for the logit of the place between `lowest` and 1."""
+    share, error = (value - lowest) / (1 - lowest), error / (1 - lowest)
+    half = Z * error / (share * (1 - share))
+    low, high = special.expit(special.logit(share) + np.array([-half, half]))
+    return lowest + (1 - lowest) * low, lowest + (1 - lowest) * high
+
+
+def by_logarithm(losses: pd.Series, sizes: pd.Series) -> tuple[float, float]:
+    """The ends of an interval of a ratio of two means, from what each row adds to it."""
+    ratio = losses.sum() / sizes.sum()
+    error = (losses - ratio * sizes).std() / sizes.mean() / math.sqrt(len(losses))
+    factor = math.exp(Z * error / ratio)
+    return ratio / factor, ratio * factor
+
+
+def error_of_correlation(y: pd.Series, yhat: pd.Series) -> float:
+    """Of two flags, from what each row adds to their correlation (the delta method, without its formula)."""
+    u, v = ((x - x.mean()) / x.std(ddof=0) for x in (y, yhat))
+    r = (u * v).mean()
+    return float((u * v - r * (u**2 + v**2) / 2).std(ddof=0) / math.sqrt(len(y)))
+
+
 def months(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return [own for _, own in frame.groupby("day")]
 
 
-def test_the_interval_of_the_area_is_that_of_delong(
+def test_the_interval_of_the_area_is_delongs_by_logit(
     frame: pd.DataFrame, warehouse: MonitoredWarehouse
 ) -> None:
     for own, (value, low, high, _) in zip(months(frame), rows(warehouse, "rated", "roc_auc"), strict=True):
@@ -113,7 +136,46 @@ def test_the_interval_of_the_area_is_that_of_delong(
         wins = (up[:, None] > down).astype(float) + (up[:, None] == down) / 2
         area = wins.mean()
         error = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(up) + wins.mean(axis=0).var(ddof=1) / len(down))
-        assert (value, low, high) == pytest.approx((area, area - Z * error, area + Z * error), rel=1e-9)
+        assert (value, low, high) == pytest.approx((area, *by_logit(area, error)), rel=1e-9)
+
+
+def test_intervals_at_the_threshold(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    found = {
+        metric: rows(warehouse, "rated", metric) for metric in ("f1", "mcc", "average_precision", "score_ks")
+    }
+    for month, own in enumerate(months(frame)):
+        y, yhat = own["y"], own["prediction"]
+        hits, errors = int((y * yhat).sum()), int((y != yhat).sum())
+        share = stats.binomtest(hits, hits + errors).proportion_ci(method="wilson")
+        expected = {"f1": (f1_score(y, yhat), *(2 * s / (1 + s) for s in share))}
+        value = matthews_corrcoef(y, yhat)
+        expected["mcc"] = (value, *by_logit(value, error_of_correlation(y, yhat), lowest=-1))
+        value = average_precision_score(y, own["score"])
+        error = math.sqrt(value * (1 - value) / y.sum())
+        expected["average_precision"] = (value, *by_logit(value, error))
+        value = stats.ks_2samp(own.loc[y == 1, "score"], own.loc[y == 0, "score"]).statistic
+        error = math.sqrt(0.25 / y.sum() + 0.25 / (1 - y).sum())
+        expected["score_ks"] = (value, *by_logit(value, error))
+        for metric, ends in expected.items():
+            assert found[metric][month][:3] == pytest.approx(ends, rel=1e-9), metric
+
+
+def test_intervals_of_ratios_and_of_the_median(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    names = ("wape", "r2", "mape", "median_absolute_error")
+    found = {metric: rows(warehouse, "measured", metric) for metric in names}
+    for month, own in enumerate(months(frame)):
+        y, error = own["truth"], own["value"] - own["truth"]
+        expected = {"wape": by_logarithm(error.abs(), y.abs())}
+        low, high = by_logarithm(error**2, (y - y.mean()) ** 2)
+        expected["r2"] = (1 - high, 1 - low)
+        relative = (error / y).abs()
+        half = Z * relative.std() / math.sqrt(len(own))
+        expected["mape"] = (relative.mean() - half, relative.mean() + half)
+        below, middle, above = error.abs().quantile([0.3, 0.5, 0.7])
+        factor = math.exp(Z * 1.25 * (above - below) / math.sqrt(len(own)) / middle)
+        expected["median_absolute_error"] = (middle / factor, middle * factor)
+        for metric, ends in expected.items():
+            assert found[metric][month][1:3] == pytest.approx(ends, rel=1e-9), metric
 
 
 def test_the_interval_of_a_share_is_wilsons(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics
 
 from monitoring.cohorts import FRAMES, MATURITY, TASKS
-from monitoring.warehouse import MonitoredWarehouse, values
+from monitoring.warehouse import MonitoredWarehouse, intervals, values
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +70,10 @@ def test_ranking_equals_sklearn(month: int, warehouse: MonitoredWarehouse) -> No
     assert found.pop("n_queries") == frame["query"].nunique()
     for name, each in expected.items():
         assert found[name] == pytest.approx(np.nanmean(each), rel=0, abs=1e-9), name
+        if name != "hit_rate":
+            half = 1.959963984540054 * np.nanstd(each, ddof=1) / np.sqrt(np.isfinite(each).sum())
+            ends = (np.nanmean(each) - half, np.nanmean(each) + half)
+            assert intervals(warehouse, "ranked", month)[name] == pytest.approx(ends, rel=1e-9), name
 
 
 def orders(group: pd.DataFrame, k: int) -> Iterator[tuple[bool, ...]]:

@@ -99,6 +99,17 @@ class MonitoredWarehouse:
         return {(feature, metric): value for feature, metric, value in rows}
 
 
+def intervals(
+    warehouse: MonitoredWarehouse, name: str, month: int, segment: str = "all"
+) -> dict[str, tuple[float | None, float | None]]:
+    """Intervals by metric of one month's cohort in the table `<name>_performance`."""
+    found = warehouse.query(
+        f"select metric, value_low, value_high from {name}_performance "
+        f"where segment = '{segment}' and month(window_start) = {month}"
+    )
+    return {metric: (low, high) for metric, low, high in found}
+
+
 def values(
     warehouse: MonitoredWarehouse, name: str, month: int, segment: str = "all"
 ) -> dict[str, float | None]:
