@@ -43,9 +43,9 @@ READS = "Reads [the warehouse](#options-that-several-share)"
 OPTIONS = f"""\
 ## Options that several share
 
-Commands that read the warehouse take {", ".join(f"`{one}`" for one in WAREHOUSE)}, and need
-one of the first two; the default target of the profile is never used. `--help` prints a command with all of
-its options and more examples.
+Commands that read the warehouse take {", ".join(f"`{one}`" for one in WAREHOUSE)}. Without the
+first two, they take the default target of the profile and print its name; seals, packs and `retrain` want
+one. `--help` prints a command with all of its options and more examples.
 """
 USAGE = re.compile(r"^Usage: (.*?) \[OPTIONS\]")
 FIRST_LINE = re.compile(r"(?<!\\)\n")  # a backslash continues a line

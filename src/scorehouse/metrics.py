@@ -116,7 +116,8 @@ TABLE = (
     # classification, of two classes and of several
     Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit"), 0.5),
     Metric("average_precision", "Average precision", HIGHER, COMPARED,
-           two("ranks", "logit", error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"), short="AP"),
+           two("ranks", "logit", error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"),
+           short="AP"),
     Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED,
            two("ranks", "logit", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"), 0.0),
     Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED,
@@ -188,8 +189,8 @@ TABLE = (
     Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson")),
     # ranking: means over all orders of items with the same score
     Metric("ndcg", "NDCG", HIGHER, MAIN, ranks("means", "mean")),
-    Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN, ranks("means", "mean", "n_with_gain"),
-           short="NDCG with hits"),
+    Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN,
+           ranks("means", "mean", "n_with_gain"), short="NDCG with hits"),
     Metric("hit_rate", "Hit rate", HIGHER, MAIN, ranks("means", "wilson")),
     Metric("mrr", "Mean reciprocal rank (MRR)", HIGHER, MAIN, ranks("means", "mean"), short="MRR"),
     Metric("map", "Mean average precision (MAP)", HIGHER, MAIN,

@@ -1,17 +1,17 @@
-{#- SQL that is true for a row of `live` from the days that its version was trained on, by its day or, without one, by
+{#- SQL that is true for a row of a table from the days that its version was trained on, by its day or, without one, by
     the time of its label. None if these days or that time are not known, or if such rows are to be included. -#}
-{% macro _is_training_row(predictions, spec) %}
+{% macro _is_training_row(predictions, spec, table='live') %}
     {% set node = scorehouse._node_of(predictions, ['model', 'snapshot']) if execute else none %}
     {% if node is none or spec.include_training or not (spec.has_day or spec.label_time) %}
         {{ return(none) }}
     {% endif %}
     {% set stamp, periods = dbt.type_timestamp(), [] %}
-    {% set time = 'cast(live.' ~ (spec.day if spec.has_day else 'scorehouse_label_time') ~ ' as ' ~ stamp ~ ')' %}
+    {% set time = 'cast(' ~ table ~ '.' ~ (spec.day if spec.has_day else 'scorehouse_label_time') ~ ' as ' ~ stamp ~ ')' %}
     {% for version in scorehouse._trained_versions(node) %}
         {% set after = dbt.dateadd('day', 1, scorehouse._moment(version['trained_to'])) %}
         {% set period = [
-            'live.model_name = ' ~ scorehouse._text_literal(version['name']),
-            'live.model_version = ' ~ version['version'],
+            table ~ '.model_name = ' ~ scorehouse._text_literal(version['name']),
+            table ~ '.model_version = ' ~ version['version'],
             time ~ ' < cast(' ~ after ~ ' as ' ~ stamp ~ ')'
         ] %}
         {% if version.get('trained_from') %}

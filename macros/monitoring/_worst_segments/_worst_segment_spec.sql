@@ -4,7 +4,7 @@
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'day': none, 'label_time': none,
         'date_from': none, 'date_to': none, 'compare_from': none, 'min_rows': 100, 'parts': 4,
         'false_discovery': 0.05, 'max_segments': 50,
-        'threshold': none
+        'threshold': none, 'include_training': false
     } %}
     {% do scorehouse._check_keys(call, 'options', options, known) %}
     {% set given = dict(known) %}
@@ -33,7 +33,8 @@
     {% set spec = scorehouse._performance_spec(
         call=call, key=key, label=label, task='regression' if 'regression' in traits else 'classification',
         day=given.day, maturity={'label_time': given.label_time},
-        options={'score': given.score, 'prediction': given.prediction, 'positive': given.positive},
+        options={'score': given.score, 'prediction': given.prediction, 'positive': given.positive,
+            'include_training': given.include_training},
         has_labels='labels' in traits
     ) %}
     {% do spec.update({'measure': measure, 'depth': depth, 'is_labelled': 'labels' in traits}) %}

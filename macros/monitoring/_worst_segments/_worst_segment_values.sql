@@ -6,6 +6,7 @@
 {% do spec.update({
     'known': scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) or [spec.positive]
 }) %}
+{%- set is_training = scorehouse._is_training_row(predictions, spec, 'predictions') if spec.is_labelled %}
 {{ scorehouse._live_rows(predictions, labels if spec.is_labelled else none, spec) }},
 
 {% if features is not none -%}
@@ -40,6 +41,9 @@ valued as (
         on {{ scorehouse._same('predictions', 'features', spec.key) }}
     {%- endif %}
     where predictions.{{ spec.day }} is not null
+        {%- if is_training %}
+        and case when {{ is_training }} then 1 else 0 end = 0
+        {%- endif %}
         {%- if spec.date_from %}
         and predictions.{{ spec.day }} >= {{ scorehouse._moment(spec.date_from) }}
         {%- endif %}

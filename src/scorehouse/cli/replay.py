@@ -42,7 +42,7 @@ def replay_command(
     """Score the input of a run again, and compare the result with the prediction table.
 
     RUN_ID is a scoring_run_id, or first characters that no other run has. Rows whose features have changed
-    since the run are counted and left out. Exits with 3 if a row gets another result.
+    since the run are counted and left out. Exits with 3 if a row gets another result, or none is left.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def replay_command(
     with waiting("scoring the input of the run again"):
         found = compared(run_id, target, sample, by_estimator=against == "estimator")
     answer(as_json, found.to_dict(), _lines(found, sample))
-    if found.rows_different:
+    if found.rows_different or (against == "table" and not found.rows_compared):
         ctx.exit(EXIT_DIFFERENT)
 
 
@@ -116,5 +116,7 @@ def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str
             yield f"  input unchanged: {'yes' if found.same_input else changed}"
     yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
     yield f"  rows compared: {found.rows_compared:,}{of}"
+    if of and not found.rows_compared:
+        yield "  no row of the table has the features of this run any more, so that nothing was shown"
     such = f", such as {found.examples}" if found.examples else ""
     yield f"  rows different: {found.rows_different:,}{such}"

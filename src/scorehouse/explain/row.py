@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,7 @@ def _wanted(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str,
         call,
         f"--key is {list(keys)}, and a row is identified by {list(columns)}",
         expected="a value for each column of the key",
-        action=f"write {' '.join(f'--key {column}=...' for column in columns)}",
+        action=f"write {' '.join('--key ' + shlex.quote(f'{column}=...') for column in columns)}",
     )
 
 

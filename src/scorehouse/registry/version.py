@@ -101,15 +101,21 @@ class Version:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Version:
         """Read a row of the seed, from CSV (text) or from the warehouse (typed)."""
-        try:
-            version = cls(**{column: _read(column, row) for column in COLUMNS})
-        except (KeyError, TypeError, ValueError) as error:
-            raise RegistryError(
-                "reading the registry",
-                f"a row cannot be read ({type(error).__name__}: {error}); it holds {dict(row)!r}",
-                expected="the columns that `scorehouse register` writes into the seed ml_<name>",
-                action="restore the seed from version control, or pass the ref of ml_<name> as `model`",
-            ) from error
+        values: dict[str, Any] = {}
+        for column in COLUMNS:
+            try:
+                values[column] = _read(column, row)
+            except (KeyError, TypeError, ValueError) as error:
+                label = f"{row.get('name') or '?'} version {row.get('version') or '?'}"
+                found = f"holds {str(row[column])[:60]!r}" if column in row else "is missing"
+                raise RegistryError(
+                    "reading the registry",
+                    f"the column {column!r} of {label} {found}",
+                    expected=f"{_kind(column)}, as `scorehouse register` writes it into the seed ml_<name>",
+                    action="correct it, restore the seed from version control, or pass the ref of ml_<name> "
+                    "as `model`",
+                ) from error
+        version = cls(**values)
         if version.threshold is not None and not math.isfinite(version.threshold):
             raise RegistryError(
                 "reading the registry",
@@ -139,6 +145,14 @@ def _written(column: str, value: Any) -> str:
     if column == "threshold":
         return "" if value is None else repr(value)
     return "" if value is None else str(value)
+
+
+def _kind(column: str) -> str:
+    if column == "threshold":
+        return "a number such as 0.35, or nothing where the estimator's own rule decides"
+    if column in INTEGERS:
+        return "a whole number"
+    return "JSON" if column in (*SORTED_JSON, *ORDERED_JSON) else "text"
 
 
 def _read(column: str, row: Mapping[str, Any]) -> Any:

@@ -128,7 +128,9 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
         elif row["retrain"]:
-            alerts.append(advice("retrain", numbers, action=f"scorehouse retrain {data.name}"))
+            alerts.append(
+                advice("retrain", numbers, action=f"scorehouse retrain {data.name} --target TARGET")
+            )
         elif row["retrain"] is None and row.get("not_judged") and not _is_monitored(data):
             command = build_command(data.name)
             numbers = {"version": row["version"], "missing": row["not_judged"], "next": command}

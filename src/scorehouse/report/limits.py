@@ -27,6 +27,7 @@ FAR_WARN, FAR_BAD = 1.5, 2.0
 MINIMUM_LABELS = 200
 # A distance from 1 below this says nothing about a score that was (nearly) perfect at registration.
 SMALL_ERROR = 0.05
+EXCESS_WARN = 0.02  # of `excess_log_loss`: as if half more than a fifth were positive
 SEGMENT_SHARE = 0.01  # of all rows: a smaller segment is shown, but turns no light
 
 
@@ -164,4 +165,6 @@ def segment_limit(row: Row) -> float:
         return float(row["threshold"])
     if row["metric"] == "rejected_share":
         return REJECTED_WARN
+    if row["metric"] == "excess_log_loss":  # which is near 0 where scores are right, on either side
+        return EXCESS_WARN
     return (FAR_WARN - 1) * float(row["rest_value"])

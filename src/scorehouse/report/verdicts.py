@@ -60,7 +60,8 @@ RULES = {
     "Segments": (
         "Amber when a segment is certainly worse than all other rows, by more than the threshold of "
         f"its table. Without one: an error {limits.FAR_WARN:g} times that of all other rows, or "
-        f"{percent(limits.REJECTED_WARN)} more rejected rows, for at least "
+        f"{percent(limits.REJECTED_WARN)} more rejected rows, or {limits.EXCESS_WARN:g} more log loss beyond "
+        "what scores promise, for at least "
         f"{percent(limits.SEGMENT_SHARE)} of the rows."
     ),
     "Sequential alert": (

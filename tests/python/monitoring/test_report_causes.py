@@ -263,7 +263,7 @@ def test_advice_to_retrain_stands_behind_its_cause(database: Path, code: str, pa
         )
     (found,) = [alert for alert in alerts_of(database) if about in alert["title"].lower()]
     (advice,) = [fact for fact in found["also"] if fact["title"] == "Version 1 should be retrained"]
-    assert (advice["code"], advice["action"]) == ("retrain", "scorehouse retrain wide")
+    assert (advice["code"], advice["action"]) == ("retrain", "scorehouse retrain wide --target TARGET")
     assert advice["numbers"]["reasons"] in advice["text"]
     assert "Version 1 should be retrained</" in page_of(database)
 

@@ -270,3 +270,19 @@ def test_what_is_far_from_registration(metric: str, registered: float, warn: flo
 )
 def test_a_contest_says_who_won(lead: float | None, low: float | None, high: float | None, said: str) -> None:
     assert winner({"difference": lead, "difference_low": low, "difference_high": high}) == said
+
+
+@pytest.mark.parametrize(
+    ("metric", "rest", "worse_by", "state"),
+    [
+        ("error_rate", 0.1, 0.06, "warn"),
+        ("error_rate", 0.1, 0.04, "ok"),
+        ("excess_log_loss", -0.0146, 0.0081, "ok"),
+        ("excess_log_loss", 0.0, 0.03, "warn"),
+    ],
+)
+def test_a_segment_is_judged_without_a_threshold(
+    metric: str, rest: float, worse_by: float, state: str
+) -> None:
+    row = {"metric": metric, "threshold": None, "status": "worse", "share_of_rows": 0.2}
+    assert limits.segment_state({**row, "rest_value": rest, "difference_low": worse_by}) == state

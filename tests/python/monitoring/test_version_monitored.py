@@ -32,6 +32,10 @@ CALIBRATIONS = {
     "risk_set_calibration": "set_calibration({}, classes=[0, 1], options={{'day': 'day'}})",
     "risk_calibration_table": "calibration_table({}, options={{'day': 'day'}})",
 }
+SEGMENTS = (
+    "worst_segments(ref('risk_predictions'), [], 'error_rate', labels=ref('labels'), key='id', label='y', "
+    "features=ref('features'), numbers=['a'], depth=1, options={'day': 'day'})"
+)
 SETTINGS = {
     "scorehouse_retrain": {
         "risk": {
@@ -76,6 +80,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProject]:
     read = "ref('risk_predictions'), ref('labels'), key='id', label='y'"
     for name, call in CALIBRATIONS.items():
         project.features(f"{{{{ scorehouse.{call.format(read)} }}}}", name=name)
+    project.features(f"{{{{ scorehouse.{SEGMENTS} }}}}", name="risk_segments")
     project.build().check()
     assert project.query("select retrain, status, n_drifted from risk_retraining") == [
         (False, "not_needed", 0)
@@ -101,6 +106,10 @@ def test_rows_of_the_training_days_are_no_performance(project: DbtProject) -> No
 def test_nothing_is_calibrated_with_rows_of_the_training_days(project: DbtProject) -> None:
     assert project.query("select distinct n_labelled from risk_set_calibration") == [(756 + 807,)]
     assert project.query("select sum(n_labelled) from risk_calibration_table") == [(756 + 807,)]
+
+
+def test_segments_are_compared_without_rows_of_the_training_days(project: DbtProject) -> None:
+    assert project.query("select distinct n_current + n_reference from risk_segments") == [(756 + 807,)]
 
 
 def promoted(project: DbtProject) -> Result:

@@ -157,7 +157,7 @@ CASES: dict[str, Case] = {
         spoil=edit_registry("alias_held_twice,2,,", "alias_held_twice,2,champion,"),
     ),
     "not_a_registry": Case(
-        ("reading the registry: a row cannot be read", "restore the seed from version control"),
+        ("the column 'classes' of not_a_registry version 1 holds '[false, true", "restore the seed"),
         spoil=edit_registry("[false, true]", "[false, true"),
     ),
     "rescore_unknown": Case(

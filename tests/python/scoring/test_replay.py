@@ -85,6 +85,11 @@ def test_rows_whose_features_changed_are_counted_and_left_out(scored: DbtProject
     assert (code, found["rows_gone"], found["rows_different"]) == (0, changed, 0)
     assert found["same_input"] is False
 
+    scored.features(FEATURES.replace("97.0e0", "97.0e0 + 1"))
+    scored.dbt("run", "--select", "features").check()
+    code, found = replayed(scored)
+    assert (code, found["rows_compared"], found["rows_different"]) == (3, 0, 0)  # nothing was shown
+
 
 def test_a_tampered_prediction_is_found_and_named(scored: DbtProject) -> None:
     with duckdb.connect(scored.database) as connection:
