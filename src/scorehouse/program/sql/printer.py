@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from scorehouse.dialect import Quoting, double
-from scorehouse.program.sql.builder import Program, Step
+from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -61,7 +61,6 @@ class Dialect(Quoting):
     arguments: int | None = None
     map_lookup: str = ""
     double_as_text: str = ""
-    functions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Printer:
@@ -87,14 +86,14 @@ class Printer:
 
     def program(self, program: Program, relation: str, keep: str) -> str:
         """The whole select. `keep` is SQL of the columns to keep, empty or ending with a comma."""
-        sources = [relation, *(f"{STEP}{i}" for i in range(1, len(program.steps) + 1))]
-        steps = [
-            f"{STEP}{i} as (\n{self._step(step, source, keep)}\n)"
-            for i, (step, source) in enumerate(zip(program.steps, sources, strict=False), start=1)
-        ]
-        items = [f"{self.expr(expr)} as {self._output(name)}" for name, expr in program.outputs]
-        final = self._select(items, sources[-1], keep, "")
-        return f"with {', '.join(steps)}\n{final}" if steps else final
+        *steps, outputs = self.selects(program, ())
+        source, written = relation, []
+        for number, items in enumerate(steps, start=1):
+            lines = self._select(items, source, keep, self.dialect.fence).split("\n")
+            source = f"{STEP}{number}"
+            written.append("\n".join([f"{source} as (", *(f"    {line}" for line in lines), ")"]))
+        final = self._select(outputs, source, keep, "")
+        return f"with {', '.join(written)}\n{final}" if written else final
 
     def selects(self, program: Program, keep: Sequence[str]) -> list[list[str]]:
         """The same program as lists of columns, each to be selected from the one before.
@@ -113,11 +112,6 @@ class Printer:
         is_quoted = name.startswith(self.dialect.mark)
         return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quote(name)
 
-    def _step(self, step: Step, source: str, keep: str) -> str:
-        items = [*step.carried, *(f"{self._once(name, expr)} as {name}" for name, expr in step.made)]
-        body = self._select(items, source, keep, self.dialect.fence)
-        return "\n".join(f"    {line}" for line in body.split("\n"))
-
     def _once(self, name: str, expr: Expr) -> str:
         if name not in self.printed:
             self.printed[name] = self.expr(expr)
@@ -130,7 +124,38 @@ class Printer:
 
     def expr(self, expr: Expr) -> str:
         """One expression, in parentheses wherever it could be read otherwise."""
-        return _PRINTERS[type(expr)](self, expr)
+        match expr:  # the most frequent first: a forest has millions of them
+            case Column():
+                return expr.name
+            case Literal():
+                return self.literal(expr)
+            case Compare():
+                return f"{self.expr(expr.left)} {expr.op} {self.expr(expr.right)}"
+            case Case():
+                whens = (f"when {self.expr(when)} then {self.expr(then)}" for when, then in expr.whens)
+                default = "" if expr.default is None else f" else {self.expr(expr.default)}"
+                return f"case {' '.join(whens)}{default} end"
+            case Feature():
+                return self._feature(expr)
+            case Parameter():
+                return f"{{{{ decision[{expr.name!r}] }}}}"
+            case Arith():
+                return f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})"
+            case Sum():
+                return self._sum(expr)
+            case Call():
+                return self._call(expr.name, [self.expr(arg) for arg in expr.args])
+            case Logic():
+                return "(" + f" {expr.op} ".join(self.expr(arg) for arg in expr.args) + ")"
+            case IsNull():
+                return f"{self.expr(expr.arg)} is {'not ' if expr.negated else ''}null"
+            case In():
+                values = ", ".join(self.literal(value) for value in expr.values)
+                return f"{self.expr(expr.arg)} {'not ' if expr.negated else ''}in ({values})"
+            case Lookup():
+                return self._lookup(expr)
+            case Cast():
+                return self._cast(expr)
 
     def _feature(self, expr: Feature) -> str:
         column = self.columns[expr.position]
@@ -171,89 +196,49 @@ class Printer:
         literal = self.dialect.literal(value)
         return no_jinja(literal) if self.jinja else literal
 
-    def _arith(self, expr: Arith) -> str:
-        return f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})"
-
     def _sum(self, expr: Sum) -> str:
         terms = [self.expr(term) for term in expr.terms]
         if len(terms) <= TERMS_ON_A_LINE:
             return f"({' + '.join(terms)})"
         return "(\n        " + "\n        + ".join(terms) + "\n    )"
 
-    def _call(self, expr: Call) -> str:
-        args = [self.expr(arg) for arg in expr.args]
-        special = _CALLS.get(expr.name)
-        if special is not None:
-            return special(self, args)
-        name = self.dialect.functions.get(expr.name, expr.name)
+    def _call(self, name: str, args: list[str]) -> str:
+        match name, args:
+            case "exp", [x]:
+                bounds = ((">", 709.782712893384, math.inf), ("<", -745.1332191019411, 0.0))
+                return self._bounded(f"exp({x})", x, *bounds)
+            case "exp_down", [x]:  # of a number that is not above 0
+                return self._bounded(f"exp({x})", x, ("<", -600.0, 0.0))
+            case "sigmoid", [x]:
+                one = self.double(1.0)
+                value = f"({one} / ({one} + exp(-{x})))"
+                return self._bounded(value, x, ("<", -700.0, 0.0), (">", 700.0, 1.0))
+            case "is_nan", [x]:
+                return "(" + self.dialect.is_nan.format(x=x, nan=self.double(math.nan)) + ")"
+            case "join", _:
+                return self._join(args)
+            case "concat", _:
+                return f"({' || '.join(args)})"
         return f"{name}({', '.join(args)})"
 
-    def exp(self, args: list[str]) -> str:
-        """exp(), clamped where it would raise: beyond these bounds, the result is infinite or zero."""
-        (x,) = args
-        if self.dialect.ieee:
-            return f"exp({x})"
-        return (
-            f"case when {x} > {self.double(709.782712893384)} then {self.double(math.inf)} "
-            f"when {x} < {self.double(-745.1332191019411)} then {self.double(0.0)} else exp({x}) end"
-        )
-
-    def exp_down(self, args: list[str]) -> str:
-        """exp() of a number that is not above 0."""
-        (x,) = args
-        if self.dialect.ieee:
-            return f"exp({x})"
-        return f"case when {x} < {self.double(-600.0)} then {self.double(0.0)} else exp({x}) end"
-
-    def sigmoid(self, args: list[str]) -> str:
-        """1 / (1 + exp(-x)), which reaches 0 and 1 where exp() would raise."""
-        (x,) = args
-        one = self.double(1.0)
-        value = f"({one} / ({one} + exp(-{x})))"
+    def _bounded(self, value: str, x: str, *bounds: tuple[str, float, float]) -> str:
+        """`value`, which is computed by exp(), and what it is beyond the bounds of `x` where exp() raises."""
         if self.dialect.ieee:
             return value
-        return (
-            f"case when {x} < {self.double(-700.0)} then {self.double(0.0)} "
-            f"when {x} > {self.double(700.0)} then {one} else {value} end"
-        )
+        whens = (f"when {x} {op} {self.double(end)} then {self.double(then)}" for op, end, then in bounds)
+        return f"case {' '.join(whens)} else {value} end"
 
-    def is_nan(self, args: list[str]) -> str:
-        """Whether a double is NaN."""
-        return "(" + self.dialect.is_nan.format(x=args[0], nan=self.double(math.nan)) + ")"
-
-    def join(self, args: list[str]) -> str:
+    def _join(self, args: list[str]) -> str:
         """The strings that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
             most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is an argument too
             if len(args) > most:  # a piece without any string would be joined as an empty one
                 parts = [args[i : i + most] for i in range(0, len(args), most)]
-                args = [f"nullif({self.join(part)}, '')" for part in parts]
+                args = [f"nullif({self._join(part)}, '')" for part in parts]
             return "concat_ws(';',\n        " + ",\n        ".join(args) + "\n    )"
         if len(args) == 1:
             return args[0]
         return "substr(" + " || ".join(f"coalesce(';' || {arg}, '')" for arg in args) + ", 2)"
-
-    def concat(self, args: list[str]) -> str:
-        """Strings, concatenated."""
-        return f"({' || '.join(args)})"
-
-    def _compare(self, expr: Compare) -> str:
-        return f"{self.expr(expr.left)} {expr.op} {self.expr(expr.right)}"
-
-    def _logic(self, expr: Logic) -> str:
-        return "(" + f" {expr.op} ".join(self.expr(arg) for arg in expr.args) + ")"
-
-    def _is_null(self, expr: IsNull) -> str:
-        return f"{self.expr(expr.arg)} is {'not ' if expr.negated else ''}null"
-
-    def _in(self, expr: In) -> str:
-        values = ", ".join(self.literal(value) for value in expr.values)
-        return f"{self.expr(expr.arg)} {'not ' if expr.negated else ''}in ({values})"
-
-    def _case(self, expr: Case) -> str:
-        whens = " ".join(f"when {self.expr(when)} then {self.expr(then)}" for when, then in expr.whens)
-        default = "" if expr.default is None else f" else {self.expr(expr.default)}"
-        return f"case {whens}{default} end"
 
     def _lookup(self, expr: Lookup) -> str:
         """A map if the database has one; it is searched once per string in the dictionary."""
@@ -272,29 +257,3 @@ class Printer:
         if expr.type == "text" and self.dialect.double_as_text and is_double:
             return self.dialect.double_as_text.replace("{x}", arg)
         return f"cast({arg} as {self.dialect.types[expr.type]})"
-
-
-_PRINTERS: dict[type, Callable[..., str]] = {
-    Feature: Printer._feature,
-    Column: lambda _, expr: expr.name,
-    Literal: Printer.literal,
-    Parameter: lambda _, expr: f"{{{{ decision[{expr.name!r}] }}}}",
-    Arith: Printer._arith,
-    Sum: Printer._sum,
-    Call: Printer._call,
-    Compare: Printer._compare,
-    Logic: Printer._logic,
-    IsNull: Printer._is_null,
-    In: Printer._in,
-    Case: Printer._case,
-    Lookup: Printer._lookup,
-    Cast: Printer._cast,
-}
-_CALLS: dict[str, Callable[[Printer, list[str]], str]] = {
-    "exp": Printer.exp,
-    "exp_down": Printer.exp_down,
-    "sigmoid": Printer.sigmoid,
-    "is_nan": Printer.is_nan,
-    "join": Printer.join,
-    "concat": Printer.concat,
-}
