@@ -12,7 +12,7 @@ from scorehouse.certificate.steps import STEPS
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
 from scorehouse.program.native.recipes import READERS
 from scorehouse.program.several import FOR_EACH
-from scorehouse.program.sql import calibrate
+from scorehouse.program.sql import compose
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS, LIMITS
 from scorehouse.program.sql.registers import PREDICTORS, TRANSFORMERS
 
@@ -48,7 +48,7 @@ def macro() -> str:
 
 def page() -> str:
     """Which estimators have which backends, from their registers."""
-    wraps = {name for name, function in PREDICTORS.items() if function.__module__ == calibrate.__name__}
+    wraps = {name for name, function in PREDICTORS.items() if function.__module__ == compose.__name__}
     backends = {
         "SQL": PREDICTORS.keys() - wraps,
         "native code": READERS.keys(),

@@ -22,9 +22,8 @@ from scorehouse.program.sql.expression import (
     number,
     text,
 )
-from scorehouse.program.sql.links import KINDS, real
+from scorehouse.program.sql.links import KINDS, mean, real
 from scorehouse.program.sql.scale import numbers_only
-from scorehouse.program.sql.scores import mean
 from scorehouse.program.sql.several import of_labels
 from scorehouse.program.trees import CategorySplit, Ensemble, Recipe, Tree
 from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,10 @@ import numpy as np
 from scorehouse.program.linear_models import LinearModel, linear_model
 from scorehouse.program.several import gives_labels
 from scorehouse.program.sql.builder import Builder, Scores, Value, name_of
-from scorehouse.program.sql.expression import Expr
+from scorehouse.program.sql.expression import Arith, Expr, Literal, multiply, number
 from scorehouse.program.sql.links import KINDS
-from scorehouse.program.sql.lookups import is_coded
+from scorehouse.program.sql.lookups import is_coded, with_lookups
 from scorehouse.program.sql.scale import no_gaps, numbers_only
-from scorehouse.program.sql.scores import linear as weighted
 from scorehouse.program.sql.several import of_labels
 
 
@@ -23,7 +23,7 @@ def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> 
     if len(model.weights) > 1:
         return KINDS[model.after](b, _sums(b, model, values))
     weights = np.asarray(model.weights, dtype=np.float64)
-    return KINDS[model.after](b, [weighted(b, values, weights, float(model.intercepts[0]))])
+    return KINDS[model.after](b, [weighted_sum(b, values, weights, float(model.intercepts[0]))])
 
 
 def classification(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
@@ -48,6 +48,29 @@ def _sums(b: Builder, model: LinearModel, values: list[Value]) -> list[Expr]:
         values = [value if is_coded(value.expr) else b.bound(value) for value in values]
     weights = np.asarray(model.weights, dtype=np.float64)
     return [
-        b.bind(weighted(b, values, row, float(intercept)), f"raw {k}" if several else "raw")
+        b.bind(weighted_sum(b, values, row, float(intercept)), f"raw {k}" if several else "raw")
         for k, (row, intercept) in enumerate(zip(weights, model.intercepts, strict=True))
     ]
+
+
+def weighted_sum(b: Builder, values: list[Value], coefficients: Any, intercept: float) -> Expr:
+    """The weighted sum of the columns, and the intercept."""
+    weighted = [
+        (value.expr, float(weight))
+        for value, weight in zip(values, np.asarray(coefficients).ravel(), strict=True)
+        if weight != 0.0
+    ]
+    terms, rest = with_lookups(weighted)
+    terms += [_weighted(expr, weight) for expr, weight in rest]
+    if intercept != 0.0 or not terms:
+        terms.append(number(intercept))
+    return b.sum(terms, "sum")
+
+
+def _weighted(expr: Expr, weight: float) -> Expr:
+    """A column times its weight; a scaler's division, which is slower, becomes part of the weight."""
+    if isinstance(expr, Arith) and expr.op == "/" and isinstance(expr.right, Literal):
+        folded = weight / float(expr.right.value)
+        if folded != 0.0 and math.isfinite(folded):
+            return multiply(expr.left, folded)
+    return multiply(expr, weight)

@@ -8,7 +8,38 @@ import numpy as np
 
 from scorehouse.program.sql.builder import Builder, Scores
 from scorehouse.program.sql.expression import Arith, Call, Case, Cast, Compare, Expr, Sum, multiply, number
-from scorehouse.program.sql.scores import exponential, shares, sigmoid, softmax
+
+
+def sigmoid(b: Builder, raw: Expr) -> Expr:
+    """1 / (1 + exp(-raw)), safe for any raw score."""
+    return Call("sigmoid", (b.bind(raw, "raw"),))
+
+
+def softmax(b: Builder, raw: Sequence[Expr]) -> tuple[Expr, ...]:
+    """Shares of exp(raw), shifted by the largest value so that nothing overflows."""
+    columns = [b.bind(expr, f"raw {k}") for k, expr in enumerate(raw)]
+    greatest = b.bind(Call("greatest", tuple(columns)), "greatest")
+    powers = [
+        b.bind(Call("exp_down", (Arith("-", column, greatest),)), f"exp {k}")
+        for k, column in enumerate(columns)
+    ]
+    total = b.bind(Sum(tuple(powers)), "total")
+    return tuple(Arith("/", power, total) for power in powers)
+
+
+def shares(b: Builder, parts: Sequence[Expr]) -> tuple[Expr, ...]:
+    """Shares of their sum; equal shares if all are zero."""
+    columns = [b.bind(part, f"part {k}") for k, part in enumerate(parts)]
+    total = b.bind(Sum(tuple(columns)), "total")
+    none = Compare("=", total, number(0.0))
+    equal = number(1.0 / len(columns))
+    return tuple(Case(((none, equal),), Arith("/", column, total)) for column in columns)
+
+
+def mean(b: Builder, terms: Sequence[Expr], hint: str) -> Expr:
+    """The sum in order, divided by the number of terms."""
+    total = b.sum(terms, hint)
+    return Arith("/", total, number(len(terms))) if len(terms) > 1 else total
 
 
 def _sums(b: Builder, raw: Sequence[Expr]) -> Scores:
@@ -43,7 +74,7 @@ def _between(raw: Expr) -> Expr:
 
 
 def _power(b: Builder, raw: Sequence[Expr]) -> Scores:
-    return Scores((exponential(b, raw[0]),))
+    return Scores((Call("exp", (b.bind(raw[0], "raw"),)),))
 
 
 def _lightgbm_binary(b: Builder, raw: Sequence[Expr], slope: float) -> Scores:

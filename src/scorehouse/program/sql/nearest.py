@@ -18,8 +18,8 @@ from scorehouse.program.sql.expression import (
     number,
     subtract,
 )
+from scorehouse.program.sql.links import softmax
 from scorehouse.program.sql.scale import no_gaps, numbers_only
-from scorehouse.program.sql.scores import softmax
 
 
 def _square(value: Expr, center: float) -> Expr:

@@ -27,9 +27,9 @@ from scorehouse.program.sql.expression import (
 )
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.program.sql.inputs import inputs_of
+from scorehouse.program.sql.linear import weighted_sum
 from scorehouse.program.sql.lookups import is_coded, with_lookups
 from scorehouse.program.sql.registers import CONVERTERS
-from scorehouse.program.sql.scores import linear
 from scorehouse.program.sql.sizes import check_size
 from scorehouse.program.sql.underflow import without_underflow
 
@@ -53,7 +53,7 @@ def compile_reasons(backend: LinearReasons, like: CompiledSql, largest: float, c
             part = _part(b, [values[i] for i in own], weights[own], backend.means[own])
             name = PART.format(output=k, feature=feature)
             outputs.append((name, b.bind(part, name.removeprefix("sh_"))))
-        total = linear(b, values, weights, float(intercept))
+        total = weighted_sum(b, values, weights, float(intercept))
         outputs.append((BASE.format(output=k), number(float(weights @ backend.means + intercept))))
         outputs.append((TOTAL.format(output=k), b.bind(total, f"total {k}")))
     program = b.finish(outputs)

@@ -13,7 +13,6 @@ from scorehouse.program.linear_models import CLASSIFIERS, REGRESSORS
 from scorehouse.program.native.recipes import TREES
 from scorehouse.program.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
 from scorehouse.program.sql import (
-    calibrate,
     compose,
     encode,
     ensembles,
@@ -47,11 +46,11 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
 }
 
 PREDICTORS: Mapping[str, Callable[..., Any]] = {
-    "sklearn.Pipeline": calibrate.pipeline,
-    "sklearn.GridSearchCV": calibrate.search,
-    "sklearn.RandomizedSearchCV": calibrate.search,
-    "sklearn.CalibratedClassifierCV": calibrate.calibrated,
-    "sklearn.OneVsRestClassifier": calibrate.one_vs_rest,
+    "sklearn.Pipeline": compose.scoring_pipeline,
+    "sklearn.GridSearchCV": compose.search,
+    "sklearn.RandomizedSearchCV": compose.search,
+    "sklearn.CalibratedClassifierCV": compose.calibrated,
+    "sklearn.OneVsRestClassifier": compose.one_vs_rest,
     MULTI_OUTPUT: several.multi_output,
     QUANTILES: several.quantiles,
     "sklearn.RegressorChain": several.regressor_chain,
