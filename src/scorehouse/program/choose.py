@@ -113,7 +113,7 @@ def in_batches(backend: Backend) -> Backend:
     """The same backend where batches pass through kernels, since other versions of the scan need them."""
     if backend.compiled is None:
         return backend
-    from scorehouse.program.sql.batches import SqlKernel
+    from scorehouse.program.sql.in_process import SqlKernel
 
     return replace(backend, kernel=SqlKernel(backend.kernel, backend.compiled), compiled=None)
 

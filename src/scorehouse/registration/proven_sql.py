@@ -13,7 +13,6 @@ from scorehouse.program.prove import Trial
 from scorehouse.program.sql import in_duckdb
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.scratch import scratch
 from scorehouse.registration.proven_backend import why_refused
 
 
@@ -37,7 +36,7 @@ class RunningSql:
     def __init__(self, compiled: CompiledSql, trial: Trial) -> None:
         self.compiled = compiled
         self.trial = trial
-        self.connection = scratch()
+        self.connection = in_duckdb.scratch()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
         self.found = self.pool.submit(in_duckdb.duckdb_rows, compiled, trial.tried.rows, self.connection)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.program.sql.scratch import scratch
+from scorehouse.program.sql.in_duckdb import scratch
 
 ALL_FEATURES = "(all features)"
 METRIC = "repeated_share"

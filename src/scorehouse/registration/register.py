@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scorehouse.program.sql.scratch import one_scratch
+from scorehouse.program.sql.in_duckdb import one_scratch
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons

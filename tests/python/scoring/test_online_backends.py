@@ -24,7 +24,7 @@ from scorehouse import load
 from scorehouse.errors import ArtifactError, ConfigurationError, LoadRefusedError
 from scorehouse.program import in_arrow
 from scorehouse.program.sql import in_process
-from scorehouse.program.sql.batches import SqlKernel
+from scorehouse.program.sql.in_process import SqlKernel
 from visits_frame import FRAME, LABEL
 
 BACKENDS = {"linear": "sql", "trees": "native", "network": "matrix"}
