@@ -22,8 +22,7 @@ from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.segments_made import is_segmented
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import fault_of_stages
-from scorehouse.program.sql.macros import ReasonMacros, drop_macros, write_macros
-from scorehouse.program.sql.pins import pins_of
+from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, write_macros
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels

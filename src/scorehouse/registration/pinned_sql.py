@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from scorehouse.program.sql.macros import macro_file, version_text
-from scorehouse.program.sql.pins import text_digest
+from scorehouse.program.sql.macros import macro_file, text_digest, version_text
 from scorehouse.project.dbt_text import literal
 from scorehouse.registration.card import registered_facts, registered_quantiles
 from scorehouse.registry.registry_file import shown

@@ -29,11 +29,6 @@ from scorehouse.registry.version import Version
 THRESHOLD = Parameter("threshold")
 
 
-def parameters_of(version: Version) -> list[Parameter]:
-    """The parameters that the program of a version may have."""
-    return [THRESHOLD, *class_parameters(version)]
-
-
 def class_parameters(version: Version) -> list[Parameter]:
     """A parameter for each class, in the order of the registry."""
     return [Parameter(f"class_{place}") for place in range(len(version.classes))]

@@ -1,4 +1,8 @@
-"""Compiled SQL as dbt macros: a file in the user's project, which can be reviewed."""
+"""Compiled SQL as dbt macros: a file in the user's project, which can be reviewed, and its pins.
+
+A version's section of `macros/ml/<name>.sql` is pinned by its SHA-256. Its macro's output on a target is
+pinned by an MD5 (the only digest in Jinja) of the text with marks in place of the arguments.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import CompileError
-from scorehouse.program.sql.compiled import CompiledSql
+from jinja2.sandbox import SandboxedEnvironment
+
+from scorehouse.program.sql.compiled import MARK, CompiledSql
+from scorehouse.program.sql.decision import THRESHOLD, class_parameters
 from scorehouse.program.sql.dialects import ALIASES
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.dbt_text import jinja_literal
@@ -111,7 +118,7 @@ def _select(call: str, name: str, compiled: Sequence[CompiledSql]) -> str:
     """A macro with a select for each type of target."""
     number, dialects = compiled[0].version.version, [item.dialect.name for item in compiled]
     branches = []
-    for position, (body, targets) in enumerate(_bodies(compiled, name)):
+    for position, (body, targets) in enumerate(_bodies(compiled)):
         word = "if" if position == 0 else "elif"
         branches.append(f"{{%- {word} target.type in {json.dumps(targets)} %}}\n{body}\n")
     return (
@@ -132,17 +139,50 @@ def targets_of(item: CompiledSql) -> list[str]:
     return [item.dialect.name, *(alias for alias, real in ALIASES.items() if real == item.dialect.name)]
 
 
-def _bodies(compiled: Sequence[CompiledSql], name: str) -> list[tuple[str, list[str]]]:
+def _bodies(compiled: Sequence[CompiledSql]) -> list[tuple[str, list[str]]]:
     """Each distinct text, and the types of target that it is for."""
     bodies: dict[str, list[str]] = {}
     for item in compiled:
         bodies.setdefault(item.macro_body(), []).extend(targets_of(item))
-    if not bodies:
-        raise CompileError(
-            f"write_macros({name!r})", "no SQL was given", expected="compiled SQL", action="compile first"
-        )
     return list(bodies.items())
 
 
 def _marks(number: int) -> tuple[str, str]:
     return f"{{#- version {number} -#}}", f"{{#- end of version {number} -#}}"
+
+
+def pins_of(
+    name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros | None = None
+) -> dict[str, Any]:
+    """The pins of a version: `sha256` of its macros, and by type of target the `md5` of its SQL.
+
+    `reasons` has, by type of target, the MD5 of the facts and the SQL of reasons, where there are any.
+    """
+    text, features = macro_text(name, compiled, reasons), compiled[0].features
+    template = SandboxedEnvironment().from_string(text)
+    columns = [f"{MARK}{i}{MARK}" for i in range(len(features))]
+    parameters = [THRESHOLD, *class_parameters(compiled[0].version)]
+    decision = {one.name: f"{MARK}{one.name}{MARK}" for one in parameters}
+    call = macro_name(name, compiled[0].version.version)
+
+    def pins(selects: Sequence[CompiledSql], macro: str, before: Sequence[str]) -> dict[str, str]:
+        """For each type of target, an MD5 of the texts in `before` and of what `macro` gives there."""
+        found = {}
+        for target in [target for item in selects for target in targets_of(item)]:
+            module = template.make_module({"target": {"type": target}})
+            select = str(
+                getattr(module, macro)(f"{MARK}relation{MARK}", f"{MARK}keep{MARK}", columns, decision)
+            )
+            pinned = MARK.join([*before, select]).encode()
+            found[target] = md5(pinned, usedforsecurity=False).hexdigest()
+        return found
+
+    made = {"sha256": text_digest(text), "md5": pins(compiled, call, features)}
+    if reasons is not None:
+        made["reasons"] = pins(reasons.compiled, f"{call}__reasons", [reasons.text, *features])
+    return made
+
+
+def text_digest(text: str) -> str:
+    """The SHA-256 of a version's section of the file, whatever line ends Git gave it."""
+    return sha256(text.replace("\r\n", "\n").rstrip("\n").encode()).hexdigest()
