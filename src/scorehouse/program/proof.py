@@ -58,10 +58,15 @@ def proof_bytes(tried: Tried, kernel: Kernel) -> bytes:
     made = kernel.outputs.with_places(kernel_rows(kernel, rows))
     for name in made.column_names:
         rows = rows.append_column(EXPECTED + name, made.column(name))
+    return proof_file(rows)
+
+
+def proof_file(rows: pa.Table) -> bytes:
+    """The file of these rows, which `proof_rows` reads."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(rows.combine_chunks())
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def proof_rows(data: bytes) -> pa.Table:

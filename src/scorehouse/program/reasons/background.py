@@ -15,7 +15,6 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
 MOST_ROWS = 1_000
-ARRAY = "background"  # in the file of reasons
 FACT = "background"  # in the registry, among the facts of reasons
 
 

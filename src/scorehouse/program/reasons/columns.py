@@ -27,14 +27,10 @@ def reason_fields(top: int, ending: str = "") -> list[pa.Field]:
 
     All names have this `ending`.
     """
-    fields: list[pa.Field] = []
-    for place in range(1, top + 1):
-        fields.append(pa.field(f"reason_{place}", pa.string()))
-        fields.append(pa.field(f"reason_{place}_contribution", pa.float64()))
-        fields.append(pa.field(f"reason_{place}_value", pa.string()))
-    fields += [pa.field(name, pa.float64()) for name in (REST, BASE, TOTAL)]
-    fields.append(pa.field(UNIT, pa.string()))
-    return [field.with_name(field.name + ending) for field in fields]
+    of_each = (("", pa.string()), ("_contribution", pa.float64()), ("_value", pa.string()))
+    fields = [(f"reason_{place}{what}", kind) for place in range(1, top + 1) for what, kind in of_each]
+    fields += [*((name, pa.float64()) for name in (REST, BASE, TOTAL)), (UNIT, pa.string())]
+    return [pa.field(name + ending, kind) for name, kind in fields]
 
 
 def reason_columns(
@@ -68,7 +64,7 @@ class Values:
 
     def __init__(self, columns: Sequence[pa.Array]) -> None:
         self._columns = columns
-        plain = [i for i, column in enumerate(columns) if _is_plain(column)]
+        plain = [i for i, c in enumerate(columns) if pa.types.is_float64(c.type) and not c.null_count]
         self._lines = np.full(len(columns) + 1, -1, dtype=np.int64)  # of each place; the last is that of -1
         self._lines[plain] = np.arange(len(plain))
         self._doubles = np.concatenate([np.empty(0), *(arrays.to_numpy(columns[i]) for i in plain)])
@@ -89,10 +85,6 @@ class Values:
         back = np.empty(len(places), dtype=np.int64)
         back[np.concatenate(orders)] = np.arange(len(places))
         return pa.concat_arrays(pieces).take(arrays.of_numpy(back))
-
-
-def _is_plain(column: pa.Array) -> bool:
-    return bool(pa.types.is_float64(column.type)) and not column.null_count
 
 
 def _text(column: pa.Array) -> pa.Array:

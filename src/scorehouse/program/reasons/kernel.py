@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,9 +54,6 @@ class ReasonedKernel(Kernel):
     def alone(self) -> Kernel:
         return self.inner
 
-    def open(self) -> None:
-        self.inner.open()
-
     def around(self, inner: Kernel) -> ReasonedKernel:
         return ReasonedKernel(inner, self._whole, self.asked, self.data)
 
@@ -66,9 +62,6 @@ class ReasonedKernel(Kernel):
 
     def with_strict(self, strict: frozenset[str]) -> Kernel:
         return self.around(self.inner.with_strict(strict))
-
-    def __copy__(self) -> ReasonedKernel:
-        return self.around(copy.copy(self.inner))
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         scored = self.inner(batch)

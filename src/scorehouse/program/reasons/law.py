@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.kernel import arrays
-from scorehouse.program.links import Link
 from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons
 from scorehouse.program.reasons.units import scoring_link
 from scorehouse.registry.version import Version
@@ -39,21 +38,19 @@ def score_error(
     """How far the scores that follow from the totals are from those of `scored`, relative above 1."""
     method = scoring_link(version, backend.links)
     assert method is not None  # `make` refuses it otherwise
+    link = method[1].of_each() if method[1].each else method[1]  # of several labels, one sum is explained
     with np.errstate(all="ignore"):
-        scores: Any = np.asarray(_of_explained(method[1])(found.totals))
+        scores: Any = np.asarray(link(found.totals))
     names = [field.name for field in scored.schema if _is_score(field, version)]
     columns = scores.T[-len(names) :] if scores.ndim == 2 else scores[None, :]
-    worst = 0.0
-    for name, column in zip(names, columns, strict=True):
-        own = arrays.to_numpy(scored.column(name))
-        off = np.abs(column - own) / np.maximum(1.0, np.abs(own))
-        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
-    return worst
+    own = np.stack([arrays.to_numpy(scored.column(name)) for name in names])
+    return largest_error(columns, own)
 
 
-def _of_explained(link: Link) -> Link:
-    """The link of the sums that are explained: of several labels, one for each."""
-    return link.of_each() if link.each else link
+def largest_error(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, relative above 1; NaN where a number is NaN."""
+    off = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    return float(off.max(initial=0.0))
 
 
 def _is_score(field: pa.Field, version: Version) -> bool:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.program.proof import EXPECTED, proof_rows
-from scorehouse.program.reasons.law import TOLERANCE
+from scorehouse.program.proof import EXPECTED, proof_file, proof_rows
+from scorehouse.program.reasons.law import TOLERANCE, largest_error
 from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons
 from scorehouse.program.reasons.trees import TreeReasons
 from scorehouse.registry.signature import Signature
@@ -44,11 +44,7 @@ def proof_of(backend: StoredReasons, kernel: Kernel, tried: pa.Table) -> bytes:
         raise ValueError("the estimator scores none of the rows that would prove them")
     parts = explained(backend, kernel.signature, rows).parts
     flat = pa.array(parts.reshape(-1))
-    rows = rows.append_column(PARTS, pa.FixedSizeListArray.from_arrays(flat, parts[0].size))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue().to_pybytes())
+    return proof_file(rows.append_column(PARTS, pa.FixedSizeListArray.from_arrays(flat, parts[0].size)))
 
 
 def differs_here(data: bytes, backend: StoredReasons, signature: Signature) -> str:
@@ -57,8 +53,8 @@ def differs_here(data: bytes, backend: StoredReasons, signature: Signature) -> s
     found = explained(backend, signature, rows.select(signature.names))
     flat: Any = rows.column(PARTS).combine_chunks()
     wanted = arrays.to_numpy(flat.flatten()).reshape(found.parts.shape)
-    off = np.abs(found.parts - wanted) / np.maximum(1.0, np.abs(wanted))
-    worst = float(np.maximum(off.max(initial=0.0), found.errors().max(initial=0.0)))  # NaN stays NaN
+    of_sums = found.errors().max(initial=0.0)
+    worst = float(np.maximum(largest_error(found.parts, wanted), of_sums))  # NaN stays NaN
     return "" if worst <= TOLERANCE else f"on its {rows.num_rows} proof rows it is off by up to {worst:.3g}"
 
 

@@ -12,7 +12,7 @@ from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.hard_rows import Tried
 from scorehouse.program.native.reasons import Attribution
-from scorehouse.program.reasons.law import TOLERANCE, law_broken
+from scorehouse.program.reasons.law import TOLERANCE, largest_error, law_broken
 from scorehouse.program.reasons.proof_rows import affordable_rows, explained
 from scorehouse.program.reasons.reference import reference
 from scorehouse.program.reasons.stored_reasons import StoredReasons
@@ -75,8 +75,8 @@ def prove_trees(backend: TreeReasons, kernel: Kernel, tried: Tried, expected: pa
         found = loops.contributions(np.tile(numbers, (repeats, 1)))
         if found is None:
             raise _unequal(kernel.call, "the estimator refuses a row that it scores")
-        off = np.abs(found[: len(numbers)] - slow) / np.maximum(1.0, np.abs(slow))
-        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
+        error = largest_error(found[: len(numbers)], slow)
+        worst = float(np.maximum(worst, error))  # NaN stays NaN, which `max` would lose
     if not worst <= TOLERANCE:
         raise _unequal(kernel.call, f"contributions are off by up to {worst:.3g}")
     return worst

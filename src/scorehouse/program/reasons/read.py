@@ -26,7 +26,7 @@ def read_reasons(kernel: Kernel, files: ProgramFiles) -> tuple[StoredReasons, by
     """
     version = kernel.version
     if not version.program.get("reasons"):
-        raise _none(kernel, why_none(version), _what_to_do(version))
+        raise _none(kernel, *_why_none(version))
     try:
         require_library(kernel.call)
     except CompileError as error:
@@ -58,23 +58,17 @@ def read_background(root: Path, version: Version, policy: LoadPolicy, call: str)
 
 def why_none(version: Version) -> str:
     """Why a version has no stored reasons, as the end of a sentence."""
-    refused = version.program.get("refused", {}).get("reasons")
-    if refused:
-        return str(refused)
-    if version.program and not _may_have(version):
-        return "only trees and linear models have exact reasons"
-    return "it was registered with program=False"
+    return _why_none(version)[0]
 
 
-def _may_have(version: Version) -> bool:
-    """Whether there are trees or matrix products, from which reasons are made."""
-    return bool({"native", "matrix"} & set(version.program))
-
-
-def _what_to_do(version: Version) -> str:
-    if version.program.get("refused", {}).get("reasons") or (version.program and not _may_have(version)):
-        return "leave `reasons` out"
-    return f"run `scorehouse prove {version.name}`, which stores them beside the artifact"
+def _why_none(version: Version) -> tuple[str, str]:
+    """Why a version has no stored reasons, and what to do."""
+    if refused := version.program.get("refused", {}).get("reasons"):
+        return str(refused), "leave `reasons` out"
+    if version.program and not {"native", "matrix"} & set(version.program):
+        return "only trees and linear models have exact reasons", "leave `reasons` out"
+    action = f"run `scorehouse prove {version.name}`, which stores them beside the artifact"
+    return "it was registered with program=False", action
 
 
 def _none(kernel: Kernel, problem: str, action: str) -> ConfigurationError:

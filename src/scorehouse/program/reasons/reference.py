@@ -31,7 +31,8 @@ def reference(
                 values = _shapley(has, np.broadcast_to(shares, has.shape))
             else:
                 _, taken, _ = _along(tree, path, compared, len(background))
-                values = _against(has, taken)
+                pairs = _shapley(np.repeat(has, len(taken), axis=0), np.tile(taken, (len(has), 1)))
+                values = pairs.reshape(len(has), len(taken), -1).mean(axis=1)
             for place, column in enumerate(columns):
                 for k, value in enumerate(tree.value[leaf]):
                     made[:, group + k, column] += value * values[:, place]
@@ -42,13 +43,6 @@ def _sides(tree: Tree, numbers: np.ndarray) -> dict[int, np.ndarray]:
     """For each split, whether each row goes right there."""
     inner = np.flatnonzero(tree.left != LEAF).tolist()
     return {node: _goes_right(tree, node, numbers) for node in inner}
-
-
-def _against(has: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """The mean of `_shapley` over background rows; `taken` says whether they take the path, as `has` does."""
-    rows, others = len(has), len(taken)
-    made = _shapley(np.repeat(has, others, axis=0), np.tile(taken, (rows, 1)))
-    return np.asarray(made.reshape(rows, others, -1).mean(axis=1))
 
 
 def _goes_right(tree: Tree, node: int, numbers: np.ndarray) -> np.ndarray:

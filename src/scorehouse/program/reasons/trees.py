@@ -95,10 +95,7 @@ def over_all_outputs(model: TreeModel) -> TreeModel:
 
 def in_block(numbers: Sequence[np.ndarray], rows: int) -> np.ndarray:
     """Columns of doubles as one block of shape (rows, columns)."""
-    block = np.empty((rows, len(numbers)), dtype=np.float64, order="F")
-    for position, column in enumerate(numbers):
-        block[:, position] = column
-    return block
+    return np.array(numbers, dtype=np.float64).reshape(len(numbers), rows).T
 
 
 def _shares(tree: Tree) -> np.ndarray:

@@ -50,15 +50,6 @@ def scoring_link(version: Version, links: Mapping[str, Link]) -> tuple[str, Link
     return None if link is None or link.is_label or link.kind not in UNITS else (method, link)
 
 
-def why_not(version: Version, links: Mapping[str, Link], otherwise: str) -> str:
-    """Why the score is no function of sums, as far as the links say it, else `otherwise`."""
-    link = links.get("predict")
-    is_sorted = link is not None and link.kind.startswith("sorted")
-    return (
-        "its outputs are sorted in each row, so each depends on the sums of all" if is_sorted else otherwise
-    )
-
-
 def explained_outputs(version: Version, outputs: int) -> tuple[int, ...]:
     """The sums that are explained: of two classes the positive one's, of more classes all.
 
