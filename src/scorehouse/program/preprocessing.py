@@ -10,13 +10,12 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.in_arrow import unknown_parts
 from scorehouse.program.sql.builder import Builder, Origin, Program, Value, name_of
-from scorehouse.program.sql.expression import Case, Feature, In, Literal, no, number
-from scorehouse.program.sql.inputs import TIME, as_trained, category_literals, time_type
+from scorehouse.program.sql.expression import NULL, Case, Feature, no, number
+from scorehouse.program.sql.inputs import TIME, as_category, as_trained, time_type
 from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.registry.signature import Feature as Signed
 from scorehouse.registry.signature import Signature
 
-NULL = Literal("", "null")
 SEARCHES = ("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV")
 Refused = Callable[[str], CompileError]
 
@@ -51,7 +50,7 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
     if b.failures and not refuses_missing:
         raise refused("its steps refuse some values while they compute")
     if b.failures:
-        failing = Case(tuple((condition, NULL) for condition, _ in b.failures), values[0].expr)
+        failing = Case(tuple((condition, NULL) for condition in b.failures), values[0].expr)
         values = [replace(values[0], expr=failing), *values[1:]]
     program = b.finish([(f"column_{i}", value.expr) for i, value in enumerate(values)])
     if unknown := unknown_parts(program):
@@ -76,7 +75,4 @@ def _checked(b: Builder, position: int, feature: Signed) -> Value:
         value = Value(b.bind(ones, feature.name), feature.name, "boolean")
     else:
         value = Value(Feature(position, "double"), feature.name, origin=Origin(position))
-    if feature.dtype == "category" and feature.categories is not None:
-        known = In(value.expr, category_literals(feature))
-        return Value(Case(((known, value.expr),)), value.name, value.kind)
-    return value
+    return as_category(value, feature)

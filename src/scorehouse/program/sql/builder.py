@@ -113,7 +113,8 @@ class Program:
 class Builder:
     """Collects the columns of each step while the converters walk through the estimator.
 
-    `probes` collects, by feature, the values at which something changes: split thresholds and edges.
+    `probes` collects, by feature, the values at which something changes: split thresholds and edges;
+    `failures` the conditions of rows on which the estimator raises ValueError.
     `converters` are the functions for the steps that it meets; they are passed in, since they call the
     builder. `has_real`: the dialect has a float32 type. `largest` is the largest magnitude of a feature that
     it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
@@ -138,7 +139,7 @@ class Builder:
         self.path: list[str] = []
         self.probes: dict[int, set[float]] = defaultdict(set)
         self.nodes = 0
-        self.failures: list[tuple[Expr, str]] = []
+        self.failures: list[Expr] = []
         self._gate: Expr | None = None
         self._behind_gate: frozenset[str] = frozenset()
         self._levels: dict[str, int] = {}
@@ -245,10 +246,6 @@ class Builder:
             total = [self.bind(Sum(tuple(total)), hint), *rest[: TERMS_LIMIT - 1]]
             rest = rest[TERMS_LIMIT - 1 :]
         return Sum(tuple(total)) if len(total) > 1 else total[0]
-
-    def fails(self, condition: Expr, error: str) -> None:
-        """Rows on which the estimator raises `error`."""
-        self.failures.append((condition, f"estimator_error:{error}"))
 
     def probe(self, value: Value, threshold: float) -> None:
         """Record the value of the feature at which `value` meets `threshold`, if it is known."""

@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 
 from scorehouse.program.sql.builder import Builder, Value
-from scorehouse.program.sql.expression import Case, Compare, Expr, In, IsNull, Literal, number, text
+from scorehouse.program.sql.expression import NULL, Case, Compare, Expr, In, IsNull, Literal, number, text
 from scorehouse.program.sql.scale import no_times
 
 UNSEEN = "scorehouse: a category never seen"
 WIDTH_LIMIT = 5_000
-NULL = Literal("", "null")
 
 
 def lookup_encoder(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
@@ -34,17 +33,14 @@ def lookup_encoder(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
     if reference.shape[1] > WIDTH_LIMIT:
         raise b.refuse(estimator, f"it makes {reference.shape[1]} columns, more than {WIDTH_LIMIT}")
     names = _names(estimator, reference.shape[1], values)
-    made: list[Value | None] = [None] * reference.shape[1]
+    made = [Value(_constant(answer), name) for answer, name in zip(reference[0].tolist(), names, strict=True)]
     for position, value in enumerate(values):
         x = b.bound(value)
         answers, unseen, missing = _answers(estimator, base, position, known[position])
         for j in np.flatnonzero(_varies(reference[0], answers, unseen, missing)).tolist():
             expr = _case(x, known[position], answers[:, j], _at(unseen, j), _at(missing, j))
             made[j] = value.made(expr, names[j])
-    return [
-        Value(_constant(reference[0, j]), names[j]) if value is None else value
-        for j, value in enumerate(made)
-    ]
+    return made
 
 
 def _known(categories: Any) -> list[Any]:
@@ -90,9 +86,8 @@ def _answers(
     if answers is None:
         answers = np.empty((0, 0))
     numeric = bool(known) and not isinstance(known[0], str)
-    unseen = ask([max(known) * 2 + 2 if numeric else UNSEEN])
-    if numeric and isinstance(known[0], bool):
-        unseen = None
+    is_boolean = numeric and isinstance(known[0], bool)
+    unseen = None if is_boolean else ask([max(known) * 2 + 2 if numeric else UNSEEN])
     fitted = np.asarray(estimator.categories_[position], dtype=object).tolist()
     # None and NaN are two values for an encoder, and training had one of them
     missing = None if any(value is None for value in fitted) else ask([float("nan")])

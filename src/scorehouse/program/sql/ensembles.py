@@ -29,8 +29,8 @@ from scorehouse.program.trees import CategorySplit, Ensemble, Recipe, Tree
 from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge
 
 
-def tree_of(
-    b: Builder, tree: Tree, values: Sequence[Value], leaf: Callable[[float], Expr] = number, output: int = 0
+def _tree(
+    b: Builder, tree: Tree, values: Sequence[Value], leaf: Callable[[float], Expr], output: int
 ) -> Expr:
     """One output of a tree as nested cases; `leaf` writes the value of a leaf.
 
@@ -51,25 +51,20 @@ def tree_of(
         column = columns[features[i]]
         left, right = node(lefts[i]), node(rights[i])
         if i in tree.categories:
-            return _by_category(column, tree.categories[i], left, right)
+            return left if left == right else _by_category(column, tree.categories[i], left, right)
         edge, zero, missing_left = float(edges[i]), ZERO, bool(missing[i])
         if value.is_single:
             edge, zero = float32_edge(edge), float32_edge(zero)
         b.probe(value, edge)
-        if left != right and tree.zero_is_missing is not None and tree.zero_is_missing[i]:
+        if left == right:
+            return left
+        if tree.zero_is_missing is not None and tree.zero_is_missing[i]:
             return Case(((_left_or_zero(column, edge, zero, missing_left), left),), right)
-        return _split(column, edge, left, right, missing_left=missing_left)
+        if missing_left:  # a missing value goes where it went in training
+            return Case(((Compare(">", column, number(edge)), right),), left)
+        return Case(((Compare("<=", column, number(edge)), left),), right)
 
     return node(0)
-
-
-def _split(column: Expr, edge: float, left: Expr, right: Expr, *, missing_left: bool) -> Expr:
-    """Left up to the edge, right above it; a missing value goes where it went in training."""
-    if left == right:
-        return left
-    if missing_left:
-        return Case(((Compare(">", column, number(edge)), right),), left)
-    return Case(((Compare("<=", column, number(edge)), left),), right)
 
 
 def _left_or_zero(column: Expr, edge: float, zero: float, missing_left: bool) -> Expr:
@@ -82,8 +77,6 @@ def _left_or_zero(column: Expr, edge: float, zero: float, missing_left: bool) ->
 
 def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:
     """One side for the listed codes, the other for everything else."""
-    if left == right:
-        return left
     named, other = (left, right) if split.named_left else (right, left)
     if not split.codes:
         return other
@@ -116,7 +109,7 @@ def _sum_of(b: Builder, ensemble: Ensemble, values: Sequence[Value], output: int
     """One output of an ensemble: the trees added to its start in their order, or their mean."""
     leaf, width = real if ensemble.single else number, ensemble.trees[0].value.shape[1]
     terms = [
-        tree_of(b, tree, values, leaf, output - group)
+        _tree(b, tree, values, leaf, output - group)
         for tree, group in zip(ensemble.trees, ensemble.groups, strict=True)
         if group <= output < group + width
     ]

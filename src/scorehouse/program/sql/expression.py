@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant; `type` is double, integer, text or boolean."""
+    """A constant; `type` is double, integer, text, boolean or null."""
 
     value: float | int | str | bool
     type: str
@@ -149,6 +149,9 @@ Expr: TypeAlias = (
 )
 
 
+NULL = Literal("", "null")
+
+
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly inside `expr`."""
     return _CHILDREN[type(expr)](expr)
@@ -247,11 +250,6 @@ def multiply(left: Expr, right: float) -> Expr:
 def divide(left: Expr, right: float) -> Expr:
     """`left / right`, folded where that changes nothing."""
     return left if right == 1.0 else Arith("/", left, number(right))
-
-
-def either(condition: Expr, yes: Expr, no: Expr | None) -> Expr:
-    """`yes` where the condition holds, else `no`; one value if they are equal."""
-    return yes if yes == no else Case(((condition, yes),), no)
 
 
 def all_of(conditions: Iterable[Expr]) -> Expr:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from scorehouse.kernel.rows import LARGEST, LARGEST_INTEGER, TICKS, timestamp_unit
 from scorehouse.program.sql.builder import Builder, Origin, Value
 from scorehouse.program.sql.expression import (
+    NULL,
     Arith,
     Call,
     Case,
@@ -57,7 +58,7 @@ def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
     for position, feature in enumerate(b.signature.features):
         made = _plain_double if position in plain else _INPUTS[feature.type]
         value, found = made(b, position, feature)
-        values.append(replace(_as_category(value, feature), is_single=feature.is_single))
+        values.append(replace(as_category(value, feature), is_single=feature.is_single))
         if found:
             reasons.append(Case(tuple((no(check.holds), check.reason) for check in found)))
         if position not in plain:
@@ -68,7 +69,7 @@ def inputs_of(b: Builder) -> tuple[list[Value], Expr | None]:
         )
     if not holds:
         return values, None
-    return values, Case(((all_of(holds), Literal("", "null")),), Call("join", tuple(reasons)))
+    return values, Case(((all_of(holds), NULL),), Call("join", tuple(reasons)))
 
 
 def _plain_doubles(b: Builder) -> dict[int, Signed]:
@@ -151,14 +152,18 @@ def _integer(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Ch
     fits = Compare("<", Call("abs", (raw,)), number(WHOLE_LIMIT))
     whole = Compare("=", Call("floor", (raw,)), raw)
     column = b.bind(Case(((all_of([fits, whole]), raw),)), feature.name)
-    known = IsNull(column, negated=True)
     not_whole = Call("concat", (text(f"out_of_type:{feature.name}="), Cast(raw, "text")))
-    if feature.accepts_null:
-        checks = [Check(any_of([known, missing]), not_whole)]
-    else:
-        checks = [Check(known, Case(((missing, text(f"null:{feature.name}")),), not_whole))]
+    checks = [_in_type(feature, column, missing, not_whole)]
     checks += _unseen(feature, column, Cast(Cast(column, "integer"), "text"))
     return Value(column, feature.name, origin=Origin(position)), checks
+
+
+def _in_type(feature: Signed, column: Expr, missing: Expr, reason: Expr) -> Check:
+    """That a column is known, or missing where it may be; `reason` rejects other values."""
+    known = IsNull(column, negated=True)
+    if feature.accepts_null:
+        return Check(any_of([known, missing]), reason)
+    return Check(known, Case(((missing, text(f"null:{feature.name}")),), reason))
 
 
 def _boolean(b: Builder, position: int, feature: Signed) -> tuple[Value, list[Check]]:
@@ -182,12 +187,7 @@ def _timestamp(b: Builder, position: int, feature: Signed) -> tuple[Value, list[
     if timestamp_unit(feature.dtype) == "ns":
         low, high = (Compare(op, raw, whole(limit)) for op, limit in ((">=", -LIMIT_NS), ("<=", LIMIT_NS)))
         column = b.bind(Case(((all_of([low, high]), raw),)), feature.name)
-    known = IsNull(column, negated=True)
-    beyond = text(f"out_of_type:{feature.name}")
-    if feature.accepts_null:
-        check = Check(any_of([known, missing]), beyond)
-    else:
-        check = Check(known, Case(((missing, text(f"null:{feature.name}")),), beyond))
+    check = _in_type(feature, column, missing, text(f"out_of_type:{feature.name}"))
     return Value(as_trained(column, feature), feature.name, TIME, Origin(position)), [check]
 
 
@@ -226,7 +226,7 @@ def _unseen(feature: Signed, column: Expr, shown: Expr) -> list[Check]:
     return [Check(known, Call("concat", (text(f"unseen_category:{feature.name}="), shown)))]
 
 
-def _as_category(value: Value, feature: Signed) -> Value:
+def as_category(value: Value, feature: Signed) -> Value:
     """A column with pandas' dtype category: values other than its categories are missing."""
     if feature.dtype != "category" or feature.categories is None:
         return value

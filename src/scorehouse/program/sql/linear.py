@@ -13,7 +13,7 @@ from scorehouse.program.sql.builder import Builder, Scores, Value, name_of
 from scorehouse.program.sql.expression import Arith, Expr, Literal, multiply, number
 from scorehouse.program.sql.links import KINDS
 from scorehouse.program.sql.lookups import is_coded, with_lookups
-from scorehouse.program.sql.scale import no_gaps, numbers_only
+from scorehouse.program.sql.scale import known_numbers
 from scorehouse.program.sql.several import of_labels
 
 
@@ -36,8 +36,7 @@ def classification(b: Builder, estimator: Any, values: list[Value], method: str)
 
 
 def _model(b: Builder, estimator: Any, values: list[Value], method: str) -> LinearModel:
-    numbers_only(b, estimator, values)
-    no_gaps(b, values)
+    known_numbers(b, estimator, values)
     return linear_model(estimator, name_of(estimator), method, b.refuse)
 
 

@@ -51,14 +51,6 @@ def _shares(b: Builder, raw: Sequence[Expr], slope: float = 1.0) -> Scores:
     return Scores(made, tuple(raw), bounded=True)
 
 
-def _sigmoids(b: Builder, raw: Sequence[Expr]) -> Scores:
-    return _of_their_sum(b, raw, [sigmoid(b, one) for one in raw])
-
-
-def _clipped(b: Builder, raw: Sequence[Expr]) -> Scores:
-    return _of_their_sum(b, raw, [_between(one) for one in raw])
-
-
 def _of_their_sum(b: Builder, raw: Sequence[Expr], parts: list[Expr]) -> Scores:
     """For two classes the part itself; for more, each one's share of all parts."""
     return Scores((parts[0],) if len(parts) == 1 else shares(b, parts), tuple(raw), bounded=True)
@@ -75,14 +67,6 @@ def _between(raw: Expr) -> Expr:
 
 def _power(b: Builder, raw: Sequence[Expr]) -> Scores:
     return Scores((Call("exp", (b.bind(raw[0], "raw"),)),))
-
-
-def _lightgbm_binary(b: Builder, raw: Sequence[Expr], slope: float) -> Scores:
-    return Scores((sigmoid(b, multiply(raw[0], slope)),), bounded=True)
-
-
-def _single(b: Builder, raw: Sequence[Expr]) -> Scores:
-    return Scores((Cast(raw[0], "double"),), single=True)
 
 
 def _xgboost_power(b: Builder, raw: Sequence[Expr]) -> Scores:
@@ -128,13 +112,13 @@ KINDS: Mapping[str, Callable[..., Scores]] = {
     "shares": _shares,
     "hist_shares": _shares,
     "softmax": _shares,
-    "sigmoids": _sigmoids,
-    "clipped": _clipped,
+    "sigmoids": lambda b, raw: _of_their_sum(b, raw, [sigmoid(b, one) for one in raw]),
+    "clipped": lambda b, raw: _of_their_sum(b, raw, [_between(one) for one in raw]),
     "power": _power,
     "lightgbm_power": _power,
-    "lightgbm_binary": _lightgbm_binary,
+    "lightgbm_binary": lambda b, raw, slope: Scores((sigmoid(b, multiply(raw[0], slope)),), bounded=True),
     "lightgbm_softmax": lambda b, raw: Scores(softmax(b, raw), bounded=True),
-    "single": _single,
+    "single": lambda b, raw: Scores((Cast(raw[0], "double"),), single=True),
     "xgboost_power": _xgboost_power,
     "xgboost_binary": _xgboost_binary,
     "xgboost_softmax": _xgboost_softmax,

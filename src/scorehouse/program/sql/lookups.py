@@ -61,8 +61,7 @@ def is_coded(expr: Expr) -> bool:
 def _unscaled(expr: Expr) -> tuple[Expr, float, float]:
     """`expr` as `inner * scale + offset`."""
     scale, offset = 1.0, 0.0
-    while isinstance(expr, Arith) and isinstance(expr.right, Literal) and expr.right.type == "double":
-        by = float(expr.right.value)
+    while isinstance(expr, Arith) and (by := _number(expr.right)) is not None:
         if expr.op == "-":
             offset -= by * scale
         elif expr.op == "/" and by != 0.0:
@@ -77,44 +76,33 @@ def _unscaled(expr: Expr) -> tuple[Expr, float, float]:
 
 def _coded(expr: Expr) -> _Coded | None:
     """The `case` of a string encoder, else None."""
-    if not isinstance(expr, Case) or not _is_number(expr.default):
+    if not isinstance(expr, Case) or (default := _number(expr.default)) is None:
         return None
     columns: set[Column] = set()
     answers: dict[str | None, float] = {}
     for condition, value in expr.whens:
-        if not isinstance(condition, Compare | In | IsNull) or not _is_number(value):
-            return None
-        column = condition.left if isinstance(condition, Compare) else condition.arg
-        keys = _keys(condition)
-        if not isinstance(column, Column) or keys is None:
+        match condition:
+            case Compare("=", Column() as column, Literal(key, "text")):
+                keys: list[str | None] = [str(key)]
+            case In(Column() as column, literals, False) if all(one.type == "text" for one in literals):
+                keys = [str(one.value) for one in literals]
+            case IsNull(Column() as column, False):
+                keys = [MISSING]
+            case _:
+                return None
+        answer = _number(value)
+        if answer is None:
             return None
         columns.add(column)
-        for key in keys:
-            answers.setdefault(key, _float(value))  # the first true condition
+        for each in keys:
+            answers.setdefault(each, answer)  # the first true condition
     if len(columns) != 1 or not any(key is not MISSING for key in answers):
         return None
-    return _Coded(columns.pop(), answers, _float(expr.default))
+    return _Coded(columns.pop(), answers, default)
 
 
-def _keys(condition: Compare | In | IsNull) -> list[str | None] | None:
-    """The strings (or NULL) for which a condition is true; None for other kinds of conditions."""
-    if isinstance(condition, IsNull):
-        return None if condition.negated else [MISSING]
-    if isinstance(condition, In):
-        literals: Sequence[Expr] = () if condition.negated else condition.values
-    else:
-        literals = (condition.right,) if condition.op == "=" else ()
-    texts = [literal.value for literal in literals if isinstance(literal, Literal) and literal.type == "text"]
-    return [str(value) for value in texts] if texts and len(texts) == len(literals) else None
-
-
-def _is_number(expr: Expr | None) -> bool:
-    return isinstance(expr, Literal) and expr.type == "double"
-
-
-def _float(expr: Expr | None) -> float:
-    assert isinstance(expr, Literal)
-    return float(expr.value)
+def _number(expr: Expr | None) -> float | None:
+    return float(expr.value) if isinstance(expr, Literal) and expr.type == "double" else None
 
 
 def _lookup(column: Column, parts: list[tuple[_Coded, float]]) -> Expr:

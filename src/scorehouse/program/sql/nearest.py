@@ -19,7 +19,7 @@ from scorehouse.program.sql.expression import (
     subtract,
 )
 from scorehouse.program.sql.links import softmax
-from scorehouse.program.sql.scale import no_gaps, numbers_only
+from scorehouse.program.sql.scale import known_numbers
 
 
 def _square(value: Expr, center: float) -> Expr:
@@ -29,8 +29,7 @@ def _square(value: Expr, center: float) -> Expr:
 
 def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Softmax of the joint log likelihoods."""
-    numbers_only(b, estimator, values)
-    no_gaps(b, values)
+    known_numbers(b, estimator, values)
     if method != "predict_proba":
         raise b.refuse(estimator, f"its {method} has no equivalent in SQL")
     columns = [b.bind(value.expr, value.name) for value in values]
@@ -50,8 +49,7 @@ def gaussian_naive_bayes(b: Builder, estimator: Any, values: list[Value], method
 
 def k_means(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """Distance to the nearest centre, which is found as in scikit-learn: by |c|^2 - 2 x.c."""
-    numbers_only(b, estimator, values)
-    no_gaps(b, values)
+    known_numbers(b, estimator, values)
     columns = [b.bind(value.expr, value.name) for value in values]
     centers = np.asarray(estimator.cluster_centers_, dtype=np.float64)
     nearness = []

@@ -72,7 +72,7 @@ def _reason(b: Builder, version: Version, made: Outputs, scores: Scores, reason:
     if reason is not None:
         column = b.bind(reason, "reason", gated=False)
         whens.append((IsNull(column, negated=True), column))
-    whens += [(condition, text(error)) for condition, error in b.failures]
+    whens += [(condition, text("estimator_error:ValueError")) for condition in b.failures]
     not_numbers = ("prediction",) if version.task == "clustering" else _labels_of(version)
     failed: dict[str, Expr] = {}
     for name, expr in [item for item in made if item[0] not in not_numbers] or made:

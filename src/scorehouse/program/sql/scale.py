@@ -18,7 +18,6 @@ from scorehouse.program.sql.expression import (
     IsNull,
     add,
     divide,
-    either,
     multiply,
     number,
     subtract,
@@ -38,13 +37,22 @@ def numbers_only(b: Builder, estimator: Any, values: list[Value]) -> None:
             raise b.refuse(estimator, f"the column {value.name!r} is {NO_NUMBERS[value.kind]}")
 
 
+def known_numbers(b: Builder, estimator: Any, values: list[Value]) -> None:
+    """As `numbers_only`, for an estimator that raises on rows for which a step made a missing value."""
+    numbers_only(b, estimator, values)
+    for value in values:
+        if value.has_gaps:
+            b.failures.append(IsNull(b.bind(value.expr, value.name)))
+
+
 def no_times(b: Builder, estimator: Any, values: list[Value]) -> None:
     """Refuse times where the estimator takes strings and numbers."""
     numbers_only(b, estimator, [value for value in values if value.kind == TIME])
 
 
-def _shifted(values: list[Value], centers: Any, scales: Any) -> list[Value]:
+def _shifted(b: Builder, estimator: Any, values: list[Value], centers: Any, scales: Any) -> list[Value]:
     """`(value - center) / scale` for each column; None means no shift or no scale."""
+    numbers_only(b, estimator, values)
     made = []
     for i, value in enumerate(values):
         center = 0.0 if centers is None else float(centers[i])
@@ -56,21 +64,19 @@ def _shifted(values: list[Value], centers: Any, scales: Any) -> list[Value]:
 
 def standard_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """(x - mean) / scale."""
-    numbers_only(b, estimator, values)
-    return _shifted(values, estimator.mean_ if estimator.with_mean else None, estimator.scale_)
+    centers = estimator.mean_ if estimator.with_mean else None
+    return _shifted(b, estimator, values, centers, estimator.scale_)
 
 
 def robust_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """(x - center) / scale."""
-    numbers_only(b, estimator, values)
     centers = estimator.center_ if estimator.with_centering else None
-    return _shifted(values, centers, estimator.scale_ if estimator.with_scaling else None)
+    return _shifted(b, estimator, values, centers, estimator.scale_ if estimator.with_scaling else None)
 
 
 def max_abs_scaler(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """x / scale, clipped to [-1, 1] if asked for."""
-    numbers_only(b, estimator, values)
-    moved = _shifted(values, None, estimator.scale_)
+    moved = _shifted(b, estimator, values, None, estimator.scale_)
     return [_clipped(b, v, -1.0, 1.0) for v in moved] if getattr(estimator, "clip", False) else moved
 
 
@@ -110,29 +116,21 @@ def simple_imputer(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
             continue
         if estimator._fit_dtype == np.float32:  # so are the columns that it fills
             statistic = np.float32(statistic)
-        fill = _constant(value, statistic)
+        fill = text(str(statistic)) if value.kind == "text" else number(float(statistic))
         made.append(Value(Call("coalesce", (value.expr, fill)), value.name, value.kind, value.origin))
     if estimator.add_indicator and estimator.indicator_ is not None:
-        made += _indicators(values, estimator.indicator_.features_)
+        made += missing_indicator(b, estimator.indicator_, values)
     return made
 
 
 def missing_indicator(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     """1 where a feature is NULL."""
-    return _indicators(values, estimator.features_)
+    chosen = [values[position] for position in estimator.features_]
+    return [value.made(_one_if(IsNull(value.expr)), f"missing {value.name}") for value in chosen]
 
 
-def _indicators(values: list[Value], positions: Any) -> list[Value]:
-    made = []
-    for position in positions:
-        value = values[position]
-        flag = either(IsNull(value.expr), number(1.0), number(0.0))
-        made.append(value.made(flag, f"missing {value.name}"))
-    return made
-
-
-def _constant(value: Value, constant: Any) -> Expr:
-    return text(str(constant)) if value.kind == "text" else number(float(constant))
+def _one_if(condition: Expr) -> Expr:
+    return Case(((condition, number(1.0)),), number(0.0))
 
 
 def k_bins(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
@@ -152,7 +150,7 @@ def k_bins(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
             continue
         column = b.bind(bin_number, f"bin {value.name}")
         made += [
-            value.made(either(Compare("=", column, number(i)), number(1.0), number(0.0)), f"{value.name} {i}")
+            value.made(_one_if(Compare("=", column, number(i))), f"{value.name} {i}")
             for i in range(len(inner) + 1)
         ]
     return made
@@ -186,43 +184,26 @@ def binarizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     return made
 
 
-def _log1p(b: Builder, value: Value) -> Expr:
+def _logarithm(b: Builder, value: Value, more: float) -> Expr:
+    """ln(x + more), NULL below its domain; the estimator raises where it is minus infinity."""
     x = b.bind(value.expr, value.name)
-    b.fails(Compare("=", x, number(-1.0)), "ValueError")  # minus infinity, which no later step accepts
-    return Case(((Compare(">", x, number(-1.0)), Call("ln", (add([number(1.0), x]),))),))
+    edge = number(0.0 - more)
+    b.failures.append(Compare("=", x, edge))
+    return Case(((Compare(">", x, edge), Call("ln", (add([number(more), x]),))),))
 
 
-def _log(b: Builder, value: Value) -> Expr:
-    x = b.bind(value.expr, value.name)
-    b.fails(Compare("=", x, number(0.0)), "ValueError")
-    return Case(((Compare(">", x, number(0.0)), Call("ln", (x,))),))
-
-
-def _sqrt(b: Builder, value: Value) -> Expr:
+def _square_root(b: Builder, value: Value) -> Expr:
     x = b.bind(value.expr, value.name)
     return Case(((Compare(">=", x, number(0.0)), Call("sqrt", (x,))),))
 
 
-def _abs(b: Builder, value: Value) -> Expr:
-    return Call("abs", (value.expr,))
-
-
 FUNCTIONS: dict[Any, Callable[[Builder, Value], Expr]] = {
-    np.log1p: _log1p,
-    np.log: _log,
-    np.sqrt: _sqrt,
-    np.abs: _abs,
+    np.log1p: lambda b, value: _logarithm(b, value, 1.0),
+    np.log: lambda b, value: _logarithm(b, value, 0.0),
+    np.sqrt: _square_root,
+    np.abs: lambda b, value: Call("abs", (value.expr,)),
 }
-
-
 WITH_GAPS = (np.log1p, np.log, np.sqrt)
-
-
-def no_gaps(b: Builder, values: list[Value]) -> None:
-    """Rows on which an estimator raises that takes no missing value, since a step made one."""
-    for value in values:
-        if value.has_gaps:
-            b.fails(IsNull(b.bind(value.expr, value.name)), "ValueError")
 
 
 def function_transformer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:

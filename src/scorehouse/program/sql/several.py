@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,14 +30,8 @@ def quantiles(b: Builder, estimator: Any, values: list[Value], method: str) -> S
 
 def regressor_chain(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """One number per output; each estimator also reads the outputs of those before it."""
-    values = [b.bound(value) for value in values]
-    made: dict[int, Scores] = {}
-    for output, one in zip(estimator.order_, estimator.estimators_, strict=True):
-        scores = b.predict(one, values, method)
-        column = b.bind(scores.values[0], "chained")
-        made[int(output)] = replace(scores, values=(column,))
-        values = [*values, Value(column, f"output {output}")]
-    return _together([made[output] for output in range(len(made))])
+    made = _chain(b, estimator, values, method, "output", lambda one, read, scores: scores.values[0])
+    return _together(made)
 
 
 def multi_label(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
@@ -48,26 +43,36 @@ def multi_label(b: Builder, estimator: Any, values: list[Value], method: str) ->
 
 
 def classifier_chain(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
-    """The score of each label; each classifier also reads what those before it say."""
-    read = getattr(estimator, "chain_method_", "predict")
-    if read not in ("predict", "predict_proba", "decision_function"):
-        raise b.refuse(estimator, f"its classifiers read {read} of those before them")
+    """The score of each label; each classifier also reads what those before it say: labels, or scores."""
+    says = getattr(estimator, "chain_method_", "predict")
+    if says not in ("predict", "predict_proba", "decision_function"):
+        raise b.refuse(estimator, f"its classifiers read {says} of those before them")
+
+    def said(one: Any, read: list[Value], scores: Scores) -> Expr:
+        if says == "predict":
+            second = second_wins(b, scores, b.bind(scores.values[0], "score"), method)
+            return Case(((second, number(1.0)),), number(0.0))
+        return (scores if says == method else b.predict(one, read, says)).values[0]
+
+    return of_labels(_chain(b, estimator, values, method, "label", said))
+
+
+def _chain(
+    b: Builder,
+    estimator: Any,
+    values: list[Value],
+    method: str,
+    what: str,
+    said: Callable[[Any, list[Value], Scores], Expr],
+) -> list[Scores]:
+    """The scores of a chain of outputs or labels (`what`); later ones read what `said` gives of each."""
     values = [b.bound(value) for value in values]
     made: dict[int, Scores] = {}
-    for label, one in zip(estimator.order_, estimator.estimators_, strict=True):
-        made[int(label)] = b.predict(one, values, method)
-        column = b.bind(_read_on(b, one, values, made[int(label)], (method, read)), "chained")
-        values = [*values, Value(column, f"label {label}")]
-    return of_labels([made[label] for label in range(len(made))])
-
-
-def _read_on(b: Builder, one: Any, values: list[Value], scores: Scores, methods: tuple[str, str]) -> Expr:
-    """What the next classifiers of a chain read: the label as a number, or a score."""
-    method, read = methods
-    if read == "predict":
-        second = second_wins(b, scores, b.bind(scores.values[0], "score"), method)
-        return Case(((second, number(1.0)),), number(0.0))
-    return scores.values[0] if read == method else b.predict(one, values, read).values[0]
+    for place, one in zip(estimator.order_, estimator.estimators_, strict=True):
+        made[int(place)] = b.predict(one, values, method)
+        column = b.bind(said(one, values, made[int(place)]), "chained")
+        values = [*values, Value(column, f"{what} {place}")]
+    return [made[place] for place in range(len(made))]
 
 
 def of_labels(labels: list[Scores]) -> Scores:

@@ -5,34 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
-from scorehouse.program.sql import expression
 from scorehouse.program.sql.builder import Program, Step
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import DIALECTS
+from scorehouse.program.sql.expression import Expr
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 
-NODES: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (
-        expression.Feature,
-        expression.Column,
-        expression.Literal,
-        expression.Parameter,
-        expression.Arith,
-        expression.Sum,
-        expression.Call,
-        expression.Compare,
-        expression.Logic,
-        expression.IsNull,
-        expression.In,
-        expression.Case,
-        expression.Lookup,
-        expression.Cast,
-    )
-}
+NODES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Expr)}
 FUNCTIONS = frozenset(("abs", "coalesce", "concat", "exp", "exp_down", "floor", "greatest", "is_nan"))
 FUNCTIONS |= {"join", "least", "ln", "mod", "not", "sigmoid", "sqrt"}
 FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may be, where SQL is made of it

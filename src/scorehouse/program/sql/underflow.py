@@ -37,11 +37,11 @@ def without_underflow(program: Program, smallest: float) -> Program:
     flow = _Flow(smallest)
     for step in program.steps:
         for name, expr in step.made:
-            flow.tiny[name] = frozenset({name}) if _is_double(expr) else flow.of(expr)
+            is_double = isinstance(expr, Feature) and expr.type == "double"
+            flow.tiny[name] = frozenset({name}) if is_double else flow.of(expr)
     for _, expr in program.outputs:
         flow.of(expr)
-    steps = tuple(_held(step, flow.multiplied, smallest) for step in program.steps)
-    return replace(program, steps=steps)
+    return replace(program, steps=tuple(map(flow.held, program.steps)))
 
 
 class _Flow:
@@ -58,29 +58,23 @@ class _Flow:
             return self.tiny[expr.name]
         parts = [self.of(child) for child in children(expr)]
         found = frozenset[str]().union(*parts)
-        if isinstance(expr, Arith) and expr.op == "-":
-            return frozenset() if self._is_sizeable(expr.right) else found
-        if isinstance(expr, Arith) or (isinstance(expr, Cast) and expr.type == "real"):
-            self.multiplied |= found
-            return frozenset()
-        if isinstance(expr, TRUTHS) or (isinstance(expr, Call) and expr.name in NEVER_SMALL):
-            return frozenset()
-        return found
+        match expr:
+            case Arith("-", _, Literal(constant)) if abs(float(constant)) * LOST_BITS > self.smallest:
+                return frozenset()  # what is left is either 0 or not tiny
+            case Arith("*" | "/") | Cast(_, "real"):
+                self.multiplied |= found
+                return frozenset()
+            case Call(name) if name in NEVER_SMALL:
+                return frozenset()
+        return frozenset() if isinstance(expr, TRUTHS) else found
 
-    def _is_sizeable(self, expr: Expr) -> bool:
-        """Whether a number minus this constant is either 0 or not tiny."""
-        return isinstance(expr, Literal) and abs(float(expr.value)) * LOST_BITS > self.smallest
-
-
-def _is_double(expr: Expr) -> bool:
-    return isinstance(expr, Feature) and expr.type == "double"
-
-
-def _held(step: Step, names: set[str], smallest: float) -> Step:
-    made = tuple(
-        (name, _kept_off_zero(expr, smallest) if name in names else expr) for name, expr in step.made
-    )
-    return replace(step, made=made)
+    def held(self, step: Step) -> Step:
+        """The step, with features that are multiplied kept off zero."""
+        columns = (
+            (name, _kept_off_zero(expr, self.smallest) if name in self.multiplied else expr)
+            for name, expr in step.made
+        )
+        return replace(step, made=tuple(columns))
 
 
 def _kept_off_zero(raw: Expr, smallest: float) -> Expr:
