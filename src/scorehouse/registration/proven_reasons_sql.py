@@ -12,7 +12,6 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.reasons.asked import asked_outputs, score_columns
 from scorehouse.program.reasons.linear import LinearReasons
-from scorehouse.program.sql.compile import largest_of
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import LIMITS
 from scorehouse.program.sql.macros import ReasonMacros
@@ -37,10 +36,12 @@ def reasons_in_sql(
     refused: dict[str, str] = {}
 
     def compiled(like: CompiledSql) -> CompiledSql:
-        key = ("real" in like.dialect.types, like.dialect.ieee)
+        key = like.dialect.arithmetic
         if key not in made:
-            made[key] = compile_reasons(backend, like, largest_of(like.dialect), kernel.call)
-        return replace(made[key], dialect=like.dialect)
+            made[key] = compile_reasons(backend, like, kernel.call)
+        spelled = replace(made[key], dialect=like.dialect)
+        check_size(spelled, LIMITS[like.dialect.name], kernel.call)
+        return spelled
 
     try:
         prove_reasons_sql(compiled(gate), backend, rows)
@@ -50,9 +51,7 @@ def reasons_in_sql(
         try:
             if like.stages:
                 raise _in_stages(like)
-            one = compiled(like)
-            check_size(one, LIMITS[one.dialect.name], kernel.call)
-            found.append(one)
+            found.append(compiled(like))
         except CompileError as error:
             refused[f"reasons in SQL for {like.dialect.name}"] = why_refused(error, "they")
     return (

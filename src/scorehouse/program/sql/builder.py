@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorehouse.errors import CompileError
@@ -110,6 +110,7 @@ class Program:
     outputs: tuple[tuple[str, Expr], ...]
 
 
+@dataclass(eq=False)
 class Builder:
     """Collects the columns of each step while the converters walk through the estimator.
 
@@ -120,32 +121,22 @@ class Builder:
     it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
     """
 
-    def __init__(
-        self,
-        signature: Signature,
-        call: str,
-        converters: Converters,
-        *,
-        has_real: bool,
-        largest: float,
-        excess: CompileError | None = None,
-    ) -> None:
-        self.signature = signature
-        self.converters = converters
-        self.call = call
-        self.has_real = has_real
-        self.largest = largest
-        self.excess = excess
-        self.path: list[str] = []
-        self.probes: dict[int, set[float]] = defaultdict(set)
-        self.nodes = 0
-        self.failures: list[Expr] = []
-        self._gate: Expr | None = None
-        self._behind_gate: frozenset[str] = frozenset()
-        self._levels: dict[str, int] = {}
-        self._steps: list[dict[str, Expr]] = []
-        self._known: dict[Expr, Column] = {}
-        self._read: dict[str, set[str]] = {}
+    signature: Signature
+    call: str
+    converters: Converters
+    has_real: bool = field(kw_only=True)
+    largest: float = field(kw_only=True)
+    excess: CompileError | None = field(default=None, kw_only=True)
+    path: list[str] = field(default_factory=list, init=False)
+    probes: dict[int, set[float]] = field(default_factory=lambda: defaultdict(set), init=False)
+    nodes: int = field(default=0, init=False)
+    failures: list[Expr] = field(default_factory=list, init=False)
+    _gate: Expr | None = field(default=None, init=False)
+    _behind_gate: frozenset[str] = field(default=frozenset(), init=False)
+    _levels: dict[str, int] = field(default_factory=dict, init=False)
+    _steps: list[dict[str, Expr]] = field(default_factory=list, init=False)
+    _known: dict[Expr, Column] = field(default_factory=dict, init=False)
+    _read: dict[str, set[str]] = field(default_factory=dict, init=False)
 
     @contextmanager
     def inside(self, step: str) -> Iterator[None]:
@@ -224,13 +215,10 @@ class Builder:
         known = self._known.get(expr)
         if known is not None:
             return known
-        level = 1 + max((self._levels[name] for name in read), default=-1)
-        while len(self._steps) <= level:
-            self._steps.append({})
-        column = Column(self._unused(hint))
+        plain = re.sub(r"[^0-9a-z]+", "_", hint.lower()).strip("_") or "x"
+        column = Column(unused(PREFIX + plain[:NAME_LENGTH], self._levels))
         self._read[column.name] = read
-        self._levels[column.name] = level
-        self._steps[level][column.name] = expr
+        add_column(self._steps, self._levels, column.name, expr, read)
         self._known[expr] = column
         return column
 
@@ -264,17 +252,29 @@ class Builder:
         if depth > DEPTH_LIMIT:
             raise self.refuse("a tree", f"it is {depth} splits deep, more than {DEPTH_LIMIT}")
 
-    def _unused(self, hint: str) -> str:
-        plain = PREFIX + (re.sub(r"[^0-9a-z]+", "_", hint.lower()).strip("_") or "x")[:NAME_LENGTH]
-        name, count = plain, 1
-        while name in self._levels:
-            count += 1
-            name = f"{plain}_{count}"
-        return name
-
     def finish(self, outputs: Sequence[tuple[str, Expr]]) -> Program:
         """The steps, each with the columns that it passes on; columns that nobody reads are left out."""
         return program_of(self._steps, outputs, self._read)
+
+
+def add_column(
+    steps: list[dict[str, Expr]], levels: dict[str, int], name: str, expr: Expr, read: Iterable[str]
+) -> None:
+    """Put a column into the earliest step that can compute it; `levels` has the step of each column."""
+    level = 1 + max((levels[other] for other in read if other in levels), default=-1)
+    while len(steps) <= level:
+        steps.append({})
+    steps[level][name] = expr
+    levels[name] = level
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """The name itself if it is not taken, else the first of `name_2`, `name_3` and so on that is not."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free
 
 
 def program_of(

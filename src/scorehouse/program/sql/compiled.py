@@ -69,41 +69,37 @@ class CompiledSql:
         """The digest of `text`, which identifies the proven SQL in the registry."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def render(
-        self, relation: str, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
-    ) -> str:
+    def render(self, relation: str, keep: Sequence[str] = ()) -> str:
         """The select over `relation` (a table name or a subquery in parentheses).
 
-        `keep` names columns of the relation to put in front; `columns` maps features to the columns that hold
-        them, if the names differ.
+        `keep` names columns of the relation to put in front.
         """
-        held = columns or {}
-        quoted = tuple(self.dialect.quote(held.get(name, name)) for name in self.features)
-        return self.printer(quoted).program(self.decided, relation, self._kept(keep))
+        return self.printer().program(self.decided, relation, self._kept(keep))
 
     def statements(self, relations: Sequence[str], keep: Sequence[str] = ()) -> list[str]:
         """The selects of the stages over the relation of each: the first has the features."""
-        quoted = tuple(self.dialect.quote(name) for name in self.features)
-        printer, kept = self.printer(quoted, in_stages=True), self._kept(keep)
+        printer, kept = self.printer(in_stages=True), self._kept(keep)
         stages = [decided(stage, self.version) for stage in self.stages]
         return [printer.program(*pair, kept) for pair in zip(stages, relations, strict=True)]
 
     def macro_body(self) -> str:
         """The select as Jinja: dbt fills in relation, keep, columns and decision. NEXT separates stages."""
-        quoted = tuple(f"{{{{ columns[{i}] }}}}" for i in range(len(self.features)))
-        printer = self.printer(quoted, jinja=True, in_stages=bool(self.stages))
+        printer = self.printer(jinja=True, in_stages=bool(self.stages))
         programs = self.stages or (self.program,)
         return f"\n{NEXT}\n".join(printer.program(one, "{{ relation }}", "{{ keep }}") for one in programs)
 
     def _kept(self, names: Sequence[str]) -> str:
         return "".join(f"{self.dialect.quote(name)}, " for name in names).rstrip()
 
-    def printer(self, columns: tuple[str, ...], *, jinja: bool = False, in_stages: bool = False) -> Printer:
-        """What writes the programs of this version; `columns` hold its features."""
-        printed = self._printed.setdefault((columns, jinja, in_stages), {})
+    def printer(self, *, jinja: bool = False, in_stages: bool = False) -> Printer:
+        """What writes the programs of this version; with `jinja`, dbt fills in the columns of features."""
+        columns = [self.dialect.quote(name) for name in self.features]
+        if jinja:
+            columns = [f"{{{{ columns[{place}] }}}}" for place in range(len(columns))]
+        printed = self._printed.setdefault((jinja, in_stages), {})
         return Printer(self.dialect, columns, jinja=jinja, printed=printed)
 
     @cached_property
-    def _printed(self) -> dict[tuple[tuple[str, ...], bool, bool], dict[str, str]]:
-        """SQL that was printed before, by everything that it depends on: a forest takes long to print."""
+    def _printed(self) -> dict[tuple[bool, bool], dict[str, str]]:
+        """SQL that was printed before, by what it depends on: a forest takes long to print."""
         return {}

@@ -192,29 +192,22 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def columns_of(expr: Expr) -> set[str]:
     """Names of the columns of earlier steps that `expr` reads."""
-    found: set[str] = set()
-    waiting = [expr]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Column):
-            found.add(part.name)
-        elif not isinstance(part, Literal):
-            waiting += _CHILDREN[type(part)](part)
-    return found
+    return {part.name for part in walk(expr) if isinstance(part, Column)}
 
 
-def rewritten(expr: Expr, leaf: Callable[[Column | Feature], Expr]) -> Expr:
-    """The expression with `leaf` of each of its columns and features in their place."""
-    if isinstance(expr, Column | Feature):
-        return leaf(expr)
+def rewritten(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """The expression with what `change` makes of a part in its place; None: it looks inside the part."""
+    changed = change(expr)
+    if changed is not None:
+        return changed
     kind: Any = type(expr)
-    return kind(*(_rewritten_part(getattr(expr, field.name), leaf) for field in fields(expr)))
+    return kind(*(_rewritten_part(getattr(expr, field.name), change) for field in fields(expr)))
 
 
-def _rewritten_part(part: object, leaf: Callable[[Column | Feature], Expr]) -> object:
+def _rewritten_part(part: object, change: Callable[[Expr], Expr | None]) -> object:
     if isinstance(part, tuple):
-        return tuple(_rewritten_part(item, leaf) for item in part)
-    return rewritten(part, leaf) if isinstance(part, Expr) else part
+        return tuple(_rewritten_part(item, change) for item in part)
+    return rewritten(part, change) if isinstance(part, Expr) else part
 
 
 def number(value: float) -> Literal:
@@ -229,7 +222,7 @@ def text(value: str) -> Literal:
 
 def add(terms: Iterable[Expr]) -> Expr:
     """The sum of the terms, in order, without zeros."""
-    kept = tuple(term for term in terms if not _is_number(term, 0.0))
+    kept = tuple(term for term in terms if term != number(0.0))
     if not kept:
         return number(0.0)
     return kept[0] if len(kept) == 1 else Sum(kept)
@@ -267,7 +260,3 @@ def any_of(conditions: Iterable[Expr]) -> Expr:
 def no(condition: Expr) -> Expr:
     """The opposite of a condition."""
     return Call("not", (condition,))
-
-
-def _is_number(expr: Expr, value: float) -> bool:
-    return isinstance(expr, Literal) and expr.type == "double" and expr.value == value

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scorehouse.dialect import Quoting, double
+from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import (
     Arith,
@@ -36,6 +37,9 @@ STEP = "sh_step_"
 TERMS_ON_A_LINE = 4
 PLAIN = re.compile(r"[a-z_][0-9a-z_]*")
 LINE_END = re.compile(r"([\r\n])")
+# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
+# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
+LARGEST_WHERE_OVERFLOW_RAISES = 1e60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,21 @@ class Dialect(Quoting):
     arguments: int | None = None
     map_lookup: str = ""
     double_as_text: str = ""
+
+    @property
+    def has_real(self) -> bool:
+        """Whether there is a type for float32."""
+        return "real" in self.types
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of a feature that it computes with."""
+        return LARGEST if self.ieee else LARGEST_WHERE_OVERFLOW_RAISES
+
+    @property
+    def arithmetic(self) -> tuple[bool, bool]:
+        """What a program depends on: dialects with the same differ in their spelling alone."""
+        return self.has_real, self.ieee
 
 
 class Printer:
@@ -127,8 +146,8 @@ class Printer:
         match expr:  # the most frequent first: a forest has millions of them
             case Column():
                 return expr.name
-            case Literal():
-                return self.literal(expr)
+            case Literal(value, "double"):
+                return self.double(float(value))
             case Compare():
                 return f"{self.expr(expr.left)} {expr.op} {self.expr(expr.right)}"
             case Case():
@@ -137,6 +156,14 @@ class Printer:
                 return f"case {' '.join(whens)}{default} end"
             case Feature():
                 return self._feature(expr)
+            case Literal(value, "text"):
+                return self.text(str(value))
+            case Literal(value, "integer"):
+                return str(int(value))
+            case Literal(value, "boolean"):
+                return "true" if value else "false"
+            case Literal():
+                return "null"
             case Parameter():
                 return f"{{{{ decision[{expr.name!r}] }}}}"
             case Arith():
@@ -150,7 +177,7 @@ class Printer:
             case IsNull():
                 return f"{self.expr(expr.arg)} is {'not ' if expr.negated else ''}null"
             case In():
-                values = ", ".join(self.literal(value) for value in expr.values)
+                values = ", ".join(self.expr(value) for value in expr.values)
                 return f"{self.expr(expr.arg)} {'not ' if expr.negated else ''}in ({values})"
             case Lookup():
                 return self._lookup(expr)
@@ -162,18 +189,6 @@ class Printer:
         if template := {"given": "{x}", **self.dialect.times}.get(expr.type):
             return template.replace("{x}", column)
         return f"cast({column} as {self.dialect.types[expr.type]})"
-
-    def literal(self, expr: Literal) -> str:
-        """A constant."""
-        if expr.type == "double":
-            return self.double(float(expr.value))
-        if expr.type == "boolean":
-            return "true" if expr.value else "false"
-        if expr.type == "integer":
-            return str(int(expr.value))
-        if expr.type == "null":
-            return "null"
-        return self.text(str(expr.value))
 
     def double(self, value: float) -> str:
         """A double literal that reads back as the same double."""

@@ -14,8 +14,9 @@ from scorehouse.program.reasons.law import TOLERANCE
 from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.reasons.proof_rows import explained
 from scorehouse.program.sql.builder import Builder, Value
+from scorehouse.program.sql.compile import builder_of, finished
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.dialects import DUCKDB, LIMITS
+from scorehouse.program.sql.dialects import DUCKDB
 from scorehouse.program.sql.expression import (
     Arith,
     Column,
@@ -29,22 +30,18 @@ from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.program.sql.inputs import inputs_of
 from scorehouse.program.sql.linear import weighted_sum
 from scorehouse.program.sql.lookups import is_coded, with_lookups
-from scorehouse.program.sql.registers import CONVERTERS
-from scorehouse.program.sql.sizes import check_size
-from scorehouse.program.sql.underflow import without_underflow
 
 PART, BASE, TOTAL = "sh_part_{output}_{feature}", "sh_base_{output}", "sh_total_{output}"
 MOST_ROWS = 4_096  # of a proof
 
 
-def compile_reasons(backend: LinearReasons, like: CompiledSql, largest: float, call: str) -> CompiledSql:
+def compile_reasons(backend: LinearReasons, like: CompiledSql, call: str) -> CompiledSql:
     """The contributions in the dialect of `like`, the version's compiled SQL: PART, BASE and TOTAL columns.
 
-    `largest` is the largest magnitude of a feature in that dialect. Rows that are rejected have NULL. Raises
-    CompileError where the statement would pass a limit, or the database has no type for a feature.
+    Rows that are rejected have NULL. Raises CompileError where the database has no type for a feature. The
+    size of the statement is not checked.
     """
-    dialect = like.dialect
-    b = Builder(like.signature, call, CONVERTERS, has_real="real" in dialect.types, largest=largest)
+    b = builder_of(like.signature, like.dialect, call)
     values = _columns(b, backend)
     outputs: list[tuple[str, Expr]] = []
     for k, (weights, intercept) in enumerate(zip(backend.weights, backend.intercepts, strict=True)):
@@ -56,12 +53,8 @@ def compile_reasons(backend: LinearReasons, like: CompiledSql, largest: float, c
         total = weighted_sum(b, values, weights, float(intercept))
         outputs.append((BASE.format(output=k), number(float(weights @ backend.means + intercept))))
         outputs.append((TOTAL.format(output=k), b.bind(total, f"total {k}")))
-    program = b.finish(outputs)
-    if not dialect.ieee:
-        program = without_underflow(program, 1.0 / largest)
-    made = CompiledSql(like.version, dialect, like.signature, program, tuple(name for name, _ in outputs))
-    check_size(made, LIMITS[dialect.name], call)
-    return made
+    program, names = finished(b, outputs, like.dialect), tuple(name for name, _ in outputs)
+    return CompiledSql(like.version, like.dialect, like.signature, program, names)
 
 
 def _columns(b: Builder, backend: LinearReasons) -> list[Value]:
@@ -69,9 +62,11 @@ def _columns(b: Builder, backend: LinearReasons) -> list[Value]:
     checked, _ = inputs_of(b)
     known: dict[str, Expr] = {}
 
-    def leaf(part: Column | Feature) -> Expr:
+    def computed(part: Expr) -> Expr | None:
         if isinstance(part, Column):
             return known[part.name]
+        if not isinstance(part, Feature):
+            return None
         feature = b.signature.features[part.position]
         if part.type != "double":
             return b.bind(part, feature.name)
@@ -79,8 +74,8 @@ def _columns(b: Builder, backend: LinearReasons) -> list[Value]:
 
     for step in backend.columns.steps:
         for name, expr in step.made:
-            known[name] = b.bind(rewritten(expr, leaf), name.removeprefix("sh_"))
-    made = [Value(rewritten(expr, leaf), name) for name, expr in backend.columns.outputs]
+            known[name] = b.bind(rewritten(expr, computed), name.removeprefix("sh_"))
+    made = [Value(rewritten(expr, computed), name) for name, expr in backend.columns.outputs]
     return [value if is_coded(value.expr) else b.bound(value) for value in made]
 
 
@@ -109,14 +104,14 @@ def prove_reasons_sql(compiled: CompiledSql, backend: LinearReasons, rows: pa.Ta
     some = rows.take(arrays.of_numpy(places))
     found = explained(backend, compiled.signature, some)
     made = duckdb_rows(replace(compiled, dialect=DUCKDB), some)
-    scale = found.scale()
-    worst = 0.0
-    for k in range(len(backend.weights)):
-        parts = [made.column(PART.format(output=k, feature=j)).to_numpy() for j in range(backend.features)]
-        total = made.column(TOTAL.format(output=k)).to_numpy()
-        off = np.abs(np.column_stack(parts) - found.parts[:, k]).max(axis=1, initial=0.0)
-        off = np.maximum(off, np.abs(total - found.totals[:, k])) / scale[:, k]
-        worst = float(np.maximum(worst, off.max(initial=0.0)))  # NaN stays NaN, which `max` would lose
+    outputs, features = range(len(backend.weights)), range(backend.features)
+    totals = np.column_stack([made.column(TOTAL.format(output=k)).to_numpy() for k in outputs])
+    off = np.abs(totals - found.totals)
+    for k in outputs:
+        for j in features:
+            part = made.column(PART.format(output=k, feature=j)).to_numpy()
+            off[:, k] = np.maximum(off[:, k], np.abs(part - found.parts[:, k, j]))
+    worst = float((off / found.scale()).max(initial=0.0))
     if not worst <= TOLERANCE:
         raise CompileError(
             f"reasons of {compiled.version.label}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from scorehouse.errors import CompileError
@@ -48,16 +47,13 @@ def check_size(compiled: CompiledSql, limits: Limits, call: str) -> None:
 def excess_of(compiled: CompiledSql, limits: Limits, call: str) -> CompileError | None:
     """The refusal of SQL that is too large for one statement."""
     widest = max((len(s.made) + len(s.carried) for s in compiled.program.steps), default=0)
-    sizes: tuple[tuple[str, Callable[[], int], int], ...] = (
-        ("tree nodes", lambda: compiled.nodes, limits.nodes),
-        ("columns in one step", lambda: widest, limits.columns),
-        ("bytes of SQL", lambda: compiled.size_bytes, limits.sql_bytes),  # printed only if the others fit
-    )
-    for what, size, limit in sizes:
-        excess = excess_over(size(), what, limit, compiled.version, compiled.dialect, call)
-        if excess is not None:
-            return excess
-    return None
+
+    def over(found: int, what: str, limit: int) -> CompileError | None:
+        return excess_over(found, what, limit, compiled.version, compiled.dialect, call)
+
+    excess = over(compiled.nodes, "tree nodes", limits.nodes)
+    excess = excess or over(widest, "columns in one step", limits.columns)
+    return excess or over(compiled.size_bytes, "bytes of SQL", limits.sql_bytes)  # printed if the others fit
 
 
 def excess_over(

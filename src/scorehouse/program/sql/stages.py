@@ -7,11 +7,12 @@ from left to right, so every number is the one that a single statement computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import NamedTuple, Self
 
-from scorehouse.program.sql.builder import Program, program_of
+from scorehouse.program.sql.builder import Program, add_column, program_of
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import Limits
 from scorehouse.program.sql.expression import (
@@ -25,6 +26,7 @@ from scorehouse.program.sql.expression import (
     Literal,
     Sum,
     columns_of,
+    rewritten,
     walk,
 )
 from scorehouse.program.sql.printer import Printer
@@ -58,7 +60,7 @@ class Size(NamedTuple):
 def stages_of(compiled: CompiledSql, limits: Limits) -> tuple[Program, ...] | None:
     """The program in stages, each within the limits; None if it cannot be cut so."""
     most = Size(limits.sql_bytes, limits.nodes)
-    printer = compiled.printer(tuple(compiled.dialect.quote(name) for name in compiled.features))
+    printer = compiled.printer()
     made = [column for step in compiled.program.steps for column in step.made]
     made = list(_cut(made, printer, most.times(1 / PIECES)))
     sizes = {name: Size.of(printer.expr(expr)) for name, expr in made}
@@ -66,7 +68,8 @@ def stages_of(compiled: CompiledSql, limits: Limits) -> tuple[Program, ...] | No
         return None
     for share in SHARES:
         stages = _packed(made, sizes, most.times(share))
-        if any(_reads_features(stage) for stage in stages[1:]):
+        parts = (part for stage in stages[1:] for _, expr in stage for part in walk(expr))
+        if any(isinstance(part, Feature) for part in parts):
             return None  # a table of a stage has no features, but what was made of them
         programs = tuple(_programs(stages, compiled.program.outputs))
         if _fits(replace(compiled, stages=programs), limits):
@@ -86,71 +89,49 @@ def _cut(made: Made, printer: Printer, most: Size) -> Iterator[tuple[str, Expr]]
     """The columns, with a sum that is too large as several: each begins with the one before."""
     taken = {name for name, _ in made}
     for name, expr in made:
-        found = _sum_within(expr)
+        found, gates = _sum_within(expr)
         if found is None or Size.of(printer.expr(expr)).fits(most):
             yield name, expr
             continue
         terms: list[Expr] = []
         size = Size(0, 0)
-        for term in found.sum.terms:
+        for term in found.terms:
             own = Size.of(printer.expr(term))
             if terms and not size.plus(own).fits(most):
-                piece = _unused(f"{name}_part", taken)
-                yield piece, found.gated(_added(terms))
+                piece = next(free for n in count(1) if (free := f"{name}_part_{n}") not in taken)
+                taken.add(piece)
+                yield piece, _gated(_added(terms), gates)
                 terms, size = [Column(piece)], Size(0, 0)
             terms.append(term)
             size = size.plus(own)
-        yield name, found.around(_added(terms))
+        in_place: dict[Expr, Expr] = {found: _added(terms)}
+        yield name, rewritten(expr, in_place.get)
 
 
 def _added(terms: Sequence[Expr]) -> Expr:
     return terms[0] if len(terms) == 1 else Sum(tuple(terms))
 
 
-def _unused(hint: str, taken: set[str]) -> str:
-    number = 1
-    while f"{hint}_{number}" in taken:
-        number += 1
-    taken.add(f"{hint}_{number}")
-    return f"{hint}_{number}"
+def _sum_within(expr: Expr) -> tuple[Sum | None, list[Expr]]:
+    """The sum that an expression computes first of all, if any, and the conditions under which it does so."""
+    gates: list[Expr] = []
+    while not isinstance(expr, Sum):
+        match expr:
+            case Case(whens=((gate, inner),), default=None):
+                gates.append(gate)
+            case Arith(left=inner, right=Literal()) | Call(args=(inner,)) | Cast(arg=inner):
+                pass
+            case _:
+                return None, []
+        expr = inner
+    return expr, gates
 
 
-@dataclass(frozen=True)
-class _Within:
-    """A sum, what is around it, and the conditions under which it is computed at all."""
-
-    sum: Sum
-    around: Callable[[Expr], Expr] = lambda inner: inner
-    gates: tuple[Expr, ...] = ()
-
-    def inside(self, outer: Callable[[Expr], Expr], *gates: Expr) -> _Within:
-        around = self.around
-        return _Within(self.sum, lambda inner: outer(around(inner)), (*gates, *self.gates))
-
-    def gated(self, piece: Expr) -> Expr:
-        for gate in reversed(self.gates):
-            piece = Case(((gate, piece),))
-        return piece
-
-
-def _sum_within(expr: Expr) -> _Within | None:
-    """The sum that an expression computes first of all, if there is one."""
-    match expr:
-        case Sum():
-            return _Within(expr)
-        case Case(whens=((gate, then),), default=None):
-            found = _sum_within(then)
-            return found and found.inside(lambda made: Case(((gate, made),)), gate)
-        case Arith(op=op, left=left, right=Literal() as right):
-            found = _sum_within(left)
-            return found and found.inside(lambda made: Arith(op, made, right))
-        case Call(name=name, args=(arg,)):
-            found = _sum_within(arg)
-            return found and found.inside(lambda made: Call(name, (made,)))
-        case Cast(arg=arg, type=kind):
-            found = _sum_within(arg)
-            return found and found.inside(lambda made: Cast(made, kind))
-    return None
+def _gated(piece: Expr, gates: Sequence[Expr]) -> Expr:
+    """A piece of a sum, computed under the conditions of the whole."""
+    for gate in reversed(gates):
+        piece = Case(((gate, piece),))
+    return piece
 
 
 def _packed(made: Made, sizes: dict[str, Size], most: Size) -> list[Made]:
@@ -166,10 +147,6 @@ def _packed(made: Made, sizes: dict[str, Size], most: Size) -> list[Made]:
     return stages
 
 
-def _reads_features(stage: Made) -> bool:
-    return any(isinstance(part, Feature) for _, expr in stage for part in walk(expr))
-
-
 def _programs(stages: Sequence[Made], outputs: Sequence[tuple[str, Expr]]) -> Iterator[Program]:
     """A program for each stage; it hands on the columns that a later one reads."""
     reads = {name: columns_of(expr) for stage in stages for name, expr in stage}
@@ -180,16 +157,8 @@ def _programs(stages: Sequence[Made], outputs: Sequence[tuple[str, Expr]]) -> It
         later = final.union(*(reads[name] for rest in stages[place + 1 :] for name, _ in rest))
         is_last = place == len(stages) - 1
         handed = outputs if is_last else [(name, Column(name)) for name in sorted(later & so_far)]
-        yield program_of(_levels(stage, reads), handed, reads)
-
-
-def _levels(stage: Made, reads: dict[str, set[str]]) -> list[dict[str, Expr]]:
-    """Each column in the earliest step of its stage that can compute it."""
-    levels: list[dict[str, Expr]] = []
-    place: dict[str, int] = {}
-    for name, expr in stage:
-        place[name] = 1 + max((place[read] for read in reads[name] if read in place), default=-1)
-        while len(levels) <= place[name]:
-            levels.append({})
-        levels[place[name]][name] = expr
-    return levels
+        steps: list[dict[str, Expr]] = []
+        levels: dict[str, int] = {}
+        for name, expr in stage:
+            add_column(steps, levels, name, expr, reads[name])
+        yield program_of(steps, handed, reads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorehouse.program.sql.builder import Program, program_of
+from scorehouse.program.sql.builder import Program, program_of, unused
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.expression import Column, Expr, Feature, rewritten
 from scorehouse.program.sql.printer import Printer
@@ -55,8 +55,10 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
             for name, expr in step.made:
                 moved = _moved(expr, names, positions)
                 if (level, moved) not in known:
-                    known[level, moved] = _unused(name, number, taken)
-                    levels[level][known[level, moved]] = moved
+                    free = unused(name if name not in taken else f"{name}_of_{number}", taken)
+                    taken.add(free)
+                    known[level, moved] = free
+                    levels[level][free] = moved
                 names[name] = known[level, moved]
         quoted = one.dialect.quote
         outputs += [
@@ -65,21 +67,12 @@ def together(compiled: Sequence[CompiledSql]) -> Together:
     return Together(compiled, program_of(levels, outputs), tuple(features))
 
 
-def _unused(name: str, number: int, taken: set[str]) -> str:
-    """The name itself if it is free; otherwise the version's number distinguishes it."""
-    free = name if name not in taken else f"{name}_of_{number}"
-    while free in taken:
-        free += "_"
-    taken.add(free)
-    return free
-
-
 def _moved(expr: Expr, names: Mapping[str, str], positions: Sequence[int]) -> Expr:
     """The expression, rewritten to the common columns and features."""
 
-    def leaf(part: Column | Feature) -> Expr:
+    def moved(part: Expr) -> Expr | None:
         if isinstance(part, Column):
             return Column(names[part.name])
-        return Feature(positions[part.position], part.type)
+        return Feature(positions[part.position], part.type) if isinstance(part, Feature) else None
 
-    return rewritten(expr, leaf)
+    return rewritten(expr, moved)
