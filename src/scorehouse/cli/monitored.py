@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scorehouse.cli.scaffold import TABLE, call_of, key_of, model_entry
+from scorehouse.cli.scaffold import TABLE, call_of, given, key_of, model_entry
 from scorehouse.registry.class_columns import PREFIX, score_of
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
@@ -87,16 +87,9 @@ class Monitored:
         return self.task == "regression" or self.version.score_method == "predict_proba"
 
     @property
-    def key(self) -> dict[str, Any]:
-        return {"key": key_of(self.keys)}
-
-    @property
-    def by_day(self) -> dict[str, Any]:
-        return {"day": self.day} if self.day else {}
-
-    @property
-    def by_segment(self) -> dict[str, Any]:
-        return {"segments": list(self.segments)} if self.segments else {}
+    def key(self) -> str | list[str]:
+        """The argument `key` of the macros."""
+        return key_of(self.keys)
 
     @property
     def labelled(self) -> dict[str, str]:
@@ -108,14 +101,13 @@ class Monitored:
 
     def options(self, **more: Any) -> dict[str, Any]:
         """Options: the output, the positive class if it is not the macro's default, 1, and others."""
-        version = self.version
-        if self.output:
-            more["prediction"] = self.output
-        if self.output and version.task == MULTILABEL:
-            more["score"] = score_of(self.output)
-        if version.classes and (version.classes[1] != 1 or isinstance(version.classes[1], bool)):
-            more["positive"] = version.classes[1]
-        return {"options": more} if more else {}
+        positive = self.version.classes[1] if self.version.classes else 1
+        return given(
+            **more,
+            prediction=self.output,
+            score=score_of(self.output) if self.output and self.version.task == MULTILABEL else None,
+            positive=positive if positive != 1 or isinstance(positive, bool) else None,
+        )
 
     def monitor(
         self,

@@ -64,7 +64,7 @@ def _profiles(model: Monitored) -> list[Monitor]:
         PROFILES,
         "profile",
         relations,
-        model.key | model.by_day | model.by_segment,
+        {"key": model.key, "day": model.day, "segments": model.segments},
         config=PER_DAY if model.day else PER_RUN,
     )
     if not model.training:
@@ -75,7 +75,7 @@ def _profiles(model: Monitored) -> list[Monitor]:
         PROFILES,
         "profile",
         relations | {"predictions": f"ref('{model.training}')"},
-        model.key | model.by_segment,
+        {"key": model.key, "segments": model.segments},
     )
     return [profiles, training]
 
@@ -104,8 +104,14 @@ def _drift(model: Monitored, ending: str, window: str) -> Monitor:
 
 def _judged_by(model: Monitored, task: str) -> dict[str, Any]:
     """The settings of `performance`, but for its options."""
-    settings = model.key | model.by_day | model.by_segment | {"label": model.label, "task": task}
-    return settings | {"maturity": {"days": model.label_days, "share": 0.95}}
+    return {
+        "key": model.key,
+        "day": model.day,
+        "segments": model.segments,
+        "label": model.label,
+        "task": task,
+        "maturity": {"days": model.label_days, "share": 0.95},
+    }
 
 
 def _performance(model: Monitored) -> Monitor:
@@ -127,23 +133,27 @@ def _performance(model: Monitored) -> Monitor:
         PERFORMANCE,
         "performance",
         model.labelled,
-        _judged_by(model, model.task) | model.options(),
+        _judged_by(model, model.task) | {"options": model.options()},
         tests,
     )
 
 
 def _estimates(model: Monitored) -> list[Monitor]:
-    regression = model.task == "regression"
-    task = {"task": "regression"} if regression else {}
-    until = {"date_to": model.calibrate_to} if model.calibrate_to else {}
-    said = "how far predictions were off" if regression else "how scores compare with the labels"
+    task = "regression" if model.task == "regression" else None  # None: the macros' default
+    said = "how far predictions were off" if task else "how scores compare with the labels"
     calibration = model.monitor(
         "calibration",
         f"The basis of the estimates of {model.subject}: {said}, in twenty bins of equal size.",
         CALIBRATION,
         "calibration_table",
         model.labelled,
-        model.key | {"label": model.label} | until | task | model.options(**model.by_day),
+        {
+            "key": model.key,
+            "label": model.label,
+            "date_to": model.calibrate_to,
+            "task": task,
+            "options": model.options(day=model.day),
+        },
     )
     estimates = model.monitor(
         "estimates",
@@ -152,20 +162,26 @@ def _estimates(model: Monitored) -> list[Monitor]:
         ESTIMATES,
         "estimated_performance",
         {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
-        model.by_day | model.by_segment | task | model.options(),
+        {"day": model.day, "segments": model.segments, "task": task, "options": model.options()},
     )
     return [calibration, estimates]
 
 
 def _intervals(model: Monitored) -> list[Monitor]:
-    until = {"date_to": model.calibrate_to} if model.calibrate_to else {}
     calibration = model.monitor(
         "interval_calibration",
         f"How far predictions of {model.subject} were off: the half widths of its intervals.",
         INTERVAL_CALIBRATION,
         "interval_calibration",
         model.labelled,
-        model.key | {"label": model.label, "levels": [LEVEL]} | model.by_day | until | model.options(),
+        {
+            "key": model.key,
+            "label": model.label,
+            "levels": [LEVEL],
+            "day": model.day,
+            "date_to": model.calibrate_to,
+            "options": model.options(),
+        },
     )
     intervals = model.monitor(
         "intervals",
@@ -173,7 +189,7 @@ def _intervals(model: Monitored) -> list[Monitor]:
         INTERVALS,
         "prediction_intervals",
         {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
-        {"level": LEVEL} | model.options(),
+        {"level": LEVEL, "options": model.options()},
         config=VIEW,  # a row per prediction
     )
     coverage = model.monitor(
@@ -182,7 +198,8 @@ def _intervals(model: Monitored) -> list[Monitor]:
         PERFORMANCE,
         "performance",
         model.labelled | {"predictions": f"ref('{intervals.name}')"},
-        _judged_by(model, "regression") | model.options(lower="prediction_low", upper="prediction_high"),
+        _judged_by(model, "regression")
+        | {"options": model.options(lower="prediction_low", upper="prediction_high")},
         [package_test("coverage_at_least", level=LEVEL, latest=True)],
     )
     return [calibration, intervals, coverage]

@@ -7,6 +7,7 @@ from typing import Any
 from scorehouse.cli.monitored import Monitor, Monitored
 from scorehouse.cli.monitoring_columns import JOINT, SEQUENTIAL, WORST_SEGMENTS
 from scorehouse.cli.monitors import LEVEL, tolerance_of
+from scorehouse.cli.scaffold import given
 from scorehouse.metrics import LOWER, Use, used
 
 MAX_CATEGORIES, MAX_NUMBERS = 3, 2  # columns by which segments are looked for, the most important ones
@@ -33,18 +34,17 @@ def watched_monitors(model: Monitored) -> list[Monitor]:
 
 def _joint(model: Monitored) -> Monitor:
     name = model.version.name
-    relations = {
-        "predictions": model.table,
-        "reference": f"ref('ml_{name}__reference')",
-        "features": f"ref('{model.features}')",
-    }
     return model.monitor(
         "joint_drift",
         f"Whether pairs of features of `{name}` go together as in training.",
         JOINT,
         "joint_drift",
-        relations,
-        model.key | model.by_day,
+        {
+            "predictions": model.table,
+            "reference": f"ref('ml_{name}__reference')",
+            "features": f"ref('{model.features}')",
+        },
+        {"key": model.key, "day": model.day},
         ["scorehouse.no_drift"],
     )
 
@@ -70,9 +70,12 @@ def _rejections(model: Monitored, categories: list[str]) -> Monitor:
         WORST_SEGMENTS,
         "worst_segments",
         {"predictions": model.table, "features": f"ref('{model.features}')"},
-        {"columns": categories, "measure": "rejected_share"}
-        | model.key
-        | {"options": model.by_day | {"threshold": REJECTED}},
+        {
+            "columns": categories,
+            "measure": "rejected_share",
+            "key": model.key,
+            "options": given(day=model.day, threshold=REJECTED),
+        },
         ["scorehouse.no_worse_segments"],
     )
 
@@ -85,12 +88,8 @@ def _worst_segments(model: Monitored, categories: list[str], numbers: list[str])
         registered = 1 - accuracy
     if measure == "log_loss" and len(model.version.classes) == 2:
         measure = EXCESS
-    more: dict[str, Any] = model.by_day
-    more |= {} if registered is None else {"threshold": round(ABOVE * registered, 6)}
-    options = {"options": more} if more else {}
-    if measure in NAMED or model.output:
-        options = model.options(**more)
-    columns = ({"columns": categories} if categories else {}) | ({"numbers": numbers} if numbers else {})
+    threshold = None if registered is None else round(ABOVE * registered, 6)
+    options_of = model.options if measure in NAMED or model.output else given
     return model.monitor(
         "worst_segments",
         f"Rows of {model.subject}, by up to two columns, with a certainly higher {measure} than all others.",
@@ -101,7 +100,14 @@ def _worst_segments(model: Monitored, categories: list[str], numbers: list[str])
             "features": f"ref('{model.features}')",
             "labels": f"ref('{model.labels}')",
         },
-        columns | {"measure": measure} | model.key | {"label": model.label} | options,
+        {
+            "columns": categories,
+            "numbers": numbers,
+            "measure": measure,
+            "key": model.key,
+            "label": model.label,
+            "options": options_of(day=model.day, threshold=threshold),
+        },
         [] if registered is None else ["scorehouse.no_worse_segments"],
     )
 

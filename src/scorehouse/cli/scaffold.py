@@ -55,9 +55,14 @@ TABLE = "{{ config(materialized='table') }}\n\n"
 VIEW = "{{ config(materialized='view') }}\n\n"
 
 
+def given(**settings: Any) -> dict[str, Any]:
+    """The settings that have a value; None and what is empty leave a macro its default."""
+    return {name: value for name, value in settings.items() if value not in (None, (), [], {})}
+
+
 def call_of(macro: str, relations: Mapping[str, str], settings: Mapping[str, Any]) -> str:
-    """A dbt model that is one call of a macro of this package."""
-    arguments = {**relations, **{name: jinja(value) for name, value in settings.items()}}
+    """A dbt model that is one call of a macro of this package, with the settings that have a value."""
+    arguments = {**relations, **{name: jinja(value) for name, value in given(**settings).items()}}
     lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
     return f"{{{{ scorehouse.{macro}(\n{lines}) }}}}\n"
 

@@ -153,9 +153,7 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
             action="name the training features with --features, or log the model with input_example",
         )
     if not isinstance(example, pd.DataFrame):
-        names = logged.signature.inputs.input_names() if logged.signature is not None else []
-        named = names and all(isinstance(n, str) for n in names)
-        example = pd.DataFrame(example, columns=names if named else None)
+        example = pd.DataFrame(example, columns=list(logged.declared or ()) or None)
         example.columns = [str(column) for column in example.columns]
     rows = len(example)
     return example, [
@@ -167,28 +165,28 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
 def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     """Compare MLflow's signature with the features: a contradiction is an error, a missing fact a gap."""
     gaps = []
-    library, saved = next(iter(logged.saved_by.items()), ("", ""))
-    if library and saved != installed_version(library):
+    installed = installed_version(logged.saved_by)
+    if logged.saved_version not in ("", installed):
         gaps.append(
-            f"MLflow has an estimator saved by {library} {saved}; it was loaded and saved again by "
-            f"{installed_version(library)}: compare a few predictions"
+            f"MLflow has an estimator saved by {logged.saved_by} {logged.saved_version}; it was loaded and "
+            f"saved again by {installed}: compare a few predictions"
         )
     if not logged.metrics:
         gaps.append("the run has no metrics: quality in the model card stays empty")
     if not logged.description:
         gaps.append("the model has no description in MLflow")
-    if logged.signature is None or logged.signature.inputs is None:
+    declared = logged.declared
+    if declared is None:
         gaps.append(
             "the model was logged without a signature: the features are the columns of the rows given"
         )
         return gaps
-    declared = [str(n) for n in logged.signature.inputs.input_names()] if _named(logged) else []
-    missing = sorted(set(declared) - {str(column) for column in frame.columns})
+    missing = sorted(declared.keys() - {str(column) for column in frame.columns})
     if missing:
         raise SignatureError(
             call,
             f"MLflow's signature has the features {missing}, which the rows given do not have",
-            expected=f"the columns {declared}",
+            expected=f"the columns {list(declared)}",
             action="pass the features that the model was fitted on",
         )
     if not declared:
@@ -200,10 +198,7 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
 
 def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]:
     """Features whose type differs between MLflow's signature and the given rows; the rows' type is used."""
-    if logged.signature is None or logged.signature.inputs is None or not _named(logged):
-        return []
-    declared = {str(name): spec for name, spec in logged.signature.inputs.input_dict().items()}
-    gaps = []
+    declared, gaps = logged.declared or {}, []
     for feature in features:
         spec = declared.get(feature["feature"])
         kind = str(getattr(getattr(spec, "type", None), "name", "")).lower()
@@ -213,10 +208,6 @@ def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]
                 f"{feature['type']}, which holds"
             )
     return gaps
-
-
-def _named(logged: LoggedModel) -> bool:
-    return bool(logged.signature.inputs.has_input_names())
 
 
 def _origins_file(project: Path, version: Version) -> Path:

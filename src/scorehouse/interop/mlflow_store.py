@@ -12,27 +12,20 @@ from typing import Any
 
 from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
 from scorehouse.registry.artifact import open_given
+from scorehouse.registry.formats.base import import_extra
 from scorehouse.registry.policy import LoadPolicy
 
-FLAVORS = ("sklearn", "lightgbm", "xgboost")
+# the flavors that are read, each with its library, and where MLmodel has the library's version
+FLAVORS = {
+    "sklearn": ("scikit-learn", "sklearn_version"),
+    "lightgbm": ("lightgbm", "lgb_version"),
+    "xgboost": ("xgboost", "xgb_version"),
+}
 BOOSTERS = {"lightgbm": "lightgbm.basic.Booster", "xgboost": "xgboost.core.Booster"}
+EXTRA = "mlflow"
 PICKLE = "joblib"  # our format for pickles of any kind
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
-
-
-def require_mlflow(call: str) -> Any:
-    """The module mlflow, which is an optional extra."""
-    try:
-        importlib.import_module("skops.io")  # the format in which MLflow saves scikit-learn estimators
-        return importlib.import_module("mlflow")
-    except ImportError as error:
-        raise ConfigurationError(
-            call,
-            f"MLflow is not installed here ({error})",
-            expected="the extra mlflow",
-            action="pip install 'scorehouse[mlflow]'",
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -53,24 +46,41 @@ class Origin:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A logged model as it was read: the estimator, and MLflow's facts about it."""
+    """A logged model as it was read: the estimator, and MLflow's facts about it.
+
+    `saved_by` is the library that saved it, `saved_version` that library's version, empty if MLflow has none.
+    """
 
     estimator: Any
     flavor: str
     origin: Origin
     signature: Any
     example: Any
-    saved_by: Mapping[str, str]
+    saved_by: str
+    saved_version: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     description: str = ""
     owner: str = ""
+
+    @property
+    def declared(self) -> dict[str, Any] | None:
+        """MLflow's description of each input, by its name; empty without names, None without a signature."""
+        inputs = None if self.signature is None else self.signature.inputs
+        if inputs is None:
+            return None
+        return (
+            {str(name): spec for name, spec in inputs.input_dict().items()}
+            if inputs.has_input_names()
+            else {}
+        )
 
 
 class Store:
     """An MLflow tracking store and its registry, such as `sqlite:///mlflow.db`."""
 
     def __init__(self, tracking_uri: str | None, call: str) -> None:
-        self.mlflow = require_mlflow(call)
+        import_extra("skops.io", EXTRA, call)  # the format in which MLflow saves scikit-learn estimators
+        self.mlflow = import_extra("mlflow", EXTRA, call)
         self.call = call
         if tracking_uri is not None:
             self.mlflow.set_tracking_uri(tracking_uri)
@@ -131,11 +141,9 @@ class Store:
         )
 
     def _registered(self, name: str, alias: str | None, number: str | None) -> Origin:
-        found = (
-            self.asked(self.client.get_model_version_by_alias, name, alias)
-            if alias
-            else self.asked(self.client.get_model_version, name, number)
-        )
+        client = self.client
+        reader = client.get_model_version_by_alias if alias else client.get_model_version
+        found = self.asked(reader, name, alias or number)
         return Origin(
             f"models:/{name}/{found.version}", name, int(found.version), found.run_id or None, found.model_id
         )
@@ -175,7 +183,8 @@ class Store:
             origin=complete,
             signature=document.signature,
             example=document.load_input_example(str(place)) if document.saved_input_example_info else None,
-            saved_by=_saved_by(document.flavors[flavor], flavor),
+            saved_by=FLAVORS[flavor][0],
+            saved_version=str(document.flavors[flavor].get(FLAVORS[flavor][1]) or ""),
             **self._facts(complete),
         )
 
@@ -197,12 +206,6 @@ class Store:
         except self.mlflow.exceptions.MlflowException:
             return facts  # a folder may come from another store
         return facts
-
-
-def _saved_by(flavor: Mapping[str, Any], name: str) -> dict[str, str]:
-    versions = {"sklearn": ("scikit-learn", "sklearn_version"), "lightgbm": ("lightgbm", "lgb_version")}
-    library, key = versions.get(name, ("xgboost", "xgb_version"))
-    return {library: str(flavor[key])} if flavor.get(key) else {}
 
 
 def open_logged(place: Path, flavor: str, settings: Mapping[str, Any], policy: LoadPolicy, call: str) -> Any:

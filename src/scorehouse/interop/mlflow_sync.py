@@ -125,11 +125,13 @@ def _digests(project: Path, name: str) -> dict[str, str]:
 
 def _find(project: Path, name: str, origin: Origin) -> Version | None:
     """The version that was imported from this logged model, in its current state."""
-    for version in ModelSeeds(project, name).versions():
-        for known in known_origins(project, version):
-            if known["identity"] == origin.identity or known["uri"] == origin.uri:
-                return version
-    return None
+    found = (
+        version
+        for version in ModelSeeds(project, name).versions()
+        for known in known_origins(project, version)
+        if known["identity"] == origin.identity or known["uri"] == origin.uri
+    )
+    return next(found, None)
 
 
 def _imported(
