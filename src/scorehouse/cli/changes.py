@@ -12,8 +12,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import echo, print_json
-from scorehouse.cli.options import Function, json_option, project_option
+from scorehouse.cli.common import Function, echo, json_option, print_json, project_option
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
 

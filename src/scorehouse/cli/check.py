@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_FAULT, NOTHING_REGISTERED, answer, count, state, table, waiting
-from scorehouse.cli.options import complete_name, json_option, project_option
+from scorehouse.cli.common import (
+    EXIT_FAULT,
+    NOTHING_REGISTERED,
+    answer,
+    complete_name,
+    count,
+    json_option,
+    project_option,
+    state,
+    table,
+    waiting,
+)
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 

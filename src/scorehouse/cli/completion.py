@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from scorehouse.cli.common import answer
-from scorehouse.cli.options import json_option
+from scorehouse.cli.common import answer, json_option
 
 SHELLS = ("bash", "zsh", "fish")
 

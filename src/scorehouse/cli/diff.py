@@ -9,8 +9,16 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, find_version, heading, table
-from scorehouse.cli.options import json_option, name_argument, project_option
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    answer,
+    find_version,
+    heading,
+    json_option,
+    name_argument,
+    project_option,
+    table,
+)
 from scorehouse.cli.show import facts
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds

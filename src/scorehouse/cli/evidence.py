@@ -12,16 +12,19 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, this_call, waiting
-from scorehouse.cli.evidence_seal import Row, extended, read_log, seal_file
-from scorehouse.cli.options import (
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
     FILE,
     FOLDER,
+    answer,
     complete_reference,
     json_option,
     project_option,
     reference_argument,
+    this_call,
+    waiting,
 )
+from scorehouse.cli.evidence_seal import Row, extended, read_log, seal_file
 from scorehouse.cli.show import find_reference
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ScorehouseError

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, count, echo, this_call
-from scorehouse.cli.options import FILE, json_option
+from scorehouse.cli.common import EXIT_DIFFERENT, FILE, answer, count, echo, json_option, this_call
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.canonical import to_lines

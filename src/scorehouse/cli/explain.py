@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import answer, this_call, waiting
-from scorehouse.cli.options import FILE, json_option, name_argument
+from scorehouse.cli.common import FILE, answer, json_option, name_argument, this_call, waiting
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 

@@ -11,8 +11,7 @@ import click
 import yaml
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, heading
-from scorehouse.cli.options import key_option, option
+from scorehouse.cli.common import echo, heading, key_option, option
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import (
     has_package,

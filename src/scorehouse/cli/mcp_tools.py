@@ -18,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from scorehouse.cli.common import this_call
 from scorehouse.cli.diff import compared, document
 from scorehouse.cli.explain import story_in
-from scorehouse.cli.export_monitoring import all_alerts
-from scorehouse.cli.list import all_versions
+from scorehouse.cli.export import all_alerts
 from scorehouse.cli.report import chapters_of
 from scorehouse.cli.runs import read_runs
-from scorehouse.cli.show import facts, facts_and_features, find_reference
+from scorehouse.cli.show import all_versions, facts, facts_and_features, find_reference
 from scorehouse.cli.target import Opened, Target
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds

@@ -9,8 +9,17 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import COLOURS, dry_run_option, yes_option
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, echo, heading, read_frame
-from scorehouse.cli.options import json_option, name_argument, project_option, reference_argument
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    answer,
+    echo,
+    heading,
+    json_option,
+    name_argument,
+    project_option,
+    read_frame,
+    reference_argument,
+)
 from scorehouse.cli.show import facts
 from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import TASKS

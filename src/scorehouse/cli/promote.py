@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from scorehouse.cli.common import answer, echo
-from scorehouse.cli.options import json_option, name_argument, option, project_option
+from scorehouse.cli.common import answer, echo, json_option, name_argument, option, project_option
 from scorehouse.cli.show import facts as as_document
 from scorehouse.errors import did_you_mean
 from scorehouse.project.folder import find_project

@@ -11,8 +11,16 @@ import click
 import duckdb
 import pyarrow as pa
 
-from scorehouse.cli.common import echo, print_json, read_frame, waiting
-from scorehouse.cli.options import FILE, json_option, option, optional_name
+from scorehouse.cli.common import (
+    FILE,
+    echo,
+    json_option,
+    option,
+    optional_name,
+    print_json,
+    read_frame,
+    waiting,
+)
 from scorehouse.cli.target import Target, file_options
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel.scorer import Kernel

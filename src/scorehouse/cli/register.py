@@ -7,8 +7,16 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import answer, read_frame
-from scorehouse.cli.options import FILE, cluster_option, json_option, name_argument, option, project_option
+from scorehouse.cli.common import (
+    FILE,
+    answer,
+    cluster_option,
+    json_option,
+    name_argument,
+    option,
+    project_option,
+    read_frame,
+)
 from scorehouse.cli.show import facts as as_document
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, this_call, waiting
-from scorehouse.cli.options import json_option, option
+from scorehouse.cli.common import EXIT_DIFFERENT, answer, json_option, option, this_call, waiting
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from scorehouse.cli.common import answer, count, waiting
-from scorehouse.cli.options import json_option, option, optional_name
+from scorehouse.cli.common import answer, count, json_option, option, optional_name, waiting
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, echo, heading, this_call
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    FILE,
+    FOLDER,
+    answer,
+    echo,
+    heading,
+    json_option,
+    name_argument,
+    project_option,
+    this_call,
+)
 from scorehouse.cli.diff import differences
 from scorehouse.cli.diff import lines as diff_lines
-from scorehouse.cli.options import FILE, FOLDER, json_option, name_argument, project_option
 from scorehouse.cli.target import Target, as_target, connect
 from scorehouse.registry.seeds import ModelSeeds, build_command
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import answer, state, table
-from scorehouse.cli.options import json_option, option
+from scorehouse.cli.common import answer, json_option, option, state, table
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.errors import did_you_mean
 from scorehouse.project.run_log_place import runs_of_log

@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo
+from scorehouse.cli.common import echo, key_option, name_argument, option
 from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
-from scorehouse.cli.options import key_option, name_argument, option
 from scorehouse.cli.scaffold import NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registry.class_columns import PREFIX, column_of

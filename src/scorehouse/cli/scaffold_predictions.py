@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo
-from scorehouse.cli.options import key_option, name_argument, option
+from scorehouse.cli.common import echo, key_option, name_argument, option
 from scorehouse.cli.scaffold import (
     AUDIT,
     NOTHING,

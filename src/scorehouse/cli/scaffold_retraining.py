@@ -8,15 +8,14 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, heading
-from scorehouse.cli.options import key_option, name_argument, option
+from scorehouse.cli.common import echo, heading, key_option, name_argument, option
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
 from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_names import identifier
 from scorehouse.project.dbt_text import dump_yaml
-from scorehouse.project.variables import project_variable
+from scorehouse.project.folder import project_variable
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.labels import columns_of

@@ -9,8 +9,7 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse.cli.common import answer, echo, print_json
-from scorehouse.cli.options import json_option, name_argument, option, project_option
+from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_names import with_columns
 from scorehouse.project.dbt_text import dump_yaml

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import answer, count, heading, state, table, this_call, waiting
-from scorehouse.cli.options import complete_reference, json_option, option
+from scorehouse.cli.common import (
+    answer,
+    complete_reference,
+    count,
+    heading,
+    json_option,
+    option,
+    state,
+    table,
+    this_call,
+    waiting,
+)
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import ModelSeeds

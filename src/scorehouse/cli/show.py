@@ -1,4 +1,4 @@
-"""`scorehouse show`: one version of an ML model, with its features and metrics."""
+"""`scorehouse show` and `list`: one version with its features and metrics, or all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import answer, find_version, heading, table
-from scorehouse.cli.options import json_option, project_option, reference_argument
+from scorehouse.cli.common import (
+    NOTHING_REGISTERED,
+    answer,
+    count,
+    find_version,
+    heading,
+    json_option,
+    project_option,
+    reference_argument,
+    table,
+)
 from scorehouse.project.folder import find_project
 from scorehouse.registry import segment_facts
 from scorehouse.registry.program_facts import certified_in_words, fragile_in_words
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import NO_BACKENDS, Version, parse_reference
 
 # Facts that are no text in JSON, though the registry's CSV has text for all.
@@ -21,6 +30,7 @@ NUMBERS = ("version", "threshold", "training_rows", "n_features", "size_bytes")
 LISTS = ("aliases", "classes")
 OBJECTS = ("libraries", "metrics", "parity", "program", "segments", "provenance", "outputs", "calibration")
 CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
+LISTED = ("ML model", "version", "aliases", "task", "trained on", "quality", "registered", "sha256")
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 
 
@@ -116,4 +126,41 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         *table(["feature", *FEATURE_FACTS], rows),
         "",
         *table(["version", "aliases", "training_rows", "registered"], others),
+    ]
+
+
+@click.command("list")
+@json_option
+@project_option
+def list_command(as_json: bool, project_dir: Path | None) -> None:
+    """List all registered versions.
+
+    \b
+    Examples:
+      scorehouse list
+      scorehouse list --json
+    """
+    versions = all_versions(find_project(project_dir))
+    models = count(len({version.name for version in versions}), "ML model")
+    lines = table(LISTED, [_listed(version) for version in versions])
+    lines += ["", f"{models}, {count(len(versions), 'version')}"]
+    answer(as_json, [facts(version) for version in versions], lines if versions else [NOTHING_REGISTERED])
+
+
+def all_versions(project: Path) -> list[Version]:
+    """Every registered version, by name and number."""
+    return [version for name in registered_names(project) for version in ModelSeeds(project, name).versions()]
+
+
+def _listed(version: Version) -> list[Any]:
+    quality = ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())[:2])
+    return [
+        version.name,
+        version.version,
+        click.style(", ".join(version.aliases) or "-", fg="green" if version.aliases else None),
+        version.task,
+        version.training_rows,
+        quality,
+        version.registered_at[:10],
+        version.sha256[:12],
     ]

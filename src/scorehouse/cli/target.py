@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorehouse.cli.common import echo, this_call
-from scorehouse.cli.options import FILE, FOLDER, Function, project_option
+from scorehouse.cli.common import FILE, FOLDER, Function, echo, project_option, this_call
 from scorehouse.cli.profile_file import Profile, read_profile, rendered
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.folder import find_project
-from scorehouse.project.place import Place
-from scorehouse.project.run_log_place import TABLE, RunLogPlace, run_log_place, run_log_schemas
-from scorehouse.project.variables import project_variable
+from scorehouse.project.folder import find_project, project_variable
+from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_place, run_log_schemas
 
 if TYPE_CHECKING:
     import duckdb

@@ -42,7 +42,6 @@ class Delivery:
     `refused`: the server will not take it, however often it is sent.
     """
 
-    key: str
     delivered: bool
     tries: int
     status: int | None
@@ -63,18 +62,18 @@ class Post:
 
     def deliver(self, payload: str, key: str) -> Delivery:
         """Try until the server takes the payload, refuses it for good, or no try is left."""
-        status, why, number, end = None, "", 0, time.monotonic() + self.deadline
+        number, end = 0, time.monotonic() + self.deadline
         while True:
             number += 1
             status, why, after = self._try(payload, key)
             if status is not None and 200 <= status < 300:
-                return Delivery(key, True, number, status, "")
+                return Delivery(True, number, status, "")
             if status is not None and status < 500 and status not in AGAIN:
-                return Delivery(key, False, number, status, why, refused=True)
+                return Delivery(False, number, status, why, refused=True)
             doubled = self.pause * 2 ** (number - 1)
             pause = min(max(after, doubled * random.uniform(0.8, 1.2)), LONGEST)
             if number > self.retries or time.monotonic() + pause > end:
-                return Delivery(key, False, number, status, why)
+                return Delivery(False, number, status, why)
             self.wait(pause)
 
     def _try(self, payload: str, key: str) -> Answer:

@@ -1,8 +1,10 @@
-"""The folder of the dbt project that a command or a function works in."""
+"""The folder of the dbt project that a command or a function works in, and its variables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scorehouse.errors import ConfigurationError
 
@@ -26,3 +28,14 @@ def find_project(start: Path | str | None) -> Path:
         expected="a call from inside a dbt project",
         action="change into the project's folder, or pass project_dir (--project-dir)",
     )
+
+
+def project_variable(root: Path, name: str) -> Any:
+    """A variable in dbt_project.yml, set for the project or for this package; None outside of a project."""
+    import yaml  # the command line reads no variable before a command is called
+
+    file = root / "dbt_project.yml"
+    document = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    variables: Mapping[str, Any] = (document or {}).get("vars") or {}
+    scoped = variables.get("scorehouse") or {}
+    return scoped.get(name, variables.get(name))

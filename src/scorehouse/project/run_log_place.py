@@ -1,9 +1,10 @@
-"""Where the run log of a target is, and how its runs can have ended: for scoring, commands and reports."""
+"""Where a target's tables and its run log are, and how its runs can have ended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.dialect import DUCKDB
@@ -16,6 +17,27 @@ TABLE = "scorehouse_run_log"
 STARTED, SUCCESS, FAILED, SKIPPED = "started", "success", "failed", "skipped"
 NOT_FINISHED = "not finished"  # how readers are told about a run that is still running or was killed
 DATABASE, SCHEMA = "scorehouse_run_log_database", "scorehouse_run_log_schema"  # variables
+
+
+@dataclass(frozen=True)
+class Place:
+    """The warehouse that a command reads: a DuckDB file or a lake.
+
+    If a target names it, also the target's schemas and attached databases.
+
+    `alias` is the name under which the target attaches `file`, or None if it is the target's `path`.
+    `schema` is the target's schema. `log_database` and `log_schema` are those of its run log; None means the
+    database of `file`, and any schema. `attached` are the other files by their alias. The path of a lake
+    begins with `ducklake:`. `options` are those of the target's connection.
+    """
+
+    file: Path
+    alias: str | None = None
+    schema: str | None = None
+    log_database: str | None = None
+    log_schema: str | None = None
+    attached: Mapping[str, Path] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scorehouse.project.run_log_place import TABLE, run_log_schemas
 if TYPE_CHECKING:
     import duckdb
 
-    from scorehouse.project.place import Place
+    from scorehouse.project.run_log_place import Place
 
 Row = dict[str, Any]
 

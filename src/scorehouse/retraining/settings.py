@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.project.variables import project_variable
+from scorehouse.project.folder import project_variable
 
 VARIABLE = "scorehouse_retrain"
 BY_A_PERSON, WHEN_GATE_PASSES = "by_a_person", "when_gate_passes"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.project.compatibility import check_package_version
+from scorehouse.project.folder import project_variable
 from scorehouse.project.run_log_place import run_log_place
-from scorehouse.project.variables import project_variable
 from scorehouse.registry import registry_file
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
 from scorehouse.registry.registry_file import RegistryFile

@@ -25,9 +25,8 @@ from sklearn.linear_model import LogisticRegression
 from project import REPOSITORY
 from scorehouse import register
 from scorehouse.cli import GROUPS, common
-from scorehouse.cli.common import table
+from scorehouse.cli.common import complete_name, table
 from scorehouse.cli.main import main
-from scorehouse.cli.options import complete_name
 
 SCOREHOUSE = Path(sys.executable).with_name("scorehouse")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])

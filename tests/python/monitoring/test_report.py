@@ -13,7 +13,7 @@ import pytest
 
 from monitored import FEATURES, run
 from project import DbtProject
-from scorehouse.project.place import Place
+from scorehouse.project.run_log_place import Place
 from scorehouse.report import words
 from scorehouse.report.gather import gather
 from scorehouse.report.monitors import WINDOWS

@@ -14,7 +14,7 @@ import yaml
 
 from retrained import SETTINGS
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError, SignatureError
-from scorehouse.project.place import Place
+from scorehouse.project.run_log_place import Place
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.frames import read_frames
 from scorehouse.retraining.gate import promotion_diff

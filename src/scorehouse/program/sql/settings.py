@@ -11,7 +11,7 @@ import yaml
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.dialects import BY_DEFAULT, DIALECTS
-from scorehouse.project.variables import project_variable
+from scorehouse.project.folder import project_variable
 
 VARIABLE = "scorehouse_compiled_sql"
 KNOWN = {"dialects", "macro_path", "statement_bytes"}
