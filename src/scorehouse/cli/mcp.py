@@ -210,7 +210,7 @@ def answer(
     with click.Context(click.Command(name), info_name=name, parent=root).scope():
         try:
             tool = _tool(name)
-            return plain(tool.answer(served, _arguments(tool, arguments))), False
+            return plain(tool.answer(served, **_arguments(tool, arguments))), False
         except ScorehouseError as error:
             return {"error": error.fields()}, True
         except Exception as error:  # a result too, not the end of the server
@@ -228,9 +228,9 @@ def _tool(name: str) -> Tool:
     return TOOLS[name]
 
 
-def _arguments(tool: Tool, given: dict[str, Any]) -> Any:
+def _arguments(tool: Tool, given: dict[str, Any]) -> dict[str, Any]:
     try:
-        return tool.arguments.model_validate(given)
+        return dict(tool.arguments.model_validate(given))
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from scorehouse.cli.common import this_call
 from scorehouse.cli.diff import compared, document
@@ -54,10 +56,6 @@ class Served:
     dbt_target: Path | None
 
     @property
-    def project(self) -> Path:
-        return self.target.project
-
-    @property
     def has_warehouse(self) -> bool:
         """Whether an option names a target."""
         target = self.target
@@ -84,74 +82,47 @@ class Served:
             yield opened
 
 
-class Arguments(BaseModel):
-    """No arguments; the base of all others. An argument that a tool does not have is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class OneVersion(Arguments):
-    reference: str = Field(description="churn (its champion), churn@challenger or churn/2")
+Name = Annotated[str, Field(description="Name of the ML model")]
+NameOrAll = Annotated[str | None, Field(description="Name of the ML model; all if it is left out")]
+NumberOrAlias = Annotated[str | int, Field(description="Number or alias")]
 
 
-class TwoVersions(Arguments):
-    name: str = Field(description="Name of the ML model")
-    old: str | int = Field(description="Number or alias")
-    new: str | int = Field(description="Number or alias")
-
-
-class Promotion(Arguments):
-    name: str = Field(description="Name of the ML model")
-    version: int = Field(description="Number of the version that would become the champion")
-
-
-class Runs(Arguments):
-    ml_model: str | None = Field(None, description="Runs of this ML model only")
-    failed: bool = Field(False, description="Only runs that failed or never finished")
-    limit: int = Field(20, ge=1, le=MOST_RUNS, description="How many runs, from the newest on")
-
-
-class OneOrAll(Arguments):
-    name: str | None = Field(None, description="Name of the ML model; all if it is left out")
-
-
-class OneRow(Arguments):
-    name: str = Field(description="Name of the ML model")
-    key: dict[str, str | int | float] | str | int = Field(
-        description="Value of the key, or an object with the value of each of its columns"
-    )
-    table: str | None = Field(None, description="Prediction table; the one that was scored last if left out")
-
-
-def list_versions(served: Served, _: Arguments) -> dict[str, Any]:
+def list_versions(served: Served) -> dict[str, Any]:
     """Every registered version of every ML model, as `scorehouse list`: aliases, task, metrics, digests."""
-    return {"versions": [facts(version) for version in all_versions(served.project)]}
+    return {"versions": [facts(version) for version in all_versions(served.target.project)]}
 
 
-def show_version(served: Served, asked: OneVersion) -> dict[str, Any]:
+def show_version(
+    served: Served,
+    reference: Annotated[str, Field(description="churn (its champion), churn@challenger or churn/2")],
+) -> dict[str, Any]:
     """One registered version with the features of its signature, as `scorehouse show`."""
-    return facts_and_features(*find_reference(served.project, asked.reference, this_call()))
+    return facts_and_features(*find_reference(served.target.project, reference, this_call()))
 
 
-def diff_versions(served: Served, asked: TwoVersions) -> dict[str, Any]:
+def diff_versions(served: Served, name: Name, old: NumberOrAlias, new: NumberOrAlias) -> dict[str, Any]:
     """What differs between two versions: facts, metrics, libraries and features, as `scorehouse diff`."""
-    return document(*compared(served.project, asked.name, str(asked.old), str(asked.new)))
+    return document(*compared(served.target.project, name, str(old), str(new)))
 
 
-def show_promotion(served: Served, asked: Promotion) -> dict[str, Any]:
+def show_promotion(
+    served: Served,
+    name: Name,
+    version: Annotated[int, Field(description="Number of the version that would become the champion")],
+) -> dict[str, Any]:
     """The registry lines that a promotion would change, and how the version differs from the champion.
     Promotes nothing: a person runs the command in `to_promote`.
     """
     from scorehouse.retraining.gate import promotion_diff
 
-    versions = ModelSeeds(served.project, asked.name).registered(this_call())
-    chosen = resolve(versions, alias=None, version=asked.version, call=this_call())
+    versions = ModelSeeds(served.target.project, name).registered(this_call())
+    chosen = resolve(versions, alias=None, version=version, call=this_call())
     champion = next((each for each in versions if "champion" in each.aliases), None)
     changes: dict[str, Any] = {}
     if champion is not None:
-        changes = document(*compared(served.project, asked.name, str(champion.version), str(chosen.version)))
+        changes = document(*compared(served.target.project, name, str(champion.version), str(chosen.version)))
     return {
-        "name": asked.name,
+        "name": name,
         "champion": champion.version if champion else None,
         "version": chosen.version,
         "registry_lines": promotion_diff(versions, chosen.version),
@@ -160,60 +131,74 @@ def show_promotion(served: Served, asked: Promotion) -> dict[str, Any]:
     }
 
 
-def check_versions(served: Served, _: Arguments) -> dict[str, Any]:
+def check_versions(served: Served) -> dict[str, Any]:
     """Whether the files of every version are the registered ones, as `scorehouse check --no-load`.
     Files are hashed, and none is opened.
     """
     from scorehouse.registration.check_project import check_project
 
-    return {"versions": [asdict(checked) for checked in check_project(served.project, load=False)]}
+    return {"versions": [asdict(checked) for checked in check_project(served.target.project, load=False)]}
 
 
-def list_runs(served: Served, asked: Runs) -> dict[str, Any]:
+def list_runs(
+    served: Served,
+    ml_model: Annotated[str | None, Field(description="Runs of this ML model only")] = None,
+    failed: Annotated[bool, Field(description="Only runs that failed or never finished")] = False,
+    limit: Annotated[int, Field(ge=1, le=MOST_RUNS, description="How many runs, from the newest on")] = 20,
+) -> dict[str, Any]:
     """Scoring runs from the run log, newest first, as `scorehouse runs`: status, error, rows, version."""
     with served.opened() as opened:
-        runs = read_runs(opened, ml_model=asked.ml_model, failed=asked.failed, limit=asked.limit)
-    if asked.ml_model is not None and not runs:
-        ModelSeeds(served.project, asked.ml_model).registered(this_call())  # an error for an unknown name
+        runs = read_runs(opened, ml_model=ml_model, failed=failed, limit=limit)
+    if ml_model is not None and not runs:
+        ModelSeeds(served.target.project, ml_model).registered(this_call())  # an error for an unknown name
     return {"runs": runs}
 
 
-def show_verdicts(served: Served, asked: OneOrAll) -> dict[str, Any]:
+def show_verdicts(served: Served, name: NameOrAll = None) -> dict[str, Any]:
     """For each ML model one sentence, and its lights with the rule behind each; `state` is bad, warn, ok,
     or none where nothing was judged.
     """
     results = served.warehouse.dbt_results(served.dbt_target)
     with served.opened() as opened:
-        return {"ml_models": [overview(each) for each in chapters_of(opened.monitoring, asked.name, results)]}
+        return {"ml_models": [overview(each) for each in chapters_of(opened.monitoring, name, results)]}
 
 
-def list_alerts(served: Served, asked: OneOrAll) -> dict[str, Any]:
+def list_alerts(served: Served, name: NameOrAll = None) -> dict[str, Any]:
     """Alerts of monitoring, one per cause, as `scorehouse export alerts`. Each has the SQL of its number
     (`sql`) and of its rows (`rows_sql`).
     """
     results = served.warehouse.dbt_results(served.dbt_target)
     with served.opened() as opened:
-        return webhook(all_alerts(opened.monitoring, asked.name, results), datetime.now(UTC))
+        return webhook(all_alerts(opened.monitoring, name, results), datetime.now(UTC))
 
 
-def explain_prediction(served: Served, asked: OneRow) -> dict[str, Any]:
+def explain_prediction(
+    served: Served,
+    name: Name,
+    key: Annotated[
+        dict[str, str | int | float] | str | int,
+        Field(description="Value of the key, or an object with the value of each of its columns"),
+    ],
+    table: Annotated[
+        str | None, Field(description="Prediction table; the one that was scored last if left out")
+    ] = None,
+) -> dict[str, Any]:
     """One prediction, as `scorehouse explain`: its run, features, contributions, and what would flip it.
     An artifact is opened only if the load policy allows it and its digest is the registered one.
     """
-    keys = [str(asked.key)]
-    if isinstance(asked.key, dict):
-        keys = [f"{column}={value}" for column, value in asked.key.items()]
+    keys = [str(key)]
+    if isinstance(key, dict):
+        keys = [f"{column}={value}" for column, value in key.items()]
     with served.opened() as opened:
-        return story_in(opened, served.project, asked.name, keys, asked.table).to_dict()
+        return story_in(opened, served.target.project, name, keys, table).to_dict()
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: the function that answers, whose name and docstring it has, its title, and its arguments."""
+    """A tool: the function that answers, whose name, docstring and arguments it has, and its title."""
 
-    answer: Callable[[Served, Any], dict[str, Any]]
+    answer: Callable[..., dict[str, Any]]
     title: str
-    arguments: type[Arguments] = Arguments
 
     @property
     def name(self) -> str:
@@ -222,6 +207,15 @@ class Tool:
     @property
     def description(self) -> str:
         return f"{' '.join((self.answer.__doc__ or '').split())} {DATA}"
+
+    @cached_property
+    def arguments(self) -> type[BaseModel]:
+        """The arguments of the function, but for the first; one that it does not have is refused."""
+        _, *own = signature(self.answer, eval_str=True).parameters.values()
+        fields: dict[str, Any] = {
+            each.name: (each.annotation, ... if each.default is each.empty else each.default) for each in own
+        }
+        return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -237,13 +231,13 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool(list_versions, "List registered versions"),
-        Tool(show_version, "Show a version", OneVersion),
-        Tool(diff_versions, "Compare two versions", TwoVersions),
-        Tool(show_promotion, "Show what a promotion would change", Promotion),
+        Tool(show_version, "Show a version"),
+        Tool(diff_versions, "Compare two versions"),
+        Tool(show_promotion, "Show what a promotion would change"),
         Tool(check_versions, "Check digests of versions"),
-        Tool(list_runs, "List scoring runs", Runs),
-        Tool(show_verdicts, "Show verdicts of monitoring", OneOrAll),
-        Tool(list_alerts, "List alerts", OneOrAll),
-        Tool(explain_prediction, "Explain one prediction", OneRow),
+        Tool(list_runs, "List scoring runs"),
+        Tool(show_verdicts, "Show verdicts of monitoring"),
+        Tool(list_alerts, "List alerts"),
+        Tool(explain_prediction, "Explain one prediction"),
     )
 }

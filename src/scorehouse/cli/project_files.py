@@ -26,7 +26,8 @@ VARIABLES = f"""\
   formats: [joblib]           # what may be loaded
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
-ATTRIBUTES = "# hashed byte for byte: git must not touch a line end\nartifacts/** -text\n"
+PATTERN = "artifacts/**"
+ATTRIBUTES = f"# hashed byte for byte: git must not touch a line end\n{PATTERN} -text\n"
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 OF_DBT = ("target/", "dbt_packages/", "dbt_internal_packages/", "logs/", ".user.yml")
 IGNORED = (*OF_DBT, "*.duckdb", "*.duckdb.wal", ".ml_*.lock")
@@ -106,8 +107,7 @@ def with_package(text: str, package: str, revision: str | None) -> str:
 
 def with_attributes(text: str) -> str:
     """.gitattributes with the rule for artifacts; git takes a comment only on a line of its own."""
-    pattern = ATTRIBUTES.splitlines()[1].split()[0]
-    if any(line.split()[:1] == [pattern] for line in text.splitlines()):
+    if any(line.split()[:1] == [PATTERN] for line in text.splitlines()):
         return text
     return _ended(text) + ATTRIBUTES
 

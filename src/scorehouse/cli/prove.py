@@ -145,9 +145,7 @@ def prove_again(
     """Find the backends of one ML model's versions, write the results, and return them."""
     call = f"prove {seeds.name}"
     versions = seeds.registered(call)
-    chosen = [v for v in versions if number in (None, v.version)] or [
-        resolve(versions, alias=None, version=number, call=call)
-    ]
+    chosen = versions if number is None else [resolve(versions, alias=None, version=number, call=call)]
     policy = load_policy(seeds.project)
     settings = SqlSettings.of(seeds.project)
     proven: dict[int, Backends] = {}

@@ -19,6 +19,9 @@ from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import SEVERAL, Version
 
 TASKS = ("classification", "regression", *SEVERAL)
+# How the names of monitors end that `NAME_retraining` does not depend on; of several outputs, also others.
+ENDS = ("_joint_drift", "_worst_segments", "_rejections", "_watch")
+ENDS_OF_OUTPUTS = (*ENDS, "_performance", "_estimates", "_coverage")
 
 
 @click.command("monitors")
@@ -57,20 +60,9 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
     version = version_of(project, name, f"scaffold monitors {name}")
     planned = planned_monitors(project, version, **answers)
     if writing.carry_out(project, planned, NOTHING):
-        ends = [f"+{name}_retraining"]
-        ends += [Path(one.path).stem for one in planned if Path(one.path).stem in _ends(version)]
-        echo(f"next: {build_command(name, *ends)}")
-
-
-def _ends(version: Version) -> list[str]:
-    """Monitors that `NAME_retraining` does not depend on."""
-    ends = [f"{version.name}_{end}" for end in ("joint_drift", "worst_segments", "rejections", "watch")]
-    for column in version.outputs:
-        stem = f"{version.name}_{column.removeprefix(PREFIX)}"
-        ends += [
-            f"{stem}_{end}" for end in ("performance", "estimates", "coverage", "worst_segments", "watch")
-        ]
-    return ends
+        ends = ENDS_OF_OUTPUTS if version.outputs else ENDS
+        others = [stem for one in planned if (stem := Path(one.path).stem).endswith(ends)]
+        echo(f"next: {build_command(name, f'+{name}_retraining', *others)}")
 
 
 def _labels_of_outputs(version: Version, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

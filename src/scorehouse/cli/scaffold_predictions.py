@@ -13,6 +13,7 @@ from scorehouse.cli.scaffold import (
     NOTHING,
     column_descriptions,
     describe_output,
+    given,
     key_of,
     output_names,
     package_test,
@@ -80,10 +81,8 @@ def scaffold_predictions_command(
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     if version.task != "ranking" and group is not None:
         raise click.UsageError(f"{version.label} does not rank: leave out --group, or keep it with --keep")
-    settings: dict[str, Any] = {"key": key_of(keys)}
-    settings |= {"alias": alias} if alias != "champion" else {}
-    settings |= {"group": group} if group is not None else {}
-    settings |= {"passthrough": list(kept)} if kept else {}
+    other_alias = alias if alias != "champion" else None
+    settings = given(key=key_of(keys), alias=other_alias, group=group, passthrough=list(kept))
     if language == "sql":
         ending, model = "sql", f"{scored(name, settings)}\n\nselect * from {{{{ ref('{features}') }}}}\n"
     else:

@@ -119,7 +119,10 @@ def feature_tests_yaml(
     than `max_age_days` (and the usual gaps) are as severe as rejected rows: nothing new would be scored.
     """
     rows = version.training_rows
-    columns = (_column(feature, severity, range_severity, rows) for feature in signature.features)
+    columns = (
+        {"name": each.name, "data_tests": [*_rejecting(each, severity), *_range(each, range_severity, rows)]}
+        for each in signature.features
+    )
     entry: dict[str, Any] = {"name": table}
     if day is not None:
         newest = {"day": day, "max_age_days": max_age_days}
@@ -132,11 +135,6 @@ def feature_tests_yaml(
         "# Yours to edit; where the table is described already, move the tests there.\n"
     )
     return head + dump_yaml(document)
-
-
-def _column(feature: Feature, severity: str, range_severity: str, rows: int | None) -> dict[str, Any]:
-    tests = [*_rejecting(feature, severity), *_range(feature, range_severity, rows)]
-    return {"name": feature.name, "data_tests": tests}
 
 
 def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:

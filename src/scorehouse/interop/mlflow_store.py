@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -191,20 +192,16 @@ class Store:
     def _facts(self, origin: Origin) -> dict[str, Any]:
         """Metrics of the run, and the registry's texts; empty if the store does not have them."""
         facts: dict[str, Any] = {}
-        if not self.named:
-            return facts
-        try:
-            if origin.run_id:
+        with suppress(self.mlflow.exceptions.MlflowException):  # a folder may come from another store
+            if self.named and origin.run_id:
                 run = self.client.get_run(origin.run_id)
                 facts["metrics"] = dict(run.data.metrics)
                 facts["owner"] = run.data.tags.get("mlflow.user", "")
-            if origin.registered_name:
+            if self.named and origin.registered_name:
                 number = str(origin.registered_version)
                 version = self.client.get_model_version(origin.registered_name, number)
                 registered = self.client.get_registered_model(origin.registered_name)
                 facts["description"] = version.description or registered.description or ""
-        except self.mlflow.exceptions.MlflowException:
-            return facts  # a folder may come from another store
         return facts
 
 
