@@ -111,9 +111,11 @@ def evidence_pack_command(
     files = contents(material)
     write_pack(output, files, facts(material), key, this_call())
     said = facts(material)
-    lines = [f"written: {output} ({len(files) + 1} files, {'not signed' if key is None else 'signed'})"]
-    lines += [f"note: {note}" for note in (*findings, *notes)]
-    lines.append(f"head of the run log: {said['run_log_head']}")
+    lines = [
+        f"written: {output} ({len(files) + 1} files, {'not signed' if key is None else 'signed'})",
+        *(f"note: {note}" for note in (*findings, *notes)),
+        f"head of the run log: {said['run_log_head']}",
+    ]
     answer(as_json, {"written": str(output), **said, "signed": key is not None}, lines)
     if findings or replay.get("rows_different"):
         ctx.exit(EXIT_DIFFERENT)
@@ -251,6 +253,8 @@ def evidence_sign_command(reference: str, key: Path, as_json: bool, project_dir:
     policy = load_policy(project)
     place = sign_version(project, version, key, policy, this_call())
     digests = artifact.signed_digests(version)
-    lines = [f"signed: {version.label}, {len(digests)} files ({place})"]
-    lines.append("next: commit it, and name the public key in require_signed_by of scorehouse_load_policy")
+    lines = [
+        f"signed: {version.label}, {len(digests)} files ({place})",
+        "next: commit it, and name the public key in require_signed_by of scorehouse_load_policy",
+    ]
     answer(as_json, {"written": place, "version": version.label, "files": digests}, lines)

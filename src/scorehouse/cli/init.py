@@ -89,20 +89,19 @@ def _project_files(
     packages = _text(project / "packages.yml")
     if package is None and not has_package(packages + _text(project / "dependencies.yml")):
         package, revision = package_of_runtime()
-    changes = []
-    if package is not None:
-        changes.append(Change("packages.yml", with_package(packages, package, revision)))
     profile = new_profile(project, settings)
     _, target = default_target(project)
     for new in profile.values():
         target = new["outputs"][new["target"]]
     settings = with_variables(with_assets(settings), str(target.get("type") or ""))
-    changes.append(Change("dbt_project.yml", settings))
-    if profile:
-        changes.append(Change("profiles.yml", yaml.safe_dump(profile, sort_keys=False)))
-    changes.append(Change(".gitignore", with_ignored(_text(project / ".gitignore"))))
-    changes.append(Change(".gitattributes", with_attributes(_text(project / ".gitattributes"))))
-    return changes, target
+    changes = {
+        "packages.yml": with_package(packages, package, revision) if package is not None else "",
+        "dbt_project.yml": settings,
+        "profiles.yml": yaml.safe_dump(profile, sort_keys=False) if profile else "",
+        ".gitignore": with_ignored(_text(project / ".gitignore")),
+        ".gitattributes": with_attributes(_text(project / ".gitattributes")),
+    }
+    return [Change(path, text) for path, text in changes.items() if text], target
 
 
 def _text(file: Path) -> str:
@@ -117,11 +116,10 @@ def _next_steps(project: Path, name: str, trained: Trained, target: Mapping[str,
     tables = [trained.features, *filter(None, [trained.labels])]
     tables = [table for table in tables if "." not in table]
     missing = [table for table in tables if not _node(project, table)]
-    lines = [heading("next")]
-    if missing:
-        lines.append(f"  write the models or load the seeds {', '.join(missing)}, one row per key; then")
+    write = f"  write the models or load the seeds {', '.join(missing)}, one row per key; then"
     return [
-        *lines,
+        heading("next"),
+        *([write] if missing else []),
         "  dbt deps",
         f"  dbt build --select {' '.join(shlex.quote(f'+{table}') for table in tables)}",
         f"  python ml/train_{name}.py{database}",

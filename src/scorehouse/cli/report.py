@@ -96,7 +96,6 @@ def _write(report: Report, output: Path) -> tuple[Path, int]:
     for file in pages:
         _check_ours(file)
     for file, text in pages.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, text.encode())
     return next(iter(pages)), sum(len(text.encode()) for text in pages.values())
 

@@ -14,7 +14,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_names import with_columns
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import find_project
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version, resolve
 
@@ -95,8 +95,7 @@ def scaffold_tests_command(
             expected="a file that does not exist yet, so that nothing of yours is overwritten",
             action="name another file, or print with --output - and merge by hand",
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    replace_file(file, text.encode())
     answer(as_json, {"written": output}, [f"written: {output}"])
 
 

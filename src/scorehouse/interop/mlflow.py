@@ -164,36 +164,34 @@ def _training_features(logged: LoggedModel, features: Any, call: str) -> tuple[A
 
 def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     """Compare MLflow's signature with the features: a contradiction is an error, a missing fact a gap."""
-    gaps = []
-    installed = installed_version(logged.saved_by)
-    if logged.saved_version not in ("", installed):
-        gaps.append(
-            f"MLflow has an estimator saved by {logged.saved_by} {logged.saved_version}; it was loaded and "
-            f"saved again by {installed}: compare a few predictions"
-        )
-    if not logged.metrics:
-        gaps.append("the run has no metrics: quality in the model card stays empty")
-    if not logged.description:
-        gaps.append("the model has no description in MLflow")
-    declared = logged.declared
-    if declared is None:
-        gaps.append(
-            "the model was logged without a signature: the features are the columns of the rows given"
-        )
-        return gaps
-    missing = sorted(declared.keys() - {str(column) for column in frame.columns})
+    installed, declared = installed_version(logged.saved_by), logged.declared
+    missing = sorted(set(declared or ()) - {str(column) for column in frame.columns})
     if missing:
         raise SignatureError(
             call,
             f"MLflow's signature has the features {missing}, which the rows given do not have",
-            expected=f"the columns {list(declared)}",
+            expected=f"the columns {list(declared or ())}",
             action="pass the features that the model was fitted on",
         )
-    if not declared:
-        gaps.append("MLflow's signature has no column names: the names come from the rows given")
-    if logged.signature.params:
-        gaps.append("inference parameters of MLflow's signature are not imported: predict gets none")
-    return gaps
+    noted = [
+        (
+            logged.saved_version not in ("", installed),
+            f"MLflow has an estimator saved by {logged.saved_by} {logged.saved_version}; it was loaded and "
+            f"saved again by {installed}: compare a few predictions",
+        ),
+        (not logged.metrics, "the run has no metrics: quality in the model card stays empty"),
+        (not logged.description, "the model has no description in MLflow"),
+        (
+            declared is None,
+            "the model was logged without a signature: the features are the columns of the rows given",
+        ),
+        (declared == {}, "MLflow's signature has no column names: the names come from the rows given"),
+        (
+            declared is not None and logged.signature.params,
+            "inference parameters of MLflow's signature are not imported: predict gets none",
+        ),
+    ]
+    return [gap for is_there, gap in noted if is_there]
 
 
 def _type_gaps(logged: LoggedModel, features: list[dict[str, Any]]) -> list[str]:
