@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +116,20 @@ def lines(before: Version, after: Version, found: Differences) -> list[str]:
     title = f"{before.name}: version {before.version} -> version {after.version}"
     if not any(found.values()):
         return [heading(title), "no difference"]
-    shown = [heading(title)]
-    pairs = [*found["facts"].items(), *found["libraries"].items()]
-    if pairs:
-        rows = [[name, *_texts(pair)] for name, pair in pairs]
-        shown += ["", *table(["fact", "old", "new"], rows)]
-    if found["metrics"]:
-        rows = [[n, *_texts(p), _delta(p)] for n, p in found["metrics"].items()]
-        shown += ["", *table(["quality", "old", "new", "change"], rows)]
-    if found["features"]:
-        rows = [[name, item["change"], _what(item)] for name, item in found["features"].items()]
-        shown += ["", *table(["feature", "change", "what"], rows)]
-    return shown
+    pairs, features = found["facts"] | found["libraries"], found["features"]
+    tables: list[tuple[list[str], list[list[Any]]]] = [
+        (["fact", "old", "new"], [[name, *_texts(pair)] for name, pair in pairs.items()]),
+        (
+            ["quality", "old", "new", "change"],
+            [[name, *_texts(pair), _delta(pair)] for name, pair in found["metrics"].items()],
+        ),
+        (
+            ["feature", "change", "what"],
+            [[name, item["change"], _what(item)] for name, item in features.items()],
+        ),
+    ]
+    shown = (["", *table(columns, rows)] for columns, rows in tables if rows)
+    return [heading(title), *chain.from_iterable(shown)]
 
 
 def _delta(pair: Differences) -> str | None:

@@ -65,7 +65,6 @@ def evidence_pack_command(
     file: Path | None,
     sample: int | None,
     no_replay: bool,
-    dbt_target: Path | None,
     target: Target,
     as_json: bool,
 ) -> None:
@@ -99,7 +98,6 @@ def evidence_pack_command(
         notes = [f"the replay differs in {replay['rows_different']:,} rows"]
     material = _material(
         target,
-        dbt_target,
         version,
         run,
         runs=collect.runs_of(rows, version),
@@ -121,12 +119,10 @@ def evidence_pack_command(
         ctx.exit(EXIT_DIFFERENT)
 
 
-def _material(
-    target: Target, dbt_target: Path | None, version: Version, run: Row | None, **others: Any
-) -> Material:
+def _material(target: Target, version: Version, run: Row | None, **others: Any) -> Material:
     """What the project, the warehouse and dbt know about a version and a run, beside `others`."""
-    project, results = target.project, target.dbt_results(dbt_target)
-    folder = dbt_target or project / "target"
+    project, results = target.project, target.dbt_results()
+    folder = target.dbt_target or project / "target"
     policy, now, call = load_policy(project), datetime.now(UTC), this_call()
     features = ModelSeeds(project, version.name).features(version.version)
     names = [str(each["feature"]) for each in features]

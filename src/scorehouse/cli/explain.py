@@ -49,9 +49,8 @@ def explain_command(
     """
     from scorehouse.explain.text import lines as lines_of
 
-    project = target.project
     with waiting("explaining the row"), target.opened() as opened:
-        story = story_in(opened, project, name, keys, table, output)
+        story = story_in(opened, target.project, name, keys, table, output)
     lines = list(lines_of(story))
     if html is not None:
         from scorehouse.explain.page import page

@@ -130,7 +130,6 @@ def export_alerts_command(
     url: str | None,
     retries: int,
     dead_letters: Path,
-    dbt_target: Path | None,
     exit_code: bool,
     target: Target,
     as_json: bool,
@@ -148,7 +147,7 @@ def export_alerts_command(
     """
     if url is not None:
         check_url(url, this_call())
-    results = target.dbt_results(dbt_target)
+    results = target.dbt_results()
     with target.opened() as opened:
         alerts = all_alerts(opened.monitoring, name, results)
     now = datetime.now(UTC)

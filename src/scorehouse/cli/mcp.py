@@ -9,7 +9,6 @@ import asyncio
 import json
 import signal
 from collections import Counter
-from pathlib import Path
 from typing import Any, Self
 
 import click
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 
 import scorehouse
 from scorehouse.cli.common import echo, print_json, this_call
-from scorehouse.cli.mcp_tools import DATA, TOOLS, Served, Tool
+from scorehouse.cli.mcp_tools import DATA, TOOLS, Tool, has_warehouse
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.registry.formats.base import import_extra
@@ -39,7 +38,7 @@ INSTRUCTIONS = (
 @results_option
 @target_options
 @click.option("--json", "as_json", is_flag=True, help="Print the tools as JSON, and serve nothing.")
-def mcp_command(dbt_target: Path | None, as_json: bool, target: Target) -> None:
+def mcp_command(as_json: bool, target: Target) -> None:
     """Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.
 
     Needs the extra mcp: pip install 'scorehouse[mcp]'. Without --target or --database, the tools that read
@@ -53,19 +52,18 @@ def mcp_command(dbt_target: Path | None, as_json: bool, target: Target) -> None:
     if as_json:
         print_json([tool.to_dict() for tool in TOOLS.values()])
         return
-    served = Served(target, dbt_target)
     where = [str(target.project)]
-    if served.has_warehouse:
+    if has_warehouse(target):
         where.append(str(target.place().file))  # an error now, not at the first call
     import_extra("mcp.server.stdio", EXTRA, this_call())
     echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
     # Ctrl-C ends the process at once: nothing is ever half written, and the thread that waits for input
     # would keep asyncio from ending
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(serve(served))
+    asyncio.run(serve(target))
 
 
-async def serve(served: Served) -> None:
+async def serve(target: Target) -> None:
     """Answer requests until standard input ends, one at a time."""
     import mcp.types as types
     from mcp.server.lowlevel import Server
@@ -91,7 +89,7 @@ async def serve(served: Served) -> None:
     async def call_tool(_context: Any, asked: Any) -> Any:
         async with one_at_a_time:
             answered, is_error = await asyncio.to_thread(
-                answer, served, asked.name, asked.arguments or {}, root
+                answer, target, asked.name, asked.arguments or {}, root
             )
         text = json.dumps(answered, ensure_ascii=False, allow_nan=False)
         # the text is for clients that do not read structured content; in it, strings are quoted, too
@@ -204,13 +202,13 @@ def refusal(read: dict[str, Any] | Exception) -> dict[str, Any] | None:
 
 
 def answer(
-    served: Served, name: str, arguments: dict[str, Any], root: click.Context
+    target: Target, name: str, arguments: dict[str, Any], root: click.Context
 ) -> tuple[dict[str, Any], bool]:
     """The result of a tool as JSON can hold it, and whether it is an error."""
     with click.Context(click.Command(name), info_name=name, parent=root).scope():
         try:
             tool = _tool(name)
-            return plain(tool.answer(served, **_arguments(tool, arguments))), False
+            return plain(tool.answer(target, **_arguments(tool, arguments))), False
         except ScorehouseError as error:
             return {"error": error.fields()}, True
         except Exception as error:  # a result too, not the end of the server

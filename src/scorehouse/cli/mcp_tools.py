@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from inspect import signature
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -45,41 +44,33 @@ CLOSED = (
 MOST_RUNS = 500
 
 
-@dataclass(frozen=True)
-class Served:
-    """What the server was started for: a project and, if one was named, a target.
+def has_warehouse(target: Target) -> bool:
+    """Whether an option of the server names a target."""
+    return any((target.database, target.target, target.profile, target.profiles_dir))
+
+
+def warehouse(target: Target) -> Target:
+    """The target. Raises ConfigurationError if none was named."""
+    if not has_warehouse(target):
+        raise ConfigurationError(
+            this_call(),
+            "the server was started without a target",
+            expected="a server that was started with --target or --database; it takes none by itself",
+            action="add `--target NAME` to the command that starts `scorehouse mcp`",
+        )
+    return target
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[Opened]:
+    """The warehouse, which is closed after the call, so that dbt can write between calls.
 
     Files are read at every call, so a server never shows what was there when it started.
     """
-
-    target: Target
-    dbt_target: Path | None
-
-    @property
-    def has_warehouse(self) -> bool:
-        """Whether an option names a target."""
-        target = self.target
-        return any((target.database, target.target, target.profile, target.profiles_dir))
-
-    @property
-    def warehouse(self) -> Target:
-        """The target. Raises ConfigurationError if none was named."""
-        if not self.has_warehouse:
-            raise ConfigurationError(
-                this_call(),
-                "the server was started without a target",
-                expected="a server that was started with --target or --database; it takes none by itself",
-                action="add `--target NAME` to the command that starts `scorehouse mcp`",
-            )
-        return self.target
-
-    @contextmanager
-    def opened(self) -> Iterator[Opened]:
-        """The warehouse, which is closed after the call, so that dbt can write between calls."""
-        with self.warehouse.opened() as opened:
-            for setting in CLOSED:
-                opened.connection.execute(setting)
-            yield opened
+    with warehouse(target).opened() as found:
+        for setting in CLOSED:
+            found.connection.execute(setting)
+        yield found
 
 
 Name = Annotated[str, Field(description="Name of the ML model")]
@@ -87,26 +78,26 @@ NameOrAll = Annotated[str | None, Field(description="Name of the ML model; all i
 NumberOrAlias = Annotated[str | int, Field(description="Number or alias")]
 
 
-def list_versions(served: Served) -> dict[str, Any]:
+def list_versions(target: Target) -> dict[str, Any]:
     """Every registered version of every ML model, as `scorehouse list`: aliases, task, metrics, digests."""
-    return {"versions": [facts(version) for version in all_versions(served.target.project)]}
+    return {"versions": [facts(version) for version in all_versions(target.project)]}
 
 
 def show_version(
-    served: Served,
+    target: Target,
     reference: Annotated[str, Field(description="churn (its champion), churn@challenger or churn/2")],
 ) -> dict[str, Any]:
     """One registered version with the features of its signature, as `scorehouse show`."""
-    return facts_and_features(*find_reference(served.target.project, reference, this_call()))
+    return facts_and_features(*find_reference(target.project, reference, this_call()))
 
 
-def diff_versions(served: Served, name: Name, old: NumberOrAlias, new: NumberOrAlias) -> dict[str, Any]:
+def diff_versions(target: Target, name: Name, old: NumberOrAlias, new: NumberOrAlias) -> dict[str, Any]:
     """What differs between two versions: facts, metrics, libraries and features, as `scorehouse diff`."""
-    return document(*compared(served.target.project, name, str(old), str(new)))
+    return document(*compared(target.project, name, str(old), str(new)))
 
 
 def show_promotion(
-    served: Served,
+    target: Target,
     name: Name,
     version: Annotated[int, Field(description="Number of the version that would become the champion")],
 ) -> dict[str, Any]:
@@ -115,12 +106,12 @@ def show_promotion(
     """
     from scorehouse.retraining.gate import promotion_diff
 
-    versions = ModelSeeds(served.target.project, name).registered(this_call())
+    versions = ModelSeeds(target.project, name).registered(this_call())
     chosen = resolve(versions, alias=None, version=version, call=this_call())
     champion = next((each for each in versions if "champion" in each.aliases), None)
     changes: dict[str, Any] = {}
     if champion is not None:
-        changes = document(*compared(served.target.project, name, str(champion.version), str(chosen.version)))
+        changes = document(*compared(target.project, name, str(champion.version), str(chosen.version)))
     return {
         "name": name,
         "champion": champion.version if champion else None,
@@ -131,49 +122,49 @@ def show_promotion(
     }
 
 
-def check_versions(served: Served) -> dict[str, Any]:
+def check_versions(target: Target) -> dict[str, Any]:
     """Whether the files of every version are the registered ones, as `scorehouse check --no-load`.
     Files are hashed, and none is opened.
     """
     from scorehouse.registration.check_project import check_project
 
-    return {"versions": [asdict(checked) for checked in check_project(served.target.project, load=False)]}
+    return {"versions": [asdict(checked) for checked in check_project(target.project, load=False)]}
 
 
 def list_runs(
-    served: Served,
+    target: Target,
     ml_model: Annotated[str | None, Field(description="Runs of this ML model only")] = None,
     failed: Annotated[bool, Field(description="Only runs that failed or never finished")] = False,
     limit: Annotated[int, Field(ge=1, le=MOST_RUNS, description="How many runs, from the newest on")] = 20,
 ) -> dict[str, Any]:
     """Scoring runs from the run log, newest first, as `scorehouse runs`: status, error, rows, version."""
-    with served.opened() as opened:
-        runs = read_runs(opened, ml_model=ml_model, failed=failed, limit=limit)
+    with opened(target) as found:
+        runs = read_runs(found, ml_model=ml_model, failed=failed, limit=limit)
     if ml_model is not None and not runs:
-        ModelSeeds(served.target.project, ml_model).registered(this_call())  # an error for an unknown name
+        ModelSeeds(target.project, ml_model).registered(this_call())  # an error for an unknown name
     return {"runs": runs}
 
 
-def show_verdicts(served: Served, name: NameOrAll = None) -> dict[str, Any]:
+def show_verdicts(target: Target, name: NameOrAll = None) -> dict[str, Any]:
     """For each ML model one sentence, and its lights with the rule behind each; `state` is bad, warn, ok,
     or none where nothing was judged.
     """
-    results = served.warehouse.dbt_results(served.dbt_target)
-    with served.opened() as opened:
-        return {"ml_models": [overview(each) for each in chapters_of(opened.monitoring, name, results)]}
+    results = warehouse(target).dbt_results()
+    with opened(target) as found:
+        return {"ml_models": [overview(each) for each in chapters_of(found.monitoring, name, results)]}
 
 
-def list_alerts(served: Served, name: NameOrAll = None) -> dict[str, Any]:
+def list_alerts(target: Target, name: NameOrAll = None) -> dict[str, Any]:
     """Alerts of monitoring, one per cause, as `scorehouse export alerts`. Each has the SQL of its number
     (`sql`) and of its rows (`rows_sql`).
     """
-    results = served.warehouse.dbt_results(served.dbt_target)
-    with served.opened() as opened:
-        return webhook(all_alerts(opened.monitoring, name, results), datetime.now(UTC))
+    results = warehouse(target).dbt_results()
+    with opened(target) as found:
+        return webhook(all_alerts(found.monitoring, name, results), datetime.now(UTC))
 
 
 def explain_prediction(
-    served: Served,
+    target: Target,
     name: Name,
     key: Annotated[
         dict[str, str | int | float] | str | int,
@@ -189,8 +180,8 @@ def explain_prediction(
     keys = [str(key)]
     if isinstance(key, dict):
         keys = [f"{column}={value}" for column, value in key.items()]
-    with served.opened() as opened:
-        return story_in(opened, served.target.project, name, keys, table).to_dict()
+    with opened(target) as found:
+        return story_in(found, target.project, name, keys, table).to_dict()
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,6 @@ def report_command(
     output: Path,
     title: str | None,
     cards: Path | None,
-    dbt_target: Path | None,
     target: Target,
     as_json: bool,
 ) -> None:
@@ -62,7 +61,7 @@ def report_command(
       scorehouse report --database target/scorehouse.duckdb
       scorehouse report churn --target prod --output churn.html
     """
-    results = target.dbt_results(dbt_target)
+    results = target.dbt_results()
     with waiting("reading the warehouse"), target.opened() as opened:
         chapters = chapters_of(opened.monitoring, name, results)
         known = [table.name.removeprefix("ml_") for table in opened.monitoring.of_kind("registry")]

@@ -66,7 +66,8 @@ class Opened:
 class Target:
     """The options that name a DuckDB file: --database, or a --target of a profile, by default its own.
 
-    A relative path in a profile is relative to the project's folder, where dbt runs.
+    A relative path in a profile is relative to the project's folder, where dbt runs. `dbt_target` is the
+    folder of dbt's manifest and results.
     """
 
     database: Path | None = None
@@ -75,6 +76,7 @@ class Target:
     profiles_dir: Path | None = None
     project_dir: Path | None = None
     schema: str | None = None
+    dbt_target: Path | None = None
 
     @property
     def project(self) -> Path:
@@ -125,11 +127,11 @@ class Target:
         with connect(place) as connection:
             yield Opened(connection, place, self.schema)
 
-    def dbt_results(self, folder: Path | None) -> DbtResults | None:
+    def dbt_results(self) -> DbtResults | None:
         """The results of dbt's last command, if they are about the database of the target."""
         from scorehouse.report.dbt_results import read_results
 
-        place = self.place()
+        place, folder = self.place(), self.dbt_target
         if folder is None:
             try:
                 folder = self.project / "target"
