@@ -27,8 +27,10 @@ from scorehouse.registry.signature_rows import without_importance
 from scorehouse.registry.version import Version
 
 # Facts that differ between any two versions, or are compared one by one.
-NO_DIFFERENCE = {"name", "version", "artifact", "size_bytes", "registered_at", "program", "provenance"}
-NO_DIFFERENCE |= {"metrics", "libraries"}
+NO_DIFFERENCE = {
+    *("name", "version", "artifact", "size_bytes", "registered_at", "program", "provenance"),
+    *("metrics", "libraries"),
+}
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Differences = dict[str, Any]
 

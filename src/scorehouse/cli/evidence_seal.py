@@ -45,9 +45,11 @@ def _rows_by_dbt(target: Target) -> list[Row]:
     from dbt.cli.main import dbtRunner
 
     project = str(target.project)
-    command = ["--quiet", "--no-send-anonymous-usage-stats", "show", "--inline", QUERY, "--limit", "-1"]
-    command += ["--output", "json", "--log-path", f"{project}/logs", "--project-dir", project]
-    command += dbt_options(str(target.target), target.profile, target.profiles_dir)
+    command = [
+        *("--quiet", "--no-send-anonymous-usage-stats", "show", "--inline", QUERY, "--limit", "-1"),
+        *("--output", "json", "--log-path", f"{project}/logs", "--project-dir", project),
+        *dbt_options(str(target.target), target.profile, target.profiles_dir),
+    ]
     here = Path.cwd()
     with contextlib.redirect_stdout(io.StringIO()):  # `dbt show` prints the rows, even with --quiet
         ended = dbtRunner().invoke(command)

@@ -21,7 +21,6 @@ from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.registry.formats.base import import_extra
 
-EXTRA = "mcp"
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600  # https://www.jsonrpc.org/specification#error_object
 MOMENT = 0.01  # seconds
 NO_MESSAGE = (
@@ -55,7 +54,7 @@ def mcp_command(as_json: bool, target: Target) -> None:
     where = [str(target.project)]
     if has_warehouse(target):
         where.append(str(target.place().file))  # an error now, not at the first call
-    import_extra("mcp.server.stdio", EXTRA, this_call())
+    import_extra("mcp.server.stdio", "mcp", this_call())
     echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
     # Ctrl-C ends the process at once: nothing is ever half written, and the thread that waits for input
     # would keep asyncio from ending

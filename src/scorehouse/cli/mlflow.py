@@ -59,9 +59,9 @@ def import_mlflow_command(
     frame = None if features is None else read_frame(features)
     imported = import_model(reference, name, features=frame, **settings)
     version = imported.version
-    lines = [f"registered {version.label} from {imported.origin.uri}: {version.artifact}"]
+    said = f"registered {version.label} from {imported.origin.uri}: {version.artifact}"
     document = {"version": facts(version), "from": imported.origin.uri, "gaps": imported.gaps}
-    answer(as_json, document, [*lines, *_gaps(imported.gaps)])
+    answer(as_json, document, [said, *_gaps(imported.gaps)])
 
 
 def _gaps(gaps: tuple[str, ...]) -> list[str]:

@@ -115,7 +115,7 @@ class Monitored:
         description: str,
         columns: Mapping[str, str],
         macro: str,
-        relations: Mapping[str, str],
+        relations: Mapping[str, str | None],
         settings: Mapping[str, Any],
         tests: Sequence[Any] = (),
         head: str = "",

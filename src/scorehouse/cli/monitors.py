@@ -37,8 +37,7 @@ PER_RUN = "{{ config(materialized='incremental', **scorehouse.replace_windows('r
 
 def monitors(model: Monitored) -> list[Monitor]:
     """All monitors that the answers allow for, in the order of their lineage."""
-    written = _profiles(model)
-    written += [_drift(model, "drift", "month" if model.day else "run")]
+    written = [*_profiles(model), _drift(model, "drift", "month" if model.day else "run")]
     if model.day:  # a month shows a change late in it only in the next month; a day shows it at once
         written += [_drift(model, "daily_drift", "day")]
     for one in model.judged:
@@ -86,9 +85,8 @@ def _drift(model: Monitored, ending: str, window: str) -> Monitor:
         "profiles": f"ref('{name}_profiles')",
         "reference": f"ref('ml_{name}__reference')",
         "importance": f"ref('ml_{name}__signature')",
+        "segment_reference": f"ref('{name}_training_profiles')" if model.training else None,
     }
-    if model.training:
-        relations["segment_reference"] = f"ref('{name}_training_profiles')"
     units = " and ".join(f"{unit}s" for unit in model.units)
     return model.monitor(
         ending,
@@ -207,9 +205,12 @@ def _intervals(model: Monitored) -> list[Monitor]:
 
 def _retraining(model: Monitored) -> Monitor:
     name, judged, columns = model.version.name, model.judged, RETRAINING
-    relations = {"registry": f"ref('ml_{name}')", "drift": f"ref('{name}_drift')", "predictions": model.table}
-    if model.day:
-        relations["recent_drift"] = f"ref('{name}_daily_drift')"
+    relations = {
+        "registry": f"ref('ml_{name}')",
+        "drift": f"ref('{name}_drift')",
+        "predictions": model.table,
+        "recent_drift": f"ref('{name}_daily_drift')" if model.day else None,
+    }
     if len(judged) > 1:
         tables = ", ".join(f"{jinja(each.ending)}: ref('{each.stem}_performance')" for each in judged)
         relations["performance"], columns = f"{{{tables}}}", RETRAINING | RETRAINING_OUTPUT

@@ -29,8 +29,10 @@ VARIABLES = f"""\
 PATTERN = "artifacts/**"
 ATTRIBUTES = f"# hashed byte for byte: git must not touch a line end\n{PATTERN} -text\n"
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
-OF_DBT = ("target/", "dbt_packages/", "dbt_internal_packages/", "logs/", ".user.yml")
-IGNORED = (*OF_DBT, "*.duckdb", "*.duckdb.wal", ".ml_*.lock")
+IGNORED = (
+    *("target/", "dbt_packages/", "dbt_internal_packages/", "logs/", ".user.yml"),  # of dbt
+    *("*.duckdb", "*.duckdb.wal", ".ml_*.lock"),
+)
 PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
 WITH_PYTHON = "duckdb"  # the type of target where Python scores: nothing there needs printed SQL
 RESERVED = ("scorehouse", "dbt", "dbt_duckdb")  # names of packages that the project installs

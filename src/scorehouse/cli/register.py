@@ -107,8 +107,10 @@ def register_command(
 
     facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
     version = register(estimator, name, read_frame(features), **grouped(facts))
-    lines = [f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)"]
-    lines += backend_lines(version, version.program)
+    lines = [
+        f"registered {version.label}: {version.artifact} ({version.size_bytes:,} bytes)",
+        *backend_lines(version, version.program),
+    ]
     if not version.aliases:
         lines.append(f"next: scorehouse promote {name} {version.version} --alias champion")
     answer(as_json, as_document(version), lines)

@@ -145,8 +145,8 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
         before, after = versions[outcome.champion], versions[outcome.version]
         shown = ["", *diff_lines(before, after, differences(before, after, seeds)), ""]
     if outcome.diff:
-        shown += [heading(f"{'promoted' if outcome.outcome == 'promoted' else 'promotion would change'}:")]
-        shown += [*outcome.diff, ""]
+        title = "promoted:" if outcome.outcome == "promoted" else "promotion would change:"
+        shown += [heading(title), *outcome.diff, ""]
     label = f"{seeds.name} version {outcome.version}"
     command = f"scorehouse promote {seeds.name} {outcome.version}"
     return [

@@ -60,9 +60,10 @@ def given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value not in (None, (), [], {})}
 
 
-def call_of(macro: str, relations: Mapping[str, str], settings: Mapping[str, Any]) -> str:
-    """A dbt model that is one call of a macro of this package, with the settings that have a value."""
-    arguments = {**relations, **{name: jinja(value) for name, value in given(**settings).items()}}
+def call_of(macro: str, relations: Mapping[str, str | None], settings: Mapping[str, Any]) -> str:
+    """A dbt model that is one call of a macro of this package, with the arguments that have a value."""
+    values = {name: jinja(value) for name, value in given(**settings).items()}
+    arguments = given(**relations) | values
     lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
     return f"{{{{ scorehouse.{macro}(\n{lines}) }}}}\n"
 

@@ -100,8 +100,9 @@ def planned_mart(
         )
     table = table or f"{version.name}_predictions"
     outputs = output_names(version)
-    texts = column_descriptions(project, table, keys, kept)
-    texts |= {name: describe_output(name, version) for name in outputs}
+    texts = column_descriptions(project, table, keys, kept) | {
+        name: describe_output(name, version) for name in outputs
+    }
     described: dict[str, Any] = {name: {"description": text} for name, text in texts.items()}
     columns = [identifier(name) for name in described]
     if version.score_method == "predict_proba" and "score" in outputs:

@@ -130,6 +130,8 @@ def planned_monitors(
     )
     written = [*monitors(model), *watched_monitors(model)]
     properties = dump_yaml({"version": 2, "models": [monitor.properties for monitor in written]})
-    changes = [Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in written]
-    changes.append(Change(f"{folder}/_{name}_monitoring.yml", properties))
+    changes = [
+        *(Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in written),
+        Change(f"{folder}/_{name}_monitoring.yml", properties),
+    ]
     return new_files(project, changes)

@@ -109,12 +109,11 @@ def _properties(version: Version, keys: tuple[str, ...], taken_over: dict[str, s
     if version.score_method == "predict_proba":
         scores = [name for name in outputs if name.startswith("score")]
         tests.append(package_test("score_in_range", columns=scores))
-    columns: list[dict[str, Any]] = [
+    described = taken_over | {name: describe_output(name, version) for name in outputs} | AUDIT
+    columns = [
         {"name": name, "description": text, **({"data_tests": ["not_null"]} if name in keys else {})}
-        for name, text in taken_over.items()
+        for name, text in described.items()
     ]
-    columns += [{"name": name, "description": describe_output(name, version)} for name in outputs]
-    columns += [{"name": name, "description": text} for name, text in AUDIT.items()]
     entry = {
         "name": f"{version.name}_predictions",
         "description": f"{prose(version.description) or f'Predictions of the ML model `{version.name}`'}. "

@@ -57,12 +57,15 @@ def described(
     """The YAML entries of training set, shadow and contest."""
     name = version.name
     row = {key: "Key of the row." for key in keys} | {time: "Time by which rows are held out."}
-    learned = row | {feature: f"Feature of `{name}`." for feature in features}
-    learned |= {label: f"Label of `{name}`." for label in labels}
-    scored = {key: "Key of the row." for key in keys}
-    scored |= {output: describe_output(output, version) for output in output_names(version)}
-    scored |= AUDIT
-    scored |= {
+    learned = (
+        row
+        | {feature: f"Feature of `{name}`." for feature in features}
+        | {label: f"Label of `{name}`." for label in labels}
+    )
+    scored = {
+        **{key: "Key of the row." for key in keys},
+        **{output: describe_output(output, version) for output in output_names(version)},
+        **AUDIT,
         "model_alias": "Alias of the version that scored the row.",
         "is_live": "Whether this is the champion's row.",
     }

@@ -142,9 +142,9 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
     """
     versions = all_versions(find_project(project_dir))
     models = count(len({version.name for version in versions}), "ML model")
-    lines = table(LISTED, [_listed(version) for version in versions])
-    lines += ["", f"{models}, {count(len(versions), 'version')}"]
-    answer(as_json, [facts(version) for version in versions], lines if versions else [NOTHING_REGISTERED])
+    rows = table(LISTED, [_listed(version) for version in versions])
+    shown = [*rows, "", f"{models}, {count(len(versions), 'version')}"]
+    answer(as_json, [facts(version) for version in versions], shown if versions else [NOTHING_REGISTERED])
 
 
 def all_versions(project: Path) -> list[Version]:

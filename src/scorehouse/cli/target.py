@@ -249,17 +249,14 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
     """Open the file and its attached files for reading; the file's database is the current one."""
     import duckdb
 
+    main = {} if place.alias is None else {place.alias: place.file}
     files = {alias: file for alias, file in place.attached.items() if _is_there(file)}
     opened = place.file
-    options = dict(place.options)
     try:
-        if place.alias is None:
-            connection = duckdb.connect(str(place.file), read_only=True, config=options)
-        else:
-            connection = duckdb.connect(MEMORY, config=options)
-            files = {place.alias: place.file, **files}
+        database = MEMORY if main else str(place.file)
+        connection = duckdb.connect(database, read_only=not main, config=dict(place.options))
         connection.execute("set enable_progress_bar = false")  # it would be printed among the output
-        for alias, opened in files.items():
+        for alias, opened in (main | files).items():
             path, name = DUCKDB.literal(str(opened)), DUCKDB.quote(alias)
             connection.execute(f"attach {path} as {name} (read_only)")
         if place.alias is not None:

@@ -30,8 +30,6 @@ from scorehouse.registry.seeds import replace_file
 
 AGAIN = (408, 425, 429)  # and 5xx: the same request may succeed later
 LONGEST = 60.0  # seconds between two tries
-DEADLINE = 180.0  # seconds for all tries and pauses of one payload
-KEY_HEADER = "Idempotency-Key"
 Answer = tuple[int | None, str, float]  # its status, why it is none, and the seconds that it asks to wait
 
 
@@ -58,7 +56,7 @@ class Post:
     pause: float = 1.0
     timeout: float = 10.0  # for the whole of an answer
     wait: Callable[[float], object] = time.sleep
-    deadline: float = DEADLINE
+    deadline: float = 180.0  # seconds for all tries and pauses of one payload
 
     def deliver(self, payload: str, key: str) -> Delivery:
         """Try until the server takes the payload, refuses it for good, or no try is left."""
@@ -86,7 +84,7 @@ class Post:
             return None, f"no whole answer in {self.timeout:g} seconds", 0.0
 
     def _asked(self, payload: str, key: str) -> Answer:
-        headers = {"Content-Type": "application/json", KEY_HEADER: key, "User-Agent": "scorehouse"}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key, "User-Agent": "scorehouse"}
         request = urllib.request.Request(self.url, in_bytes(payload), headers, method="POST")
         try:
             with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout) as answer:

@@ -74,8 +74,8 @@ BUGS = (
             ),
             (
                 "src/scorehouse/cli/monitors.py",
-                '    if model.day:\n        relations["recent_drift"]',
-                '    if False:\n        relations["recent_drift"]',
+                """f"ref('{name}_daily_drift')" if model.day else None,""",
+                "None,",
             ),
         ),
         events=("until the 24th", "fault: cut off at its mean of 'distance'"),
