@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
 from project import MakeKernel
-from scorehouse.program.sql.compile import LARGEST_WHERE_OVERFLOW_RAISES, compile_sql
+from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.printer import LARGEST_WHERE_OVERFLOW_RAISES
 
 SMALLEST = repr(1.0 / LARGEST_WHERE_OVERFLOW_RAISES)
 
