@@ -9,7 +9,9 @@ values. Features with the same information share their importance, or hide it fr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.signature_rows import Importance
-from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 SAMPLE_ROWS = 2_000
 LEAST_ROWS = 100
@@ -32,7 +34,22 @@ SEED = 7
 DIGITS = 6
 SMALLEST = np.finfo(np.float64).eps  # as scikit-learn clips probabilities in log_loss
 
-Loss = Callable[[pa.RecordBatch, np.ndarray], float]
+
+@dataclass(frozen=True)
+class Loss:
+    """What is measured: `compare` of the `truth` of rows and what a kernel gives for them in these columns.
+
+    Both are arrays of shape (rows, columns).
+    """
+
+    name: str
+    columns: Sequence[str]
+    truth: np.ndarray
+    compare: Callable[[np.ndarray, np.ndarray], float]
+
+    def of(self, outputs: pa.RecordBatch, rows: np.ndarray) -> float:
+        """The loss of outputs that belong to these positions among the rows."""
+        return self.compare(self.truth[rows], _values(outputs, self.columns))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a loss may be infinite
@@ -55,10 +72,10 @@ def importance_of(
     before = kernel(batch)
     scored = pc.is_null(before.column(REJECT_REASON))
     batch, before = batch.filter(scored), before.filter(scored)
-    name, loss = _loss(kernel, before, None if labels is None else labels[scored.to_numpy(False)])
+    loss = _loss(kernel.version, before, None if labels is None else labels[scored.to_numpy(False)])
     rows = batch.num_rows
     shuffles = [rng.permutation(rows) for _ in range(REPEATS)]
-    own = loss(before, np.arange(rows)) if rows else 0.0
+    own = loss.of(before, np.arange(rows)) if rows else 0.0
     changes: dict[str, float] = {}
     together = max(1, STACKED_ROWS // max(1, REPEATS * rows))
     names = batch.schema.names
@@ -74,24 +91,26 @@ def importance_of(
         changes = {feature: float(math.isinf(change)) for feature, change in changes.items()}
     total = sum(changes.values())
     shares = {feature: round(change / total, DIGITS) if total else 0.0 for feature, change in changes.items()}
-    return Importance(f"permutation:{name}", shares)
+    return Importance(f"permutation:{loss.name}", shares)
 
 
 def _losses(after: pa.RecordBatch, rows: int, loss: Loss) -> list[float]:
     """The loss of each shuffle, over the rows that were scored."""
     kept = np.flatnonzero(pc.is_null(after.column(REJECT_REASON)).to_numpy(False))
     parts = [kept[(kept >= i * rows) & (kept < (i + 1) * rows)] for i in range(REPEATS)]
-    return [loss(after.take(arrays.of_numpy(part)), part % rows) for part in parts if len(part)]
+    return [loss.of(after.take(arrays.of_numpy(part)), part % rows) for part in parts if len(part)]
 
 
 def _sample(
     batch: pa.RecordBatch, labels: Any, rng: np.random.Generator
 ) -> tuple[pa.RecordBatch, np.ndarray | None]:
-    """Rows to measure on; if there are labels, only rows with a label."""
+    """Rows to measure on; if there are labels, only rows with a label; of several outputs, one for each."""
     values = None if labels is None else np.asarray(labels)
-    if values is not None and values.ndim > 2:
+    known = np.arange(batch.num_rows)
+    if values is not None and values.ndim <= 2:
+        known = np.flatnonzero(~pd.isna(values).reshape(len(values), -1).any(axis=1))
+    else:
         values = None
-    known = np.arange(batch.num_rows) if values is None else np.flatnonzero(_is_known(values))
     if not len(known):
         known, values = np.arange(batch.num_rows), None
     size = PREDICTIONS // (REPEATS * max(batch.num_columns, 1))
@@ -100,175 +119,111 @@ def _sample(
     return batch.take(pa.array(chosen)), None if values is None else values[chosen]
 
 
-def _is_known(values: np.ndarray) -> np.ndarray:
-    """Which rows have a label; of several outputs, one for each."""
-    if values.ndim == 2:
-        return np.all([_is_known(column) for column in values.T], axis=0)
-    return np.array([value is not None and value == value for value in values.tolist()], dtype=bool)
-
-
 def _shuffled(batch: pa.RecordBatch, positions: range, shuffles: list[np.ndarray]) -> pa.RecordBatch:
     """The batch once per position and shuffle, with the column at that position in the shuffle's order."""
     stretch = batch.num_rows * len(shuffles)
     rows = np.tile(np.arange(batch.num_rows), len(shuffles) * len(positions))
-    order = np.concatenate(shuffles)
-    plain = pa.array(rows)
     columns = []
     for number, column in enumerate(batch.columns):
-        indices: pa.Array = plain
+        indices = rows.copy()
         if number in positions:
-            mine = rows.copy()
-            place = positions.index(number)
-            mine[place * stretch : (place + 1) * stretch] = order
-            indices = arrays.of_numpy(mine)
-        columns.append(column.take(indices))
+            start = positions.index(number) * stretch
+            indices[start : start + stretch] = np.concatenate(shuffles)
+        columns.append(column.take(arrays.of_numpy(indices)))
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
-def _loss(kernel: Kernel, before: pa.RecordBatch, labels: np.ndarray | None) -> tuple[str, Loss]:
-    """Name and function of the loss; the function maps (outputs, the positions of their rows) to a number."""
-    version, task = kernel.version, kernel.version.task
-    if labels is not None and len(labels):
-        if labels.ndim == 2:
-            if task == MULTILABEL:
-                return _multilabel(kernel, labels.astype(np.int64))
-            if task != MULTIOUTPUT:
-                return _change(kernel, before)
-            return "scaled_squared_error", _scaled_error(list(version.outputs), labels.astype(np.float64))
-        if task == "regression":
-            return "squared_error", _squared_error(labels.astype(np.float64))
-        if task == "ranking" and len(np.unique(labels)) > 1:
-            return _ranking(labels.astype(np.float64))
-        if task == "classification":
-            classes = {label: place for place, label in enumerate(version.classes)}
-            truth = np.array([classes.get(label, -1) for label in labels.tolist()])
-            if (truth >= 0).all():
-                return _classification(kernel, truth)
-    return _change(kernel, before)
+def _loss(version: Version, before: pa.RecordBatch, labels: np.ndarray | None) -> Loss:
+    """How far outputs are from the labels; without labels that fit, from what they were `before`.
 
-
-def _squared_error(truth: np.ndarray) -> Loss:
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        return float(np.mean((_column(outputs, "prediction") - truth[rows]) ** 2))
-
-    return loss
-
-
-def _scaled_error(columns: list[str], truth: np.ndarray) -> Loss:
-    """The mean over outputs of the squared error, in units of the variance of the output's labels.
-
-    An output in thousands would otherwise hide one in tenths.
+    Cluster labels have no distance: they change or not.
     """
-    scales = _scales(truth.T)
-
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        errors = [
-            np.mean((_column(outputs, name) - labels[rows]) ** 2) / scale**2
-            for name, labels, scale in zip(columns, truth.T, scales, strict=True)
-        ]
-        return float(np.mean(errors))
-
-    return loss
-
-
-def _scales(columns: Iterable[np.ndarray]) -> list[float]:
-    """The standard deviation of each column, and 1 for a constant one."""
-    return [float(column.std()) or 1.0 for column in columns]
-
-
-def _ranking(truth: np.ndarray) -> tuple[str, Loss]:
-    """ROC AUC for two grades of relevance, the correlation of ranks for more."""
-    if len(np.unique(truth)) == 2:
-        return "roc_auc", _area(truth == truth.max(), "score")
-
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        return -_correlation(_ranks(truth[rows]), _ranks(_column(outputs, "score")))
-
-    return "rank_correlation", loss
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values get the average of their ranks."""
-    return pd.Series(values).rank().to_numpy()
-
-
-def _classification(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:
-    """Log loss of probabilities; ROC AUC of the scores of two classes; else the share of wrong labels."""
-    classes = kernel.version.classes
-    if kernel.version.score_method == "predict_proba":
-        return "log_loss", _log_loss(truth, _score_columns(kernel))
-    if kernel.version.score_method != "none" and len(classes) == 2 and len(set(truth)) == 2:
-        return "roc_auc", _area(truth == 1, "score")
-    labels = pa.array([classes[place] for place in truth])
-
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        return _unequal(outputs.column("prediction"), labels.take(pa.array(rows)))
-
-    return "error_rate", loss
-
-
-def _multilabel(kernel: Kernel, truth: np.ndarray) -> tuple[str, Loss]:
-    """The mean over labels of the log loss of probabilities; else of the share of wrong labels."""
-    version = kernel.version
-    if version.score_method == "predict_proba":
-        each = [_log_loss(own, [column]) for own, column in zip(truth.T, version.score_columns, strict=True)]
-        return "log_loss", lambda outputs, rows: float(np.mean([loss(outputs, rows) for loss in each]))
-
-    def wrong(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        found = np.column_stack([_column(outputs, name) for name in version.outputs])
-        return float(np.mean(found != truth[rows]))
-
-    return "error_rate", wrong
-
-
-def _log_loss(truth: np.ndarray, columns: list[str]) -> Loss:
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        scores = np.column_stack([_column(outputs, name) for name in columns])
-        if len(columns) == 1:  # of the second class of two
-            scores = np.column_stack([1 - scores[:, 0], scores[:, 0]])
-        chosen = scores[np.arange(len(rows)), truth[rows]]
-        return -float(np.mean(np.log(np.clip(chosen, SMALLEST, 1.0))))
-
-    return loss
-
-
-def _area(positive: np.ndarray, column: str) -> Loss:
-    def loss(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        truth = positive[rows]
-        if truth.all() or not truth.any():
-            return -0.5
-        return -float(roc_auc_score(truth, _column(outputs, column)))
-
-    return loss
-
-
-def _change(kernel: Kernel, before: pa.RecordBatch) -> tuple[str, Loss]:
-    """Without labels: how far the outputs move. Cluster labels have no distance: they change or not."""
-    columns = _score_columns(kernel)
+    columns = _score_columns(version)
+    if labels is not None and len(labels) and (found := _of_labels(version, columns, labels)):
+        return found
     if not columns:
-        labels = before.column("prediction")
-
-        def changed(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-            return _unequal(outputs.column("prediction"), labels.take(pa.array(rows)))
-
-        return "label_change", changed
-
-    was = [_column(before, name) for name in columns]
-    scales = _scales(was) if kernel.version.outputs else [1.0] * len(was)
-
-    def moved(outputs: pa.RecordBatch, rows: np.ndarray) -> float:
-        gaps = [
-            np.abs(_column(outputs, name) - own[rows]) / scale
-            for name, own, scale in zip(columns, was, scales, strict=True)
-        ]
-        return float(np.mean(gaps))
-
-    return "score_change", moved
+        return Loss("label_change", ["prediction"], _values(before, ["prediction"]), _others)
+    own = _values(before, columns)
+    return Loss("score_change", columns, own, partial(_moved, _scales(own) if version.outputs else 1.0))
 
 
-def _score_columns(kernel: Kernel) -> list[str]:
+def _of_labels(version: Version, columns: Sequence[str], labels: np.ndarray) -> Loss | None:
+    """The loss of the task; None if these labels are not of it."""
+    kind = (version.task, labels.ndim)
+    truth = labels.reshape(len(labels), -1)
+    if kind == (MULTILABEL, 2):
+        return _of_classes(version, list(version.outputs), truth.astype(np.int64), truth)
+    if kind == (MULTIOUTPUT, 2):  # in units of deviation: an output in thousands would hide one in tenths
+        truth = truth.astype(np.float64)
+        return Loss("scaled_squared_error", columns, truth, partial(_squared, _scales(truth)))
+    if kind == ("regression", 1):
+        return Loss("squared_error", columns, truth.astype(np.float64), partial(_squared, 1.0))
+    if kind == ("ranking", 1) and len(grades := np.unique(labels.astype(np.float64))) > 1:
+        if len(grades) == 2:
+            return Loss("roc_auc", columns, truth == grades[1], _area)
+        return Loss("rank_correlation", columns, truth.astype(np.float64), _correlation)
+    if kind == ("classification", 1):
+        classes = {label: place for place, label in enumerate(version.classes)}
+        places = np.array([[classes.get(label, -1)] for label in labels.tolist()])
+        if (places >= 0).all():
+            return _of_classes(version, ["prediction"], places, truth)
+    return None
+
+
+def _of_classes(version: Version, predicted: list[str], places: np.ndarray, truth: np.ndarray) -> Loss:
+    """Log loss of probabilities; ROC AUC of the scores of two classes; else the share of wrong labels.
+
+    `places` are those of the labels among the classes, `truth` the labels in the columns `predicted`.
+    """
+    columns = _score_columns(version)
+    if version.score_method == "predict_proba":
+        return Loss("log_loss", columns, places, _log_loss)
+    if columns == ["score"] and len(np.unique(places)) == 2:
+        return Loss("roc_auc", columns, places == 1, _area)
+    return Loss("error_rate", predicted, truth, _others)
+
+
+def _squared(scales: Any, truth: np.ndarray, found: np.ndarray) -> float:
+    return float(np.mean(((found - truth) / scales) ** 2))
+
+
+def _moved(scales: Any, truth: np.ndarray, found: np.ndarray) -> float:
+    return float(np.mean(np.abs(found - truth) / scales))
+
+
+def _others(truth: np.ndarray, found: np.ndarray) -> float:
+    """The share of other labels."""
+    return float(np.mean(found != truth))
+
+
+def _log_loss(places: np.ndarray, found: np.ndarray) -> float:
+    """Of scores per class; or of the second of two classes, also for each of several labels."""
+    if found.shape == places.shape:
+        chosen = np.where(places == 1, found, 1 - found)
+    else:
+        chosen = np.take_along_axis(found, places, axis=1)
+    return -float(np.mean(np.log(np.clip(chosen, SMALLEST, 1.0))))
+
+
+def _area(positive: np.ndarray, found: np.ndarray) -> float:
+    if positive.all() or not positive.any():
+        return -0.5
+    return -float(roc_auc_score(positive.ravel(), found.ravel()))
+
+
+def _correlation(truth: np.ndarray, found: np.ndarray) -> float:
+    """Of ranks, where equal values have the average of theirs; none if all are equal."""
+    ranked = pd.DataFrame({"truth": truth.ravel(), "found": found.ravel()}).corr("spearman")
+    return -float(np.nan_to_num(ranked.loc["truth", "found"]))
+
+
+def _scales(values: np.ndarray) -> list[float]:
+    """The standard deviation of each column, and 1 for a constant one."""
+    return [float(column.std()) or 1.0 for column in values.T]
+
+
+def _score_columns(version: Version) -> list[str]:
     """The numeric outputs of a version for its task; none for clusters or labels without scores."""
-    version = kernel.version
     if version.task == MULTILABEL and version.score_method != "none":
         return version.score_columns
     if version.outputs:
@@ -282,15 +237,5 @@ def _score_columns(kernel: Kernel) -> list[str]:
     return ["score"]
 
 
-def _column(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    return batch.column(name).to_numpy(zero_copy_only=False)
-
-
-def _unequal(found: pa.Array, expected: pa.Array) -> float:
-    return 1.0 - float(arrays.to_numpy(pc.equal(found, expected.cast(found.type))).mean())
-
-
-def _correlation(left: np.ndarray, right: np.ndarray) -> float:
-    if not left.std() or not right.std():
-        return 0.0
-    return float(np.corrcoef(left, right)[0, 1])
+def _values(batch: pa.RecordBatch, names: Sequence[str]) -> np.ndarray:
+    return np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names])
