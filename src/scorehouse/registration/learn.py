@@ -9,7 +9,6 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import one_writer
-from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.training import training_frame
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.write import renew_reference
@@ -45,7 +44,7 @@ def learn_reference(
     names = [feature.name for feature in signature.features]
     frame = training_frame(X, names, names, call)
     batch = training_batch(frame, call)
-    recorded = training_windows(X, len(frame), time, cluster, call, has_dates=has_dates(batch))
+    recorded = training_windows(X, batch, time, cluster, call)
     kernel = Kernel(estimator, chosen, signature, strict=frozenset(), call=call)
     renew_reference(seeds, chosen, kernel, batch, recorded)
     return chosen

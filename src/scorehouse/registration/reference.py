@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.recorded import Recorded
-from scorehouse.registration.reference_repeats import repeat_rows
-from scorehouse.registration.reference_windows import learned
+from scorehouse.program.sql.in_duckdb import scratch
+from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference_windows import Row, learned, reference_row
+from scorehouse.registration.training_windows import Recorded
 from scorehouse.registry.class_columns import text_of
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000
 TAIL_ROWS = 25
 STEEPEST_TAIL = 20.0
-UNKNOWN = Recorded()
 BIN_KINDS = ("missing", "numeric", "category", "other")  # rows of other kinds say something about the column
-
-Row = dict[str, str]
+# of rows with the features of another one, and how many rows on average have the features of a row
+COPIES = """
+select coalesce(sum(copies) filter (copies > 1), 0), sum(copies), sum(copies * copies)
+from (select count(*) as copies from training group by hash({columns}))
+"""
 
 
 def scored_reference(
-    kernel: Kernel, batch: pa.RecordBatch, scored: pa.RecordBatch, recorded: Recorded = UNKNOWN
+    kernel: Kernel,
+    batch: pa.RecordBatch,
+    scored: pa.RecordBatch,
+    recorded: Recorded,
+    importance: Mapping[str, float],
 ) -> list[Row]:
-    """The reference of the training rows and of the kernel's outputs for them, and of windows of them."""
+    """The reference of the training rows and of the kernel's outputs for them, and of windows of them.
+
+    It has the pairs of the features that count most, by `importance`.
+    """
     reasons = scored.column(REJECT_REASON)
     if reasons.null_count == 0:
         raise EstimatorError(
@@ -39,15 +50,15 @@ def scored_reference(
         )
     number = kernel.version.version
     outputs = scored.drop_columns([REJECT_REASON])
-    features = reference_rows(number, "feature", batch, recorded)
-    return [
-        *features,
+    rows = [
+        *reference_rows(number, "feature", batch, recorded),
         *repeat_rows(number, batch),
         *reference_rows(number, "output", outputs, recorded),
     ]
+    return with_pairs(rows, batch, importance, recorded.windows)
 
 
-def reference_rows(version: int, part: str, batch: pa.RecordBatch, recorded: Recorded = UNKNOWN) -> list[Row]:
+def reference_rows(version: int, part: str, batch: pa.RecordBatch, recorded: Recorded) -> list[Row]:
     """Rows of `ml_<name>__reference` for every column of `batch`.
 
     Numbers: up to ten bins at the quantiles (linear interpolation) of the finite values, each (lower, upper],
@@ -59,37 +70,59 @@ def reference_rows(version: int, part: str, batch: pa.RecordBatch, recorded: Rec
     the numbers of a date are its ages, in days before that time; a row of kind `age` says so, with the first
     and the last time in `lower` and `upper` (days since 1970).
     """
-    rows = []
+    rows: list[Row] = []
     for name in batch.schema.names:
-        for number, row in enumerate(_column_rows(batch.column(name), recorded)):
-            head = {"version": str(version), "part": part, "name": name}
-            rows.append({**head, "bin": str(number), **row})
+        rows += _placed(version, part, name, _column_rows(batch.column(name), recorded))
     return rows
+
+
+def repeat_rows(version: int, batch: pa.RecordBatch) -> list[Row]:
+    """Rows of `ml_<name>__reference` for all features together; none without rows or features.
+
+    The kinds `repeated` and `single` count the rows that have the features of another row, or not. The kind
+    `window` says how many rows on average have the features of a row, by which the number of repeated rows
+    varies more than that of independent rows.
+    """
+    if not len(batch) or not batch.num_columns:
+        return []
+    columns = ", ".join(DUCKDB.quote(name) for name in batch.schema.names)
+    with scratch() as connection:
+        connection.register("training", batch)
+        ((repeated, total, squares),) = connection.execute(COPIES.format(columns=columns)).fetchall()
+    rows = [
+        reference_row("repeated", int(repeated)),
+        reference_row("single", int(total - repeated)),
+        reference_row("window", int(total), lower=f"{squares / total:.6g}", category="rows repeated_share"),
+    ]
+    return _placed(version, "feature", "(all features)", rows)
+
+
+def _placed(version: int, part: str, name: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows of a column, with the columns that say where each belongs."""
+    head = {"version": str(version), "part": part, "name": name}
+    return [{**head, "bin": str(number), **row} for number, row in enumerate(rows)]
 
 
 def _column_rows(column: pa.Array, recorded: Recorded) -> Iterator[Row]:
     values = _numbers(column)
-    ages = recorded.ages(column)
+    ages = None if recorded.times is None else recorded.times.ages(column)
     if ages is not None:
         values = pa.array(ages)
     if values is None:
-        yield _row("missing", column.null_count)
+        yield reference_row("missing", column.null_count)
         yield from _categories(column.drop_null())
         numbers, edges = None, np.empty(0)
     else:
         finite = values.filter(pc.fill_null(pc.is_finite(values), False)).to_numpy()
-        yield _row("missing", len(column) - len(finite))
+        yield reference_row("missing", len(column) - len(finite))
         yield from _bins(finite)
         yield from _moments(finite)
         numbers, edges = values.to_numpy(zero_copy_only=False), _edges(finite)
         if ages is not None and len(finite) and recorded.times is not None:
             first, last = recorded.times.ends()
-            yield _row("age", len(finite), lower=repr(first), upper=repr(last))
+            yield reference_row("age", len(finite), lower=repr(first), upper=repr(last))
     for window in recorded.windows:
-        for found in learned(column, numbers, edges, window):
-            upper = "" if found.usual is None else f"{found.usual:.6g}"
-            name = f"{window.unit} {found.metric}"
-            yield _row("window", found.rows, lower=f"{found.effect:.6g}", upper=upper, category=name)
+        yield from learned(column, numbers, edges, window)
 
 
 def _numbers(column: pa.Array) -> pa.Array | None:
@@ -113,7 +146,7 @@ def _bins(values: np.ndarray) -> Iterator[Row]:
     for number, count in enumerate(counts):
         lower = repr(float(edges[number - 1])) if number else ""
         upper = repr(float(edges[number])) if number < len(edges) else ""
-        yield _row("numeric", int(count), lower=lower, upper=upper)
+        yield reference_row("numeric", int(count), lower=lower, upper=upper)
 
 
 def _moments(values: np.ndarray) -> Iterator[Row]:
@@ -126,7 +159,7 @@ def _moments(values: np.ndarray) -> Iterator[Row]:
         "tail": (_tail(mean - values), _tail(values - mean)),
     }
     for kind, (lower, upper) in pairs.items():
-        yield _row(kind, len(values), lower=repr(lower), upper=repr(upper))
+        yield reference_row(kind, len(values), lower=repr(lower), upper=repr(upper))
 
 
 def _tail(distances: np.ndarray) -> float:
@@ -146,11 +179,7 @@ def _categories(column: pa.Array) -> Iterator[Row]:
     counted = [(item["values"], item["counts"]) for item in pc.value_counts(column).to_pylist()]
     counted.sort(key=lambda pair: (-pair[1], str(pair[0])))
     for value, count in counted[:CATEGORY_LIMIT]:
-        yield _row("category", count, category=text_of(value))
+        yield reference_row("category", count, category=text_of(value))
     rest = sum(count for _, count in counted[CATEGORY_LIMIT:])
     if rest:
-        yield _row("other", rest)
-
-
-def _row(kind: str, count: int, *, lower: str = "", upper: str = "", category: str = "") -> Row:
-    return {"kind": kind, "lower": lower, "upper": upper, "category": category, "row_count": str(count)}
+        yield reference_row("other", rest)

@@ -15,14 +15,12 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.registration.recorded import is_dated
-from scorehouse.registration.reference_windows import Floats, Windows
+from scorehouse.registration.reference_windows import Floats, Row, Windows, reference_row
+from scorehouse.registration.training_windows import is_dated
 
 PAIRED = 6  # features
 FEWEST_ROWS = 50
 CLOSEST = 0.999  # a correlation beyond it says that two columns are one
-
-Row = dict[str, str]
 
 
 def with_pairs(
@@ -69,14 +67,10 @@ def _pair(a: str, b: str, codes: Mapping[str, Floats], windows: Sequence[Windows
         return
     influence = (u * v - r * (u**2 + v**2) / 2) / (1 - r**2)  # of a row on the Fisher transform
     squares = float((influence**2).sum())
-    yield _row("pair", b, r, squares / rows, rows)
+    yield reference_row("pair", rows, lower=f"{r:.6g}", upper=f"{squares / rows:.6g}", category=b)
     for window in windows:
         sums = np.bincount(window.codes[present], influence, window.count)
         effect = max(1.0, float((sums**2).sum()) / squares) if squares > 0 else 1.0
         sizes = window.sizes(present)
-        yield _row("pair_window", f"{window.unit} {b}", effect, None, round((sizes**2).sum() / sizes.sum()))
-
-
-def _row(kind: str, category: str, lower: float, upper: float | None, rows: int) -> Row:
-    values = {"lower": f"{lower:.6g}", "upper": "" if upper is None else f"{upper:.6g}"}
-    return {"kind": kind, **values, "category": category, "row_count": str(rows)}
+        typical, name = round((sizes**2).sum() / sizes.sum()), f"{window.unit} {b}"
+        yield reference_row("pair_window", typical, lower=f"{effect:.6g}", category=name)

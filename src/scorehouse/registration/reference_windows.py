@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Row = dict[str, str]
 USUAL = 0.99
 FLOOR, LEAST_EXPECTED = 0.05, 10  # as in `pooled_key` of the macro `_drift_distances`
 
@@ -42,18 +43,13 @@ class Windows:
         return np.bincount(cells, minlength=self.count * width).reshape(self.count, width).astype(float)
 
 
-@dataclass(frozen=True)
-class Learned:
-    """One row of the kind `window`."""
-
-    metric: str
-    effect: float
-    usual: float | None
-    rows: int
+def reference_row(kind: str, count: int, *, lower: str = "", upper: str = "", category: str = "") -> Row:
+    """A row of `ml_<name>__reference`, without the columns that say where it belongs."""
+    return {"kind": kind, "lower": lower, "upper": upper, "category": category, "row_count": str(count)}
 
 
-def learned(column: pa.Array, numbers: Floats | None, edges: Floats, windows: Windows) -> Iterator[Learned]:
-    """What the windows say about a column: of numbers, with the edges of their bins, or of categories."""
+def learned(column: pa.Array, numbers: Floats | None, edges: Floats, windows: Windows) -> Iterator[Row]:
+    """Rows of the kind `window`: what the windows say about a column: of numbers, with the edges of their bins, or of categories."""
     present = (
         np.isfinite(numbers) if numbers is not None else pc.is_valid(column).to_numpy(zero_copy_only=False)
     )
@@ -176,7 +172,7 @@ def _dispersion(counts: Floats) -> float:
 
 def _learned(
     windows: Windows, metric: str, squares: Floats | float, reached: Floats, sizes: Floats, typical: int
-) -> Learned:
+) -> Row:
     """The design effect: the mean over rows of n times the squared distance; 1 for independent rows."""
     used = sizes > 0
     if isinstance(squares, float):
@@ -186,5 +182,6 @@ def _learned(
         alone = windows.unit == "cluster"
         scale = n if alone else 1 / (1 / n - 1 / n.sum())
         effect = float((n * squares[used] * scale).sum() / n.sum())
-    usual = None if windows.unit == "cluster" else float(np.quantile(reached[used], USUAL))
-    return Learned(metric, max(1.0, effect), usual, typical)
+    usual = "" if windows.unit == "cluster" else f"{float(np.quantile(reached[used], USUAL)):.6g}"
+    name = f"{windows.unit} {metric}"
+    return reference_row("window", typical, lower=f"{max(1.0, effect):.6g}", upper=usual, category=name)

@@ -24,9 +24,7 @@ from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
-from scorehouse.registration.recorded import Recorded, has_dates
 from scorehouse.registration.reference import scored_reference
-from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import (
@@ -37,7 +35,7 @@ from scorehouse.registration.training import (
     judged_rows,
     training_of,
 )
-from scorehouse.registration.training_windows import training_windows
+from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, renew_reference, write_registration
 from scorehouse.registry.artifact import open_given
@@ -115,7 +113,7 @@ def register(
         named = AskedOutputs(card.outputs, y, asked.estimator)
         examined = examine(asked.estimator, draft, asked.training, named, call)
         check_width(asked.judged.labels, len(examined.version.outputs), call)
-        recorded = _recorded(X, examined, reference, call)
+        recorded = training_windows(X, examined.batch, reference.time, reference.cluster, call)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, storage)
         if calibration is not None:
             unseen = (calibration.X, calibration.y)
@@ -138,12 +136,6 @@ def register(
             told.step("reference")
             renew_reference(seeds, version, prepared.kernel, examined.batch, recorded)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
-
-
-def _recorded(X: Any, examined: Examined, reference: Reference, call: str) -> Recorded:
-    """What the training rows say of the time or the cluster of each."""
-    dated, count = has_dates(examined.batch), examined.batch.num_rows
-    return training_windows(X, count, reference.time, reference.cluster, call, has_dates=dated)
 
 
 @dataclass(frozen=True)
@@ -197,12 +189,11 @@ def _proven(
     with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
         if storage.program:
             search.begin()  # the database is at work while importance is measured
-        bins = scored_reference(kernel, batch, scored, recorded)
         judged = asked.judged.of(batch)
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if storage.program else kernel
         importance = importance_of(serving, judged.batch, judged.labels, measured)
-        bins = with_pairs(bins, batch, importance.shares, recorded.windows)
+        bins = scored_reference(kernel, batch, scored, recorded, importance.shares)
         found = search.backends() if storage.program else Backends({})
     version = replace(prepared.version, program=found.facts)
     require_reasons(background, version, kernel.call)

@@ -12,10 +12,10 @@ from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared
-from scorehouse.registration.recorded import Recorded
-from scorehouse.registration.reference import Row, scored_reference
-from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference import scored_reference
+from scorehouse.registration.reference_windows import Row
 from scorehouse.registration.training import Judged
+from scorehouse.registration.training_windows import Recorded
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature_rows import Importance, signature_rows, with_importance
@@ -58,7 +58,6 @@ def renew_reference(
 ) -> None:
     """Write the reference of a registered version again: these rows may say more than those before."""
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(version.version)}
-    bins = scored_reference(kernel, batch, kernel(batch), recorded)
-    bins = with_pairs(bins, batch, known, recorded.windows)
+    bins = scored_reference(kernel, batch, kernel(batch), recorded, known)
     seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])
     write_card(seeds)  # it has the size of the reference

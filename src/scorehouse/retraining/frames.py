@@ -10,7 +10,6 @@ import duckdb
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.registration.recorded import has_dates
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.rows import HOLDOUT
@@ -48,9 +47,9 @@ def check_windows(frames: Frames, job: Job) -> None:
     Raises ConfigurationError.
     """
     X = frames.training[list(job.features)]
-    dated = has_dates(training_batch(X, job.call))
+    batch = training_batch(X, job.call)
     try:
-        training_windows(X, len(X), frames.training[job.time], None, job.call, has_dates=dated)
+        training_windows(X, batch, frames.training[job.time], None, job.call)
     except ConfigurationError as error:
         raise ConfigurationError(
             job.call,

@@ -162,7 +162,7 @@ def test_zones_do_not_mix() -> None:
     batch = pa.RecordBatch.from_pandas(zoned[["seen"]], preserve_index=False)
     kinds = {}
     for name, times in {"plain": frame["day"], "zoned": frame["day"].dt.tz_localize("UTC")}.items():
-        recorded = training_windows(None, len(frame), times, None, "register", has_dates=True)
+        recorded = training_windows(None, batch, times, None, "register")
         rows = reference_rows(1, "feature", batch, recorded)
         kinds[name] = {row["kind"] for row in rows}
         with_pairs(rows, batch, {"seen": 1.0}, recorded.windows)  # dates are in no pair
@@ -182,8 +182,8 @@ def test_p_of_a_shift_of_ages(warehouse: MonitoredWarehouse) -> None:
 
 def test_rows_drawn_from_a_reference_of_ages_are_dates() -> None:
     frame = accounts(0, "2025-01-01")[["day", "opened"]]
-    recorded = training_windows(None, len(frame), frame["day"], None, "register", has_dates=True)
     batch = pa.RecordBatch.from_pandas(frame[["opened"]], preserve_index=False)
+    recorded = training_windows(None, batch, frame["day"], None, "register")
     rows = reference_rows(1, "feature", batch, recorded)
     feature = Feature("opened", "timestamp", "datetime64[us]", True, False, False)
     drawn = sample_reference(rows, Signature((feature,), "frame"), 5000).to_pandas()["opened"]

@@ -117,7 +117,7 @@ def test_p_is_scaled_by_the_design_effect(warehouse: MonitoredWarehouse) -> None
 def test_what_is_learned_equals_a_plain_count() -> None:
     frame = prices(2)
     batch = pa.RecordBatch.from_pandas(frame[["price", "shop"]], preserve_index=False)
-    windows = training_windows(frame, len(frame), "day", None, "register")
+    windows = training_windows(frame, batch, "day", None, "register")
     assert [(one.unit, one.count) for one in windows.windows] == [
         ("day", WEEKS),
         ("week", WEEKS),
@@ -154,8 +154,8 @@ def test_independent_rows_have_a_design_effect_of_one() -> None:
     frame = pd.DataFrame({"x": rng.normal(size=rows), "c": rng.choice(list("abcdef"), rows)})
     time = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 400, rows), unit="D")
     for given in ({"time": time, "cluster": None}, {"time": None, "cluster": rng.integers(0, 2000, rows)}):
-        windows = training_windows(frame, rows, **given, call="register")
         batch = pa.RecordBatch.from_pandas(frame, preserve_index=False)
+        windows = training_windows(frame, batch, **given, call="register")
         found = {
             row["category"]: float(row["lower"])
             for row in reference_rows(1, "feature", batch, windows)
@@ -177,8 +177,10 @@ def test_independent_rows_have_a_design_effect_of_one() -> None:
     ],
 )
 def test_refused(given: dict[str, object], words: str) -> None:
+    frame = prices(2)
+    batch = pa.RecordBatch.from_pandas(frame[["price", "shop"]], preserve_index=False)
     with pytest.raises(ConfigurationError, match=words):
-        training_windows(prices(2), WEEKS * ROWS, **given, call="register")
+        training_windows(frame, batch, **given, call="register")
 
 
 def test_register_learns_from_a_column(tmp_path: Path) -> None:

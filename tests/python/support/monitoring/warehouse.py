@@ -10,10 +10,8 @@ import duckdb
 import yaml
 
 from project import REPOSITORY, Build, DbtProject
-from scorehouse.registration.recorded import has_dates
-from scorehouse.registration.reference import reference_rows
+from scorehouse.registration.reference import reference_rows, repeat_rows
 from scorehouse.registration.reference_pairs import with_pairs
-from scorehouse.registration.reference_repeats import repeat_rows
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.seeds import REFERENCE_COLUMNS
 
@@ -62,7 +60,7 @@ class MonitoredWarehouse:
                 keys = {key: connection.sql(query).df().iloc[:, 0] for key, query in windows.items()}
                 given = [keys.get(key) for key in ("time", "cluster")]
                 batch = table.to_batches()[0]
-                found = training_windows(None, table.num_rows, *given, name, has_dates=has_dates(batch))
+                found = training_windows(None, batch, *given, name)
                 own = reference_rows(version, part, batch, found)
                 own += repeat_rows(version, batch) if repeats else []
                 rows += with_pairs(own, batch, dict.fromkeys(paired, 1.0), found.windows)
