@@ -6,18 +6,19 @@ asset paths has no pictures. The same facts give the same bytes, so a picture ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from scorehouse.drawing.plot import Plot, tick_texts, ticks
+from scorehouse.drawing.svg import Style, bar, element, path, picture, shortened, text
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registration.charts import Bar, Point, bars, curve
 from scorehouse.registry.seeds import replace_file
 from scorehouse.registry.version import Version
 
@@ -26,12 +27,18 @@ MOST_FEATURES = 15
 BINS = 10
 LEAST_ROWS = 20 * BINS
 MOST_ROWS = 50_000
+WIDTH = 640
+FONT: Style = {"font_family": "Helvetica, Arial, sans-serif", "font_size": 13, "fill": "#333333"}
+BLUE, GREY, LIGHT = "#4C78A8", "#9A9A9A", "#E4E4E4"
+ROW = 24
+LABELS = 190  # pixels left of the bars
+SQUARE = 320  # side of the plot of a curve
 
 
 def picture_of(project: Path, version: Version, kind: str) -> str | None:
     """The path of a picture on the docs site; None if there is no picture."""
-    path = _path(project, version, kind)
-    return path if path and (project / path).is_file() else None
+    place = _path(project, version, kind)
+    return place if place and (project / place).is_file() else None
 
 
 def folder_of(project: Path, name: str) -> str | None:
@@ -46,24 +53,19 @@ def _path(project: Path, version: Version, kind: str) -> str | None:
     return f"{folder}/{version.version}/{kind}.svg" if folder else None
 
 
-def draw(
-    project: Path, kernel: Kernel, shares: dict[str, float], rows: pa.RecordBatch, labels: Any
-) -> list[str]:
-    """Draw the pictures of a version that can be drawn, and return their paths.
+def draw(project: Path, kernel: Kernel, shares: dict[str, float], rows: pa.RecordBatch, labels: Any) -> None:
+    """Draw the pictures of a version that can be drawn.
 
     `shares` is the importance of the features; `rows` and `labels` are the data it was measured on.
     """
-    version, written = kernel.version, []
     drawings: dict[str, Callable[[], str | None]] = {
-        "importance": lambda: importance_picture(version, shares),
+        "importance": lambda: importance_picture(kernel.version, shares),
         "calibration": lambda: calibration_picture(kernel, rows, labels),
     }
-    for kind in KINDS:
-        path = _path(project, version, kind)
-        if path and (picture := drawings[kind]()):
-            replace_file(project / path, picture.encode())
-            written.append(path)
-    return written
+    for kind, make in drawings.items():
+        place = _path(project, kernel.version, kind)
+        if place and (drawing := make()):
+            replace_file(project / place, drawing.encode())
 
 
 def importance_picture(version: Version, shares: dict[str, float]) -> str | None:
@@ -74,53 +76,73 @@ def importance_picture(version: Version, shares: dict[str, float]) -> str | None
         shown.append((f"{len(rest)} others", sum(share for _, share in rest)))
     if not any(share for _, share in shown):
         return None
-    return bars(f"Importance of features, {version.label}", [Bar(name, share) for name, share in shown])
+    return bars(f"Importance of features, {version.label}", shown)
 
 
 def calibration_picture(kernel: Kernel, rows: pa.RecordBatch, labels: Any) -> str | None:
     """Predicted against observed, in bins of equal size; None if scores are not on the labels' scale."""
-    found = _predicted_and_observed(kernel, rows, labels)
-    if found is None or len(found.predicted) < LEAST_ROWS:
-        return None
-    order = np.argsort(found.predicted, kind="stable")
-    points = [
-        Point(float(found.predicted[part].mean()), float(found.observed[part].mean()), len(part))
-        for part in np.array_split(order, BINS)
-    ]
-    title = f"Calibration, {kernel.version.label}: {len(order):,} rows in {BINS} bins"
-    return curve(title, points, found.x, found.y)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    predicted: np.ndarray
-    observed: np.ndarray
-    x: str
-    y: str
-
-
-def _predicted_and_observed(kernel: Kernel, rows: pa.RecordBatch, labels: Any) -> _Pairs | None:
-    version = kernel.version
+    version, truth = kernel.version, np.asarray(labels)
     two = version.task == "classification" and len(version.classes) == 2
-    if labels is None or not (
-        version.task == "regression" or (two and version.score_method == "predict_proba")
-    ):
-        return None
-    truth = np.asarray(labels)
-    if truth.ndim != 1:
+    on_scale = version.task == "regression" or (two and version.score_method == "predict_proba")
+    if not on_scale or truth.ndim != 1:
         return None
     rows, truth = rows.slice(0, MOST_ROWS), truth[:MOST_ROWS]
     scored = kernel(rows)
-    kept = pc.is_null(scored.column(REJECT_REASON)).to_numpy(False) & ~_missing(truth)
-    column = "score" if two else "prediction"
-    predicted = scored.column(column).to_numpy(zero_copy_only=False)[kept].astype(np.float64)
-    truth = truth[kept]
-    if not two:
-        return _Pairs(predicted, truth.astype(np.float64), "mean prediction", "mean label")
-    positive = version.classes[1]
-    observed = np.array([label == positive for label in truth.tolist()], dtype=np.float64)
-    return _Pairs(predicted, observed, "mean score", f"share of {positive}")
+    kept = pc.is_null(scored.column(REJECT_REASON)).to_numpy(False) & ~pd.isna(truth)
+    if kept.sum() < LEAST_ROWS:
+        return None
+    found = scored.column("score" if two else "prediction").to_numpy(zero_copy_only=False)
+    predicted, observed = found[kept].astype(np.float64), truth[kept]
+    x, y = "mean prediction", "mean label"
+    if two:
+        positive = version.classes[1]
+        x, y = "mean score", f"share of {positive}"
+        observed = np.array([label == positive for label in observed.tolist()])
+    observed = observed.astype(np.float64)
+    parts = np.array_split(np.argsort(predicted, kind="stable"), BINS)
+    points = [(float(predicted[part].mean()), float(observed[part].mean())) for part in parts]
+    title = f"Calibration, {version.label}: {len(predicted):,} rows in {BINS} bins"
+    return curve(title, points, x, y)
 
 
-def _missing(values: np.ndarray) -> np.ndarray:
-    return np.array([value is None or value != value for value in values.tolist()], dtype=bool)
+def bars(title: str, rows: Sequence[tuple[str, float]]) -> str:
+    """One bar per name and share, with it in percent; the longest bar is as wide as the picture allows."""
+    longest = max(share for _, share in rows) or 1.0
+    room = WIDTH - LABELS - 70
+    parts = [_heading(title)]
+    for number, (name, share) in enumerate(rows):
+        names = shortened(name, 26), f"{share:.1%}"
+        parts += bar(LABELS, 46 + number * ROW, room * share / longest, ROW - 8, names, BLUE, FONT)
+    return picture(WIDTH, 44 + len(rows) * ROW + 12, title, parts)
+
+
+def curve(title: str, points: Sequence[tuple[float, float]], x_label: str, y_label: str) -> str:
+    """Points joined in order, on axes with the same scale, and the diagonal on which both are equal."""
+    values = [value for point in points for value in point]
+    marks = ticks(min(values), max(values))
+    plot = Plot(left=80, top=48, width=SQUARE, height=SQUARE)
+    x, y = plot.x(marks[0], marks[-1]), plot.y(marks[0], marks[-1])
+    parts = [_heading(title)]
+    for mark, label in zip(marks, tick_texts(marks), strict=True):
+        parts += [plot.down(x(mark), LIGHT), plot.across(y(mark), LIGHT)]
+        parts += [plot.below(x(mark), label, FONT), plot.beside(y(mark), label, FONT)]
+    middle = plot.left + SQUARE / 2, plot.top + SQUARE / 2
+    ends = {"x1": plot.left, "y1": plot.bottom, "x2": plot.right, "y2": plot.top}
+    places = [(x(left), y(top)) for left, top in points]
+    parts += [
+        element("line", **ends, stroke=GREY, stroke_dasharray="5 4"),
+        path(places, BLUE, 2),
+        *(element("circle", cx=left, cy=top, r=4, fill=BLUE) for left, top in places),
+        text(middle[0], plot.bottom + 40, x_label, FONT, anchor="middle"),
+        element(
+            "g",
+            text(20, middle[1], y_label, FONT, anchor="middle"),
+            transform=f"rotate(-90 20 {middle[1]:g})",
+        ),
+        text(plot.right + 16, plot.top + 14, "dashed: predicted = observed", FONT),
+    ]
+    return picture(WIDTH, int(plot.bottom + 56), title, parts)
+
+
+def _heading(title: str) -> str:
+    return text(16, 24, title, {**FONT, "font_weight": "bold"})

@@ -15,8 +15,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from scorehouse import promote, register
-from scorehouse.registration.charts import Bar, Point, bars, curve
 from scorehouse.registration.groups import grouped
+from scorehouse.registration.pictures import bars, curve
 
 PROJECT = "name: shop\nasset-paths: [pictures]\n"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -138,8 +138,8 @@ def test_the_same_facts_give_the_same_pictures(project: Path) -> None:
 
 
 def test_names_are_escaped_and_many_features_are_pooled(project: Path) -> None:
-    assert "&lt;b&gt;" in bars("a", [Bar("<b>", 0.5)])
-    xml.fromstring(curve("a & b", [Point(1, 1, 3), Point(1, 1, 3)], "x", "y"))
+    assert "&lt;b&gt;" in bars("a", [("<b>", 0.5)])
+    xml.fromstring(curve("a & b", [(1, 1), (1, 1)], "x", "y"))
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(300, 20)), columns=[f"feature_{i}" for i in range(20)])
     y = X.sum(axis=1)
