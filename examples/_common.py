@@ -79,7 +79,7 @@ def register(options: argparse.Namespace, estimator: Any, **facts: Any) -> None:
 
 def measure(facts: dict[str, Any]) -> None:
     """Measure importance for the registered version that has this description."""
-    from scorehouse.registration.measure import measure_importance
+    from scorehouse.registration.renew import measure_importance
 
     X, y = facts.get("validation", (facts["X"], facts["y"]))
     number = registered(facts)
@@ -88,7 +88,7 @@ def measure(facts: dict[str, Any]) -> None:
 
 def learn(facts: dict[str, Any]) -> None:
     """Learn the reference of the registered version that has this description."""
-    from scorehouse.registration.learn import learn_reference
+    from scorehouse.registration.renew import learn_reference
 
     windows = {key: facts[key] for key in ("time", "cluster") if key in facts}
     print("learned", learn_reference(facts["name"], facts["X"], version=registered(facts), **windows).label)

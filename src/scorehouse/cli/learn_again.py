@@ -58,7 +58,7 @@ def importance_command(
     Example:
       scorehouse importance churn --features labelled.parquet --label churned
     """
-    from scorehouse.registration.measure import measure_importance
+    from scorehouse.registration.renew import measure_importance
 
     frame = read_frame(features)
     if missing := [label for label in labelled if label not in frame.columns]:
@@ -111,7 +111,7 @@ def reference_command(
     Example:
       scorehouse reference churn --features train.parquet --time snapshot_date
     """
-    from scorehouse.registration.learn import learn_reference
+    from scorehouse.registration.renew import learn_reference
     from scorehouse.registry.seeds import ModelSeeds
 
     with waiting("learning the distribution of training"):

@@ -151,7 +151,7 @@ def prove_again(
     proven: dict[int, Backends] = {}
     for version in chosen:
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
-        kernel = Kernel(estimator, version, signature, strict=frozenset(), call=call)
+        kernel = Kernel(estimator, version, signature, call=call)
         rows = source.of(seeds, version, signature, call)
         background: Background | None = None
         known = background_facts(version)

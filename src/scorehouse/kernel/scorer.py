@@ -47,7 +47,13 @@ class Kernel:
     _is_new = True  # the estimator was not called yet
 
     def __init__(
-        self, estimator: Any, version: Version, signature: Signature, *, strict: frozenset[str], call: str
+        self,
+        estimator: Any,
+        version: Version,
+        signature: Signature,
+        *,
+        strict: frozenset[str] = frozenset(),
+        call: str,
     ) -> None:
         self._scoring = estimator
         self.version = version

@@ -187,14 +187,14 @@ def _read_program(file: str, data: bytes, version: Version, signature: Signature
 
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:
     estimator = artifact.open_estimator(data, version, policy, call)
-    Kernel(estimator, version, signature, strict=frozenset(), call=call)
+    Kernel(estimator, version, signature, call=call)
 
 
 def _certified(project: Path, version: Version, policy: LoadPolicy, call: str) -> Certificate:
     """Compare the program with the estimator, which opens only where policy and digests allow it."""
     program = artifact.read_program(project, version, artifact.PROGRAM_FILE, policy, call)
     estimator, signature, _ = artifact.load(project, version, policy, call)
-    Kernel(estimator, version, signature, strict=frozenset(), call=call)
+    Kernel(estimator, version, signature, call=call)
     return certify(estimator, program, version, signature)
 
 

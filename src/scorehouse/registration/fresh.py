@@ -45,7 +45,7 @@ def work(folder: Path) -> Problem:
             warnings.simplefilter("ignore")
             version, policy = Version.from_row(job["version"]), LoadPolicy.from_variable(job["policy"])
             estimator, signature, _ = artifact.load(folder, version, policy, job["call"])
-            kernel = Kernel(estimator, version, signature, strict=frozenset(), call=job["call"])
+            kernel = Kernel(estimator, version, signature, call=job["call"])
             with pa.ipc.open_stream((folder / ROWS).read_bytes()) as rows:
                 scored = kernel(rows.read_next_batch())
     except BaseException as error:  # a module may even exit when it is imported

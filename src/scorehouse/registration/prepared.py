@@ -111,7 +111,7 @@ def prepare(
     prober = Prober(stored.estimator, outputs, examined.signature, examined.batch, told.count)
     signature = prober.signature_found()
     version, files = _files(examined.version, stored, signature, storage.store, policy, project, call)
-    kernel = Kernel(stored.estimator, version, signature, strict=frozenset(), call=call)
+    kernel = Kernel(stored.estimator, version, signature, call=call)
     return Prepared(version, signature, files, kernel)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.in_duckdb import one_scratch
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
@@ -134,7 +135,8 @@ def register(
             version = proven.version
         else:
             told.step("reference")
-            renew_reference(seeds, version, prepared.kernel, examined.batch, recorded)
+            kernel = Kernel(prepared.kernel.estimator, version, prepared.signature, call=call)
+            renew_reference(seeds, kernel, examined.batch, recorded)
     return promote(name, version.version, alias=alias, project_dir=seeds.project) if alias else version
 
 

@@ -53,11 +53,10 @@ def write_registration(
     seeds.append_version(version)
 
 
-def renew_reference(
-    seeds: ModelSeeds, version: Version, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded
-) -> None:
+def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded) -> None:
     """Write the reference of a registered version again: these rows may say more than those before."""
-    known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(version.version)}
+    number = kernel.version.version
+    known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
     bins = scored_reference(kernel, batch, kernel(batch), recorded, known)
-    seeds.write_reference(version.version, [{**row, "version": str(version.version)} for row in bins])
+    seeds.write_reference(number, bins)
     write_card(seeds)  # it has the size of the reference

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from project import DbtProject
 from scorehouse.cli.main import main
-from scorehouse.registration.learn import learn_reference
+from scorehouse.registration.renew import learn_reference
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ from scorehouse import Reference, ScorehouseError, register
 from scorehouse.cli.main import main
 from scorehouse.registration import importance
 from scorehouse.registration.groups import grouped
-from scorehouse.registration.measure import measure_importance
+from scorehouse.registration.renew import measure_importance
 from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.seeds import SIGNATURE_COLUMNS, write_rows
 

@@ -1,0 +1,98 @@
+"""What registration measured of a version, measured again on other rows: importance, and the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scorehouse.errors import RegistryError
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.kernel.training_batch import training_batch
+from scorehouse.project.folder import find_project
+from scorehouse.registration.card import write_card
+from scorehouse.registration.importance import importance_of
+from scorehouse.registration.lock import one_writer
+from scorehouse.registration.outputs import check_width
+from scorehouse.registration.pictures import draw
+from scorehouse.registration.training import check_labels, training_frame
+from scorehouse.registration.training_windows import training_windows
+from scorehouse.registration.write import renew_reference
+from scorehouse.registry import artifact
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.signature_rows import Importance
+from scorehouse.registry.version import Version, resolve
+from scorehouse.scoring.request import load_policy
+
+
+@one_writer
+def measure_importance(
+    name: str,
+    X: Any,
+    y: Any = None,
+    *,
+    version: int | None = None,
+    alias: str = "champion",
+    project_dir: str | Path | None = None,
+) -> Importance:
+    """Measure importance on the rows X, with the labels y if there are any, and write the shares.
+
+    Use it for a version that was registered without labels, or to measure on newer rows.
+    The artifact and the registry row are not changed. X needs the columns of the signature.
+    Raises a ScorehouseError that says what to do; then nothing is written.
+    """
+    call = f"measure_importance({name!r})"
+    seeds = ModelSeeds(find_project(project_dir), name)
+    kernel, frame = _opened(seeds, X, version, alias, call)
+    chosen = kernel.version
+    check_labels(y, frame, chosen.task, call)
+    check_width(y, len(chosen.outputs), call)
+    batch = training_batch(frame, call)
+    importance = importance_of(kernel, batch, y)
+    if not seeds.write_importance(chosen.version, importance):
+        raise RegistryError(
+            call,
+            f"{seeds.signature_file.name} has no rows of version {chosen.version}",
+            expected="one row per feature of every version",
+            action="restore the file from version control",
+        )
+    draw(seeds.project, kernel, importance.shares, batch, y)
+    write_card(seeds)
+    return importance
+
+
+@one_writer
+def learn_reference(
+    name: str,
+    X: Any,
+    *,
+    time: Any = None,
+    cluster: Any = None,
+    version: int | None = None,
+    alias: str = "champion",
+    project_dir: str | Path | None = None,
+) -> Version:
+    """Write the rows of a version in `ml_<name>__reference` again, from the training rows X.
+
+    Use it for a version that was registered without `time` or `cluster`, which are those of `register`. X
+    needs the columns of the signature; it may have others. Nothing else changes. Raises a ScorehouseError
+    that says what to do; then nothing is written.
+    """
+    call = f"learn_reference({name!r})"
+    seeds = ModelSeeds(find_project(project_dir), name)
+    kernel, frame = _opened(seeds, X, version, alias, call)
+    batch = training_batch(frame, call)
+    renew_reference(seeds, kernel, batch, training_windows(X, batch, time, cluster, call))
+    return kernel.version
+
+
+def _opened(
+    seeds: ModelSeeds, X: Any, number: int | None, alias: str, call: str
+) -> tuple[Kernel, pd.DataFrame]:
+    """The kernel of a registered version, around its estimator, and the columns of X that are its features."""
+    version = resolve(seeds.registered(call), alias=alias, version=number, call=call)
+    policy = load_policy(seeds.project)
+    estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
+    frame = training_frame(X, signature.names, signature.names, call)
+    return Kernel(estimator, version, signature, call=call), frame
