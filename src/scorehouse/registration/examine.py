@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,9 @@ import pyarrow as pa
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import check_batch
-from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
-from scorehouse.registration.outputs import AskedOutputs
+from scorehouse.registration.outputs import output_columns
 from scorehouse.registration.training import Training
 from scorehouse.registry.class_columns import registered_columns
 from scorehouse.registry.label_rule import fault_of
@@ -38,12 +38,14 @@ class Examined:
     features: Any
 
 
-def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOutputs, call: str) -> Examined:
-    """Ask the estimator on the training rows, as they were given.
+def examine(
+    estimator: Any, draft: Version, training: Training, y: Any, outputs: Sequence[str] | None, call: str
+) -> Examined:
+    """Ask the estimator on the training rows, as they were given. Labels y or `outputs` name its outputs.
 
     Raises ScorehouseError for an estimator that does not accept them or has another task.
     """
-    batch = training_batch(training.frame, call)
+    batch = training.batch
     known = encoder_categories(estimator, batch.schema.names)
     signature = draft_signature(training.frame, batch, training.container, known, call)
     try:
@@ -65,7 +67,7 @@ def examine(estimator: Any, draft: Version, training: Training, outputs: AskedOu
         label_method=facts.label_method,
         classes=facts.classes,
         class_columns={} if facts.outputs else registered_columns(facts.classes, facts.score_method),
-        outputs=outputs.columns(facts.outputs, draft.task, call),
+        outputs=output_columns(outputs, estimator, y, facts.outputs, draft.task, call),
     )
     if fault := fault_of(version):
         action = "convert the labels, or leave the threshold out, and register again"

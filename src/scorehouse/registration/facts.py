@@ -95,10 +95,8 @@ def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts
         "ranking": _ranking,
         "anomaly": _anomaly,
     }
-    if task not in TASKS:
-        raise ConfigurationError(
-            call, f"task is {task!r}", expected=f"one of {list(TASKS)}", action="name the task"
-        )
+    if task != "ranking":
+        require_method(estimator, "predict", task, call)
     return finders[task](estimator, features, call)
 
 
@@ -108,7 +106,6 @@ def plain(values: Any) -> tuple[Any, ...]:
 
 
 def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", "classification", call)
     require_method(estimator, "classes_", "classification", call)
     classes = estimator.classes_
     predicted = estimator.predict(features)
@@ -156,7 +153,6 @@ def _has_own_rule(estimator: Any) -> bool:
 
 
 def _multilabel(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", MULTILABEL, call)
     labels = labels_given(estimator.predict(features))
     if labels.ndim != 2 or len(labels) < 2:
         raise _shape_error(
@@ -195,7 +191,6 @@ def _check_label_classes(estimator: Any, labels: np.ndarray, call: str) -> None:
 
 
 def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", "regression", call)
     predicted = np.asarray(estimator.predict(features))
     if predicted.ndim > 1 and predicted.shape[1] != 1:
         raise _shape_error(
@@ -209,7 +204,6 @@ def _regression(estimator: Any, features: Any, call: str) -> TaskFacts:
 
 
 def _multioutput_regression(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", MULTIOUTPUT, call)
     predicted = np.asarray(estimator.predict(features))
     if predicted.ndim != 2 or predicted.shape[1] < 2:
         raise _shape_error(
@@ -225,7 +219,6 @@ def _multioutput_regression(estimator: Any, features: Any, call: str) -> TaskFac
 
 
 def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", "clustering", call)
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     centres = getattr(final, "cluster_centers_", None)
     if centres is None or not hasattr(estimator, "transform"):
@@ -248,7 +241,6 @@ def _ranking(estimator: Any, features: Any, call: str) -> TaskFacts:
 
 
 def _anomaly(estimator: Any, features: Any, call: str) -> TaskFacts:
-    require_method(estimator, "predict", "anomaly", call)
     require_method(estimator, "decision_function", "anomaly", call)
     labels = np.asarray(estimator.predict(features))
     scores = np.asarray(estimator.decision_function(features)).reshape(-1)

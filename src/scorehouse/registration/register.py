@@ -14,13 +14,13 @@ from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons
 from scorehouse.registration.conformal import calibration_rows
-from scorehouse.registration.examine import Examined, examine
+from scorehouse.registration.examine import examine
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.find_backends import Backends, BackendSearch
 from scorehouse.registration.groups import Calibration, Card, Reference, Storage, check_groups
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
-from scorehouse.registration.outputs import AskedOutputs, check_width
+from scorehouse.registration.outputs import check_width
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
@@ -111,8 +111,7 @@ def register(
         draft = draft_version(name, existing, asked.training.frame, asked.estimator, stored_as, facts)
         policy.check_format(draft, call)
         check_words(draft, call)
-        named = AskedOutputs(card.outputs, y, asked.estimator)
-        examined = examine(asked.estimator, draft, asked.training, named, call)
+        examined = examine(asked.estimator, draft, asked.training, y, card.outputs, call)
         check_width(asked.judged.labels, len(examined.version.outputs), call)
         recorded = training_windows(X, examined.batch, reference.time, reference.cluster, call)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, storage)
@@ -127,7 +126,7 @@ def register(
         version = prepared.same_of(existing)
         if version is None:
             with FreshLoad(prepared, examined.batch, seeds.project, policy) as loading:
-                proven = _proven(asked, examined, prepared, storage, seeds, told, recorded)
+                proven = _proven(asked, prepared, storage, seeds, told, recorded)
                 told.step("load in a fresh process")
                 loading.check()
             told.step("write")
@@ -172,7 +171,6 @@ def _validated(
 
 def _proven(
     asked: _Asked,
-    examined: Examined,
     prepared: Prepared,
     storage: Storage,
     seeds: ModelSeeds,
@@ -180,7 +178,7 @@ def _proven(
     recorded: Recorded,
 ) -> Proven:
     """Compare what is stored with the estimator, find its program, and measure it."""
-    kernel, batch = prepared.kernel, examined.batch
+    kernel, batch = prepared.kernel, asked.training.batch
     told.step("compare with the estimator on the frame as given")
     scored = kernel(batch)
     holding = kernel.holding(asked.estimator)
@@ -191,7 +189,7 @@ def _proven(
     with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
         if storage.program:
             search.begin()  # the database is at work while importance is measured
-        judged = asked.judged.of(batch)
+        judged = asked.judged
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if storage.program else kernel
         importance = importance_of(serving, judged.batch, judged.labels, measured)

@@ -22,25 +22,22 @@ NUMBERS_ASKED = ("regression", *SEVERAL, "ranking")
 class Training:
     """Training features: `frame` has named columns, `given` is the input for the estimator itself.
 
-    `container` is as in a Signature. `given` holds the columns of the fit, in their order, with the
-    caller's own dtypes.
+    `batch` holds the rows as a feature table would. `container` is as in a Signature. `given` holds the
+    columns of the fit, in their order, with the caller's own dtypes.
     """
 
     frame: pd.DataFrame
+    batch: pa.RecordBatch
     given: Any
     container: str
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows and labels to measure importance and calibration on; without a batch, the training rows."""
+    """Rows and labels to measure importance and calibration on."""
 
-    batch: Any
+    batch: pa.RecordBatch
     labels: Any
-
-    def of(self, training: pa.RecordBatch) -> Judged:
-        """With the training rows if no other rows were given."""
-        return Judged(training if self.batch is None else self.batch, self.labels)
 
 
 def judged_rows(
@@ -48,7 +45,7 @@ def judged_rows(
 ) -> Judged:
     """The rows of `validation`, which the fit has not seen, or the training rows."""
     if validation is None:
-        return Judged(None, y)
+        return Judged(training.batch, y)
     X, y = validation
     names = list(training.frame.columns)
     frame = training_frame(X, names, names, call)
@@ -63,21 +60,17 @@ def training_of(X: Any, estimator: Any, feature_names: Sequence[str] | None, cal
     """
     fitted = getattr(estimator, "feature_names_in_", None)
     frame = training_frame(X, fitted, feature_names, call)
-    if fitted is not None:
-        return Training(frame, _chosen(X, frame, list(fitted)), "frame")
-    if isinstance(X, (pd.Series, list, tuple)) or getattr(X, "ndim", 2) == 1:
-        return Training(frame, X, "column")
-    if frame.shape[1] == 1 and not hasattr(estimator, "n_features_in_"):
+    if fitted is not None:  # scikit-learn accepts a polars frame as well
+        is_polars = type(X).__module__.partition(".")[0] == "polars"
+        given, container = X.select(list(fitted)) if is_polars else frame, "frame"
+    elif isinstance(X, (pd.Series, list, tuple)) or getattr(X, "ndim", 2) == 1:
+        given, container = X, "column"
+    elif frame.shape[1] == 1 and not hasattr(estimator, "n_features_in_"):
         # an estimator fitted on an array knows its number of columns; a text vectorizer does not
-        return Training(frame, frame.iloc[:, 0], "column")
-    return Training(frame, frame if hasattr(X, "to_pandas") else X, "array")
-
-
-def _chosen(X: Any, frame: pd.DataFrame, fitted: list[str]) -> Any:
-    """The caller's own frame if scikit-learn accepts it: a pandas or polars frame."""
-    if type(X).__module__.partition(".")[0] == "polars":
-        return X.select(fitted)
-    return frame
+        given, container = frame.iloc[:, 0], "column"
+    else:
+        given, container = frame if hasattr(X, "to_pandas") else X, "array"
+    return Training(frame, training_batch(frame, call), given, container)
 
 
 def training_frame(
