@@ -6,8 +6,9 @@ A backend that is refused or not equal is left out, with the reason; it never st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,30 +16,33 @@ import pyarrow as pa
 
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.choose import slow_in_sql
-from scorehouse.program.native.make import made_of_trees, reads_predictions
+from scorehouse.program.matrix.make import compiled
+from scorehouse.program.native.make import CompiledTrees, compile_trees, made_of_trees, reads_predictions
 from scorehouse.program.prove import Edges, Trial, trial_of
 from scorehouse.program.reasons.background import Background
 from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.segments_made import is_segmented
+from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, write_macros
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels
-from scorehouse.registration.proven_arrays import Candidate, Served, candidate, proven
-from scorehouse.registration.proven_backend import ProvenBackend
-from scorehouse.registration.proven_reasons import linear_proven, reasons_of_trees
-from scorehouse.registration.proven_reasons_sql import reasons_in_sql
-from scorehouse.registration.proven_sql import RunningSql, begun, compiled_for, proof_facts
+from scorehouse.registration.proven_arrays import proven_arrays
+from scorehouse.registration.proven_backend import ProvenBackend, tried, why_refused
+from scorehouse.registration.proven_reasons import proven_reasons, reasons_in_sql
+from scorehouse.registration.proven_sql import RunningSql, unequal, why_not_compared
 from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import locate, write
 from scorehouse.registry.version import Version
 
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
 TRAINING = "training"
+WHY_NOT_COMPILED = partial(why_refused, what="the compiler")
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,14 @@ class Backends:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     reasons: ReasonMacros | None = field(default=None, repr=False)
 
-    def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> Path | None:
-        """Write the files and macros, or remove the macros of a backend that no longer serves.
-
-        Returns the path of the macros, if there are any.
-        """
+    def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> None:
+        """Write the files and macros, or remove the macros of a backend that no longer serves."""
         for name, data in self.files.items():
             write(locate(project, beside(version, name), policy, call), data, call)
         if self.sql:
-            return write_macros(project, version.name, self.sql, self.reasons)
-        return drop_macros(project, version.name, version.version)
+            write_macros(project, version.name, self.sql, self.reasons)
+        else:
+            drop_macros(project, version.name, version.version)
 
 
 class BackendSearch:
@@ -90,64 +92,58 @@ class BackendSearch:
         self.rows_of = rows_of
         self.told = told
         self.background = background
-        self.made: dict[tuple[str, int | None], CompiledSql | str] = {}
+        self.has_trees = made_of_trees(kernel.estimator)
+        self.refused: dict[str, str] = {}  # why there is no such backend
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
-        self.running: RunningSql | str | None = None
+        self.closing = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self.running, RunningSql):
-            self.running.end()
+        self.closing.close()
 
     def begin(self) -> None:
         """Compile the SQL that proves all dialects, and let the database run it."""
-        self.told("compile to SQL")
-        gate = self._made(GATE, None)  # which may be longer than the statements that a project wants
-        self.running = gate if isinstance(gate, str) else begun(gate, lambda: self.trial)
+        _ = self._running
 
     def fastest(self) -> Kernel:
         """The kernel with native code or matrix products if these are proven equal, else the estimator's."""
-        if self.running is None:
-            self.begin()
-        return self._native.kernel if self._native else self._products.kernel
+        self.begin()
+        scores = self._scores
+        return self.kernel.holding(scores.part) if scores else self.kernel
 
     def backends(self) -> Backends:
         """All backends, each with its proof."""
-        if self.running is None:
-            self.begin()
-        gate = self._made(GATE, None)
-        sql, refused = self._compiled() if isinstance(gate, CompiledSql) else ([], {"sql": gate})
+        self.begin()
+        without: dict[str, str] = {}  # databases that have no SQL, or none for reasons
+        sql = self._printed(without) if self._running else []
         reasons = self._reasons()  # while the database is at work, as the pins
-        macros, without = self._reasons_in_sql(reasons, sql)
+        macros = self._reasons_in_sql(reasons, sql, without)
         pins = pins_of(self.kernel.version.name, sql, macros) if sql else {}
-        found: dict[str, ProvenBackend | str] = {}
-        if self._native:
-            found["native"] = self._native.found
-        if isinstance(gate, CompiledSql):
-            self.told("prove SQL")
-            made = self._sql(sql, pins)
-            if isinstance(made, str):
-                sql, refused, without = [], {"sql": made}, {}
-            else:
-                found["sql"] = made
-        if self._native is None:
-            found |= self._matrix(found.get("sql"))
-        if reasons:
-            found["reasons"] = reasons
-        refused |= without
-        refused |= {backend: one for backend, one in found.items() if isinstance(one, str)}
-        proven = {backend: one for backend, one in found.items() if isinstance(one, ProvenBackend)}
+        in_sql = self._sql(sql, pins)
+        if in_sql is None:
+            sql, macros = [], None
+        else:
+            self.refused |= without
+        found: dict[str, ProvenBackend | None] = {"native": self._scores} if self.has_trees else {}
+        found["sql"] = in_sql
+        if not self.has_trees:
+            found["matrix"] = self._scores
+            # engines and checks that have no SQL need it too, but its lack matters to none if SQL is fast
+            if in_sql is not None and not slow_in_sql(in_sql.fact, self.kernel):
+                self.refused.pop("matrix", None)
+        found["reasons"] = reasons
         self.told("compare the program with the estimator")
+        proven = {backend: one for backend, one in found.items() if one is not None}
         stored = certified(self.kernel, proven, lambda: self.trial.proof)
-        refused |= stored.refused
+        self.refused |= stored.refused
         facts = dict(stored.facts)
         if facts:
             serving = self.kernel if stored.refused else self.fastest()
             facts |= fragile_labels(serving, self.trial.training, self.told)
-        if refused:
-            facts["refused"] = refused
+        if self.refused:
+            facts["refused"] = self.refused
         if "sql" in stored.refused:
             sql, macros = [], None
         if "reasons" in stored.refused and macros is not None:  # which are printed beside the SQL
@@ -155,14 +151,22 @@ class BackendSearch:
             facts["sql"] = {**facts["sql"], "macro": pins_of(self.kernel.version.name, sql, None)}
         return Backends(facts, tuple(sql), stored.files, macros)
 
-    def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | str:
-        """The SQL of all dialects, proven where it runs; or why it may not serve."""
-        fact = proof_facts(self.running, self.rows_of)
-        if isinstance(fact, str):
-            return fact
-        assert isinstance(self.running, RunningSql)
-        gate = self.running.compiled
-        fact |= {
+    def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | None:
+        """The SQL of all dialects, proven where it runs."""
+        if self._running is None:
+            return None
+        self.told("prove SQL")
+        parity = tried(self._running.parity, "sql", self.refused, why_not_compared)
+        if parity is None or not parity.proven:
+            if parity is not None:
+                self.refused["sql"] = unequal(parity)
+            return None
+        gate = self._running.compiled
+        fact: dict[str, Any] = {
+            "sha256": gate.sha256,
+            "rows": parity.rows,
+            "rows_of": self.rows_of,
+            "largest_difference": parity.max_difference,
             "nodes": gate.nodes,
             "operations": gate.operations,
             "dialects": [backend.dialect.name for backend in sql],
@@ -172,101 +176,113 @@ class BackendSearch:
             fact["stages"] = stages
         return ProvenBackend(fact, gate)
 
-    def _matrix(self, sql: ProvenBackend | str | None) -> dict[str, ProvenBackend | str]:
-        """The matrix backend: for engines and checks that have no SQL, and where SQL is slower.
-
-        A reason for having none is given only if no fast SQL serves instead.
-        """
-        made = self._products.found
-        has_fast_sql = isinstance(sql, ProvenBackend) and not slow_in_sql(sql.fact, self.kernel)
-        return {} if isinstance(made, str) and has_fast_sql else {"matrix": made}
-
-    def _reasons(self) -> ProvenBackend | str | None:
-        """What features contribute to a score, or why that is not known; None without trees or products."""
-        if reads_predictions(self.kernel.estimator):
-            return "its estimators read what those before them predict, which has no exact contributions"
+    def _reasons(self) -> ProvenBackend | None:
+        """What features contribute to a score; None where that is not known, and without a backend."""
         self.told("prove reasons")
-        if is_segmented(self.kernel.estimator):
-            return "it has an estimator for each segment, and reasons are known for one estimator only"
-        if self._native:
-            return reasons_of_trees(self._native, lambda: self.trial, self.rows_of, self.background)
-        products = self._products.found
-        if isinstance(products, str):
+        if reads_predictions(self.kernel.estimator):
+            problem = "its estimators read what those before them predict, which has no exact contributions"
+        elif is_segmented(self.kernel.estimator):
+            problem = "it has an estimator for each segment, and reasons are known for one estimator only"
+        elif self._scores is not None:
+            given = (self.trial, self._scores.part, self.rows_of, self.background)
+            why = partial(why_refused, what="reasons")
+            return tried(partial(proven_reasons, *given), "reasons", self.refused, why)
+        elif self.has_trees:
+            problem = f"its trees have no native backend: {self.refused['native']}"
+        else:
             return None
-        return linear_proven(self.trial, products.part, self.rows_of, self.background)
+        self.refused["reasons"] = problem
+        return None
 
     def _reasons_in_sql(
-        self, reasons: ProvenBackend | str | None, sql: list[CompiledSql]
-    ) -> tuple[ReasonMacros | None, dict[str, str]]:
-        """The SQL of reasons for databases without Python, and why some have none; of linear models only."""
-        running = self.running
-        if (
-            self._native
-            or not sql
-            or not isinstance(reasons, ProvenBackend)
-            or isinstance(running, str | None)
-        ):
-            return None, {}
+        self, reasons: ProvenBackend | None, sql: list[CompiledSql], without: dict[str, str]
+    ) -> ReasonMacros | None:
+        """The SQL of reasons for databases without Python, of linear models only."""
+        if self.has_trees or not sql or reasons is None or self._running is None:
+            return None
         backend = reasons.part
         assert isinstance(backend, LinearReasons)
         scored = self.trial.tried.rows.filter(self.trial.expected.column(REJECT_REASON).is_null())
         self.told("prove reasons in SQL")
-        return reasons_in_sql(self.kernel, backend, running.compiled, sql, scored)
+        macros, refused = reasons_in_sql(self.kernel, backend, self._running.compiled, sql, scored)
+        without |= refused
+        return macros
 
     @cached_property
     def trial(self) -> Trial:
         """The rows that all backends are tried on."""
-        gate = self._made(GATE, None)
-        edges: list[Edges] = [] if isinstance(gate, str) else [gate.probes]
-        if isinstance(self._trees, Candidate):
+        edges: list[Edges] = [self._gate.probes] if self._gate else []
+        if self._trees:
             edges.append(self._trees.edges)
         return trial_of(self.kernel, self.rows, *edges)
 
     @cached_property
-    def _trees(self) -> Candidate | str | None:
-        """Native code before its proof, or why there is none; None if there are no trees."""
-        return candidate("native", self.kernel) if made_of_trees(self.kernel.estimator) else None
-
-    @cached_property
-    def _native(self) -> Served | None:
-        """Native code, and what was proven of it; None if there are no trees."""
-        if self._trees is None:
+    def _trees(self) -> CompiledTrees | None:
+        """Native code before its proof; None if there are no trees, or if they are refused."""
+        if not self.has_trees:
             return None
-        self.told("prove native code")
-        return proven("native", self._trees, self.kernel, lambda: self.trial, self.rows_of)
+        made = partial(compile_trees, *self._about, self.kernel.call)
+        return tried(made, "native", self.refused, partial(why_refused, what="native code"))
 
     @cached_property
-    def _products(self) -> Served:
-        """Matrix products, and what was proven of them."""
-        self.told("prove matrix products")
-        made = candidate("matrix", self.kernel)
-        return proven("matrix", made, self.kernel, lambda: self.trial, self.rows_of)
+    def _scores(self) -> ProvenBackend | None:
+        """Native code for trees, matrix products for others, once it is proven."""
+        rest = (self.kernel, lambda: self.trial, self.rows_of)
+        if not self.has_trees:
+            self.told("prove matrix products")
+            ways = compiled(*self._about, self.kernel.call)
+            why = partial(why_refused, what="matrix products")
+            return tried(lambda: proven_arrays(ways, *rest), "matrix", self.refused, why)
+        trees = self._trees
+        self.told("prove native code")
+        if trees is None:
+            return None
+        why = partial(why_refused, what="native code")
+        return tried(
+            lambda: proven_arrays([trees.backend], *rest, last=trees.last), "native", self.refused, why
+        )
 
-    def _made(self, dialect: str, statement_bytes: int | None) -> CompiledSql | str:
-        """The SQL in one dialect, or the reason why there is none."""
-        key = (dialect, statement_bytes)
-        if key not in self.made:
-            self.made[key] = compiled_for(self.kernel, dialect, self.alike, statement_bytes)
-        return self.made[key]
+    @cached_property
+    def _gate(self) -> CompiledSql | None:
+        """The SQL that is run; it may be longer than the statements that a project wants."""
+        self.told("compile to SQL")
+        return tried(partial(self._compiled, GATE, None), "sql", self.refused, WHY_NOT_COMPILED)
 
-    def _compiled(self) -> tuple[list[CompiledSql], dict[str, str]]:
-        """The SQL of each dialect that the project wants printed, and why others have none."""
-        found: list[CompiledSql] = []
-        reasons: dict[str, str] = {}
+    @cached_property
+    def _running(self) -> RunningSql | None:
+        """The SQL at work in the database."""
+        gate = self._gate
+        if gate is None:
+            return None
+        running = tried(lambda: RunningSql(gate, self.trial), "sql", self.refused, why_not_compared)
+        if running is not None:
+            self.closing.callback(running.end)
+        return running
+
+    def _compiled(self, dialect: str, most: int | None) -> CompiledSql:
+        return compile_sql(*self._about, dialect, alike=self.alike, statement_bytes=most)
+
+    @property
+    def _about(self) -> tuple[Any, Version, Signature]:
+        return self.kernel.estimator, self.kernel.version, self.kernel.signature
+
+    def _printed(self, without: dict[str, str]) -> list[CompiledSql]:
+        """The SQL of each dialect that the project wants printed."""
+        found = []
         for dialect in self.settings.dialects:
-            made = self._in_stages(self._made(dialect, self.settings.statement_bytes))
-            if isinstance(made, str):
-                reasons[f"sql for {dialect}"] = made
-            else:
-                found.append(made)
-        return found, reasons
-
-    def _in_stages(self, made: CompiledSql | str) -> CompiledSql | str:
-        """The same, once its stages equal one statement on some of the rows that prove that statement."""
-        if isinstance(made, str) or not made.stages or not isinstance(self.running, RunningSql):
-            return made
-        self.told(f"prove stages for {made.dialect.name}")
-        return fault_of_stages(made, self.trial.tried.rows) or made
+            name, asked = f"sql for {dialect}", (dialect, self.settings.statement_bytes)
+            made = self._gate
+            if asked != (GATE, None):
+                made = tried(partial(self._compiled, *asked), name, without, WHY_NOT_COMPILED)
+            if made is None:
+                continue
+            if made.stages:  # which have to equal one statement on some of the rows that prove that
+                self.told(f"prove stages for {dialect}")
+                if fault := fault_of_stages(made, self.trial.tried.rows):
+                    without[name] = fault
+                    continue
+            found.append(made)
+        return found
 
 
 def find_backends(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from scorehouse.errors import CompileError
 from scorehouse.registry.program_facts import fragile_in_words
 from scorehouse.registry.version import NO_BACKENDS, Version
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,17 @@ class ProvenBackend:
     fact: Mapping[str, Any]
     part: Any = None
     proof: bytes = b""
+
+
+def tried(
+    make: Callable[[], T], backend: str, refused: dict[str, str], why: Callable[[Exception], str]
+) -> T | None:
+    """What `make` returns; where it fails, None, and `refused` says why there is no such backend."""
+    try:
+        return make()
+    except Exception as error:  # estimators, compilers and databases raise what they like
+        refused[backend] = why(error)
+        return None
 
 
 def why_refused(error: Exception, what: str) -> str:

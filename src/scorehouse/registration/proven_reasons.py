@@ -1,96 +1,133 @@
-"""Reasons: made from a backend, proven to add up to the estimator's score, and stored."""
+"""Reasons: made from a backend, proven to add up to the estimator's score, and stored; of some also in SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from scorehouse.errors import CompileError
 from scorehouse.kernel.rows import check_batch
-from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.hard_rows import PLAIN
 from scorehouse.program.matrix.stored import StoredMatrix
+from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.prove import Trial
+from scorehouse.program.reasons.asked import asked_outputs, score_columns
 from scorehouse.program.reasons.background import FACT, Background, canonical_columns
+from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.reasons.make import linear_reasons, tree_reasons
 from scorehouse.program.reasons.proof_rows import proof_of
 from scorehouse.program.reasons.prove_reasons import prove, prove_trees
 from scorehouse.program.reasons.stored_reasons import StoredReasons
 from scorehouse.program.reasons.trees import TreeReasons
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import LIMITS
+from scorehouse.program.sql.macros import ReasonMacros
+from scorehouse.program.sql.reasons import compile_reasons, prove_reasons_sql
+from scorehouse.program.sql.sizes import check_size
 from scorehouse.program.store import reasons_in, to_bytes
-from scorehouse.program.stored_backend import ScoringBackend
-from scorehouse.registration.proven_arrays import Served
 from scorehouse.registration.proven_backend import ProvenBackend, why_refused
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import PROOF_SHA256
 
 
-def reasons_of_trees(
-    trees: Served, trial: Callable[[], Trial], rows_of: str, background: Background | None = None
-) -> ProvenBackend | str:
-    """The reasons of trees that were proven as native code; or why there are none."""
-    if isinstance(trees.found, str):
-        return f"its trees have no native backend: {trees.found}"
-    compared, stored = trial(), trees.found.part
-    kernel = compared.kernel
-
-    def make() -> StoredReasons:
-        rows = background.rows if background else None
-        return tree_reasons(stored, kernel.version, kernel.signature, kernel.call, rows)
-
-    def compare(made: StoredReasons) -> float:
-        assert isinstance(made, TreeReasons)
-        return prove_trees(made, kernel, compared.tried, compared.expected)
-
-    return with_background(_proven(compared, stored, make, compare, rows_of), background)
-
-
-def linear_proven(
-    trial: Trial, backend: StoredMatrix, rows_of: str, background: Background | None = None
-) -> ProvenBackend | str:
-    """The reasons of a linear model that was proven as matrix products; or why there are none."""
-    kernel, tried = trial.kernel, trial.tried
-
-    def make() -> StoredReasons:
-        if background is not None:
-            compared = backend.numbers(canonical_columns(background.rows))
-            return linear_reasons(
-                backend, compared, kernel.version, kernel.signature, kernel.call, background.rows
-            )
-        plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
-        checked = check_batch(kernel.signature, plain, frozenset())
-        training = [np.asarray(column) for column in backend.numbers(checked.accepted)]
-        return linear_reasons(backend, training, kernel.version, kernel.signature, kernel.call)
-
-    return with_background(_proven(trial, backend, make, lambda _: 0.0, rows_of), background)
-
-
-def with_background(found: ProvenBackend | str, background: Background | None) -> ProvenBackend | str:
-    """The same, and what the registry says about the background."""
-    if background is None or isinstance(found, str):
-        return found
-    return replace(found, fact={**found.fact, FACT: background.facts()})
-
-
-def _proven(
-    trial: Trial,
-    scores: ScoringBackend,
-    make: Callable[[], StoredReasons],
-    compare: Callable[[StoredReasons], float],
-    rows_of: str,
-) -> ProvenBackend | str:
-    """Make, read back what is stored, and prove that."""
+def proven_reasons(
+    trial: Trial, scores: StoredTrees | StoredMatrix, rows_of: str, background: Background | None
+) -> ProvenBackend:
+    """The reasons of a backend that was proven: made, read back as they are stored, and proven as well."""
     kernel, tried, expected = trial.kernel, trial.tried, trial.expected
-    try:
-        backend = reasons_in(to_bytes(scores, reasons=make()), kernel.version)
-        rows, worst = prove(backend, kernel, tried, expected)
-        worst = max(worst, compare(backend))
-        scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
-        proof = proof_of(backend, kernel, scored)
-    except Exception as error:
-        return why_refused(error, "reasons")
+    made = to_bytes(scores, reasons=_made(trial, scores, background))
+    backend = reasons_in(made, kernel.version)
+    rows, worst = prove(backend, kernel, tried, expected)
+    if isinstance(backend, TreeReasons):
+        worst = max(worst, prove_trees(backend, kernel, tried, expected))
+    scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
+    proof = proof_of(backend, kernel, scored)
     fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": backend.unit}
     fact[PROOF_SHA256] = sha256(proof)
+    if background is not None:
+        fact[FACT] = background.facts()
     return ProvenBackend(fact, backend, proof)
+
+
+def _made(trial: Trial, scores: StoredTrees | StoredMatrix, background: Background | None) -> StoredReasons:
+    """Reasons against the background, or else the training rows; of a linear model, those that are scored."""
+    kernel, tried, rows = trial.kernel, trial.tried, background.rows if background else None
+    about = (kernel.version, kernel.signature, kernel.call, rows)
+    if isinstance(scores, StoredTrees):
+        return tree_reasons(scores, *about)
+    if rows is not None:
+        return linear_reasons(scores, scores.numbers(canonical_columns(rows)), *about)
+    plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
+    checked = check_batch(kernel.signature, plain, frozenset())
+    return linear_reasons(scores, [np.asarray(column) for column in scores.numbers(checked.accepted)], *about)
+
+
+def reasons_in_sql(
+    kernel: Kernel,
+    backend: LinearReasons,
+    gate: CompiledSql,
+    sql: Sequence[CompiledSql],
+    rows: pa.Table,
+) -> tuple[ReasonMacros | None, dict[str, str]]:
+    """The macros of reasons for the databases of `sql`, and why others of them have none.
+
+    `gate` is the compiled SQL that DuckDB runs; `rows` are rows that the estimator scores.
+    """
+    made: dict[tuple[bool, bool], CompiledSql] = {}
+    found: list[CompiledSql] = []
+    refused: dict[str, str] = {}
+
+    def compiled(like: CompiledSql) -> CompiledSql:
+        key = like.dialect.arithmetic
+        if key not in made:
+            made[key] = compile_reasons(backend, like, kernel.call)
+        spelled = replace(made[key], dialect=like.dialect)
+        check_size(spelled, LIMITS[like.dialect.name], kernel.call)
+        return spelled
+
+    try:
+        prove_reasons_sql(compiled(gate), backend, rows)
+    except Exception as error:  # such as one of the database
+        return None, {"reasons in SQL": why_refused(error, "they")}
+    for like in sql:
+        try:
+            if like.stages:
+                raise _in_stages(like)
+            found.append(compiled(like))
+        except CompileError as error:
+            refused[f"reasons in SQL for {like.dialect.name}"] = why_refused(error, "they")
+    return (
+        ReasonMacros(tuple(found), reason_facts(kernel, backend, gate.columns)) if found else None
+    ), refused
+
+
+def reason_facts(kernel: Kernel, backend: LinearReasons, columns: Sequence[str]) -> dict[str, Any]:
+    """What turns contributions into reasons, as `ReasonMacros` has it; `columns` are those of the select."""
+    version = kernel.version
+    outputs = asked_outputs(version, None, kernel.call)
+    names = list(version.outputs.items())
+    scores = score_columns(version, outputs)
+    return {
+        "columns": list(columns),
+        "unit": backend.unit,
+        "scores": [field.name for field in kernel.schema if pa.types.is_floating(field.type)],
+        "outputs": [
+            {"name": names[place][1], "column": names[place][0], "ending": ending, "score": score}
+            for (place, ending), score in zip(outputs, scores, strict=True)
+        ],
+        "per_class": backend.is_per_class and not outputs,
+    }
+
+
+def _in_stages(like: CompiledSql) -> CompileError:
+    return CompileError(
+        like.version.label,
+        f"its SQL is {len(like.stages) + 1} statements on {like.dialect.name}",
+        expected="one statement",
+        action="score it with reasons on an engine with Python",
+    )

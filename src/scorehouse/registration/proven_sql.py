@@ -1,30 +1,14 @@
-"""SQL for a registration: compiled, compared with the estimator by a database, and what that proved."""
+"""SQL for a registration: run by a database, and compared with the estimator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from scorehouse.errors import ScorehouseError
-from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.parity import Parity, compare
 from scorehouse.program.prove import Trial
 from scorehouse.program.sql import in_duckdb
-from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.registration.proven_backend import why_refused
-
-
-def compiled_for(
-    kernel: Kernel, dialect: str, alike: dict[tuple[bool, bool], CompiledSql], most: int | None
-) -> CompiledSql | str:
-    """The SQL in one dialect, or the reason why there is none."""
-    asked = (kernel.estimator, kernel.version, kernel.signature, dialect)
-    try:
-        return compile_sql(*asked, alike=alike, statement_bytes=most)
-    except Exception as error:
-        return why_refused(error, "the compiler")
 
 
 class RunningSql:
@@ -53,36 +37,16 @@ class RunningSql:
         return compare(self.trial.expected, self.found.result(), tolerance=tolerance)
 
 
-def begun(gate: CompiledSql, trial: Callable[[], Trial]) -> RunningSql | str:
-    """The running comparison, or the reason why there is none."""
-    try:
-        return RunningSql(gate, trial())
-    except Exception as error:
-        return _why(error)
+def unequal(parity: Parity) -> str:
+    """How SQL differs from the estimator."""
+    return (
+        f"it is not equal to the estimator on {parity.rows:,} rows: {parity.label_flips:,} other labels, "
+        f"{parity.status_flips:,} other statuses, largest difference {parity.max_difference:.3g}"
+    )
 
 
-def proof_facts(running: RunningSql | str | None, rows_of: str) -> dict[str, Any] | str:
-    """The proof of the SQL that was run, or the reason why it may not serve."""
-    if not isinstance(running, RunningSql):
-        return running or "it was not compared with the estimator"
-    try:
-        parity = running.parity()
-    except Exception as error:  # the database has errors of its own
-        return _why(error)
-    if not parity.proven:
-        return (
-            f"it is not equal to the estimator on {parity.rows:,} rows: {parity.label_flips:,} other labels, "
-            f"{parity.status_flips:,} other statuses, largest difference {parity.max_difference:.3g}"
-        )
-    return {
-        "sha256": running.compiled.sha256,
-        "rows": parity.rows,
-        "rows_of": rows_of,
-        "largest_difference": parity.max_difference,
-    }
-
-
-def _why(error: Exception) -> str:
+def why_not_compared(error: Exception) -> str:
+    """Why SQL could not be compared with the estimator; the database has errors of its own."""
     if isinstance(error, ScorehouseError):
         return f"it could not be compared with the estimator: {error.problem}"
     return f"the SQL failed ({type(error).__name__}: {error})"

@@ -49,7 +49,10 @@ def reference_row(kind: str, count: int, *, lower: str = "", upper: str = "", ca
 
 
 def learned(column: pa.Array, numbers: Floats | None, edges: Floats, windows: Windows) -> Iterator[Row]:
-    """Rows of the kind `window`: what the windows say about a column: of numbers, with the edges of their bins, or of categories."""
+    """Rows of the kind `window`: what the windows say about a column.
+
+    It has numbers, with the edges of their bins, or categories.
+    """
     present = (
         np.isfinite(numbers) if numbers is not None else pc.is_valid(column).to_numpy(zero_copy_only=False)
     )

@@ -90,7 +90,7 @@ def learn_reference(
 def _opened(
     seeds: ModelSeeds, X: Any, number: int | None, alias: str, call: str
 ) -> tuple[Kernel, pd.DataFrame]:
-    """The kernel of a registered version, around its estimator, and the columns of X that are its features."""
+    """The kernel of a registered version, around its estimator, and its features in X."""
     version = resolve(seeds.registered(call), alias=alias, version=number, call=call)
     policy = load_policy(seeds.project)
     estimator, signature, _ = artifact.load(seeds.project, version, policy, call)

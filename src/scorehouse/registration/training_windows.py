@@ -1,4 +1,4 @@
-"""When the training rows were recorded: their windows, from a time or a cluster per row, and ages of dates."""
+"""When training rows were recorded: their windows, from a time or a cluster per row, and ages of dates."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.macros import ReasonMacros, macro_file, macro_text, write_macros
 from scorehouse.program.store import reasons_in
 from scorehouse.registration.groups import grouped
-from scorehouse.registration.proven_reasons_sql import reasons_in_sql
+from scorehouse.registration.proven_reasons import reasons_in_sql
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, load, read_program
 from scorehouse.registry.policy import LoadPolicy

@@ -30,7 +30,7 @@ from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.dialects import LIMITS, Limits
 from scorehouse.program.sql.printer import Printer
 from scorehouse.program.trees import of_sklearn
-from scorehouse.registration import proven_arrays, steps
+from scorehouse.registration import find_backends, steps
 from scorehouse.registration.steps import Progress
 
 REGISTER: Any = import_module("scorehouse.registration.register")  # whose name is that of its function too
@@ -255,7 +255,7 @@ def test_importance_is_measured_with_the_native_backend_once_that_is_proven(
     y = X.a + X.b * X.c > 0
     assert "native" in register(estimator, "forest", X, y, task="classification").program
     register(estimator, "plain", X, y, task="classification", storage=Storage(program=False))
-    monkeypatch.setattr(proven_arrays, "compile_trees", lambda *given, **_: 1 / 0)
+    monkeypatch.setattr(find_backends, "compile_trees", lambda *given, **_: 1 / 0)
     refused = register(estimator, "refused", X, y, task="classification").program["refused"]["native"]
     assert "ZeroDivisionError" in refused
     held = [type(kernel.estimator).__name__ for kernel, *_ in kernels]
