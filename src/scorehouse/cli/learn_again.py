@@ -130,5 +130,5 @@ def reference_command(
     answer(
         as_json,
         {"name": name, "version": chosen.version, "windows": units},
-        [f"written to {seeds.reference_file.stem}: {chosen.label} ({judged})"],
+        [f"written to {seeds.file('reference').stem}: {chosen.label} ({judged})"],
     )

@@ -35,8 +35,7 @@ from scorehouse.registration.lock import writing
 from scorehouse.registration.proven_backend import backend_lines
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
-from scorehouse.registry.seed_rows import read_rows
-from scorehouse.registry.seeds import REFERENCE_COLUMNS, ModelSeeds, registered_names
+from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve
 from scorehouse.scoring.request import load_policy
@@ -110,9 +109,7 @@ class Rows:
     def of(self, seeds: ModelSeeds, version: Version, signature: Signature, call: str) -> pa.RecordBatch:
         """The features of a version, in the order of its signature."""
         if self.file is None and self.table is None:
-            bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
-            own = [row for row in bins if row["version"] == str(version.version)]
-            return sample_reference(own, signature, self.limit)
+            return sample_reference(seeds.rows("reference", version.version), signature, self.limit)
         frame = read_frame(self.file) if self.file else self._sample()
         missing = [name for name in signature.names if name not in frame.columns]
         if missing or not len(frame):

@@ -242,7 +242,9 @@ def registered_quantiles(seeds: ModelSeeds, versions: Iterable[Version]) -> list
     The macros that read the table of the seed compare it with these: Jinja can read this YAML but no CSV.
     """
     found = [
-        (version.version, seeds.calibration(version.version)) for version in versions if version.calibration
+        (version.version, seeds.rows("calibration", version.version))
+        for version in versions
+        if version.calibration
     ]
     return [
         {

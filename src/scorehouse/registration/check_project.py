@@ -18,15 +18,7 @@ from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seed_rows import read_rows
-from scorehouse.registry.seeds import (
-    CALIBRATION_COLUMNS,
-    REFERENCE_COLUMNS,
-    SIGNATURE_COLUMNS,
-    ModelSeeds,
-    calibration_digest,
-    registered_names,
-)
+from scorehouse.registry.seeds import ModelSeeds, calibration_digest, registered_names
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.signature_rows import signature_rows, without_importance
 from scorehouse.registry.version import Version
@@ -83,9 +75,7 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, depth: Depth) -> 
     seeds = ModelSeeds(project, name)
     try:
         versions = seeds.versions()
-        signatures = read_rows(seeds.signature_file, SIGNATURE_COLUMNS)
-        bins = read_rows(seeds.reference_file, REFERENCE_COLUMNS)
-        calibrations = read_rows(seeds.calibration_file, CALIBRATION_COLUMNS)
+        signatures, bins, calibrations = map(seeds.rows, ("signature", "reference", "calibration"))
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return

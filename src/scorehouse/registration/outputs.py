@@ -20,8 +20,8 @@ def output_columns(
 ) -> dict[str, str]:
     """The output in each column, for an estimator with `count` outputs; empty for one without several.
 
-    They are named as `given`, or else by the estimator or the labels. Raises ConfigurationError for names that
-    do not fit, or that would share a column, since one output would be lost.
+    They are named as `given`, or else by the estimator or the labels. Raises ConfigurationError for names
+    that do not fit, or that would share a column, since one output would be lost.
     """
     if task not in SEVERAL:
         if given is not None:

@@ -1,4 +1,4 @@
-"""Backends made of arrays, trees for native code and matrix products: proven equal to the estimator as stored."""
+"""Backends made of arrays, trees for native code or matrix products, proven as they are stored."""
 
 from __future__ import annotations
 

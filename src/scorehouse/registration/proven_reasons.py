@@ -1,4 +1,4 @@
-"""Reasons: made from a backend, proven to add up to the estimator's score, and stored; of some also in SQL."""
+"""Reasons: made from a backend, proven to add up to the estimator's score, and stored; some in SQL too."""
 
 from __future__ import annotations
 

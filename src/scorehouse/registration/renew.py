@@ -53,7 +53,7 @@ def measure_importance(
     if not seeds.write_importance(chosen.version, importance):
         raise RegistryError(
             call,
-            f"{seeds.signature_file.name} has no rows of version {chosen.version}",
+            f"{seeds.file('signature').name} has no rows of version {chosen.version}",
             expected="one row per feature of every version",
             action="restore the file from version control",
         )

@@ -43,10 +43,11 @@ def write_registration(
         write(location, data, prepared.kernel.call)
     proven.backends.write(seeds.project, version, policy, prepared.kernel.call)
     rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
-    seeds.append_parts(version.version, rows, proven.bins)
+    seeds.write_rows("signature", version.version, rows)
+    seeds.write_rows("reference", version.version, proven.bins)
     # also without a calibration: an interrupted registration may have left that of another estimator
-    if prepared.calibration or seeds.calibration(version.version):
-        seeds.append_calibration(version.version, prepared.calibration)
+    if prepared.calibration or seeds.rows("calibration", version.version):
+        seeds.write_rows("calibration", version.version, prepared.calibration)
     judged = proven.judged
     draw(seeds.project, prepared.kernel, proven.importance.shares, judged.batch, judged.labels)
     write_card(seeds, [*existing, version])
@@ -58,5 +59,5 @@ def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, re
     number = kernel.version.version
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
     bins = scored_reference(kernel, batch, kernel(batch), recorded, known)
-    seeds.write_reference(number, bins)
+    seeds.write_rows("reference", number, bins)
     write_card(seeds)  # it has the size of the reference

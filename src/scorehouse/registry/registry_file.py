@@ -14,8 +14,7 @@ from typing import Any
 import yaml
 
 from scorehouse.errors import ConfigurationError, RegistryError
-from scorehouse.registry.seed_rows import read_rows
-from scorehouse.registry.seeds import build_command
+from scorehouse.registry.seeds import build_command, read_rows
 from scorehouse.registry.version import COLUMNS, Version, versions_of
 
 VARIABLE = "scorehouse_registry_files"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.registry.seed_rows import read_rows
 from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
 from scorehouse.registry.version import COLUMNS, OPTIONAL_COLUMNS, Version, versions_of
 
@@ -50,6 +49,12 @@ CALIBRATION_COLUMNS = (
     "n_unknown",
     "classes_without_label",
 )
+PARTS = {  # the seeds beside the registry
+    "signature": SIGNATURE_COLUMNS,
+    "reference": REFERENCE_COLUMNS,
+    "calibration": CALIBRATION_COLUMNS,
+}
+FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python's limit is 131,072
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
 
 
@@ -75,24 +80,31 @@ class ModelSeeds:
         return self.folder / f"ml_{self.name}.csv"
 
     @property
-    def signature_file(self) -> Path:
-        return self.folder / f"ml_{self.name}__signature.csv"
-
-    @property
-    def reference_file(self) -> Path:
-        return self.folder / f"ml_{self.name}__reference.csv"
-
-    @property
-    def calibration_file(self) -> Path:
-        return self.folder / f"ml_{self.name}__calibration.csv"
-
-    @property
     def yaml_file(self) -> Path:
         return self.folder / f"_ml_{self.name}.yml"
 
     @property
     def lock_file(self) -> Path:
         return self.folder / f".ml_{self.name}.lock"
+
+    def file(self, part: str) -> Path:
+        """The file of one of `PARTS`."""
+        return self.folder / f"ml_{self.name}__{part}.csv"
+
+    def rows(self, part: str, number: int | None = None) -> list[dict[str, str]]:
+        """The rows of one of `PARTS`, of one version or of all; empty if there are none."""
+        rows = read_rows(self.file(part), PARTS[part])
+        return rows if number is None else [row for row in rows if row["version"] == str(number)]
+
+    def write_rows(self, part: str, number: int, rows: Iterable[Mapping[str, str]]) -> None:
+        """Write the rows of a version in one of `PARTS`, in its place among the other versions.
+
+        Those of a new version are unused until its registry row exists; an interrupted registration may have
+        left others.
+        """
+        others = [row for row in self.rows(part) if row["version"] != str(number)]
+        ordered = sorted([*others, *rows], key=lambda row: int(row["version"]))
+        write_rows(self.file(part), PARTS[part], ordered)
 
     def versions(self) -> list[Version]:
         """All registered versions, oldest first; empty if there are none yet."""
@@ -115,20 +127,19 @@ class ModelSeeds:
         """The rows of a version's signature, with values in their own types; empty values are None."""
         return [
             {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
-            for row in _rows_of(self.signature_file, SIGNATURE_COLUMNS, number)
+            for row in self.rows("signature", number)
         ]
 
     def window_units(self, number: int) -> list[str]:
         """The units of the windows that a version's reference has learned from, such as `day`."""
-        rows = _rows_of(self.reference_file, REFERENCE_COLUMNS, number)
+        rows = self.rows("reference", number)
         units = dict.fromkeys(row["category"].split()[0] for row in rows if row["kind"] == "window")
         # how rows repeat each other is known without a time
         return [unit for unit in units if unit != "rows"]
 
     def has_pairs(self, number: int) -> bool:
         """Whether a version's reference has correlations of pairs of features."""
-        rows = _rows_of(self.reference_file, REFERENCE_COLUMNS, number)
-        return any(row["kind"] == "pair" for row in rows)
+        return any(row["kind"] == "pair" for row in self.rows("reference", number))
 
     def sizes(self) -> dict[int, dict[str, int]]:
         """By version, its size in each seed beside the registry: rows, and of the reference what they count.
@@ -136,48 +147,22 @@ class ModelSeeds:
         The sum of `row_count` also shows that a reference was learned again, from other rows.
         """
         sizes: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        for part, file, columns in (
-            ("signature", self.signature_file, SIGNATURE_COLUMNS),
-            ("reference", self.reference_file, REFERENCE_COLUMNS),
-            ("calibration", self.calibration_file, CALIBRATION_COLUMNS),
-        ):
-            for row in read_rows(file, columns):
+        for part in PARTS:
+            for row in self.rows(part):
                 sizes[int(row["version"])][part] += int(row.get("row_count") or 1)
         return {number: dict(size) for number, size in sizes.items()}
 
-    def append_parts(
-        self, number: int, signature: Iterable[Mapping[str, str]], bins: Iterable[Mapping[str, str]]
-    ) -> None:
-        """Add the rows of a version's signature and reference; unused until its registry row exists."""
-        _append(self.signature_file, SIGNATURE_COLUMNS, number, signature)
-        _append(self.reference_file, REFERENCE_COLUMNS, number, bins)
-
-    def calibration(self, number: int) -> list[dict[str, str]]:
-        """The rows of a version's calibration; empty if it has none."""
-        return _rows_of(self.calibration_file, CALIBRATION_COLUMNS, number)
-
-    def append_calibration(self, number: int, rows: Iterable[Mapping[str, str]]) -> None:
-        """Add the rows of a version's calibration; unused until its registry row exists."""
-        _append(self.calibration_file, CALIBRATION_COLUMNS, number, rows)
-
     def append_version(self, version: Version) -> None:
         """Add the row of a version to the registry, as the last step: a version exists once its row does."""
-        self._write([*_without(self.registry_file, COLUMNS, version.version), version.to_row()])
+        rows = read_rows(self.registry_file, COLUMNS)
+        others = [row for row in rows if row["version"] != str(version.version)]
+        self._write([*others, version.to_row()])
 
     def write_importance(self, number: int, importance: Importance) -> bool:
         """Write the importance of a version's features; False if it has no rows."""
-        rows = read_rows(self.signature_file, SIGNATURE_COLUMNS)
-        measured = [
-            with_importance([row], importance)[0] if row["version"] == str(number) else row for row in rows
-        ]
-        write_rows(self.signature_file, SIGNATURE_COLUMNS, measured)
-        return any(row["version"] == str(number) for row in rows)
-
-    def write_reference(self, number: int, bins: Iterable[Mapping[str, str]]) -> None:
-        """Write the reference of a version again, in its place among the other versions."""
-        kept = _without(self.reference_file, REFERENCE_COLUMNS, number)
-        rows = sorted([*kept, *bins], key=lambda row: int(row["version"]))
-        write_rows(self.reference_file, REFERENCE_COLUMNS, rows)
+        rows = self.rows("signature", number)
+        self.write_rows("signature", number, with_importance(rows, importance))
+        return bool(rows)
 
     def write_versions(self, versions: Iterable[Version]) -> None:
         """Write the registry with moved aliases."""
@@ -207,23 +192,32 @@ def build_command(name: str, *ends: str) -> str:
     return f"dbt build --select {' '.join([f'tag:ml_{name}', *ends]) if ends else f'tag:ml_{name}+'}"
 
 
-def _append(file: Path, columns: Sequence[str], number: int, rows: Iterable[Mapping[str, str]]) -> None:
-    """Add rows of a version; remove rows of this number that an interrupted registration left."""
-    write_rows(file, columns, [*_without(file, columns, number), *rows])
-
-
-def _rows_of(file: Path, columns: Sequence[str], number: int) -> list[dict[str, str]]:
-    return [row for row in read_rows(file, columns) if row["version"] == str(number)]
-
-
-def _without(file: Path, columns: Sequence[str], number: int) -> list[dict[str, str]]:
-    return [row for row in read_rows(file, columns) if row["version"] != str(number)]
-
-
 def _value(column: str, text: str) -> Any:
     if not text:
         return None
     return text if column in TEXT_COLUMNS else json.loads(text)
+
+
+def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a seed with these `columns`, of which only optional ones may be missing; empty without a file.
+
+    A file with an unknown header is refused, since appending to it would damage it.
+    """
+    if not file.exists():
+        return []
+    csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
+    with file.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        rows = list(reader)
+    found = tuple(reader.fieldnames or ())
+    if found != tuple(c for c in columns if c in found or c not in OPTIONAL_COLUMNS):
+        raise RegistryError(
+            f"reading {file.name}",
+            f"its columns are {reader.fieldnames}",
+            expected=f"{list(columns)}",
+            action="restore the file from version control, or use the release that wrote it",
+        )
+    return rows
 
 
 def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

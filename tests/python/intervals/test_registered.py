@@ -117,17 +117,17 @@ def test_the_registry_pins_the_calibration(project: DbtProject) -> None:
     (version,) = seeds.versions()
     assert version.calibration["method"] == "aps" and version.calibration["labels"] == 399
     assert not any(found.faults for found in check_project(project.folder))
-    text = seeds.calibration_file.read_text()
+    text = seeds.file("calibration").read_text()
     try:
-        seeds.calibration_file.write_text(text.replace("calibrated", "Calibrated", 1))
+        seeds.file("calibration").write_text(text.replace("calibrated", "Calibrated", 1))
         faults = [fault for found in check_project(project.folder) for fault in found.faults]
         assert faults == ["the rows of ml_grade__calibration are not those that were registered"]
-        seeds.calibration_file.unlink()
+        seeds.file("calibration").unlink()
         lost, *others = [fault for found in check_project(project.folder) for fault in found.faults]
         assert "version 1, loaded: {} (expected: {'calibration': 2}); restore the seeds" in lost
         assert others == faults
     finally:
-        seeds.calibration_file.write_text(text)
+        seeds.file("calibration").write_text(text)
 
 
 ROW_0_6 = "from ml_price__calibration where interval_level = 0.6"
@@ -197,14 +197,14 @@ def test_another_calibration_is_another_version(project: DbtProject) -> None:
     plain = twin.register(fitted, "grade", X.head(500), task="classification")
     assert numbers == [1, 1, 2] and plain.version == 1
     seeds = ModelSeeds(twin.folder, "grade")
-    assert [row["method"] for number in (1, 2) for row in seeds.calibration(number)] == ["lac", "aps"]
-    assert all(json.loads(row["classes_without_label"]) == [] for row in seeds.calibration(1))
+    assert [row["method"] for number in (1, 2) for row in seeds.rows("calibration", number)] == ["lac", "aps"]
+    assert all(json.loads(row["classes_without_label"]) == [] for row in seeds.rows("calibration", 1))
 
     # a registration with a calibration was interrupted before its row of the registry
-    seeds.append_calibration(3, [{**row, "version": "3"} for row in seeds.calibration(2)])
+    seeds.write_rows("calibration", 3, [{**row, "version": "3"} for row in seeds.rows("calibration", 2)])
     other = LogisticRegression(C=0.1).fit(X.head(500), FRAME.grade.head(500))
     assert twin.register(other, "grade", X.head(500), task="classification").version == 3
-    assert seeds.calibration(3) == [] and len(seeds.calibration(2)) == 1
+    assert seeds.rows("calibration", 3) == [] and len(seeds.rows("calibration", 2)) == 1
 
 
 Y = HELD_OUT.grade

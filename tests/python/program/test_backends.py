@@ -39,8 +39,6 @@ from scorehouse.registration.proven_reasons import reasons_in_sql
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, load, read_program
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seed_rows import read_rows
-from scorehouse.registry.seeds import REFERENCE_COLUMNS as BINS
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -290,7 +288,7 @@ def test_prove_says_what_is_wrong(empty_project: Path) -> None:
 
 def test_rows_of_the_reference_are_like_the_training_rows(empty_project: Path) -> None:
     version = churn(program=False)
-    bins = read_rows(ModelSeeds(empty_project, "churn").reference_file, BINS)
+    bins = ModelSeeds(empty_project, "churn").rows("reference")
     signature = Signature.from_json(
         (empty_project / version.artifact).with_name("signature.json").read_bytes()
     )

@@ -21,8 +21,7 @@ from scorehouse.cli.main import main
 from scorehouse.registration import importance
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.renew import measure_importance
-from scorehouse.registry.seed_rows import read_rows
-from scorehouse.registry.seeds import SIGNATURE_COLUMNS, write_rows
+from scorehouse.registry.seeds import SIGNATURE_COLUMNS, read_rows, write_rows
 
 RNG = np.random.default_rng(3)
 ROWS = 1500
