@@ -20,8 +20,7 @@ from scorehouse.cli.common import (
     table,
 )
 from scorehouse.project.folder import find_project
-from scorehouse.registry import segment_facts
-from scorehouse.registry.program_facts import certified_in_words, fragile_in_words
+from scorehouse.registry.program_facts import certified_in_words, fragile_in_words, segments_in_words
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import NO_BACKENDS, Version, parse_reference
 
@@ -112,7 +111,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "backends": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
         **({"fragile": words} if (words := fragile_in_words(version.program)) else {}),
         "certified": certified_in_words(version) or "-",
-        **({"segments": segment_facts.in_words(version.segments)} if version.segments else {}),
+        **({"segments": segments_in_words(version.segments)} if version.segments else {}),
         **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }

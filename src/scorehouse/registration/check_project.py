@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scorehouse.certificate import Certificate, certify
-from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError, did_you_mean
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.store import READERS, reading, sql_in
@@ -42,14 +42,6 @@ class Checked:
     certificate: Certificate | None = None
 
 
-@dataclass(frozen=True)
-class Depth:
-    """How far a check goes: whether it opens artifacts, and whether it compares programs with them."""
-
-    load: bool = True
-    certify: bool = False
-
-
 def check_project(
     project: Path, *, load: bool = True, certify: bool = False, names: Sequence[str] = ()
 ) -> list[Checked]:
@@ -58,7 +50,7 @@ def check_project(
     Without `load`, no artifact is opened: bytes are hashed and seeds are compared. With `certify`, programs
     are compared with their estimators. `names` are ML models; without them, all are checked.
     """
-    policy, depth = load_policy(project), Depth(load, certify)
+    policy = load_policy(project)
     known = registered_names(project)
     if unknown := [name for name in names if name not in known]:
         raise ConfigurationError(
@@ -68,10 +60,12 @@ def check_project(
             action="correct the name; `scorehouse list` shows what is registered",
         )
     chosen = [name for name in known if not names or name in names]
-    return [found for name in chosen for found in _check_model(project, name, policy, depth)]
+    return [found for name in chosen for found in _check_model(project, name, policy, load, certify)]
 
 
-def _check_model(project: Path, name: str, policy: LoadPolicy, depth: Depth) -> Iterator[Checked]:
+def _check_model(
+    project: Path, name: str, policy: LoadPolicy, load: bool, certify: bool
+) -> Iterator[Checked]:
     seeds = ModelSeeds(project, name)
     try:
         versions = seeds.versions()
@@ -86,10 +80,10 @@ def _check_model(project: Path, name: str, policy: LoadPolicy, depth: Depth) -> 
         own = [without_importance(row) for row in signatures if row["version"] == number]
         has_reference = any(row["version"] == number for row in bins)
         calibration = [row for row in calibrations if row["version"] == number]
-        yield _check_version(project, version, policy, depth, own, has_reference, calibration)
+        yield _check_version(project, version, policy, load, certify, own, has_reference, calibration)
 
 
-def calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:
+def _calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:
     """What is wrong with the rows of a version in the seed of calibrations."""
     pinned = version.calibration.get("rows_sha256")
     if pinned != (calibration_digest(rows) if rows else None):
@@ -103,9 +97,6 @@ def calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator
 def _registry_faults(name: str, versions: list[Version]) -> Iterator[str]:
     if not versions:
         yield "the registry has no versions"
-    for number, count in Counter(version.version for version in versions).items():
-        if count > 1:
-            yield f"version {number} is in {count} rows"
     for alias, count in Counter(alias for version in versions for alias in version.aliases).items():
         if count > 1:
             yield f"the alias {alias!r} is on {count} versions"
@@ -117,7 +108,8 @@ def _check_version(
     project: Path,
     version: Version,
     policy: LoadPolicy,
-    depth: Depth,
+    load: bool,
+    certify: bool,
     rows: list[dict[str, str]],
     has_reference: bool,
     calibration: list[dict[str, str]],
@@ -145,17 +137,22 @@ def _check_version(
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
     if not has_reference:
         faults.append(f"ml_{version.name}__reference has no rows of this version")
-    faults += calibration_faults(version, calibration)
+    faults += _calibration_faults(version, calibration)
     for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
         into += found
     certificate = None
-    if depth.certify and not faults and artifact.PROGRAM_FILE in artifact.program_digests(version):
+    if certify and not faults and artifact.PROGRAM_FILE in artifact.program_digests(version):
         certificate = tried(lambda: _certified(project, version, policy, call))
-    elif depth.load and data is not None and signature is not None and not faults:
+    elif load and data is not None and signature is not None and not faults:
         tried(lambda: _open(data, version, signature, policy, call))
     if certificate is not None and certificate.differences:
-        error = _differs(version, certificate, call)
-        faults.append(f"{_short(error)}: {error.action}")
+        first, *others = certificate.differences
+        more = f", and {len(others)} more" if others else ""
+        faults.append(
+            f"the program of {version.label} is not its estimator: {first}{more} (expected: a program that "
+            f"equals its estimator): run `scorehouse prove {version.name}`, or restore both files from "
+            "version control"
+        )
     return Checked(
         version.name, version.version, version.aliases, tuple(faults), tuple(warnings), certificate
     )
@@ -186,17 +183,6 @@ def _certified(project: Path, version: Version, policy: LoadPolicy, call: str) -
     estimator, signature, _ = artifact.load(project, version, policy, call)
     Kernel(estimator, version, signature, call=call)
     return certify(estimator, program, version, signature)
-
-
-def _differs(version: Version, certificate: Certificate, call: str) -> ArtifactError:
-    first, *others = certificate.differences
-    more = f", and {len(others)} more" if others else ""
-    return ArtifactError(
-        call,
-        f"the program of {version.label} is not its estimator: {first}{more}",
-        expected="a program that equals its estimator",
-        action=f"run `scorehouse prove {version.name}`, or restore both files from version control",
-    )
 
 
 def _short(error: ScorehouseError) -> str:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.class_columns import text_of
-from scorehouse.registry.seeds import CALIBRATION_COLUMNS, calibration_digest
+from scorehouse.registry.seeds import calibration_digest
 from scorehouse.registry.version import Version
 
 Row = dict[str, str]
@@ -52,28 +52,23 @@ def calibration_rows(
     _check_count(len(distances), levels, call)
     ordered, sets = np.sort(distances), method != "split"
     quantiles = [repr(float(ordered[_rank(len(ordered), level) - 1])) for level in levels]
+    unlabelled = json.dumps([text_of(label) for label in never], ensure_ascii=False)
     return [
-        dict(
-            zip(
-                CALIBRATION_COLUMNS,
-                (
-                    version.name,
-                    str(version.version),
-                    method,
-                    "all",
-                    "",
-                    repr(float(level)),
-                    str(len(ordered)),
-                    str(_needed(level)),
-                    "" if sets else quantile,
-                    quantile if sets else "",
-                    "calibrated",
-                    "0" if sets else "",
-                    json.dumps([text_of(label) for label in never], ensure_ascii=False) if sets else "",
-                ),
-                strict=True,
-            )
-        )
+        {
+            "ml_model": version.name,
+            "version": str(version.version),
+            "method": method,
+            "basis": "all",
+            "interval_group": "",
+            "interval_level": repr(float(level)),
+            "n_labelled": str(len(ordered)),
+            "labels_needed": str(_needed(level)),
+            "half_width": "" if sets else quantile,
+            "score_quantile": quantile if sets else "",
+            "status": "calibrated",
+            "n_unknown": "0" if sets else "",
+            "classes_without_label": unlabelled if sets else "",
+        }
         for level, quantile in zip(levels, quantiles, strict=True)
     ]
 

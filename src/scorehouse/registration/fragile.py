@@ -3,7 +3,7 @@ otherwise, or of the decimal place that its values have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,6 @@ ROWS = 5_000
 PREDICTIONS = 200_000  # of all features together, as for importance
 BY_THE_ESTIMATOR = 20_000  # which is slower than a program
 MOST_DECIMALS = 4  # of values that have a step of their own, such as a cent
-Move = Callable[[np.ndarray], np.ndarray]
 
 
 def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], None]) -> dict[str, Any]:
@@ -46,24 +45,25 @@ def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], 
     tried = batch.take(np.linspace(0, batch.num_rows - 1, rows).astype(np.int64))
     usual = kernel(tried)
 
-    def changed(name: str, *moves: Move) -> int:
-        column, place = tried.column(name), tried.schema.get_field_index(name)
-        values = column.to_numpy(zero_copy_only=False)
-        missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
-        found = np.zeros(rows, dtype=bool)
-        for move in moves:
-            moved = tried.set_column(place, name, pa.array(move(values).astype(np.float64), mask=missing))
+    def changed(name: str, moved: Iterable[np.ndarray]) -> int:
+        """How many rows have another label for one of these columns in place of their own."""
+        place, missing = tried.schema.get_field_index(name), tried.column(name).is_null()
+        mask, found = np.asarray(missing.to_numpy(zero_copy_only=False)), np.zeros(rows, dtype=bool)
+        for values in moved:
+            other = tried.set_column(place, name, pa.array(values.astype(np.float64), mask=mask))
             with suppress(EstimatorError):
-                found |= _differing(usual, kernel(moved), names)
+                found |= _differing(usual, kernel(other), names)
         return int(found.sum())
 
     labels, steps = {}, {}
     for feature in doubles:
-        if count := changed(feature.name, *_neighbours(feature.dtype)):
+        values = tried.column(feature.name).to_numpy(zero_copy_only=False)
+        if count := changed(feature.name, _neighbours(values, feature.dtype)):
             labels[feature.name] = count
         if (decimals := _decimals(batch.column(feature.name), feature.dtype)) is not None:
-            count = changed(feature.name, *_steps(decimals))
-            steps[feature.name] = {"step": float(10.0**-decimals), "labels": count}
+            step = 10.0**-decimals
+            moved = (np.round(values + by, decimals) for by in (step, -step))
+            steps[feature.name] = {"step": float(step), "labels": changed(feature.name, moved)}
     return {FRAGILE: {"rows": rows, "labels": labels, "steps": steps}}
 
 
@@ -77,22 +77,10 @@ def _decimals(column: pa.Array, dtype: str) -> int | None:
     return None
 
 
-def _neighbours(dtype: str) -> tuple[Move, Move]:
+def _neighbours(values: np.ndarray, dtype: str) -> Iterable[np.ndarray]:
     """Each value's neighbours in the type that the estimator was trained on."""
     kind = _kind(dtype)
-    return (
-        lambda values: np.nextafter(values.astype(kind), kind(np.inf)),
-        lambda values: np.nextafter(values.astype(kind), kind(-np.inf)),
-    )
-
-
-def _steps(decimals: int) -> tuple[Move, Move]:
-    """Each value, one larger or smaller in its last decimal."""
-    step = 10.0**-decimals
-    return (
-        lambda values: np.round(values + step, decimals),
-        lambda values: np.round(values - step, decimals),
-    )
+    return (np.nextafter(values.astype(kind), kind(end)) for end in (np.inf, -np.inf))
 
 
 def _kind(dtype: str) -> type[np.floating[Any]]:

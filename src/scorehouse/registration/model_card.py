@@ -9,9 +9,8 @@ from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
 from scorehouse.registration.proven_backend import databases_of
 from scorehouse.registry.class_columns import score_of
-from scorehouse.registry.program_facts import certified_in_words, fragile_in_words
+from scorehouse.registry.program_facts import certified_in_words, fragile_in_words, segments_in_words
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.segment_facts import in_words
 from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version
 
 CHAMPION = "champion"
@@ -31,7 +30,7 @@ def model_card(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         classes = (code(str(label)) + held.get(label, "") for label in shown.classes)
         lines += [f"Classes: {', '.join(classes)}", ""]
     if shown.segments:
-        lines += [f"Segments of version {shown.version}: {prose(in_words(shown.segments))}", ""]
+        lines += [f"Segments of version {shown.version}: {prose(segments_in_words(shown.segments))}", ""]
     if shown.calibration:
         told = "Intervals or sets of version {}: calibrated at registration by {}, from {:,} labels"
         facts = shown.version, shown.calibration["method"], shown.calibration["labels"]

@@ -1,4 +1,4 @@
-"""What the registry knows of a program beside its backends: certified parts and fragile labels."""
+"""What the registry knows of a version, in words: certified parts, fragile labels, estimators per segment."""
 
 from __future__ import annotations
 
@@ -52,3 +52,20 @@ def fragile_in_words(program: Mapping[str, Any]) -> str:
         named = ", ".join(f"{one['labels']:,} by {one['step']:g} of {name!r}" for name, one in most)
         said.append(f"with one step of its values: {named}")
     return f"of {fact['rows']:,} rows, the label changes {'; '.join(said)}" if said else ""
+
+
+def segments_in_words(facts: Mapping[str, Any]) -> str:
+    """The column `segments` of a version in one line."""
+    least, median, most = facts["rows"]
+    others = facts["segments"] - facts["own"]
+    without = f", {others:,} have none" if others else ""
+    unknown = "unknown and missing ones" if not others else "these, unknown and missing ones"
+    fallback = (
+        f"the estimator of all rows scores {unknown}"
+        if facts["fallback"] == "global"
+        else f"rows of {unknown} are rejected"
+    )
+    return (
+        f"{facts['own']:,} values of {facts['by']} have an estimator of their own{without}; "
+        f"{least:,} to {most:,} training rows per value, median {median:,.6g}; {fallback}"
+    )
