@@ -37,7 +37,7 @@ from scorehouse.evidence.verify import Verified, verify
 from scorehouse.project.folder import find_project
 from scorehouse.registration.signing import sign_version
 from scorehouse.registry import artifact
-from scorehouse.registry.key_signature import read_private_key
+from scorehouse.registry.key_signature import read_key
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import FILE as CARDS
@@ -82,7 +82,7 @@ def evidence_pack_command(
         raise click.UsageError("name either a version, such as churn@champion, or a run with --run")
     require_new(output, this_call())
     if key is not None:
-        read_private_key(key, this_call())
+        read_key(key, "private", this_call())
     target.require_name()
     target.place()  # an error for an engine that is not DuckDB
     project = target.project

@@ -15,7 +15,7 @@ from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
 from scorehouse.evidence.canonical import digest
-from scorehouse.registry.key_signature import KEY_SIGNATURE, read_public_key, sign_files, signed_files
+from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_files, signed_files
 
 MANIFEST = "MANIFEST.json"
 FORMAT = 1
@@ -113,7 +113,7 @@ def signature_differences(
     """
     if key is None:
         return []
-    read_public_key(key, call)
+    read_key(key, "public", call)
     file = folder / KEY_SIGNATURE
     if not file.is_file():
         return [Difference(UNSIGNED, KEY_SIGNATURE, "the pack has no key signature")]

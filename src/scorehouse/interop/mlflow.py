@@ -15,10 +15,9 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.project.folder import find_project
-from scorehouse.registration.groups import Card
+from scorehouse.registration.groups import Card, is_formula
 from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
-from scorehouse.registration.words import is_formula
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy

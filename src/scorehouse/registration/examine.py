@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
@@ -48,19 +50,8 @@ def examine(
     batch = training.batch
     known = encoder_categories(estimator, batch.schema.names)
     signature = draft_signature(training.frame, batch, training.container, known, call)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            facts = find_facts(estimator, first_rows(training.given, CHECK_ROWS), draft.task, call)
-    except ScorehouseError:
-        raise
-    except Exception as error:  # estimators raise what they like
-        raise EstimatorError(
-            call,
-            f"{type(estimator).__name__} does not take the training features ({error})",
-            expected="the features that it was fitted on",
-            action="pass the frame that was given to fit(), before any transformation",
-        ) from error
+    with training_rows_asked(estimator, call):
+        facts = find_facts(estimator, first_rows(training.given, CHECK_ROWS), draft.task, call)
     version = replace(
         draft,
         score_method=facts.score_method,
@@ -74,6 +65,24 @@ def examine(
         raise ConfigurationError(call, fault.problem, expected=fault.expected, action=action)
     columns = check_batch(signature, batch.slice(0, CHECK_ROWS), frozenset()).columns
     return Examined(version, signature, batch, estimator_input(signature, columns))
+
+
+@contextmanager
+def training_rows_asked(estimator: Any, call: str) -> Iterator[None]:
+    """While an estimator is asked for training rows: EstimatorError if it does not take them, no warnings."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    except ScorehouseError:
+        raise
+    except Exception as error:  # estimators raise what they like
+        raise EstimatorError(
+            call,
+            f"{type(estimator).__name__} does not take the training features ({error})",
+            expected="the features that it was fitted on",
+            action="pass the frame that was given to fit(), before any transformation",
+        ) from error
 
 
 def first_rows(given: Any, rows: int) -> Any:

@@ -6,7 +6,6 @@ the estimator, such as a missing boolean that arrives as a number.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from scorehouse.kernel import compute as pc
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.registration.examine import training_rows_asked
 from scorehouse.registration.training import Training
 
 TOLERANCE = 1e-9
@@ -63,17 +63,8 @@ def _tolerance(training: Training) -> float:
 
 
 def _asked(kernel: Kernel, given: Any) -> list[pa.Array]:
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            return kernel.outputs.predict(kernel.estimator, given)
-    except Exception as error:
-        raise EstimatorError(
-            kernel.call,
-            f"{type(kernel.estimator).__name__} does not take the training features ({error})",
-            expected="the features that it was fitted on",
-            action="pass the frame that was given to fit(), before any transformation",
-        ) from error
+    with training_rows_asked(kernel.estimator, kernel.call):
+        return kernel.outputs.predict(kernel.estimator, given)
 
 
 def differing_rows(

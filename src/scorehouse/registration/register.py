@@ -17,7 +17,15 @@ from scorehouse.registration.conformal import calibration_rows
 from scorehouse.registration.examine import examine
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.find_backends import Backends, BackendSearch
-from scorehouse.registration.groups import Calibration, Card, Reference, Storage, check_groups
+from scorehouse.registration.groups import (
+    Calibration,
+    Card,
+    Reference,
+    Storage,
+    check_arguments,
+    check_groups,
+    check_words,
+)
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.outputs import check_width
@@ -26,7 +34,6 @@ from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.reference import scored_reference
-from scorehouse.registration.register_arguments import check_arguments
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import (
     Judged,
@@ -37,7 +44,6 @@ from scorehouse.registration.training import (
     training_of,
 )
 from scorehouse.registration.training_windows import Recorded, training_windows
-from scorehouse.registration.words import check_words
 from scorehouse.registration.write import Proven, renew_reference, write_registration
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.formats import chosen_format

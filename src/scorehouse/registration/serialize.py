@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from scorehouse.registration.examine import Examined
 from scorehouse.registration.native_file import try_native
 from scorehouse.registry.artifact import open_estimator, read_given
 from scorehouse.registry.formats import FORMATS, NATIVE
-from scorehouse.registry.policy import INSIDE_A_PICKLE, LoadPolicy
+from scorehouse.registry.policy import INSIDE_A_PICKLE, LoadPolicy, installed
 from scorehouse.registry.version import Version
 
 LIBRARIES = ("numpy", "scipy", "joblib", "pandas", "skops", "onnxruntime")
@@ -107,14 +105,5 @@ def libraries_of(estimator: Any) -> dict[str, str]:
     if hasattr(estimator, "get_params"):
         parts += list(estimator.get_params(deep=True).values())
     modules = {type(part).__module__.partition(".")[0] for part in parts}
-    return _installed([*LIBRARIES, *(name for name in INSIDE_A_PICKLE if name in modules)])
-
-
-def _installed(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for library in names:
-        try:
-            found[library] = library_version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    names = [*LIBRARIES, *(name for name in INSIDE_A_PICKLE if name in modules)]
+    return {name: found for name in names if (found := installed(name)) is not None}

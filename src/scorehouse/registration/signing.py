@@ -10,7 +10,7 @@ from scorehouse.registry.key_signature import (
     DECISION_FILE,
     KEY_SIGNATURE,
     belong_together,
-    read_private_key,
+    read_key,
     sign_files,
 )
 from scorehouse.registry.policy import LoadPolicy
@@ -34,7 +34,7 @@ def sign_version(project: Path, version: Version, key: Path, policy: LoadPolicy,
 
 def check_key(project: Path, key: Path, policy: LoadPolicy, call: str) -> None:
     """Refuse a private key whose signature the project would not accept, before anything is there to sign."""
-    private = read_private_key(key, call)
+    private = read_key(key, "private", call)
     accepted = policy.require_signed_by
     if accepted and not any(belong_together(private, project / public, call) for public in accepted):
         raise ConfigurationError(

@@ -18,7 +18,6 @@ from scorehouse.registry.key_signature import (
     DECISION_FILE,
     KEY_SIGNATURE,
     check_covers,
-    missing_signature,
     signed_files,
 )
 from scorehouse.registry.policy import LoadPolicy
@@ -109,7 +108,13 @@ def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) 
         return
     data = key_signature(root, version, policy, call)
     if data is None:
-        raise missing_signature(version.label, beside(version, KEY_SIGNATURE), keys[0], call)
+        raise LoadRefusedError(
+            call,
+            f"{version.label} has no key signature: {beside(version, KEY_SIGNATURE)!r} does not exist",
+            expected=f"a key signature by the key of {str(keys[0])!r}, which the load policy requires",
+            action="sign it with `scorehouse evidence sign`, or remove require_signed_by from the load "
+            "policy",
+        )
     refused: LoadRefusedError | None = None
     for key in keys:
         try:

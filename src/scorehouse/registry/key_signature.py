@@ -37,7 +37,7 @@ def sign_files(name: str, digests: Mapping[str, str], private_key: Path, call: s
     `private_key` is a PEM file of an elliptic-curve key without a password. Raises ConfigurationError if it
     cannot be used.
     """
-    key = read_private_key(private_key, call)
+    key = read_key(private_key, "private", call)
     resources = [
         {"name": path, "algorithm": "sha256", "digest": digest} for path, digest in sorted(digests.items())
     ]
@@ -73,7 +73,7 @@ def signed_files(data: bytes, public_key: Path, what: str, call: str) -> dict[st
     Raises LoadRefusedError if the signature is not one by this key over exactly this list, and
     ConfigurationError if the key file cannot be used. `what` names the signed object in the error.
     """
-    key = read_public_key(public_key, call)
+    key = read_key(public_key, "public", call)
     try:
         envelope = json.loads(data)["dsseEnvelope"]
         payload = base64.b64decode(envelope["payload"], validate=True)
@@ -92,17 +92,8 @@ def signed_files(data: bytes, public_key: Path, what: str, call: str) -> dict[st
         raise _refused(what, problem, public_key, call) from error
 
 
-def read_public_key(file: Path, call: str) -> Any:
-    """The elliptic-curve key in a PEM file."""
-    return _read_key(file, "public", call)
-
-
-def read_private_key(file: Path, call: str) -> Any:
-    """The elliptic-curve key in a PEM file without a password."""
-    return _read_key(file, "private", call)
-
-
-def _read_key(file: Path, kind: str, call: str) -> Any:
+def read_key(file: Path, kind: str, call: str) -> Any:
+    """The elliptic-curve key in a PEM file, `public` or `private`; a private one has no password."""
     serialization = import_extra("cryptography.hazmat.primitives.serialization", EXTRA, call)
     try:
         data = file.read_bytes()
@@ -128,7 +119,7 @@ def _read_key(file: Path, kind: str, call: str) -> Any:
 
 def belong_together(private_key: Any, public_key: Path, call: str) -> bool:
     """Whether a PEM file holds the public part of a private key."""
-    return _hint(private_key.public_key()) == _hint(read_public_key(public_key, call))
+    return _hint(private_key.public_key()) == _hint(read_key(public_key, "public", call))
 
 
 def _unusable(file: Path, kind: str, why: str, call: str) -> ConfigurationError:
@@ -218,13 +209,3 @@ def check_covers(
             expected=f"a key signature over what is registered, by the key of {str(key)!r}",
             action="sign the version again with `scorehouse evidence sign`, after a look at what changed",
         )
-
-
-def missing_signature(what: str, place: str, key: Path, call: str) -> LoadRefusedError:
-    """The error for a version that must be signed and has no signature file."""
-    return LoadRefusedError(
-        call,
-        f"{what} has no key signature: {place!r} does not exist",
-        expected=f"a key signature by the key of {str(key)!r}, which the load policy requires",
-        action="sign it with `scorehouse evidence sign`, or remove require_signed_by from the load policy",
-    )

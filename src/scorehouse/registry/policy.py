@@ -124,19 +124,19 @@ class LoadPolicy:
         found = [
             self._judge(version, library, saved, call)
             for library, saved in saved_by(version).items()
-            if saved != _installed(library)
+            if saved != installed(library)
         ]
         return [warning for warning in found if warning]
 
     def _judge(self, version: Version, library: str, saved: str, call: str) -> str | None:
-        installed, rule = _installed(library), self._rule(library)
-        difference = f"{version.label} was saved by {library} {saved}, but {installed or 'none'} is installed"
+        present, rule = installed(library), self._rule(library)
+        difference = f"{version.label} was saved by {library} {saved}, but {present or 'none'} is installed"
         if rule == "warn":
             return difference
         from packaging.specifiers import SpecifierSet  # most runs open no estimator
 
         alike = None if rule == "refuse" else SpecifierSet(rule, prereleases=True)
-        if alike is not None and installed and saved in alike and installed in alike:
+        if alike is not None and present and saved in alike and present in alike:
             return None
         raise LoadRefusedError(
             call,
@@ -166,7 +166,8 @@ def saved_by(version: Version) -> dict[str, str]:
     return {SCIKIT_LEARN: version.sklearn_version, **inside}
 
 
-def _installed(library: str) -> str | None:
+def installed(library: str) -> str | None:
+    """The version of an installed library; None if it is not installed."""
     try:
         return installed_version(library)
     except PackageNotFoundError:
