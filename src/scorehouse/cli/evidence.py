@@ -35,8 +35,8 @@ from scorehouse.evidence.pack import Material, contents, facts
 from scorehouse.evidence.seal import Line, read_seal
 from scorehouse.evidence.verify import Verified, verify
 from scorehouse.project.folder import find_project
-from scorehouse.registration.signing import sign_version
 from scorehouse.registry import artifact
+from scorehouse.registry.artifact import sign_version
 from scorehouse.registry.key_signature import read_key
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version

@@ -10,8 +10,7 @@ from scorehouse.cli.common import answer, echo, json_option, name_argument, opti
 from scorehouse.cli.show import facts as as_document
 from scorehouse.errors import did_you_mean
 from scorehouse.project.folder import find_project
-from scorehouse.registration.promote import promote
-from scorehouse.registration.promotion_gate import require_test
+from scorehouse.registration.promote import promote, require_test
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 

@@ -32,9 +32,9 @@ from scorehouse.registration.background import require_reasons
 from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import writing
-from scorehouse.registration.proven_backend import backend_lines
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
+from scorehouse.registry.program_facts import backend_lines
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve

@@ -102,8 +102,8 @@ def register_command(
           --task classification --metric roc_auc=0.81 --alias champion
     """
     from scorehouse.registration.groups import grouped
-    from scorehouse.registration.proven_backend import backend_lines
     from scorehouse.registration.register import register
+    from scorehouse.registry.program_facts import backend_lines
 
     facts |= {"metrics": _metrics(metrics), "outputs": outputs or None, "background": _background(background)}
     version = register(estimator, name, read_frame(features), **grouped(facts))

@@ -20,9 +20,14 @@ from scorehouse.cli.common import (
     table,
 )
 from scorehouse.project.folder import find_project
-from scorehouse.registry.program_facts import certified_in_words, fragile_in_words, segments_in_words
+from scorehouse.registry.program_facts import (
+    certified_in_words,
+    fragile_in_words,
+    proven_in,
+    segments_in_words,
+)
 from scorehouse.registry.seeds import ModelSeeds, registered_names
-from scorehouse.registry.version import NO_BACKENDS, Version, parse_reference
+from scorehouse.registry.version import Version, parse_reference
 
 # Facts that are no text in JSON, though the registry's CSV has text for all.
 NUMBERS = ("version", "threshold", "training_rows", "n_features", "size_bytes")
@@ -108,7 +113,7 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         "sha256": version.sha256,
         "saved by": f"scikit-learn {version.sklearn_version}, Python {version.python_version}",
         "registered": version.registered_at,
-        "backends": ", ".join(sorted(set(version.program) - {*NO_BACKENDS})) or "-",
+        "backends": ", ".join(proven_in(version.program)) or "-",
         **({"fragile": words} if (words := fragile_in_words(version.program)) else {}),
         "certified": certified_in_words(version) or "-",
         **({"segments": segments_in_words(version.segments)} if version.segments else {}),

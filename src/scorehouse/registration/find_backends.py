@@ -29,10 +29,14 @@ from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, wr
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels
-from scorehouse.registration.proven_arrays import proven_arrays
-from scorehouse.registration.proven_backend import ProvenBackend, tried, why_refused
+from scorehouse.registration.proven_backend import (
+    ProvenBackend,
+    RunningSql,
+    proven_arrays,
+    tried,
+    why_refused,
+)
 from scorehouse.registration.proven_reasons import proven_reasons, reasons_in_sql
-from scorehouse.registration.proven_sql import RunningSql, unequal, why_not_compared
 from scorehouse.registry.artifact import beside
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
@@ -156,10 +160,8 @@ class BackendSearch:
         if self._running is None:
             return None
         self.told("prove SQL")
-        parity = tried(self._running.parity, "sql", self.refused, why_not_compared)
-        if parity is None or not parity.proven:
-            if parity is not None:
-                self.refused["sql"] = unequal(parity)
+        parity = self._running.parity(self.refused)
+        if parity is None:
             return None
         gate = self._running.compiled
         fact: dict[str, Any] = {
@@ -251,10 +253,9 @@ class BackendSearch:
     @cached_property
     def _running(self) -> RunningSql | None:
         """The SQL at work in the database."""
-        gate = self._gate
-        if gate is None:
+        if self._gate is None:
             return None
-        running = tried(lambda: RunningSql(gate, self.trial), "sql", self.refused, why_not_compared)
+        running = RunningSql.begun(self._gate, lambda: self.trial, self.refused)
         if running is not None:
             self.closing.callback(running.end)
         return running

@@ -7,11 +7,16 @@ from typing import Any
 
 from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
-from scorehouse.registration.proven_backend import databases_of
 from scorehouse.registry.class_columns import score_of
-from scorehouse.registry.program_facts import certified_in_words, fragile_in_words, segments_in_words
+from scorehouse.registry.program_facts import (
+    certified_in_words,
+    databases_of,
+    fragile_in_words,
+    proven_in,
+    segments_in_words,
+)
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import MULTILABEL, NO_BACKENDS, Version
+from scorehouse.registry.version import MULTILABEL, Version
 
 CHAMPION = "champion"
 MOST_NAMES = 4
@@ -70,13 +75,9 @@ def _backend_lines(versions: Sequence[Version]) -> list[str]:
     """The backends that may score instead of the estimator, and why others may not."""
     proven, refused = [], []
     for version in versions:
-        for backend, fact in sorted(version.program.items()):
-            if backend == "refused":
-                refused += [
-                    f"- version {version.version}, {what}: {prose(why)}" for what, why in sorted(fact.items())
-                ]
-            if backend in NO_BACKENDS:
-                continue
+        others = sorted(version.program.get("refused", {}).items())
+        refused += [f"- version {version.version}, {what}: {prose(why)}" for what, why in others]
+        for backend, fact in proven_in(version.program).items():
             where = databases_of(fact)
             proven.append(
                 f"| {version.version} | {backend}{f' ({where})' if where else ''} | {fact['rows']:,} "

@@ -1,12 +1,16 @@
 """Promotion: move an alias from one version to another, and with it the threshold that decides labels.
 
-It changes one or two lines in one seed, and the YAML that is written from it.
+It changes one or two lines in one seed, and the YAML that is written from it. It may require a dbt test, by
+the result of the last `dbt test` or `dbt build`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from scorehouse.errors import RegistryError
 from scorehouse.project.folder import find_project
@@ -74,3 +78,98 @@ def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:
     if holds:
         return version if alias in version.aliases else replace(version, aliases=(*others, alias))
     return replace(version, aliases=others)
+
+
+def require_test(
+    name: str, version: int, test: str, *, project_dir: str | Path | None = None, target: str = "target"
+) -> str:
+    """Check that the dbt test `test` passed for `version` of the ML model `name` in its current state.
+
+    `test` is the test's name, or the start of it. Returns a sentence that says when it passed. Raises
+    RegistryError if it failed, did not run, or ran on another registry or version.
+    """
+    call = f"promote({name!r}, {version}, require={test!r})"
+    project = find_project(project_dir)
+    results = _read(project / target / "run_results.json", test, call)
+    manifest = _read(project / target / "manifest.json", test, call)
+    if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
+        raise _refused(call, "the last dbt command ran no tests", test)
+    node, result = _find(manifest["nodes"], results["results"], test, call)
+    if result["status"] != "pass":
+        found = f" and found {result['failures']} rows" if result.get("failures") else ""
+        raise _refused(call, f"{node['name']} ended with {result['status']!r}{found}", test)
+    seeds = ModelSeeds(project, name)
+    _check_registry(manifest["nodes"], node, seeds, test, call)
+    alias = _challenger(node)
+    held = next((row.aliases for row in seeds.versions() if row.version == version), ())
+    if alias is not None and alias not in held:
+        raise _refused(
+            call,
+            f"{node['name']} tests the alias {alias!r}, which {name} version {version} does not have",
+            test,
+        )
+    return f"{node['name']} passed at {results['metadata']['generated_at'][:19]}"
+
+
+def _read(file: Path, test: str, call: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _refused(call, f"{str(file)!r} cannot be read ({type(error).__name__})", test) from error
+    return document
+
+
+def _find(
+    nodes: dict[str, Any], results: list[dict[str, Any]], test: str, call: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The only test with that name, or else the only one whose name begins with it."""
+    ran = [(nodes[item["unique_id"]], item) for item in results if item["unique_id"] in nodes]
+    ran = [(node, item) for node, item in ran if node["resource_type"] == "test"]
+    found = [pair for pair in ran if pair[0]["name"] == test]
+    found = found or [pair for pair in ran if pair[0]["name"].startswith(test)]
+    if len(found) != 1:
+        names = sorted(node["name"] for node, _ in (found or ran))
+        raise _refused(
+            call, f"{len(found)} tests of the last dbt command have this name, among {names}", test
+        )
+    return found[0]
+
+
+def _check_registry(
+    nodes: dict[str, Any], node: dict[str, Any], seeds: ModelSeeds, test: str, call: str
+) -> None:
+    """Check that the registry has not changed since the test ran, and that the test is downstream of it."""
+    seed = next((key for key in nodes if key.startswith("seed.") and key.endswith(f".ml_{seeds.name}")), None)
+    if seed is None or seed not in _ancestors(nodes, node["unique_id"]):
+        raise _refused(call, f"{node['name']} does not depend on the seed ml_{seeds.name}", test)
+    known = nodes[seed]["checksum"]
+    text = seeds.registry_file.read_text(encoding="utf-8")
+    if known["name"] == "sha256" and known["checksum"] != hashlib.sha256(text.strip().encode()).hexdigest():
+        raise _refused(call, f"the registry of {seeds.name} changed after {node['name']} ran", test)
+
+
+def _ancestors(nodes: dict[str, Any], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        parents = nodes.get(waiting.pop(), {}).get("depends_on", {}).get("nodes", [])
+        waiting += [parent for parent in parents if parent not in seen]
+        seen |= set(parents)
+    return seen
+
+
+def _challenger(node: dict[str, Any]) -> str | None:
+    """The alias that a test `challenger_not_worse` judges; None for other tests."""
+    facts = node.get("test_metadata") or {}
+    if facts.get("name") != "challenger_not_worse":
+        return None
+    return str(facts.get("kwargs", {}).get("challenger", "challenger"))
+
+
+def _refused(call: str, problem: str, test: str) -> RegistryError:
+    return RegistryError(
+        call,
+        problem,
+        expected=f"the test {test!r}, passed in the last dbt command, on the current registry",
+        action=f"run `dbt build` up to `dbt test --select {test}`, look at its failing rows, then promote",
+    )

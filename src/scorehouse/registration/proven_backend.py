@@ -1,14 +1,23 @@
-"""What registration holds of one backend that it has proven: facts for the registry, and files to store."""
+"""Backends that a registration proves equal to the estimator: of arrays, or SQL that a database runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from scorehouse.errors import CompileError
-from scorehouse.registry.program_facts import fragile_in_words
-from scorehouse.registry.version import NO_BACKENDS, Version
+from scorehouse.errors import CompileError, ScorehouseError
+from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.native.edge_rows import prove_numbers
+from scorehouse.program.native.stored import StoredTrees
+from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE, Parity, compare
+from scorehouse.program.prove import Trial, prove
+from scorehouse.program.sql import in_duckdb
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.in_duckdb import scratch
+from scorehouse.program.store import scores_of, to_bytes
+from scorehouse.program.stored_backend import ScoringBackend
 
 T = TypeVar("T")
 
@@ -46,33 +55,88 @@ def why_refused(error: Exception, what: str) -> str:
     return f"{what} failed ({type(error).__name__}: {error})"
 
 
-def backend_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
-    """The results as lines of text: one line per backend."""
-    lines = []
-    for backend, fact in sorted(facts.items()):
-        if backend == "refused":
-            lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(fact.items())]
-        if backend in NO_BACKENDS:
-            continue
-        where = f" for {databases_of(fact)}" if databases_of(fact) else against(fact)
-        lines.append(
-            f"{version.label}: {backend}{where} proven on {fact['rows']:,} rows, "
-            f"largest difference {fact['largest_difference']:.1g}"
+def proven_arrays(
+    ways: Iterable[ScoringBackend],
+    kernel: Kernel,
+    trial: Callable[[], Trial],
+    rows_of: str,
+    last: Any = None,
+) -> ProvenBackend:
+    """Prove the first of several `ways` to store a backend that is equal to the estimator.
+
+    `last` is the estimator whose trees native code runs, if it takes the numbers that they read. `trial` is
+    called only for an estimator that has a way. Raises the error of the first way if none is equal.
+    """
+    stored, parity = _first_equal(ways, kernel, trial)
+    rows, largest = parity.rows, parity.max_difference
+    if last is not None:
+        assert isinstance(stored, StoredTrees)
+        more, worst = prove_numbers(stored, last, trial())
+        rows, largest = rows + more, max(largest, worst)
+    return ProvenBackend({"rows": rows, "rows_of": rows_of, "largest_difference": largest}, stored)
+
+
+def _first_equal(
+    ways: Iterable[ScoringBackend], kernel: Kernel, trial: Callable[[], Trial]
+) -> tuple[ScoringBackend, Parity]:
+    """The first way that, read back, is equal to the estimator; and how equal."""
+    first: CompileError | None = None
+    for way in ways:
+        stored = scores_of(to_bytes(way), kernel.version)
+        try:
+            tolerance = TOLERANCE_NATIVE if isinstance(stored, StoredTrees) else TOLERANCE
+            return stored, prove(stored, trial(), tolerance)
+        except CompileError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+class RunningSql:
+    """SQL that a database computes for the rows of a trial, in parallel with the caller.
+
+    SQL for another database than DuckDB is proven by that for DuckDB, which is printed from the same tree.
+    """
+
+    def __init__(self, compiled: CompiledSql, trial: Trial) -> None:
+        self.compiled = compiled
+        self.trial = trial
+        self.connection = scratch()
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorehouse_parity")
+        self.found = self.pool.submit(in_duckdb.duckdb_rows, compiled, trial.tried.rows, self.connection)
+
+    def end(self) -> None:
+        """Stop the database, whether it is running or not."""
+        if not self.found.done():
+            self.connection.interrupt()
+        self.pool.shutdown()
+        self.connection.close()
+
+    @classmethod
+    def begun(
+        cls, compiled: CompiledSql, trial: Callable[[], Trial], refused: dict[str, str]
+    ) -> RunningSql | None:
+        """SQL at work; None where it cannot be, and `refused` says why."""
+        return tried(lambda: cls(compiled, trial()), "sql", refused, _why_not_compared)
+
+    def parity(self, refused: dict[str, str]) -> Parity | None:
+        """Score the rows with the estimator, wait for the database, and compare; None if they differ."""
+        found = tried(self._compared, "sql", refused, _why_not_compared)
+        if found is None or found.proven:
+            return found
+        refused["sql"] = (
+            f"it is not equal to the estimator on {found.rows:,} rows: {found.label_flips:,} other labels, "
+            f"{found.status_flips:,} other statuses, largest difference {found.max_difference:.3g}"
         )
-    if words := fragile_in_words(facts):
-        lines.append(f"{version.label}: {words}")
-    return lines
+        return None
+
+    def _compared(self) -> Parity:
+        tolerance = in_duckdb.tolerance_of(self.compiled)
+        return compare(self.trial.expected, self.found.result(), tolerance=tolerance)
 
 
-def against(fact: Mapping[str, Any]) -> str:
-    """What reasons compare rows with, if that is a background."""
-    rows = fact.get("background", {}).get("rows")
-    return f" against {rows:,} background row{'s' if rows > 1 else ''}" if rows else ""
-
-
-def databases_of(fact: Mapping[str, Any]) -> str:
-    """The databases that a backend is for, with the stages where there are several; empty if any."""
-    stages = fact.get("stages", {})
-    return ", ".join(
-        f"{name} in {stages[name]} stages" if name in stages else name for name in fact.get("dialects", [])
-    )
+def _why_not_compared(error: Exception) -> str:
+    """Why SQL could not be compared with the estimator; the database has errors of its own."""
+    if isinstance(error, ScorehouseError):
+        return f"it could not be compared with the estimator: {error.problem}"
+    return f"the SQL failed ({type(error).__name__}: {error})"

@@ -11,18 +11,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import ArtifactError, EstimatorError, LoadRefusedError
+from scorehouse.errors import ArtifactError, ConfigurationError, EstimatorError, LoadRefusedError
 from scorehouse.load_lock import loading
 from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.key_signature import (
     DECISION_FILE,
     KEY_SIGNATURE,
+    belong_together,
     check_covers,
+    read_key,
+    sign_files,
     signed_files,
 )
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.storage import locate, read_unpinned, read_verified
+from scorehouse.registry.storage import locate, read_unpinned, read_verified, write
 from scorehouse.registry.version import CALIBRATION, OUTPUTS, PROGRAM_SHA256, PROOF_SHA256, SEGMENTS, Version
 
 SIGNATURE_FILE = "signature.json"
@@ -124,6 +127,33 @@ def require_signed(root: Path, version: Version, policy: LoadPolicy, call: str) 
             refused = refused or error
     assert refused is not None
     raise refused
+
+
+def sign_version(project: Path, version: Version, key: Path, policy: LoadPolicy, call: str) -> str:
+    """Sign the files of a version, and what decides, with the private key in a PEM file; returns where.
+
+    Raises ArtifactError if they are not the registered ones, ConfigurationError if the key cannot be used.
+    """
+    check_files(project, version, policy, call, signed=False)
+    data = sign_files(str(version.version), signed_digests(version), key, call)
+    place = beside(version, KEY_SIGNATURE)
+    decision = beside(version, DECISION_FILE)
+    write(locate(project, decision, policy, call), decision(version), call)
+    write(locate(project, place, policy, call), data, call)
+    return place
+
+
+def check_key(project: Path, key: Path, policy: LoadPolicy, call: str) -> None:
+    """Refuse a private key whose signature the project would not accept, before anything is there to sign."""
+    private = read_key(key, "private", call)
+    accepted = policy.require_signed_by
+    if accepted and not any(belong_together(private, project / public, call) for public in accepted):
+        raise ConfigurationError(
+            call,
+            f"the key {str(key)!r} is none of those whose signature this project accepts",
+            expected=f"the private key that belongs to {' or '.join(map(repr, accepted))}",
+            action="name that key, or add the public part of this one to require_signed_by",
+        )
 
 
 def key_signature(root: Path, version: Version, policy: LoadPolicy, call: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scorehouse.registry.version import CERTIFICATE, FRAGILE, Version
+from scorehouse.registry.version import CERTIFICATE, FRAGILE, NO_BACKENDS, Version
 
 NEEDED = {
     "native": ("trees", "links", "preprocessing", "inputs"),
@@ -14,6 +14,41 @@ NEEDED = {
     "reasons": ("inputs", "reasons"),
 }
 MOST_STEPS = 3  # features whose steps a reviewer reads of
+
+
+def proven_in(program: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of each backend that was proven, by its name."""
+    return {name: fact for name, fact in sorted(program.items()) if name not in NO_BACKENDS}
+
+
+def backend_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
+    """The results as lines of text: one line per backend."""
+    lines = []
+    for backend, fact in proven_in(facts).items():
+        where = f" for {databases_of(fact)}" if databases_of(fact) else against(fact)
+        lines.append(
+            f"{version.label}: {backend}{where} proven on {fact['rows']:,} rows, "
+            f"largest difference {fact['largest_difference']:.1g}"
+        )
+    refused = facts.get("refused", {})
+    lines += [f"{version.label}: no {what}: {why}" for what, why in sorted(refused.items())]
+    if words := fragile_in_words(facts):
+        lines.append(f"{version.label}: {words}")
+    return lines
+
+
+def against(fact: Mapping[str, Any]) -> str:
+    """What reasons compare rows with, if that is a background."""
+    rows = fact.get("background", {}).get("rows")
+    return f" against {rows:,} background row{'s' if rows > 1 else ''}" if rows else ""
+
+
+def databases_of(fact: Mapping[str, Any]) -> str:
+    """The databases that a backend is for, with the stages where there are several; empty if any."""
+    stages = fact.get("stages", {})
+    return ", ".join(
+        f"{name} in {stages[name]} stages" if name in stages else name for name in fact.get("dialects", [])
+    )
 
 
 def not_certified(version: Version, backend: str) -> list[str]:

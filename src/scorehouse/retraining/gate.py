@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.errors import EngineError, RegistryError
-from scorehouse.registration.promotion_gate import require_test
+from scorehouse.registration.promote import require_test
 from scorehouse.registry.version import Version
 from scorehouse.report.contests import has_parts, part_of, place_of
 from scorehouse.retraining.prepared import CHAMPION, House

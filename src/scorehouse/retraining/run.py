@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorehouse.registration.promote import promote
-from scorehouse.registration.signing import check_key, sign_version
-from scorehouse.registry.artifact import key_signature, require_signed
+from scorehouse.registry.artifact import check_key, key_signature, require_signed, sign_version
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.gate import comparison_in_words, judge, promotion_diff

@@ -17,7 +17,7 @@ from project import DbtProject
 from rescoring import execute, last_run, make_project, register_version, training
 from scorehouse import ScorehouseError, promote
 from scorehouse.cli.main import main
-from scorehouse.registration.promotion_gate import require_test
+from scorehouse.registration.promote import require_test
 
 HOOKS = {"scorehouse-on-run-start-0", "scorehouse-on-run-end-0"}
 
