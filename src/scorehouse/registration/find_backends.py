@@ -97,6 +97,7 @@ class BackendSearch:
         self.told = told
         self.background = background
         self.has_trees = made_of_trees(kernel.estimator)
+        self.arrays = "native" if self.has_trees else "matrix"  # the backend that runs trees or products
         self.refused: dict[str, str] = {}  # why there is no such backend
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
         self.closing = ExitStack()
@@ -130,14 +131,9 @@ class BackendSearch:
             sql, macros = [], None
         else:
             self.refused |= without
-        found: dict[str, ProvenBackend | None] = {"native": self._scores} if self.has_trees else {}
-        found["sql"] = in_sql
-        if not self.has_trees:
-            found["matrix"] = self._scores
-            # engines and checks that have no SQL need it too, but its lack matters to none if SQL is fast
-            if in_sql is not None and not slow_in_sql(in_sql.fact, self.kernel):
-                self.refused.pop("matrix", None)
-        found["reasons"] = reasons
+        found = {self.arrays: self._scores, "sql": in_sql, "reasons": reasons}
+        if in_sql is not None and not slow_in_sql(in_sql.fact, self.kernel):
+            self.refused.pop("matrix", None)  # whose lack matters to none if SQL is fast
         self.told("compare the program with the estimator")
         proven = {backend: one for backend, one in found.items() if one is not None}
         stored = certified(self.kernel, proven, lambda: self.trial.proof)
@@ -229,20 +225,16 @@ class BackendSearch:
     @cached_property
     def _scores(self) -> ProvenBackend | None:
         """Native code for trees, matrix products for others, once it is proven."""
-        rest = (self.kernel, lambda: self.trial, self.rows_of)
+        what = "native code" if self.has_trees else "matrix products"
+        self.told(f"prove {what}")
         if not self.has_trees:
-            self.told("prove matrix products")
-            ways = compiled(*self._about, self.kernel.call)
-            why = partial(why_refused, what="matrix products")
-            return tried(lambda: proven_arrays(ways, *rest), "matrix", self.refused, why)
-        trees = self._trees
-        self.told("prove native code")
-        if trees is None:
+            ways, last = compiled(*self._about, self.kernel.call), None
+        elif self._trees is None:
             return None
-        why = partial(why_refused, what="native code")
-        return tried(
-            lambda: proven_arrays([trees.backend], *rest, last=trees.last), "native", self.refused, why
-        )
+        else:
+            ways, last = iter([self._trees.backend]), self._trees.last
+        prove = partial(proven_arrays, ways, self.kernel, lambda: self.trial, self.rows_of, last)
+        return tried(prove, self.arrays, self.refused, partial(why_refused, what=what))
 
     @cached_property
     def _gate(self) -> CompiledSql | None:
