@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from scorehouse.certificate import certify
@@ -19,33 +19,25 @@ from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA25
 OWN = {"sql": ("sql: ", "checks of sql: "), "reasons": ("reasons: ",)}
 
 
-@dataclass(frozen=True)
-class Certified:
-    """The facts and files of a program; `refused` names backends that are not the estimator, and why."""
+def certified(
+    kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callable[[], bytes], wrong: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Facts and files of the program of these backends, without those that differ from the estimator.
 
-    facts: Mapping[str, Any]
-    files: Mapping[str, bytes]
-    refused: Mapping[str, str]
-
-
-def certified(kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callable[[], bytes]) -> Certified:
-    """The program of these backends, without those that the reader finds to differ from the estimator.
-
-    What it finds is in the arrays that score and explain, or in the SQL.
+    `wrong` gets their names, and what the reader finds in the arrays that score and explain, or in the SQL.
     """
-    if not proven:
-        return Certified({}, {}, {})
-    facts, files = _stored(kernel, proven, proof())
-    version = replace(kernel.version, program=facts)
-    found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
-    if not found.differences:
-        return Certified(facts | {CERTIFICATE: found.facts()}, files, {})
-    different = {name: _of_backend(name, found.differences) for name in proven}
-    refused = {name: f"it is not the estimator: {texts[0]}" for name, texts in different.items() if texts}
-    if not refused:
-        raise AssertionError(f"no backend has {found.differences}")
-    rest = certified(kernel, {name: one for name, one in proven.items() if name not in refused}, proof)
-    return replace(rest, refused={**refused, **rest.refused})
+    while proven:
+        facts, files = _stored(kernel, proven, proof())
+        version = replace(kernel.version, program=facts)
+        found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
+        if not found.differences:
+            return facts | {CERTIFICATE: found.facts()}, files
+        different = {name: texts for name in proven if (texts := _of_backend(name, found.differences))}
+        if not different:
+            raise AssertionError(f"no backend has {found.differences}")
+        wrong |= {name: f"it is not the estimator: {texts[0]}" for name, texts in different.items()}
+        proven = {name: one for name, one in proven.items() if name not in wrong}
+    return {}, {}
 
 
 def _of_backend(name: str, differences: Sequence[str]) -> list[str]:

@@ -50,8 +50,9 @@ def examine(
     batch = training.batch
     known = encoder_categories(estimator, batch.schema.names)
     signature = draft_signature(training.frame, batch, training.container, known, call)
+    given = training.given.iloc if hasattr(training.given, "iloc") else training.given
     with training_rows_asked(estimator, call):
-        facts = find_facts(estimator, first_rows(training.given, CHECK_ROWS), draft.task, call)
+        facts = find_facts(estimator, given[:CHECK_ROWS], draft.task, call)
     version = replace(
         draft,
         score_method=facts.score_method,
@@ -83,8 +84,3 @@ def training_rows_asked(estimator: Any, call: str) -> Iterator[None]:
             expected="the features that it was fitted on",
             action="pass the frame that was given to fit(), before any transformation",
         ) from error
-
-
-def first_rows(given: Any, rows: int) -> Any:
-    """The first rows of a frame, array or list."""
-    return given.iloc[:rows] if hasattr(given, "iloc") else given[:rows]

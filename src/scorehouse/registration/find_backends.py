@@ -136,20 +136,20 @@ class BackendSearch:
             self.refused.pop("matrix", None)  # whose lack matters to none if SQL is fast
         self.told("compare the program with the estimator")
         proven = {backend: one for backend, one in found.items() if one is not None}
-        stored = certified(self.kernel, proven, lambda: self.trial.proof)
-        self.refused |= stored.refused
-        facts = dict(stored.facts)
+        wrong: dict[str, str] = {}
+        facts, files = certified(self.kernel, proven, lambda: self.trial.proof, wrong)
+        self.refused |= wrong
         if facts:
-            serving = self.kernel if stored.refused else self.fastest()
+            serving = self.kernel if wrong else self.fastest()
             facts |= fragile_labels(serving, self.trial.training, self.told)
         if self.refused:
             facts["refused"] = self.refused
-        if "sql" in stored.refused:
+        if "sql" in wrong:
             sql, macros = [], None
-        if "reasons" in stored.refused and macros is not None:  # which are printed beside the SQL
+        if "reasons" in wrong and macros is not None:  # which are printed beside the SQL
             macros = None
             facts["sql"] = {**facts["sql"], "macro": pins_of(self.kernel.version.name, sql, None)}
-        return Backends(facts, tuple(sql), stored.files, macros)
+        return Backends(facts, tuple(sql), files, macros)
 
     def _sql(self, sql: list[CompiledSql], pins: Mapping[str, Any]) -> ProvenBackend | None:
         """The SQL of all dialects, proven where it runs."""

@@ -111,7 +111,12 @@ def _as_frame(X: Any, feature_names: Sequence[str] | None, call: str, argument: 
     if hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_arrow_table"):
         return read_training(X)
     if X is None or isinstance(X, (str, bytes, dict, set, int, float)):
-        raise _no_features(X, call, argument)
+        raise ConfigurationError(
+            call,
+            f"{argument} is {X!r:.80}, a {type(X).__name__}",
+            expected="the training features: a frame, Series, Arrow table, DuckDB relation, array or list",
+            action="pass what was given to fit()",
+        )
     if hasattr(X, "toarray"):  # a sparse matrix
         X = X.toarray()
     return _named(X, feature_names, call, argument)
@@ -137,15 +142,6 @@ def _named(X: Any, names: Sequence[Any] | None, call: str, argument: str, dtype:
             expected="an array of shape (rows, features), and a name per feature",
             action="pass the features that were given to fit(), and all of their names",
         ) from error
-
-
-def _no_features(X: Any, call: str, argument: str) -> ConfigurationError:
-    return ConfigurationError(
-        call,
-        f"{argument} is {X!r:.80}, a {type(X).__name__}",
-        expected="the training features: a frame, Series, Arrow table, DuckDB relation, array or list",
-        action="pass what was given to fit()",
-    )
 
 
 def check_labels(y: Any, frame: pd.DataFrame, task: str, call: str) -> None:
