@@ -19,7 +19,7 @@ from tables import table
 
 from scorehouse.cli.scaffold import AUDIT, OUTPUTS
 from scorehouse.program.reasons.columns import DOCS
-from scorehouse.registration import card
+from scorehouse.registry import seed_columns
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -88,10 +88,10 @@ def column_page() -> str:
         "",
     ]
     seeds = {
-        "ml_<name>": card.REGISTRY_DOCS,
-        "ml_<name>__signature": card.SIGNATURE_DOCS,
-        "ml_<name>__reference": card.REFERENCE_DOCS,
-        "ml_<name>__calibration": card.CALIBRATION_DOCS,
+        "ml_<name>": seed_columns.REGISTRY,
+        "ml_<name>__signature": seed_columns.SIGNATURE,
+        "ml_<name>__reference": seed_columns.REFERENCE,
+        "ml_<name>__calibration": seed_columns.CALIBRATIONS,
     }
     for seed, columns in seeds.items():
         lines += [f"## Seed `{seed}`", ""]

@@ -14,46 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.registry.signature_rows import IMPORTANCE_COLUMNS, Importance, with_importance
+from scorehouse.registry.seed_columns import PARTS
+from scorehouse.registry.signature_rows import Importance, with_importance
 from scorehouse.registry.version import COLUMNS, OPTIONAL_COLUMNS, Version, versions_of
 
-SIGNATURE_COLUMNS = (
-    "version",
-    "position",
-    "feature",
-    "type",
-    "dtype",
-    "accepts_null",
-    "accepts_non_finite",
-    "accepts_unseen",
-    "max_magnitude",
-    "minimum",
-    "maximum",
-    "null_share",
-    "categories",
-    *IMPORTANCE_COLUMNS,
-)
-REFERENCE_COLUMNS = ("version", "part", "name", "kind", "bin", "lower", "upper", "category", "row_count")
-CALIBRATION_COLUMNS = (
-    "ml_model",
-    "version",
-    "method",
-    "basis",
-    "interval_group",
-    "interval_level",
-    "n_labelled",
-    "labels_needed",
-    "half_width",
-    "score_quantile",
-    "status",
-    "n_unknown",
-    "classes_without_label",
-)
-PARTS = {  # the seeds beside the registry
-    "signature": SIGNATURE_COLUMNS,
-    "reference": REFERENCE_COLUMNS,
-    "calibration": CALIBRATION_COLUMNS,
-}
 FIELD_LIMIT = 2**31 - 1  # characters of one value: `categories` may be long, and Python's limit is 131,072
 TEXT_COLUMNS = ("feature", "type", "dtype", "importance_kind")
 
@@ -93,7 +57,7 @@ class ModelSeeds:
 
     def rows(self, part: str, number: int | None = None) -> list[dict[str, str]]:
         """The rows of one of `PARTS`, of one version or of all; empty if there are none."""
-        rows = read_rows(self.file(part), PARTS[part])
+        rows = read_rows(self.file(part), tuple(PARTS[part]))
         return rows if number is None else [row for row in rows if row["version"] == str(number)]
 
     def write_rows(self, part: str, number: int, rows: Iterable[Mapping[str, str]]) -> None:
@@ -104,7 +68,7 @@ class ModelSeeds:
         """
         others = [row for row in self.rows(part) if row["version"] != str(number)]
         ordered = sorted([*others, *rows], key=lambda row: int(row["version"]))
-        write_rows(self.file(part), PARTS[part], ordered)
+        write_rows(self.file(part), tuple(PARTS[part]), ordered)
 
     def versions(self) -> list[Version]:
         """All registered versions, oldest first; empty if there are none yet."""
@@ -126,7 +90,7 @@ class ModelSeeds:
     def features(self, number: int) -> list[dict[str, Any]]:
         """The rows of a version's signature, with values in their own types; empty values are None."""
         return [
-            {column: _value(column, row.get(column, "")) for column in SIGNATURE_COLUMNS[1:]}
+            {column: _value(column, row[column]) for column in PARTS["signature"] if column != "version"}
             for row in self.rows("signature", number)
         ]
 
@@ -179,7 +143,7 @@ def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
 
     Without the number of the version: the same calibration of the same estimator is the same version.
     """
-    values = [[row[column] for column in CALIBRATION_COLUMNS if column != "version"] for row in rows]
+    values = [[row[column] for column in PARTS["calibration"] if column != "version"] for row in rows]
     # not by registry.storage, which imports pyarrow: the command line reads seeds and starts at once
     return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 

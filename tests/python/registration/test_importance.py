@@ -21,7 +21,8 @@ from scorehouse.cli.main import main
 from scorehouse.registration import importance
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.renew import measure_importance
-from scorehouse.registry.seeds import SIGNATURE_COLUMNS, read_rows, write_rows
+from scorehouse.registry.seed_columns import SIGNATURE
+from scorehouse.registry.seeds import read_rows, write_rows
 
 RNG = np.random.default_rng(3)
 ROWS = 1500
@@ -32,6 +33,7 @@ SIGNAL = 2 * X["strong"] + 0.6 * X["weak"] + RNG.normal(size=ROWS)
 Y = (SIGNAL > 0).astype(int)
 THREE = np.select([SIGNAL < -1, SIGNAL < 1], ["low", "middle"], "high")
 CENTRES = np.array([[-1, -0.3, 0], [1, 0.3, 0]])
+COLUMNS = tuple(SIGNATURE)
 SEED_FILE = Path("seeds/ml/model/ml_model__signature.csv")
 
 
@@ -116,7 +118,7 @@ def test_validation_rows_are_preferred(empty_project: Path) -> None:
         overfitted, "model", X[:300], Y[:300], task="classification", reference=Reference(validation=given)
     )
     on_validation = measure_importance("model", *given, version=1).shares
-    assert shares(read_rows(SEED_FILE, SIGNATURE_COLUMNS)) == on_validation
+    assert shares(read_rows(SEED_FILE, COLUMNS)) == on_validation
     assert measure_importance("model", X[:300], Y[:300], version=1).shares != on_validation
     with pytest.raises(ScorehouseError, match="y has 3 labels for 1200 rows"):
         register(
@@ -155,9 +157,9 @@ def test_labels_that_are_missing_are_left_out(empty_project: Path) -> None:
 def test_a_seed_without_importance_is_filled(empty_project: Path) -> None:
     estimator = LogisticRegression().fit(X, Y)
     complete = registered(estimator, Y, task="classification")
-    old = SIGNATURE_COLUMNS[:-2]
+    old = COLUMNS[:-2]
     empty = [{name: row[name] for name in old} for row in complete]
-    write_rows(SEED_FILE, SIGNATURE_COLUMNS, empty)
+    write_rows(SEED_FILE, COLUMNS, empty)
     checked = CliRunner().invoke(main, ["check"])
     assert checked.exit_code == 0, checked.output
     X.assign(left=Y).to_parquet("labelled.parquet")
@@ -165,7 +167,7 @@ def test_a_seed_without_importance_is_filled(empty_project: Path) -> None:
     ended = CliRunner().invoke(main, [*told, "--label", "left"])
     assert ended.exit_code == 0, ended.output
     assert "permutation:log_loss" in ended.output and ended.output.splitlines()[1].startswith("strong")
-    assert read_rows(SEED_FILE, SIGNATURE_COLUMNS) == complete
+    assert read_rows(SEED_FILE, COLUMNS) == complete
     wrong = CliRunner().invoke(main, [*told, "--label", "gone"])
     assert wrong.exit_code == 1 and "has no column 'gone'" in wrong.output
 

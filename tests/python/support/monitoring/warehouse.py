@@ -13,7 +13,7 @@ from project import REPOSITORY, Build, DbtProject
 from scorehouse.registration.reference import reference_rows, repeat_rows
 from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.training_windows import training_windows
-from scorehouse.registry.seeds import REFERENCE_COLUMNS
+from scorehouse.registry.seed_columns import REFERENCE
 
 DATA = REPOSITORY / "data"
 REFERENCE_TYPES = """
@@ -65,7 +65,7 @@ class MonitoredWarehouse:
                 own += repeat_rows(version, batch) if repeats else []
                 rows += with_pairs(own, batch, dict.fromkeys(paired, 1.0), found.windows)
             connection.sql(f"create or replace table raw.{name} ({REFERENCE_TYPES})")
-            values = [tuple(row[column] or None for column in REFERENCE_COLUMNS) for row in rows]
+            values = [tuple(row[column] or None for column in REFERENCE) for row in rows]
             connection.executemany(f"insert into raw.{name} values ({', '.join('?' * 9)})", values)
         if name not in self.tables:
             self.tables.append(name)
