@@ -22,8 +22,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.show import facts
 from scorehouse.project.folder import find_project
-from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.signature_rows import without_importance
+from scorehouse.registry.seeds import ModelSeeds, without_importance
 from scorehouse.registry.version import Version
 
 # Facts that differ between any two versions, or are compared one by one.

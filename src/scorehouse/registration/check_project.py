@@ -18,9 +18,14 @@ from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seeds import ModelSeeds, calibration_digest, registered_names
+from scorehouse.registry.seeds import (
+    ModelSeeds,
+    calibration_digest,
+    registered_names,
+    signature_rows,
+    without_importance,
+)
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.signature_rows import signature_rows, without_importance
 from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy
 

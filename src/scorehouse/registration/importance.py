@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registry.signature_rows import Importance
+from scorehouse.registry.seeds import Importance
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
 
 SAMPLE_ROWS = 2_000

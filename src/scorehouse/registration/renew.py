@@ -20,8 +20,7 @@ from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registration.write import renew_reference
 from scorehouse.registry import artifact
-from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.signature_rows import Importance
+from scorehouse.registry.seeds import Importance, ModelSeeds
 from scorehouse.registry.version import Version, resolve
 from scorehouse.scoring.request import load_policy
 

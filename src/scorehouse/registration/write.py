@@ -17,8 +17,7 @@ from scorehouse.registration.reference_windows import Row
 from scorehouse.registration.training import Judged
 from scorehouse.registration.training_windows import Recorded
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.signature_rows import Importance, signature_rows, with_importance
+from scorehouse.registry.seeds import Importance, ModelSeeds, signature_rows, with_importance
 from scorehouse.registry.storage import write
 from scorehouse.registry.version import Version
 
