@@ -6,7 +6,7 @@ the lock. Readers need no lock, since every file is replaced as a whole.
 
 from __future__ import annotations
 
-import errno
+import fcntl
 import functools
 import inspect
 import os
@@ -26,7 +26,6 @@ from scorehouse.registry.seeds import ModelSeeds
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 PAUSE = 0.05  # seconds between two tries
 PATIENCE = 2.0  # seconds until a waiting process says so
-BUSY = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,56 +112,44 @@ def holding(file: Path, call: str) -> Iterator[None]:
 
 
 def _acquired(file: Path, call: str) -> int:
-    """The descriptor of the locked file. A file that its holder has removed meanwhile does not count."""
+    """The descriptor of the locked file, once nobody else has the lock."""
     told, began = False, time.monotonic()
     while True:
-        with suppress(FileNotFoundError):  # its folder was removed between the two lines
-            descriptor = _opened(file, call)
-            if _lock(descriptor, file, call) and _is_at(descriptor, file):
-                os.truncate(descriptor, 0)
-                os.write(descriptor, str(os.getpid()).encode())
-                return descriptor
-            os.close(descriptor)
-        if not told and time.monotonic() - began > PATIENCE:
-            told = True
-            print(f"{call}: waiting for process {_holder(file)}, which writes here", file=sys.stderr)
+        try:
+            return _locked(file)
+        except (BlockingIOError, FileNotFoundError):
+            if not told and time.monotonic() - began > PATIENCE:
+                told = True
+                print(f"{call}: waiting for process {_holder(file)}, which writes here", file=sys.stderr)
+        except OSError as error:
+            raise ConfigurationError(
+                call,
+                f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",
+                expected="a project folder that can be written, on a file system with file locks",
+                action="correct the permissions of the folder, or work in a copy of the project on a local "
+                "disk",
+            ) from error
         time.sleep(PAUSE)
 
 
-def _opened(file: Path, call: str) -> int:
+def _locked(file: Path) -> int:
+    """Take the lock; the system releases it when the process ends, in whatever way.
+
+    Raises BlockingIOError if another process has it, and FileNotFoundError if its holder has removed the file
+    or its folder meanwhile.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _unusable(file, error, call) from error
-
-
-def _lock(descriptor: int, file: Path, call: str) -> bool:
-    """Take the lock if it is free. The system releases it when the process ends, in whatever way."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in BUSY:
-            return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), file.stat()):
+            raise FileNotFoundError(file)
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+    except OSError:
         os.close(descriptor)
-        raise _unusable(file, error, call) from error
-    return True
-
-
-def _is_at(descriptor: int, file: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), file.stat())
-    except FileNotFoundError:
-        return False
+        raise
+    return descriptor
 
 
 def _holder(file: Path) -> str:
@@ -170,12 +157,3 @@ def _holder(file: Path) -> str:
         return file.read_text() or "?"
     except OSError:
         return "?"
-
-
-def _unusable(file: Path, error: OSError, call: str) -> ConfigurationError:
-    return ConfigurationError(
-        call,
-        f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",
-        expected="a project folder that can be written, on a file system with file locks",
-        action="correct the permissions of the folder, or work in a copy of the project on a local disk",
-    )

@@ -10,7 +10,6 @@ import hashlib
 import os
 import posixpath
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +103,8 @@ def read_verified(
             action="restore the registered file from version control; a new estimator is a new version",
         )
     if location.path is None:
-        _cache(root, policy, digest, data)
+        with suppress(OSError):  # a cache that is not writable costs time, but does not fail the run
+            replace_file(root / policy.cache / digest, data)
     return data
 
 
@@ -165,16 +165,6 @@ def _cached(root: Path, policy: LoadPolicy, digest: str) -> bytes | None:
     except OSError:
         return None
     return data if sha256(data) == digest else None
-
-
-def _cache(root: Path, policy: LoadPolicy, digest: str, data: bytes) -> None:
-    """Cache verified bytes; if the cache is not writable, that costs time but does not fail the run."""
-    folder = root / policy.cache
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, folder / digest)
 
 
 def write(location: Location, data: bytes, call: str) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 
 from scorehouse.registry.formats.base import Format, cannot_store, import_extra
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.version import MULTILABEL, Version
+from scorehouse.registry.version import Version
 
 EXTRA = "boosters"
-XGBOOST_WRAPPERS = {"classification": "XGBClassifier", MULTILABEL: "XGBClassifier", "ranking": "XGBRanker"}
 
 
 class BoosterRegressor:
@@ -67,10 +66,7 @@ def dump_xgboost(estimator: Any, signature: Signature, version: Version, call: s
 def load_xgboost(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     """The scikit-learn wrapper of the version's task around the loaded booster."""
     xgboost = import_extra("xgboost", EXTRA, call)
-    name = XGBOOST_WRAPPERS.get(version.task, "XGBRegressor")
-    if version.task == "ranking" and version.classes:
-        name = "XGBClassifier"
-    estimator = getattr(xgboost, name)(enable_categorical=True)
+    estimator = getattr(xgboost, f"XGB{_kind(version)}")(enable_categorical=True)
     estimator.load_model(bytearray(data))
     return estimator
 
@@ -86,11 +82,14 @@ def dump_catboost(estimator: Any, signature: Signature, version: Version, call: 
 def load_catboost(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     """The scikit-learn wrapper that fits the version around the loaded trees."""
     catboost = import_extra("catboost", EXTRA, call)
+    return getattr(catboost, f"CatBoost{_kind(version)}")().load_model(blob=data)
+
+
+def _kind(version: Version) -> str:
+    """How the names of the wrappers end for the version's task."""
     if version.classes:
-        estimator = catboost.CatBoostClassifier()
-    else:
-        estimator = catboost.CatBoostRanker() if version.task == "ranking" else catboost.CatBoostRegressor()
-    return estimator.load_model(blob=data)
+        return "Classifier"
+    return "Ranker" if version.task == "ranking" else "Regressor"
 
 
 def _check_kind(estimator: Any, library: str, base: str, kind: str, call: str) -> None:
