@@ -214,7 +214,7 @@ def _area(positive: np.ndarray, found: np.ndarray) -> float:
 def _correlation(truth: np.ndarray, found: np.ndarray) -> float:
     """Of ranks, where equal values have the average of theirs; none if all are equal."""
     ranked = pd.DataFrame({"truth": truth.ravel(), "found": found.ravel()}).corr("spearman")
-    return -float(np.nan_to_num(ranked.loc["truth", "found"]))
+    return -float(np.nan_to_num(ranked.to_numpy(dtype=np.float64)[0, 1]))
 
 
 def _scales(values: np.ndarray) -> list[float]:

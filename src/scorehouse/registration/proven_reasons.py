@@ -95,15 +95,18 @@ def reasons_in_sql(
     except Exception as error:  # such as one of the database
         return None, {"reasons in SQL": why_refused(error, "they")}
     for like in sql:
+        name, dialect = f"reasons in SQL for {like.dialect.name}", like.dialect.name
+        if like.stages:
+            refused[name] = (
+                f"its SQL is {len(like.stages) + 1} statements on {dialect}; expected: one statement"
+            )
+            continue
         try:
-            if like.stages:
-                raise _in_stages(like)
             found.append(compiled(like))
         except CompileError as error:
-            refused[f"reasons in SQL for {like.dialect.name}"] = why_refused(error, "they")
-    return (
-        ReasonMacros(tuple(found), reason_facts(kernel, backend, gate.columns)) if found else None
-    ), refused
+            refused[name] = why_refused(error, "they")
+    facts = reason_facts(kernel, backend, gate.columns)
+    return ReasonMacros(tuple(found), facts) if found else None, refused
 
 
 def reason_facts(kernel: Kernel, backend: LinearReasons, columns: Sequence[str]) -> dict[str, Any]:
@@ -122,12 +125,3 @@ def reason_facts(kernel: Kernel, backend: LinearReasons, columns: Sequence[str])
         ],
         "per_class": backend.is_per_class and not outputs,
     }
-
-
-def _in_stages(like: CompiledSql) -> CompileError:
-    return CompileError(
-        like.version.label,
-        f"its SQL is {len(like.stages) + 1} statements on {like.dialect.name}",
-        expected="one statement",
-        action="score it with reasons on an engine with Python",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -61,18 +62,11 @@ def _value(feature: Feature, row: Bin, share: float) -> Any:
     if row["kind"] == "other":
         return UNSEEN if feature.type == "string" else feature.maximum
     if row["kind"] == "category":
-        return _typed(feature, row["category"])
+        text = row["category"]  # as JSON has it, but for strings
+        return json.loads(text) if feature.type in ("boolean", "integer", "double") else text
     low = float(row["lower"]) if row["lower"] else feature.minimum
     high = float(row["upper"]) if row["upper"] else feature.maximum
     if low is None or high is None:
         return None
     drawn = high - share * (high - low)
     return round(drawn) if feature.type == "integer" else drawn
-
-
-def _typed(feature: Feature, text: str) -> Any:
-    if feature.type == "boolean":
-        return text == "true"
-    if feature.type in ("integer", "double"):
-        return int(text) if feature.type == "integer" else float(text)
-    return text

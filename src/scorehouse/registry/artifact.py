@@ -137,8 +137,7 @@ def sign_version(project: Path, version: Version, key: Path, policy: LoadPolicy,
     check_files(project, version, policy, call, signed=False)
     data = sign_files(str(version.version), signed_digests(version), key, call)
     place = beside(version, KEY_SIGNATURE)
-    decision = beside(version, DECISION_FILE)
-    write(locate(project, decision, policy, call), decision(version), call)
+    write(locate(project, beside(version, DECISION_FILE), policy, call), decision(version), call)
     write(locate(project, place, policy, call), data, call)
     return place
 
