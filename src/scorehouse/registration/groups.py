@@ -192,27 +192,23 @@ def _are_levels(value: Any) -> bool:
     return all(above - below > SAME_LEVEL for below, above in pairwise(ordered))
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_day(value: Any) -> bool:
-    return isinstance(value, (str, date))
+def _is_a(*kinds: type) -> Check:
+    return lambda value: isinstance(value, kinds)
 
 
 # argument: its check, whether None is allowed, and what is expected
 CHECKS: dict[str, tuple[Check, bool, str]] = {
     "task": (lambda v: isinstance(v, str) and v in TASKS, False, f"one of {list(TASKS)}"),
     "threshold": (_is_number, True, "a number, or None"),
-    "description": (_is_text, False, "a string"),
-    "owner": (_is_text, False, "a string"),
-    "trained_from": (_is_day, False, "a day, such as '2025-01-31'"),
-    "trained_to": (_is_day, False, "a day, such as '2025-01-31'"),
+    "description": (_is_a(str), False, "a string"),
+    "owner": (_is_a(str), False, "a string"),
+    "trained_from": (_is_a(str, date), False, "a day, such as '2025-01-31'"),
+    "trained_to": (_is_a(str, date), False, "a day, such as '2025-01-31'"),
     "metrics": (_are_metrics, True, "a mapping of names to finite numbers, such as {'roc_auc': 0.81}"),
     "provenance": (_is_json, True, "a mapping that JSON can hold, or None"),
     "feature_names": (_are_names, True, "a list of column names"),
     "outputs": (_are_names, True, "a list of names, one for each output"),
-    "format": (_is_text, False, f"one of {list(CHOICES)}"),
+    "format": (_is_a(str), False, f"one of {list(CHOICES)}"),
     "artifact": (_is_path, True, "the path of a file, or None"),
     "store": (lambda v: isinstance(v, str) and bool(v), False, "a folder or URL"),
     "parity_tolerance": (lambda v: _is_number(v) and v >= 0, True, "a number of at least 0, or None"),
@@ -225,7 +221,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     "method": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
     "levels": (_are_levels, False, "a list of shares between 0 and 1, each once, such as [0.9]"),
     "background": (is_background, True, EXPECTED),
-    "program": (lambda v: isinstance(v, bool), False, "True or False"),
+    "program": (_is_a(bool), False, "True or False"),
 }
 
 

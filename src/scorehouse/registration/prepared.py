@@ -40,15 +40,6 @@ SAME_VERSION = ("artifact_format", "sha256", "signature_sha256", "threshold", "t
 
 
 @dataclass(frozen=True)
-class Stored:
-    """The bytes of an artifact, the loaded estimator, and its difference from the original."""
-
-    data: bytes
-    estimator: Any
-    parity: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class Prepared:
     """A version that is complete except for its program, the files to write, and the kernel that scores."""
 
@@ -91,14 +82,7 @@ def draft_version(
         segments=estimator.segment_facts() if isinstance(estimator, Segmented) else {},
         name=name,
         version=existing[-1].version + 1 if existing else 1,
-        aliases=(),
-        artifact="",
         artifact_format=chosen.name,
-        sha256="",
-        size_bytes=0,
-        signature_sha256="",
-        score_method="",
-        label_method="",
         registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         training_rows=len(frame),
         n_features=frame.shape[1],
@@ -119,67 +103,50 @@ def prepare(
 ) -> Prepared:
     """Serialize, load back and probe the loaded estimator; nothing is written yet."""
     told.step("store")
-    artifact, tolerance = storage.artifact, storage.parity_tolerance
-    stored = _stored(estimator, artifact, examined, policy, tolerance, call)
-    outputs = outputs_of(examined.version)
-    prober = Prober(stored.estimator, outputs, examined.signature, examined.batch, told.count)
+    version = examined.version
+    data, served, parity = _stored(estimator, examined, storage, policy, call)
+    prober = Prober(served, outputs_of(version), examined.signature, examined.batch, told.count)
     signature = prober.signature_found()
-    version, files = _files(examined.version, stored, signature, storage.store, policy, project, call)
-    kernel = Kernel(stored.estimator, version, signature, call=call)
-    return Prepared(version, signature, files, kernel)
-
-
-def _files(
-    version: Version,
-    stored: Stored,
-    signature: Signature,
-    base: str,
-    policy: LoadPolicy,
-    project: Path,
-    call: str,
-) -> tuple[Version, list[tuple[Location, bytes]]]:
-    """The version with its paths and digests, and the files to write."""
     signature_bytes = signature.to_json()
-    folder = f"{base.rstrip('/')}/{version.name}/{version.version}"
+    folder = f"{storage.store.rstrip('/')}/{version.name}/{version.version}"
     path = f"{folder}/model{FORMATS[version.artifact_format].suffix}"
     complete = replace(
         version,
         artifact=path,
-        sha256=sha256(stored.data),
-        size_bytes=len(stored.data),
+        sha256=sha256(data),
+        size_bytes=len(data),
         signature_sha256=sha256(signature_bytes),
-        parity=stored.parity,
+        parity=parity,
     )
-    files = [(path, stored.data), (f"{folder}/{SIGNATURE_FILE}", signature_bytes)]
-    return complete, [(locate(project, text, policy, call), data) for text, data in files]
+    contents = {path: data, f"{folder}/{SIGNATURE_FILE}": signature_bytes}
+    files = [(locate(project, place, policy, call), held) for place, held in contents.items()]
+    return Prepared(complete, signature, files, Kernel(served, complete, signature, call=call))
 
 
 def _stored(
-    estimator: Any,
-    artifact: str | Path | None,
-    examined: Examined,
-    policy: LoadPolicy,
-    tolerance: float | None,
-    call: str,
-) -> Stored:
+    estimator: Any, examined: Examined, storage: Storage, policy: LoadPolicy, call: str
+) -> tuple[bytes, Any, Mapping[str, float]]:
     """Serialize in the format of the version, load back and compare on training rows.
 
-    `artifact` is a file that already holds the estimator in this format. A pickle is the estimator
-    itself and is not compared. Raises EstimatorError if labels or scores differ too much.
+    Returns the bytes, the loaded estimator, and its difference from the original. `storage` may name a file
+    that already holds the estimator in this format. A pickle is the estimator itself and is not compared.
+    Raises EstimatorError if labels or scores differ too much.
     """
     version = examined.version
     chosen = FORMATS[version.artifact_format]
-    if artifact is not None:
-        data = read_given(artifact, call)
+    if storage.artifact is not None:
+        data = read_given(storage.artifact, call)
         if chosen.name in NATIVE:
             try_native(data, version, policy, examined.features, call)
     else:
         data = chosen.dump(estimator, examined.signature, version, call)
-    if chosen.runs_code and artifact is None:
-        return Stored(data, estimator, {})
+    if chosen.runs_code and storage.artifact is None:
+        return data, estimator, {}
     served = open_estimator(data, version, policy, call)
     found = _parity(estimator, served, version, examined.features, call)
-    limit = tolerance if tolerance is not None else EXACT_TOLERANCE if chosen.exact else ONNX_TOLERANCE
+    limit = EXACT_TOLERANCE if chosen.exact else ONNX_TOLERANCE
+    if storage.parity_tolerance is not None:
+        limit = storage.parity_tolerance
     if found["label_flips"] or not found["max_difference"] <= limit:
         raise EstimatorError(
             call,
@@ -189,7 +156,7 @@ def _stored(
             expected=f"equal labels, and scores that differ by at most {limit:g}",
             action='use format="skops" or format="joblib", or pass a parity_tolerance that you can accept',
         )
-    return Stored(data, served, found)
+    return data, served, found
 
 
 def _parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
