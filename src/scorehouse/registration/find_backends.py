@@ -5,7 +5,7 @@ A backend that is refused or not equal is left out, with the reason; it never st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -27,6 +27,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, write_macros
 from scorehouse.program.sql.settings import SqlSettings
+from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_backend import (
@@ -227,12 +228,12 @@ class BackendSearch:
         """Native code for trees, matrix products for others, once it is proven."""
         what = "native code" if self.has_trees else "matrix products"
         self.told(f"prove {what}")
-        if not self.has_trees:
-            ways, last = compiled(*self._about, self.kernel.call), None
-        elif self._trees is None:
-            return None
-        else:
-            ways, last = iter([self._trees.backend]), self._trees.last
+        ways: Iterable[ScoringBackend] = compiled(*self._about, self.kernel.call)
+        last = None
+        if self.has_trees:
+            if self._trees is None:
+                return None
+            ways, last = [self._trees.backend], self._trees.last
         prove = partial(proven_arrays, ways, self.kernel, lambda: self.trial, self.rows_of, last)
         return tried(prove, self.arrays, self.refused, partial(why_refused, what=what))
 
