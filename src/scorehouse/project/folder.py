@@ -1,4 +1,4 @@
-"""The folder of the dbt project that a command or a function works in, and its variables."""
+"""The folder of the dbt project that a command or a function works in, its settings and variables."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ def find_project(start: Path | str | None) -> Path:
     )
 
 
-def project_variable(root: Path, name: str) -> Any:
-    """A variable in dbt_project.yml, set for the project or for this package; None outside of a project."""
-    import yaml  # the command line reads no variable before a command is called
+def project_settings(root: Path) -> Mapping[str, Any]:
+    """What dbt_project.yml says, as it is written; empty outside of a project."""
+    import yaml  # the command line reads no settings before a command is called
 
     file = root / "dbt_project.yml"
-    document = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    variables: Mapping[str, Any] = (document or {}).get("vars") or {}
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
+
+
+def project_variable(root: Path, name: str) -> Any:
+    """A variable in dbt_project.yml, set for the project or for this package; None outside of a project."""
+    variables: Mapping[str, Any] = project_settings(root).get("vars") or {}
     scoped = variables.get("scorehouse") or {}
     return scoped.get(name, variables.get(name))

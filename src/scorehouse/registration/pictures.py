@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
 from scorehouse.drawing.svg import Style, bar, element, path, picture, shortened, text
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.project.folder import project_settings
 from scorehouse.registry.seeds import replace_file
 from scorehouse.registry.version import Version
 
@@ -43,8 +43,7 @@ def picture_of(project: Path, version: Version, kind: str) -> str | None:
 
 def folder_of(project: Path, name: str) -> str | None:
     """The folder of all pictures of an ML model; None if the project has no `asset-paths`."""
-    document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    folders = document.get("asset-paths") or []
+    folders = project_settings(project).get("asset-paths") or []
     return f"{folders[0]}/ml/{name}" if folders else None
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.project.folder import project_settings
 from scorehouse.registry.seeds import build_command, read_rows
 from scorehouse.registry.version import COLUMNS, Version, versions_of
 
@@ -156,13 +155,8 @@ def _named_files(named: Any, root: Path) -> dict[str, Path]:
     return {name: root / path for name, path in (named or {}).items()}
 
 
-def _settings(project: Path) -> Mapping[str, Any]:
-    file = project / "dbt_project.yml"
-    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
-
-
 def _packages(root: Path) -> Path:
-    return root / str(_settings(root).get("packages-install-path", "dbt_packages"))
+    return root / str(project_settings(root).get("packages-install-path", "dbt_packages"))
 
 
 def _seed_files(root: Path) -> Iterator[tuple[str, Path]]:
@@ -187,7 +181,7 @@ def _projects(root: Path) -> list[tuple[str, Path, Sequence[str]]]:
             read = config.load_dependencies().values()
             return [(each.project_name, Path(each.project_root), each.seed_paths) for each in read]
     folders = (root, *sorted(_packages(root).glob("*/")))
-    written = [(folder, _settings(folder)) for folder in folders]
+    written = [(folder, project_settings(folder)) for folder in folders]
     return [(str(each.get("name")), folder, each.get("seed-paths") or ["seeds"]) for folder, each in written]
 
 
