@@ -28,11 +28,11 @@ from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, write_macros
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.program.stored_backend import ScoringBackend
-from scorehouse.registration.certified import certified
 from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_backend import (
     ProvenBackend,
     RunningSql,
+    certified,
     proven_arrays,
     tried,
     why_refused,

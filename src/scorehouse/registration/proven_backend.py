@@ -1,12 +1,13 @@
-"""Backends that a registration proves equal to the estimator: of arrays, or SQL that a database runs."""
+"""Backends that registration proves equal to the estimator, of arrays or SQL, and what it stores of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from scorehouse.certificate import certify
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.native.edge_rows import prove_numbers
@@ -18,7 +19,13 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import scratch
 from scorehouse.program.store import scores_of, to_bytes
 from scorehouse.program.stored_backend import ScoringBackend
+from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE
+from scorehouse.registry.label_rule import proven_for
+from scorehouse.registry.storage import sha256
+from scorehouse.registry.version import CERTIFICATE, PROGRAM_SHA256, PROOF_SHA256, PROVEN_FOR
 
+# how differences begin that are in one backend alone
+OWN = {"sql": ("sql: ", "checks of sql: "), "reasons": ("reasons: ",)}
 T = TypeVar("T")
 
 
@@ -140,3 +147,46 @@ def _why_not_compared(error: Exception) -> str:
     if isinstance(error, ScorehouseError):
         return f"it could not be compared with the estimator: {error.problem}"
     return f"the SQL failed ({type(error).__name__}: {error})"
+
+
+def certified(
+    kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: Callable[[], bytes], wrong: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Facts and files of the program of these backends, without those that differ from the estimator.
+
+    `wrong` gets their names, and what the reader finds in the arrays that score and explain, or in the SQL.
+    """
+    while proven:
+        facts, files = _stored(kernel, proven, proof())
+        version = replace(kernel.version, program=facts)
+        found = certify(kernel.estimator, files[PROGRAM_FILE], version, kernel.signature)
+        if not found.differences:
+            return facts | {CERTIFICATE: found.facts()}, files
+        different = {name: texts for name in proven if (texts := _of_backend(name, found.differences))}
+        if not different:
+            raise AssertionError(f"no backend has {found.differences}")
+        wrong |= {name: f"it is not the estimator: {texts[0]}" for name, texts in different.items()}
+        proven = {name: one for name, one in proven.items() if name not in wrong}
+    return {}, {}
+
+
+def _of_backend(name: str, differences: Sequence[str]) -> list[str]:
+    """The differences that are in what a backend runs; SQL does not run what the others share."""
+    shared = [text for text in differences if not text.startswith(sum(OWN.values(), ()))]
+    own = [text for text in differences if text.startswith(OWN.get(name, ("none",)))]
+    return own if name == "sql" else shared + own
+
+
+def _stored(
+    kernel: Kernel, proven: Mapping[str, ProvenBackend], proof: bytes
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    parts = {backend: one.part for backend, one in proven.items()}
+    scores = parts.get("native", parts.get("matrix"))
+    files = {PROOF_FILE: proof, PROGRAM_FILE: to_bytes(scores, parts.get("sql"), parts.get("reasons"))}
+    if "reasons" in proven:
+        files[REASONS_PROOF_FILE] = proven["reasons"].proof
+    facts: dict[str, Any] = {backend: one.fact for backend, one in proven.items()}
+    facts[PROVEN_FOR] = proven_for(kernel.version)
+    facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
+    facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
+    return facts, files

@@ -21,7 +21,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.choose import ProgramFiles, choose_backend
-from scorehouse.registration import certified as registration
+from scorehouse.registration import proven_backend as registration
 from scorehouse.registration.find_backends import find_backends
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import CERTIFICATE, NO_BACKENDS
