@@ -13,6 +13,7 @@ from scorehouse.program.sql.in_duckdb import one_scratch
 from scorehouse.program.sql.settings import SqlSettings
 from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons
+from scorehouse.registration.card import write_card
 from scorehouse.registration.conformal import calibration_rows
 from scorehouse.registration.examine import examine
 from scorehouse.registration.facts import check_task, require_fitted
@@ -29,11 +30,14 @@ from scorehouse.registration.groups import (
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registration.outputs import check_width
+from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.reference import scored_reference
+from scorehouse.registration.reference_windows import Row
+from scorehouse.registration.renew import renew_reference
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import (
     Judged,
@@ -44,11 +48,11 @@ from scorehouse.registration.training import (
     training_of,
 )
 from scorehouse.registration.training_windows import Recorded, training_windows
-from scorehouse.registration.write import Proven, renew_reference, write_registration
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.formats import chosen_format
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import Importance, ModelSeeds, signature_rows, with_importance
+from scorehouse.registry.storage import write
 from scorehouse.registry.version import Version
 from scorehouse.scoring.request import load_policy
 
@@ -154,6 +158,17 @@ class _Asked:
     judged: Judged
 
 
+@dataclass(frozen=True)
+class Proven:
+    """The version with its backends, and its measurements on the rows that it is judged by."""
+
+    version: Version
+    backends: Backends
+    importance: Importance
+    bins: list[Row]
+    judged: Judged
+
+
 def _validated(
     estimator: Any,
     X: Any,
@@ -204,3 +219,26 @@ def _proven(
     version = replace(prepared.version, program=found.facts)
     require_reasons(background, version, kernel.call)
     return Proven(version, found, importance, bins, judged)
+
+
+def write_registration(
+    seeds: ModelSeeds, existing: Sequence[Version], prepared: Prepared, proven: Proven, policy: LoadPolicy
+) -> None:
+    """Write artifact, backends, macros, seeds, pictures and card, and the row of the registry at the end.
+
+    A version exists once that row does.
+    """
+    version = proven.version
+    for location, data in prepared.files:
+        write(location, data, prepared.kernel.call)
+    proven.backends.write(seeds.project, version, policy, prepared.kernel.call)
+    rows = with_importance(signature_rows(version, prepared.signature), proven.importance)
+    seeds.write_rows("signature", version.version, rows)
+    seeds.write_rows("reference", version.version, proven.bins)
+    # also without a calibration: an interrupted registration may have left that of another estimator
+    if prepared.calibration or seeds.rows("calibration", version.version):
+        seeds.write_rows("calibration", version.version, prepared.calibration)
+    judged = proven.judged
+    draw(seeds.project, prepared.kernel, proven.importance.shares, judged.batch, judged.labels)
+    write_card(seeds, [*existing, version])
+    seeds.append_version(version)

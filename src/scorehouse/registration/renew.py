@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from scorehouse.errors import RegistryError
 from scorehouse.kernel.scorer import Kernel
@@ -16,9 +17,9 @@ from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
+from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.training import check_labels, training_frame
-from scorehouse.registration.training_windows import training_windows
-from scorehouse.registration.write import renew_reference
+from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registry import artifact
 from scorehouse.registry.seeds import Importance, ModelSeeds
 from scorehouse.registry.version import Version, resolve
@@ -95,3 +96,12 @@ def _opened(
     estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
     frame = training_frame(X, signature.names, signature.names, call)
     return Kernel(estimator, version, signature, call=call), frame
+
+
+def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded) -> None:
+    """Write the reference of a registered version again: these rows may say more than those before."""
+    number = kernel.version.version
+    known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
+    bins = scored_reference(kernel, batch, kernel(batch), recorded, known)
+    seeds.write_rows("reference", number, bins)
+    write_card(seeds)  # it has the size of the reference
