@@ -75,12 +75,9 @@ def calibration_rows(
 
 def calibration_facts(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """What the registry says about a calibration: its method, its rows, and the digest of the seed's rows."""
-    if not rows:
-        return {}
-    first = rows[0]
     return {
-        "method": first["method"],
-        "labels": int(first["n_labelled"]),
+        "method": rows[0]["method"],
+        "labels": int(rows[0]["n_labelled"]),
         "rows_sha256": calibration_digest(rows),
     }
 

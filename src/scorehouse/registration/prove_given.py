@@ -29,9 +29,9 @@ ROWS_TRIED = 200  # rows on which to look for the columns that cause a differenc
 
 
 def prove_as_given(
-    kernel: Kernel, training: Training, batch: pa.RecordBatch, scored: pa.RecordBatch, tolerance: float | None
+    kernel: Kernel, training: Training, scored: pa.RecordBatch, tolerance: float | None
 ) -> None:
-    """Compare `scored`, the kernel's results for the rows of `batch`, with the estimator on the frame.
+    """Compare `scored`, the kernel's results for the training rows, with the estimator on the frame.
 
     Raises EstimatorError, naming rows and columns, if a label or a rejected row differs, or a score by
     more than `tolerance` (relative for scores beyond 1).
@@ -42,11 +42,11 @@ def prove_as_given(
     if not len(wrong):
         return
     row = int(wrong[0])
-    suspects = _suspects(kernel, training, batch, wrong[:ROWS_TRIED], expected, limit)
+    suspects = _suspects(kernel, training, wrong[:ROWS_TRIED], expected, limit)
     others = " and others" if len(wrong) > ROWS_NAMED else ""
     raise EstimatorError(
         kernel.call,
-        f"{len(wrong):,} of {batch.num_rows:,} training rows would not be scored as the estimator scores "
+        f"{len(wrong):,} of {scored.num_rows:,} training rows would not be scored as the estimator scores "
         f"them on the frame that was given: rows {wrong[:ROWS_NAMED].tolist()}{others}; row {row}: "
         f"{_shown(kernel, scored, row)} instead of {_values(kernel, expected, row)}{suspects}",
         expected="equal labels, no rejected row that the estimator scores, and scores that differ by at most "
@@ -93,14 +93,13 @@ def differing_rows(
 def _suspects(
     kernel: Kernel,
     training: Training,
-    batch: pa.RecordBatch,
     rows: np.ndarray,
     expected: Sequence[pa.Array],
     limit: float,
 ) -> str:
     """Columns that reach the estimator in another form, and how; those that change its answers come first."""
     signature = kernel.signature
-    columns = check_batch(signature, batch.take(pa.array(rows)), frozenset()).columns
+    columns = check_batch(signature, training.batch.take(pa.array(rows)), frozenset()).columns
     arrives = pd.DataFrame(estimator_input(signature, columns))
     arrives.columns = pd.Index(signature.names)
     given = training.frame.iloc[rows]

@@ -204,7 +204,7 @@ def _proven(
     scored = kernel(batch)
     holding = kernel.holding(asked.estimator)
     own = scored if kernel.estimator is asked.estimator else holding(batch)
-    prove_as_given(holding, asked.training, batch, own, storage.parity_tolerance)
+    prove_as_given(holding, asked.training, own, storage.parity_tolerance)
     settings = SqlSettings.of(seeds.project)
     background = prepared.background
     with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
