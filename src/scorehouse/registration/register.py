@@ -126,8 +126,7 @@ def register(
         recorded = training_windows(X, examined.batch, reference.time, reference.cluster, call)
         prepared = prepare(asked.estimator, examined, seeds.project, policy, told, call, storage)
         if calibration is not None:
-            unseen = (calibration.X, calibration.y)
-            held_out = judged_rows(asked.training, None, unseen, task, call)
+            held_out = judged_rows(asked.training, None, (calibration.X, calibration.y), task, call)
             method, levels = calibration.method, calibration.levels
             rows = calibration_rows(prepared.kernel, held_out.batch, held_out.labels, method, levels, call)
             prepared = prepared.calibrated(rows)
@@ -210,15 +209,14 @@ def _proven(
     with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
         if storage.program:
             search.begin()  # the database is at work while importance is measured
-        judged = asked.judged
         measured = partial(told.count, "measure importance")
         serving = search.fastest() if storage.program else kernel
-        importance = importance_of(serving, judged.batch, judged.labels, measured)
+        importance = importance_of(serving, asked.judged.batch, asked.judged.labels, measured)
         bins = scored_reference(kernel, batch, scored, recorded, importance.shares)
         found = search.backends() if storage.program else Backends({})
     version = replace(prepared.version, program=found.facts)
     require_reasons(background, version, kernel.call)
-    return Proven(version, found, importance, bins, judged)
+    return Proven(version, found, importance, bins, asked.judged)
 
 
 def write_registration(
