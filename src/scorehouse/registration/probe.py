@@ -39,23 +39,6 @@ class _Trial:
     value: Any
 
 
-@dataclass(frozen=True)
-class _Rest:
-    """The last steps of a pipeline, and the output of its first steps for all trials and training rows.
-
-    Each row is transformed by itself, so the first steps need not run again for fewer rows.
-    """
-
-    estimator: Any
-    rows: np.ndarray
-    trials: int
-
-    def of(self, start: int, count: int) -> tuple[Any, np.ndarray, int]:
-        """The estimator, the rows of `count` trials followed by the training rows, and the count."""
-        asked = self.rows[start : start + count]
-        return self.estimator, np.concatenate([asked, self.rows[self.trials :]]), count
-
-
 class Prober:
     """Finds every `accepts_` fact of a signature by trial; `told` is called for each kind of trial."""
 
@@ -140,10 +123,16 @@ class Prober:
         trials = [_Trial(position, feature, value) for position, (feature, value) in values.items()]
         found: dict[int, bool] = {}
         size = max(1, len(trials))
-        rest: _Rest | None = None
+        rest: tuple[Any, np.ndarray] | None = None
         while len(found) < len(trials):
-            group = trials[len(found) : len(found) + size]
-            answers = self._ask(group) if rest is None else self._answers(*rest.of(len(found), len(group)))
+            start = len(found)
+            group = trials[start : start + size]
+            if rest is None:
+                answers = self._answers(self.estimator, self._rows_of(group), len(group))
+            else:
+                last_steps, rows = rest
+                asked = np.concatenate([rows[start : start + len(group)], rows[len(trials) :]])
+                answers = self._answers(last_steps, asked, len(group))
             if answers is None and len(group) > 1:
                 rest = self._rest(trials) if len(group) == len(trials) else rest
                 size = max(1, len(group) // 8)
@@ -154,12 +143,11 @@ class Prober:
             self.told(what, len(found), len(trials))
         return found
 
-    def _ask(self, group: Sequence[_Trial]) -> list[bool] | None:
-        """Whether the result of each trial is finite; None if the estimator refuses them together."""
-        return self._answers(self.estimator, self._rows_of(group), len(group))
+    def _rest(self, trials: Sequence[_Trial]) -> tuple[Any, np.ndarray] | None:
+        """The rest of a pipeline after the first steps that accept all trials together, and what it gets.
 
-    def _rest(self, trials: Sequence[_Trial]) -> _Rest | None:
-        """The rest of a pipeline after the first steps that accept all trials together, if any do."""
+        None if no steps do. Each row is transformed by itself, so they need not run again for fewer rows.
+        """
         if type(self.estimator) is not Pipeline:
             return None
         steps, rows = self.estimator, self._rows_of(trials)
@@ -169,7 +157,7 @@ class Prober:
             while len(steps) > 1:
                 rows, steps = steps[:1].transform(rows), steps[1:]
         usable = isinstance(rows, np.ndarray) and len(rows) == count
-        return _Rest(steps, rows, len(trials)) if usable and len(steps) < len(self.estimator) else None
+        return (steps, rows) if usable and len(steps) < len(self.estimator) else None
 
     def _rows_of(self, group: Sequence[_Trial]) -> Any:
         """X with a row for each trial, followed by the other training rows."""
