@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seed_columns import PARTS
 from scorehouse.registry.seeds import (
     ModelSeeds,
     calibration_digest,
@@ -74,7 +75,7 @@ def _check_model(
     seeds = ModelSeeds(project, name)
     try:
         versions = seeds.versions()
-        signatures, bins, calibrations = map(seeds.rows, ("signature", "reference", "calibration"))
+        parts = {part: seeds.rows(part) for part in PARTS}
     except ScorehouseError as error:
         yield Checked(name, None, faults=(_short(error),))
         return
@@ -82,10 +83,8 @@ def _check_model(
         yield Checked(name, None, faults=tuple(faults))
     for version in versions:
         number = str(version.version)
-        own = [without_importance(row) for row in signatures if row["version"] == number]
-        has_reference = any(row["version"] == number for row in bins)
-        calibration = [row for row in calibrations if row["version"] == number]
-        yield _check_version(project, version, policy, load, certify, own, has_reference, calibration)
+        own = {part: [row for row in rows if row["version"] == number] for part, rows in parts.items()}
+        yield _check_version(project, version, policy, load, certify, own)
 
 
 def _calibration_faults(version: Version, rows: list[dict[str, str]]) -> Iterator[str]:
@@ -115,10 +114,9 @@ def _check_version(
     policy: LoadPolicy,
     load: bool,
     certify: bool,
-    rows: list[dict[str, str]],
-    has_reference: bool,
-    calibration: list[dict[str, str]],
+    own: Mapping[str, list[dict[str, str]]],
 ) -> Checked:
+    """Check a version, whose rows in the seeds beside the registry are its `own`."""
     call, faults, warnings = f"check of {version.label}", [], []
 
     def tried(step: Callable[[], T]) -> T | None:
@@ -138,11 +136,12 @@ def _check_version(
         if program is not None and signature is not None:
             tried(partial(_read_program, file, program, version, signature, call))
     data = tried(lambda: artifact.read_version(project, version, policy, call))
+    rows = [without_importance(row) for row in own["signature"]]
     if signature is not None and rows != signature_rows(version, signature):
         faults.append(f"the rows of ml_{version.name}__signature differ from the signature file")
-    if not has_reference:
+    if not own["reference"]:
         faults.append(f"ml_{version.name}__reference has no rows of this version")
-    faults += _calibration_faults(version, calibration)
+    faults += _calibration_faults(version, own["calibration"])
     for found, into in zip(sql_faults(project, version), (faults, warnings), strict=True):
         into += found
     certificate = None
