@@ -34,7 +34,6 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.program.reasons.asked import Asked
 from scorehouse.program.reasons.background import (
-    ARRAY,
     background_facts,
     canonical_columns,
     canonical_rows,
@@ -107,7 +106,7 @@ def opened(project: DbtProject, name: str, top: int = 4) -> tuple[Kernel, Reason
 def background_rows(project: DbtProject, name: str) -> pd.DataFrame:
     """The rows as registration stored them."""
     with np.load(project.folder / f"artifacts/{name}/1/program.npz", allow_pickle=False) as file:
-        rows = of_array(file[ARRAY])
+        rows = of_array(file["background"])
     return rows.to_pandas()
 
 
