@@ -52,11 +52,7 @@ def _instants(column: pd.Series) -> np.ndarray:
 
 
 def _as_table(relation: Any) -> pa.Table:
-    if isinstance(relation, pa.Table):
-        return relation
-    if hasattr(relation, "to_arrow_table"):
-        return relation.to_arrow_table()
-    if hasattr(relation, "__arrow_c_stream__") or isinstance(relation, pa.RecordBatch):
+    if hasattr(relation, "__arrow_c_stream__"):
         return pa.table(relation)
     raise ConfigurationError(
         "read_training()",
