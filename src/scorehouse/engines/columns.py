@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from scorehouse.dialect import Spelling
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
-from scorehouse.registry.signature import Signature, match_columns
+from scorehouse.registry.signature import Signature, match_columns, spelled
 from scorehouse.scoring.options import ScoreOptions
 
 # columns of the stream of scored rows; the table keeps only the hash
@@ -37,15 +36,7 @@ AUDIT_COLUMNS = (
 
 def find_columns(role: str, wanted: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
     """Map each wanted name to the feature table's column: equal, or different only in case."""
-    folded = {column.lower(): column for column in columns}
-    found, missing = {}, []
-    for name in wanted:
-        column = name if name in columns else folded.get(name.lower())
-        if column is None:
-            near = difflib.get_close_matches(name.lower(), list(folded), n=1)
-            missing.append(f"{name!r} (near: {folded[near[0]]!r})" if near else repr(name))
-        else:
-            found[name] = column
+    found, missing = spelled(wanted, columns)
     if missing:
         raise ConfigurationError(
             call,

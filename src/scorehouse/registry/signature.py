@@ -132,20 +132,7 @@ def match_columns(signature: Signature, columns: Sequence[str], call: str) -> di
 
     Raises SignatureError, naming all missing features at once, with similar spellings.
     """
-    exact = set(columns)
-    folded: dict[str, list[str]] = {}
-    for column in columns:
-        folded.setdefault(column.lower(), []).append(column)
-    found: dict[str, str] = {}
-    missing = []
-    for name in signature.names:
-        if name in exact:
-            found[name] = name
-        elif len(folded.get(name.lower(), [])) == 1:
-            found[name] = folded[name.lower()][0]
-        else:
-            near = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.7)
-            missing.append(f"{name!r} (near: {folded[near[0]][0]!r})" if near else repr(name))
+    found, missing = spelled(signature.names, columns, cutoff=0.7)
     if missing:
         raise SignatureError(
             call,
@@ -155,6 +142,30 @@ def match_columns(signature: Signature, columns: Sequence[str], call: str) -> di
             action="add or rename these columns in the feature model",
         )
     return found
+
+
+def spelled(
+    names: Sequence[str], columns: Sequence[str], cutoff: float = 0.6
+) -> tuple[dict[str, str], list[str]]:
+    """The columns with these names, else the only ones that differ in case; and the names that none has.
+
+    The second are written as an error shows them, with spellings that are similar by `cutoff`.
+    """
+    exact = set(columns)
+    folded: dict[str, list[str]] = {}
+    for column in columns:
+        folded.setdefault(column.lower(), []).append(column)
+    found: dict[str, str] = {}
+    missing = []
+    for name in names:
+        if name in exact:
+            found[name] = name
+        elif len(folded.get(name.lower(), [])) == 1:
+            found[name] = folded[name.lower()][0]
+        else:
+            near = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=cutoff)
+            missing.append(f"{name!r} (near: {folded[near[0]][0]!r})" if near else repr(name))
+    return found, missing
 
 
 def check_types(signature: Signature, schema: pa.Schema, call: str) -> None:
