@@ -96,6 +96,13 @@ def unknown_words(
     )
 
 
+def refuse(call: str, rules: Iterable[tuple[bool, str, str, str]]) -> None:
+    """Raise ConfigurationError for the first broken rule: its problem, what was expected, and what to do."""
+    for is_broken, problem, expected, action in rules:
+        if is_broken:
+            raise ConfigurationError(call, problem, expected=expected, action=action)
+
+
 A = TypeVar("A", bound=Arguments)
 
 

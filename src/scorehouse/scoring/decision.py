@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scorehouse.dialect import DUCKDB, Spelling, double
@@ -22,10 +22,12 @@ from scorehouse.scoring.arguments import (
     Number,
     argument,
     check_arguments,
+    refuse,
     shown,
 )
 
 COLUMNS = ("decision", "band", "decision_policy")
+CORRECT = "correct the argument decision"
 
 
 class DecisionPolicy(Arguments):
@@ -51,30 +53,39 @@ class DecisionPolicy(Arguments):
     def checked(cls, call: str, value: Any) -> DecisionPolicy:
         """Read the argument `decision`; what cannot be used is refused."""
         if not isinstance(value, Mapping):
-            known = list(cls.model_fields)
-            raise _bad(call, f"decision is {shown(value)}", f"a mapping with settings among {known}")
+            raise ConfigurationError(
+                call,
+                f"decision is {shown(value)}",
+                expected=f"a mapping with settings among {list(cls.model_fields)}",
+                action=CORRECT,
+            )
         policy = check_arguments(cls, value, call, "decision")
-        policy._check(call)
+        refuse(call, policy._rules())
         return policy
 
-    def _check(self, call: str) -> None:
-        bounds = list(self.bands.values())
-        if bounds != sorted(set(bounds)):
-            raise _bad(call, f"decision has the bands {self.bands}", "bounds that increase from band to band")
-        if self.abstain is not None and not self.abstain[0] < self.abstain[1]:
-            raise _bad(call, f"decision has abstain {list(self.abstain)}", "a lower and a higher score")
-        if self.per and self.top_n is None:
-            raise _bad(
-                call, "decision has per without top_n", "top_n together with per, which names its groups"
-            )
-        if self.abstain is not None and self.threshold is None and self.top_n is None:
-            raise _bad(
-                call,
-                "decision has abstain without a yes or no to abstain from",
-                "abstain together with threshold or top_n; or the scores in doubt as a band of their own",
-            )
-        if not self.bands and self.threshold is None and self.top_n is None:
-            raise _bad(call, "decision decides nothing", "threshold, top_n or bands")
+    def _rules(self) -> Iterator[tuple[bool, str, str, str]]:
+        bounds, (low, high) = list(self.bands.values()), self.abstain or (0, 1)
+        has_yes = self.threshold is not None or self.top_n is not None
+        yield (
+            bounds != sorted(set(bounds)),
+            f"decision has the bands {self.bands}",
+            "bounds that increase from band to band",
+            CORRECT,
+        )
+        yield not low < high, f"decision has abstain {[low, high]}", "a lower and a higher score", CORRECT
+        yield (
+            bool(self.per) and self.top_n is None,
+            "decision has per without top_n",
+            "top_n together with per, which names its groups",
+            CORRECT,
+        )
+        yield (
+            self.abstain is not None and not has_yes,
+            "decision has abstain without a yes or no to abstain from",
+            "abstain together with threshold or top_n; or the scores in doubt as a band of their own",
+            CORRECT,
+        )
+        yield not (self.bands or has_yes), "decision decides nothing", "threshold, top_n or bands", CORRECT
 
     @property
     def digest(self) -> str:
@@ -124,7 +135,3 @@ class DecisionPolicy(Arguments):
         whens = [f"when not ({scored}) then null"]
         whens += [f"when {score} >= {double(low)} then {name}" for name, low in others[::-1]]
         return f"case {' '.join(whens)} else {first[0]} end"
-
-
-def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
-    return ConfigurationError(call, problem, expected=expected, action="correct the argument decision")

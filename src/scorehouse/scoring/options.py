@@ -22,6 +22,7 @@ from scorehouse.scoring.arguments import (
     Numbers,
     argument,
     check_arguments,
+    refuse,
     shown,
     unknown_words,
 )
@@ -34,6 +35,7 @@ VANISHED_CHOICES = ("keep", "flag", "delete")
 BACKENDS = ("auto", "estimator", "matrix", "native", "sql")
 LAYOUTS = ("long", "wide")
 READ_ROWS = 32_768  # rows that are read at a time; several batches are in memory at the same time
+CORRECT = "correct the call"
 AS_OF = "as_of"  # name of the column for an as-of date that is given as a value
 
 
@@ -85,24 +87,25 @@ class Rescore(Arguments):
                     "no rescore, or only its budget: a history is appended to and never rescored",
                 )
             rescore = rescore.model_copy(update={"rule": "new"})
-        rescore._check(call)
-        return rescore
-
-    def _check(self, call: str) -> None:
-        _one_of(call, "rescore", {self.rule}, RULES)
-        _one_of(call, "rescore vanished", {self.vanished}, VANISHED_CHOICES)
-        if (self.updated_at is not None) != (self.rule == "updated_at"):
-            raise _bad(
-                call,
-                f"rescore has the rule {self.rule!r} and updated_at {self.updated_at!r}",
+        rule, vanished = rescore.rule, rescore.vanished
+        _one_of(call, "rescore", {rule}, RULES)
+        _one_of(call, "rescore vanished", {vanished}, VANISHED_CHOICES)
+        rules = [
+            (
+                (rescore.updated_at is not None) != (rule == "updated_at"),
+                f"rescore has the rule {rule!r} and updated_at {rescore.updated_at!r}",
                 "the rule 'updated_at' together with updated_at, the name of a column",
-            )
-        if self.rule not in PLANNED_RULES and (self.has_budget or self.vanished != "keep"):
-            raise _bad(
-                call,
-                f"rescore has the rule {self.rule!r} and a budget or vanished={self.vanished!r}",
+                CORRECT,
+            ),
+            (
+                rule not in PLANNED_RULES and (rescore.has_budget or vanished != "keep"),
+                f"rescore has the rule {rule!r} and a budget or vanished={vanished!r}",
                 f"one of the rules {list(PLANNED_RULES)}, which read the existing table",
-            )
+                CORRECT,
+            ),
+        ]
+        refuse(call, rules)
+        return rescore
 
 
 class ScoreOptions(Arguments):
@@ -172,6 +175,11 @@ class ScoreOptions(Arguments):
         return self.several and self.layout == "wide"
 
     @property
+    def ranks_by_score(self) -> bool:
+        """Whether a decision depends on the scores of other rows."""
+        return self.decision is not None and self.decision.top_n is not None
+
+    @property
     def several(self) -> bool:
         """Whether several versions score in one scan."""
         return len(self.alias) + len(self.version) > 1
@@ -190,7 +198,24 @@ class ScoreOptions(Arguments):
         options = check_arguments(cls, given, call)
         if options.version:
             options = options.model_copy(update={"alias": ()})
-        options._check(call)
+        rules = [
+            (
+                not options.key,
+                "no key was given",
+                "the column or columns that identify a feature row",
+                CORRECT,
+            ),
+            (
+                not (options.alias or options.version),
+                "neither alias nor version was given",
+                "at least one of them",
+                CORRECT,
+            ),
+        ]
+        refuse(call, rules)
+        _one_of(call, "strict", options.strict, STRICT_CHOICES)
+        _one_of(call, "backend", {options.backend}, BACKENDS)
+        _one_of(call, "layout", {options.layout}, LAYOUTS)
         return options
 
     def of_request(self, *, partial: bool) -> ScoreOptions:
@@ -198,15 +223,6 @@ class ScoreOptions(Arguments):
         if not partial or self.rescore.vanished == "keep":
             return self
         return self.model_copy(update={"rescore": self.rescore.model_copy(update={"vanished": "keep"})})
-
-    def _check(self, call: str) -> None:
-        if not self.key:
-            raise _bad(call, "no key was given", "the column or columns that identify a feature row")
-        if not self.alias and not self.version:
-            raise _bad(call, "neither alias nor version was given", "at least one of them")
-        _one_of(call, "strict", self.strict, STRICT_CHOICES)
-        _one_of(call, "backend", {self.backend}, BACKENDS)
-        _one_of(call, "layout", {self.layout}, LAYOUTS)
 
     def to_json(self) -> str:
         """Canonical JSON for the run log."""
@@ -225,8 +241,8 @@ def _is_date(text: str) -> bool:
 
 def _one_of(call: str, name: str, given: Collection[str], allowed: Sequence[str]) -> None:
     if wrong := sorted(set(given) - set(allowed)):
-        raise unknown_words(call, name, wrong, allowed, f"{name} among {list(allowed)}", "correct the call")
+        raise unknown_words(call, name, wrong, allowed, f"{name} among {list(allowed)}", CORRECT)
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
-    return ConfigurationError(call, problem, expected=expected, action="correct the call")
+    return ConfigurationError(call, problem, expected=expected, action=CORRECT)

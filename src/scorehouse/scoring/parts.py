@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import did_you_mean
 from scorehouse.project.log import logger
 from scorehouse.registry.version import PROOF_SHA256, Version, resolve
+from scorehouse.scoring.arguments import refuse
 from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
 
 
@@ -100,36 +101,33 @@ def resolve_parts(versions: Sequence[Version], options: ScoreOptions, call: str)
 
 
 def _check(part: Part, options: ScoreOptions, call: str) -> None:
-    if part.version.task != "ranking":
-        if options.group is not None:
-            raise ConfigurationError(
-                call,
-                f"group is {options.group!r}, but {part.version.label} does not rank: its task is "
-                f"{part.version.task!r}",
-                expected="group only for rankings: it is the column within which rows are ranked",
-                action="leave out group; to keep the column in the prediction table, pass it in passthrough",
-            )
-        return
-    if options.is_wide:
-        raise ConfigurationError(
-            call,
-            f"{part.version.label} ranks, but layout is 'wide'",
-            expected="layout='long' for rankings, since each version has its own ranks",
-            action="leave out layout",
-        )
-    if options.group is None:
-        raise ConfigurationError(
-            call,
-            f"{part.version.label} ranks, but no group was given",
-            expected="the column within which to rank, such as the customer",
-            action="pass group",
-        )
-    kept = {*options.row_key, *options.passthrough}
-    if options.rescore.rule in PLANNED_RULES and options.group not in kept:
-        raise ConfigurationError(
-            call,
-            f"the group {options.group!r} is neither in key nor in passthrough, but rescore is "
-            f"{options.rescore.rule!r}",
-            expected="the group in the prediction table, since a changed row changes the ranks of its group",
-            action=f"add {options.group!r} to passthrough",
-        )
+    version, group, rule = part.version, options.group, options.rescore.rule
+    ranks = version.task == "ranking"
+    is_kept = group in {*options.row_key, *options.passthrough}
+    rules = [
+        (
+            not ranks and group is not None,
+            f"group is {group!r}, but {version.label} does not rank: its task is {version.task!r}",
+            "group only for rankings: it is the column within which rows are ranked",
+            "leave out group; to keep the column in the prediction table, pass it in passthrough",
+        ),
+        (
+            ranks and options.is_wide,
+            f"{version.label} ranks, but layout is 'wide'",
+            "layout='long' for rankings, since each version has its own ranks",
+            "leave out layout",
+        ),
+        (
+            ranks and group is None,
+            f"{version.label} ranks, but no group was given",
+            "the column within which to rank, such as the customer",
+            "pass group",
+        ),
+        (
+            ranks and rule in PLANNED_RULES and not is_kept,
+            f"the group {group!r} is neither in key nor in passthrough, but rescore is {rule!r}",
+            "the group in the prediction table, since a changed row changes the ranks of its group",
+            f"add {group!r} to passthrough",
+        ),
+    ]
+    refuse(call, rules)

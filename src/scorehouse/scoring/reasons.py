@@ -79,8 +79,7 @@ class ReasonOptions(Arguments):
         options = check_arguments(cls, settings, call, "reasons")
         if not options.top:
             raise _bad(call, "reasons does not say how many", "top, the number of reasons of a row")
-        if options.where is not None:
-            options.ranges(call, policy)
+        options.ranges(call, policy)  # refuses what the policy does not have
         return options
 
     def settings(self) -> dict[str, Any]:
@@ -101,10 +100,8 @@ class ReasonOptions(Arguments):
         where = self.where
         if where is None:
             return None
-        found = ALL
-        if where.at_least is not None or where.below is not None:
-            low = -math.inf if where.at_least is None else where.at_least
-            found = ((low, math.inf if where.below is None else where.below),)
+        low = -math.inf if where.at_least is None else where.at_least
+        found: tuple[Range, ...] = ((low, math.inf if where.below is None else where.below),)
         if where.band:
             found = _both(found, _chosen(call, "band", where.band, _bands(policy)))
         if where.decision:

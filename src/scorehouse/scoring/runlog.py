@@ -109,6 +109,7 @@ class RunRecord:
         """Every column of the run log; a run that has not ended has neither an end nor a duration yet."""
         finished = datetime.now(UTC)
         options, part = self.options, self.part
+        policy = options.decision if options else None
         return {
             "run_id": self.row_run_id,
             "parent_run_id": self.request.run_id,
@@ -142,23 +143,6 @@ class RunRecord:
             "seconds": (finished - self.started_at).total_seconds() if is_ended else None,
             "peak_memory_mib": round(self.peak_memory_mib, 1),
             "error": str(error) if error else None,
-            **self._rescored(),
-        }
-
-    def _configuration(self) -> str | None:
-        """The arguments, and under `registry` what decided the labels, so that a replay knows it."""
-        if self.options is None:
-            return None
-        if self.part is None:
-            return self.options.to_json()
-        row = self.part.version.to_row()
-        decided = {name: row[name] for name in LABEL_COLUMNS}
-        return json.dumps({**json.loads(self.options.to_json()), "registry": decided}, sort_keys=True)
-
-    def _rescored(self) -> dict[str, Any]:
-        """The columns with the rule that chose the rows, the decisions from their scores, and the backend."""
-        options, policy = self.options, self.options and self.options.decision
-        return {
             "rescore_rule": options.rescore.rule if options else None,
             **{f"rows_{state}": self.found.get(state) for state in STATES},
             "rows_left": self.rows_left,
@@ -175,3 +159,13 @@ class RunRecord:
             "feed_reason": self.feed_reason or None,
             "feature_snapshot_at": self.feature_snapshot_at,
         }
+
+    def _configuration(self) -> str | None:
+        """The arguments, and under `registry` what decided the labels, so that a replay knows it."""
+        if self.options is None:
+            return None
+        if self.part is None:
+            return self.options.to_json()
+        row = self.part.version.to_row()
+        decided = {name: row[name] for name in LABEL_COLUMNS}
+        return json.dumps({**json.loads(self.options.to_json()), "registry": decided}, sort_keys=True)

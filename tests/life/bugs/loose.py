@@ -35,8 +35,8 @@ BUGS = (
         edits=(
             (
                 "src/scorehouse/scoring/decision.py",
-                "if self.abstain is not None and self.threshold is None and self.top_n is None:",
-                "if False:",
+                "self.abstain is not None and not has_yes,",
+                "False,",
             ),
         ),
         events=("bands of a mart",),
