@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
@@ -14,40 +13,39 @@ T = TypeVar("T")
 class SharedSetting(Generic[T]):
     """A setting that overlapping runs share: the first to enter saves it, the last to leave restores it.
 
-    In between, `choose` computes it from the saved value and the values that the active runs want.
+    In between, `choose` computes it from the saved value and the values that the active runs want. Each
+    `key`, such as a database, has a setting of its own.
     """
 
     def __init__(self, choose: Callable[[T, Collection[T]], T]) -> None:
         self._choose = choose
         self._lock = threading.Lock()
-        self._wanted: dict[object, T] = {}
-        self._before: T
+        self._wanted: dict[str, dict[object, T]] = {}
+        self._before: dict[str, T] = {}
 
     @contextmanager
-    def held(self, value: T, read: Callable[[], T], write: Callable[[T], None]) -> Iterator[None]:
+    def held(
+        self, value: T, read: Callable[[], T], write: Callable[[T], None], key: str = ""
+    ) -> Iterator[None]:
         """Request `value` until the end; `read` and `write` access the setting from this run."""
-        mine = object()
+        mine, wanted = object(), self._wanted.setdefault(key, {})
         try:
             with self._lock:
-                if not self._wanted:
-                    self._before = read()
-                self._wanted[mine] = value
-                write(self._choose(self._before, self._wanted.values()))
+                if not wanted:
+                    self._before[key] = read()
+                wanted[mine] = value
+                write(self._choose(self._before[key], wanted.values()))
             yield
         finally:
             with self._lock:
-                if mine in self._wanted:
-                    del self._wanted[mine]
-                    left = self._wanted.values()
-                    write(self._choose(self._before, left) if left else self._before)
+                if mine in wanted:
+                    del wanted[mine]
+                    before, left = self._before[key], wanted.values()
+                    write(self._choose(before, left) if left else before)
 
 
-# by name: models that dbt builds at the same time share one Spark session
-_spark: defaultdict[str, SharedSetting[str]] = defaultdict(lambda: SharedSetting(_newest))
-
-
-def _newest(_: str, wanted: Collection[str]) -> str:
-    return list(wanted)[-1]
+# models that dbt builds at the same time share one Spark session; the newest of them decides
+_spark: SharedSetting[str] = SharedSetting(lambda _, wanted: list(wanted)[-1])
 
 
 @contextmanager
@@ -56,7 +54,7 @@ def spark_setting(session: Any, name: str, value: str | None) -> Iterator[None]:
     if not value:
         yield
         return
-    with _spark[name].held(
-        value, lambda: str(session.conf.get(name)), lambda chosen: session.conf.set(name, chosen)
+    with _spark.held(
+        value, lambda: str(session.conf.get(name)), lambda chosen: session.conf.set(name, chosen), key=name
     ):
         yield

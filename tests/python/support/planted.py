@@ -121,8 +121,8 @@ FAULTS = (
     Fault(
         "the last of the models that overlap leaves the memory limit lowered",
         "src/scorehouse/engines/shared_setting.py",
-        "if left else self._before)",
-        "if left else self._choose(self._before, [value]))",
+        "if left else before)",
+        "if left else self._choose(before, [value]))",
     ),
     Fault(
         "the memory limit sinks a little with each model",
@@ -133,8 +133,8 @@ FAULTS = (
     Fault(
         "the first of the models that overlap lifts the limit of the others",
         "src/scorehouse/engines/shared_setting.py",
-        "write(self._choose(self._before, left) if left else self._before)",
-        "write(self._before)",
+        "write(self._choose(before, left) if left else before)",
+        "write(before)",
         ("tests/python/engines/test_shared_settings.py", "-k", "interleaving_of_memory"),
     ),
     Fault(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -21,8 +21,8 @@ THREAD_MB, COLUMN_MB = 128, 4  # what a thread needs to stream, and per column f
 NEIGHBOUR_MB = 1024  # the limit applies to models that dbt builds at the same time, too
 Limit = tuple[int, str]  # in bytes, and as DuckDB writes it
 
-_shared_limits: dict[str, SharedSetting[Limit]] = {}  # by the database's file
-_shared_lock = threading.Lock()
+# By the database's file. Room for the largest of the active runs: each includes room for the runs beside it.
+_limits: SharedSetting[Limit] = SharedSetting(lambda before, wanted: min(before, max(wanted)))
 
 
 def limit_of(
@@ -34,11 +34,6 @@ def limit_of(
     threads = session.execute("select current_setting('threads')").fetchall()[0][0]
     own = (THREAD_MB + COLUMN_MB * columns) * int(threads)
     return f"{own + NEIGHBOUR_MB * (dbt_threads - 1)}MB"
-
-
-def _lowered(before: Limit, wanted: Collection[Limit]) -> Limit:
-    """Room for the largest of the active runs: each limit includes room for the runs beside it."""
-    return min(before, max(wanted))
 
 
 @contextmanager
@@ -53,17 +48,13 @@ def limited_memory(session: duckdb.DuckDBPyConnection, limit: str | None) -> Ite
         if limit is None or not (file := _file_of(cursor)):
             yield
             return
-        with _shared(file).held(
+        with _limits.held(
             _bytes_of(cursor, literal(limit)),
             lambda: _bytes_of(cursor, CURRENT),
             lambda value: _set(cursor, value),
+            key=file,
         ):
             yield
-
-
-def _shared(file: str) -> SharedSetting[Limit]:
-    with _shared_lock:
-        return _shared_limits.setdefault(file, SharedSetting(_lowered))
 
 
 def _set(cursor: duckdb.DuckDBPyConnection, limit: Limit) -> None:

@@ -29,10 +29,9 @@ def worker_count(estimators: list[Any]) -> int:
 
 
 def _cores() -> int:
-    try:
+    if hasattr(os, "sched_getaffinity"):  # not available on every system
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not available on every system
-        return os.cpu_count() or 1
+    return os.cpu_count() or 1
 
 
 def _is_known(estimator: Any) -> bool:
@@ -81,33 +80,21 @@ def _one_openmp_thread() -> None:
     threadpool_limits(1, user_api="openmp")
 
 
-class _BlasLimit:
-    """Limits the matrix libraries to one thread; a thread of its own sets and restores the limit.
-
-    With threadpoolctl, only the thread that set a limit can change it; the run that leaves last is seldom
-    the one that entered first.
-    """
-
-    def __init__(self) -> None:
-        self._owner: ThreadPoolExecutor | None = None
-        self._limits = ExitStack()
-
-    def write(self, limited: bool) -> None:
-        """Set the limit, also for libraries that were loaded in the meantime; or restore it."""
-        self._owner = self._owner or ThreadPoolExecutor(1, "scorehouse-limits")
-        self._owner.submit(self._limit if limited else self._limits.close).result()
-        if not limited:
-            self._owner.shutdown()
-            self._owner = None
-
-    def _limit(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        self._limits.enter_context(threadpool_limits(1, user_api="blas"))
-
-
+# With threadpoolctl, only the thread that set a limit can change it, and the run that leaves last is seldom
+# the one that entered first: so a thread of its own sets the limit and restores it.
+_limiter = ThreadPoolExecutor(1, "scorehouse-limits")
+_limits = ExitStack()
 _one_blas_thread: SharedSetting[bool] = SharedSetting(lambda _, __: True)
-_blas_limit = _BlasLimit()
+
+
+def _limit_blas(limited: bool) -> None:
+    """Set the limit, also for libraries that were loaded in the meantime; or restore it."""
+    from threadpoolctl import threadpool_limits
+
+    def limit() -> None:
+        _limits.enter_context(threadpool_limits(1, user_api="blas"))
+
+    _limiter.submit(limit if limited else _limits.close).result()
 
 
 @contextmanager
@@ -116,7 +103,7 @@ def one_thread_each() -> Iterator[None]:
 
     Their number of threads is process-wide, so models that dbt builds at the same time share it.
     """
-    with _one_blas_thread.held(True, lambda: False, _blas_limit.write):
+    with _one_blas_thread.held(True, lambda: False, _limit_blas):
         yield
 
 
@@ -143,15 +130,12 @@ class BatchSize:
             piece = batch.slice(start, size)
             began = time.thread_time()
             done.append(call(piece))
-            self._note(size, piece.num_rows, time.thread_time() - began)
+            if self.best is None and piece.num_rows == size:  # a shorter piece says nothing about its size
+                cost = (time.thread_time() - began) / size
+                self.costs[size] = min(self.costs.get(size, cost), cost)
+                if not self.trials and len(self.costs) == len(CANDIDATES):
+                    self.best = min(self.costs, key=self.costs.__getitem__)
             start += piece.num_rows
         if len(done) == 1:
             return done[0]
         return pa.Table.from_batches(done).combine_chunks().to_batches()[0]
-
-    def _note(self, size: int, rows: int, seconds: float) -> None:
-        if self.best is not None or rows < size:  # a piece that was cut short says nothing about its size
-            return
-        self.costs[size] = min(self.costs.get(size, float("inf")), seconds / rows)
-        if not self.trials and len(self.costs) == len(CANDIDATES):
-            self.best = min(self.costs, key=self.costs.__getitem__)
