@@ -17,6 +17,10 @@ class Quoting:
         """A column name as an SQL identifier."""
         return self.mark + name.replace(self.mark, self.mark * 2) + self.mark
 
+    def column_list(self, names: Iterable[str]) -> str:
+        """Column names as SQL identifiers, with commas between them."""
+        return ", ".join(self.quote(name) for name in names)
+
     def literal(self, text: str) -> str:
         """A string as an SQL literal."""
         if self.backslash:

@@ -17,7 +17,7 @@ from scorehouse.dialect import Spelling
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output
 from scorehouse.engines.plan import Planner
-from scorehouse.engines.source import KeyCheck, Source
+from scorehouse.engines.source import Source
 from scorehouse.errors import ConservationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import Backend
@@ -120,10 +120,6 @@ class Engine(ABC, Generic[S]):
     def open(self, features: Any, options: ScoreOptions) -> S:
         """The feature table; it is not read yet."""
 
-    def key_check(self, source: S, record: RunRecord) -> KeyCheck:
-        """What the check of the features has to find out about their key: what the plan will not."""
-        return KeyCheck.UNIQUE
-
     @abstractmethod
     def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
         """What the database makes of proof rows by compiled SQL."""
@@ -135,8 +131,8 @@ class Engine(ABC, Generic[S]):
         Refuse to merge into a table with other columns, unless `on_schema_change` allows it."""
 
     @abstractmethod
-    def planner(self, source: S, records: list[RunRecord], rows: int) -> Planner[S]:
-        """The planner that chooses the rows of the run from a feature table with this number of rows."""
+    def planner(self, source: S, records: list[RunRecord]) -> Planner[S]:
+        """The planner that chooses the rows of the run."""
 
     # --- the run ---
 

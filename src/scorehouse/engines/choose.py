@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from scorehouse.engines.base import Engine
 from scorehouse.load_lock import loading
@@ -20,5 +20,4 @@ def engine_of(session: Any, request: Request, call: str) -> Engine[Any]:
     package = type(session).__module__.partition(".")[0]
     with loading():
         module = import_module(ENGINES.get(package, DEFAULT))
-    engine: Engine[Any] = module.ENGINE(session, request, call)
-    return engine
+    return cast(Engine[Any], module.ENGINE(session, request, call))

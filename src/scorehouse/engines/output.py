@@ -70,8 +70,7 @@ class Output:
     @property
     def needs_all_rows(self) -> bool:
         """Whether all rows have to be collected to rank them."""
-        policy = self.options.decision
-        return bool(self.columns.group) or (policy is not None and policy.top_n is not None)
+        return bool(self.columns.group) or self.options.ranks_by_score
 
     def select(self, rows: str = BATCHES, *, without: Collection[str] = ()) -> str:
         """The finished rows of `rows`, with the columns of the prediction table in order."""
@@ -79,19 +78,23 @@ class Output:
         columns = (f"{sql} as {quote(name)}" for name, sql in self.values().items() if name not in without)
         return f"select {', '.join(columns)} from {rows}"
 
-    def derived(self) -> list[str]:
-        """Columns that follow from other columns, or are the same in all rows that one version scores."""
+    def derived(self) -> dict[str, str]:
+        """SQL of the columns that follow from others, or are the same in all rows that one version scores.
+
+        It has no casts, for a place that gives the columns their types: DuckDB binds the expressions of a
+        table again for every 2,048 rows that are inserted.
+        """
         names = ["row_status", "model_name", "model_version", "model_digest", "scoring_run_id", "scored_at"]
         names += [MODEL_VERSION + suffix for suffix in wide_suffixes(self.options, self.records)[1:]]
-        return [*names, "decision_policy"] if self.options.decision else names
-
-    def bare(self) -> dict[str, str]:
-        """SQL of each of the `derived` columns, for a place that gives it its type.
-
-        DuckDB binds the expressions of a table again for every 2,048 rows that are inserted.
-        """
+        names += ["decision_policy"] if self.options.decision else []
         values = self._values(lambda sql, _: sql)
-        return {name: values[name] for name in self.derived()}
+        return {name: values[name] for name in names}
+
+    def decided_again(self) -> dict[str, str]:
+        """SQL of the columns of the decision over the whole prediction table; empty if nothing decides."""
+        policy = self.options.decision
+        within = ["model_alias"] if self.options.in_parts else []
+        return policy.expressions("row_status = 'scored'", self.keys, within, self.spelling) if policy else {}
 
     def values(self) -> dict[str, str]:
         """SQL of each column of the prediction table, in order."""

@@ -20,19 +20,24 @@ SCORED_STATES = ("new", "changed", "stale")  # the states in which a row is scor
 class Planner(ABC, Generic[S]):
     """Chooses the rows of one run by its rule, and counts for each version what was found.
 
-    `rows` is the number of rows of the feature table.
+    `rows` is the number of rows of the feature table, once `run` has counted them.
     """
 
-    def __init__(self, source: S, records: list[RunRecord], rows: int) -> None:
+    rows: int
+
+    def __init__(self, source: S, records: list[RunRecord]) -> None:
         self.source = source
         self.records = records
-        self.rows = rows
         self.merging = records[0].write_mode == "merge"
         # a history is never rescored, and nothing vanishes from it
         self.may_rescore = self.merging and source.options.as_of is None
         # the part of the plan for each record: versions that share a row are one part
         self.parts = [0 if source.options.is_wide else number for number in range(len(records))]
         self.rescore = self._rescore()
+
+    def count_rows(self) -> int:
+        """The number of rows of the feature table. Keys are checked here, or else by `find`."""
+        return self.source.check_keys()
 
     @abstractmethod
     def find(self) -> None:
@@ -56,6 +61,7 @@ class Planner(ABC, Generic[S]):
 
     def run(self) -> None:
         """Choose rows, and set in each record `rows_in`, what was found, and what is left for later runs."""
+        self.rows = self.count_rows()
         if self.rescore.updated_at is not None:
             newest = self.newest(self.rescore.updated_at)
             for record in self.records:

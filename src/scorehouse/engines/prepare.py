@@ -35,7 +35,7 @@ def write_mode(request: Request, options: ScoreOptions, call: str, *, exists: bo
         return "replace"
     if request.full_refresh:
         logger.warning(f"{call}: a prediction history is not rebuilt: --full-refresh only adds to it")
-    top_n = options.decision is not None and options.decision.top_n is not None
+    top_n = options.ranks_by_score
     if not request.staging and (options.rescore.vanished != "keep" or top_n):
         raise ConfigurationError(
             call,

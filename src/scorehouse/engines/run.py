@@ -74,11 +74,8 @@ def _settle(
     kernels = with_reasons(plain, files, options)
     source = engine.open(features, options)
     outputs = output_names(kernels, options, call)
-    rows = source.check(
-        [kernel.signature for kernel in kernels],
-        [*outputs, *added_columns(options, outputs, records)],
-        keys=engine.key_check(source, record),
-    )
+    added = added_columns(options, outputs, records)
+    source.check([kernel.signature for kernel in kernels], [*outputs, *added])
     for part, each in enumerate(records):
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
         each.feature_query = source.query
@@ -87,7 +84,7 @@ def _settle(
     change = ColumnChange()
     if record.write_mode == "merge" and request.staging:  # dbt's own materializations do this themselves
         change = engine.check_table(source, output, kernels)
-    plan = engine.planner(source, records, rows)
+    plan = engine.planner(source, records)
     plan.run()
     backends = _backends(engine, source, kernels, records, files)
     suffixes = wide_suffixes(options, records)

@@ -5,22 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
-from scorehouse.engines.columns import Columns, types_digest
+from scorehouse.dialect import Spelling
+from scorehouse.engines.columns import Columns, find_columns, types_digest
 from scorehouse.errors import ConfigurationError, RowKeyError
 from scorehouse.registry.signature import Signature
-from scorehouse.scoring.options import ScoreOptions
+from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
-
-
-class KeyCheck(Enum):
-    """What is known of the key of a feature table before a plan reads it."""
-
-    UNIQUE = "no NULL, and unique"
-    NO_NULL = "no NULL; the plan proves at less cost that the key is unique"
-    COUNTED = "only the number of rows; the plan checks the keys that it reads"
 
 
 class Source(ABC):
@@ -45,14 +37,44 @@ class Source(ABC):
         self.call = call
 
     @abstractmethod
-    def check(
-        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
-    ) -> int:
-        """Check columns, types and keys; returns the number of rows of the feature table.
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> None:
+        """Check columns and types.
 
-        `outputs` are the columns that scoring adds; no kept column may have one of their names. `keys` is
-        what to find out about the key.
+        `outputs` are the columns that scoring adds; no kept column may have one of their names.
         """
+
+    @abstractmethod
+    def check_keys(self) -> int:
+        """Refuse a key that is NULL or not unique; returns the number of rows of the feature table."""
+
+    def as_of_sql(self, names: Sequence[str], spelling: Spelling) -> tuple[str, str]:
+        """SQL of the as-of date that the feature table lacks, and of the window of a backfill.
+
+        `names` are the columns of the feature table. Either result is empty if there is nothing to add.
+        """
+        options, request, call = self.options, self.request, self.call
+        value = options.as_of_value
+        if request.slice_from and (options.as_of is None or value is not None):
+            raise ConfigurationError(
+                call,
+                "a backfill was requested, but as_of does not name a column",
+                expected="a feature table with a column of as-of dates, named by as_of",
+                action="select only prediction histories (--select), or leave out scorehouse_backfill",
+            )
+        if value is not None:
+            if AS_OF in {name.lower() for name in names}:
+                raise ConfigurationError(
+                    call,
+                    f"as_of is {options.as_of!r}, but the feature table has a column {AS_OF!r}",
+                    expected="the column's name, or a date if the feature table has no such column",
+                    action=f"pass as_of={AS_OF!r}",
+                )
+            kind = "date" if len(value) <= 10 else spelling.time
+            return f"{kind} {spelling.literal(value)}", ""
+        if request.slice_from and options.as_of is not None:
+            found = find_columns("as_of", [options.as_of], names, call)[options.as_of]
+            return "", within(found, request, spelling)
+        return "", ""
 
     @abstractmethod
     def hash_function(self) -> str:
@@ -65,6 +87,12 @@ class Source(ABC):
     def input_types(self, part: int) -> str:
         """Identifies the types of the whole input of one version, including its key."""
         return types_digest([*self.columns.key.values(), *self.columns.hashed(part)], self.table_types)
+
+
+def within(column: str, request: Request, spelling: Spelling) -> str:
+    """SQL of the condition that a column is in the slice of a backfill, or in the window of a batch."""
+    quoted, literal = spelling.quote(column), spelling.literal
+    return f"{quoted} >= {literal(request.slice_from)} and {quoted} < {literal(request.slice_to)}"
 
 
 def check_counts(

@@ -14,7 +14,6 @@ from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.prepare import kernel_of
-from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_run
 from scorehouse.explain.story import row_policy
@@ -92,7 +91,8 @@ def preview(
     try:
         order = ", ".join(DUCKDB.quote(name) for name in rows.options.key)
         source.table = f"(select * from {source.table} order by {order} limit {limit})"
-        source.check([kernel.signature], kernel.schema.names, keys=KeyCheck.NO_NULL)
+        source.check([kernel.signature], kernel.schema.names)
+        source.check_keys(unique=False)
         backend = choose_backend(kernel, rows.options.backend, limit, files)
         schema = output_schema(source, kernel.schema)
         batches = [scored.written for scored in scored_batches(source, [backend], schema)]

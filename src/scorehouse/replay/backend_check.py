@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import KEPT
 from scorehouse.engines.prepare import kernel_of
-from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import LoadRefusedError
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
 from scorehouse.program.parity import compare, tolerance_of_backend
@@ -83,7 +82,8 @@ def check_backend(
     source = logged_features(
         connection, run, options, request, call, sample=rows, seed=str(run["parent_run_id"])
     )
-    source.check([kernel.signature], kernel.schema.names, keys=KeyCheck.NO_NULL)
+    source.check([kernel.signature], kernel.schema.names)
+    source.check_keys(unique=False)
     backend = in_batches(choose_backend(kernel, name, run["rows_in"], files))
     read = source.cursor.sql(source.select()).to_arrow_table()
     source.close()

@@ -88,6 +88,7 @@ def replay(
         signatures = _signatures_of_all(connection, run, versions, request, call)
     source = logged_features(connection, run, options, request, call, sample=sample, as_of_run=True)
     source.check(signatures, kernel.schema.names)
+    source.check_keys()
     # by the backend that scored, since another may round the last digits differently
     backend = choose_backend(kernel, run.get("backend") or "estimator", run["rows_in"], files)
     fingerprint = Fingerprint(source.input_types(0))

@@ -23,7 +23,7 @@ from project import MakeKernel
 from scorehouse import SegmentedRegressor, register
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
-from scorehouse.engines.spark.in_sql import session_rows
+from scorehouse.engines.spark.scan import session_rows
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.hard_rows import hard_rows
 from scorehouse.program.parity import distances

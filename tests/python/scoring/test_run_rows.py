@@ -15,8 +15,8 @@ from churn import FEATURES, classifier, training
 from listening import listening
 from project import DbtProject
 from scorehouse.engines.duckdb import engine, run_rows
+from scorehouse.engines.duckdb.counted import BatchStatistics
 from scorehouse.engines.duckdb.staging import write_staging
-from scorehouse.engines.duckdb.statistics import BatchStatistics
 from scorehouse.engines.output import Output
 
 PREDICTIONS = "materialized='predictions'"

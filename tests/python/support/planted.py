@@ -15,16 +15,16 @@ HISTORIES, RANKINGS, DECISIONS, TYPES, REGISTER, FORGOTTEN, TERMINATED = (
 FAULTS = (
     Fault(
         "the places of top_n are not decided again among the rows that stay",
-        "src/scorehouse/engines/duckdb/decision.py",
-        "    return [update, insert]\n",
-        "    return [insert]\n",
+        "src/scorehouse/engines/duckdb/engine.py",
+        "if options.ranks_by_score:",
+        "if False:",
         DECISIONS,
     ),
     Fault(
         "decisions of rows that are not scored are left as they were",
-        "src/scorehouse/engines/duckdb/decision.py",
-        "    if policy is None:\n        return []\n    key =",
-        "    if policy is None or policy:\n        return []\n    key =",
+        "src/scorehouse/engines/duckdb/engine.py",
+        "if not made or options.as_of is not None:",
+        "if True:",
         DECISIONS,
     ),
     Fault(

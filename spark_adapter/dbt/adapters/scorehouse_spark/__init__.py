@@ -68,11 +68,9 @@ class SessionJobHelper(PythonJobHelper):  # type: ignore[misc]
 
 def session(settings: dict[str, str]) -> Any:
     """The session in which dbt-spark runs SQL."""
-    builder = SparkSession.builder
+    builder = SparkSession.builder.config(map=settings)
     if "spark.remote" not in settings:
         builder = builder.enableHiveSupport()
-    for name, value in settings.items():
-        builder = builder.config(name, value)
     return builder.getOrCreate()
 
 

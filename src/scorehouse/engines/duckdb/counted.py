@@ -1,19 +1,27 @@
-"""The scored rows of a run as one stream, counted as they pass."""
+"""The scored rows of a run, counted as they pass in one stream, or in the table that one statement wrote."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
+import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.base import Scan
 from scorehouse.engines.duckdb.errors import check_interrupted
 from scorehouse.engines.duckdb.source import DuckDBSource
-from scorehouse.engines.duckdb.statistics import BatchStatistics
+from scorehouse.engines.duckdb.sql import literal, quote
+from scorehouse.engines.duckdb.staging import described
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.statistics import Fingerprint, score_column
+from scorehouse.kernel import arrays
+from scorehouse.kernel import compute as pc
+from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.log import logger
+from scorehouse.scoring.runlog import RunRecord
 
 INTERVAL_SECONDS = 5.0  # between two lines about the progress of a run
 
@@ -53,7 +61,12 @@ class CountedBatches:
                 scan.record.note_memory()
                 check_interrupted(scan.source.call)
                 yield scored.written
-            self._note_left(planned, read)
+            if (
+                scan.options.rescore.max_seconds is not None
+            ):  # rows that were not read are left for the next run
+                for record, expected, count in zip(scan.records, planned, read, strict=True):
+                    record.rows_left += expected - count
+                    record.rows_in = count
             for counted in statistics:
                 counted.finish()
             scan.check_conserved()
@@ -61,13 +74,43 @@ class CountedBatches:
             self.error = error
             raise
 
-    def _note_left(self, planned: list[int], read: list[int]) -> None:
-        """With a time budget, rows that were not read are left for the next run."""
-        if self.scan.options.rescore.max_seconds is None:
+
+class BatchStatistics:
+    """Adds up batches into a RunRecord."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        self.fingerprint = Fingerprint(record.input_types)
+        self.scores: list[tuple[float, float, float, int]] = []  # of each batch: lowest, highest, sum, count
+
+    def add(self, scored: pa.RecordBatch, row_hashes: pa.Array) -> None:
+        """Count one batch of kernel output, with the hashes of its input rows."""
+        reasons = scored.column(REJECT_REASON)
+        rejected = scored.num_rows - reasons.null_count
+        self.record.rows_rejected += rejected
+        self.record.rows_scored += scored.num_rows - rejected
+        if rejected:
+            for item in pc.value_counts(reasons.drop_null()).to_pylist():
+                self.record.reject_reasons[item["values"].split("=")[0]] += item["counts"]
+        self.fingerprint.add(row_hashes)
+        self._add_score(scored)
+
+    def _add_score(self, scored: pa.RecordBatch) -> None:
+        name = score_column({field.name for field in scored.schema if pa.types.is_floating(field.type)})
+        if name is None:
             return
-        for record, expected, count in zip(self.scan.records, planned, read, strict=True):
-            record.rows_left += expected - count
-            record.rows_in = count
+        values = arrays.to_numpy(scored.column(name).drop_null())
+        if len(values):
+            self.scores.append((float(values.min()), float(values.max()), float(values.sum()), len(values)))
+
+    def finish(self) -> None:
+        """Write the range of the score and the fingerprint into the record."""
+        record = self.record
+        record.fingerprint = self.fingerprint.text()
+        if self.scores:
+            lows, highs, sums, counts = zip(*self.scores, strict=True)
+            record.score_min, record.score_max = min(lows), max(highs)
+            record.score_mean = math.fsum(sums) / sum(counts)
 
 
 class Progress:
@@ -91,3 +134,33 @@ class Progress:
         logger.info(
             f"{self.node}: {self.done:,} of {self.rows:,} rows scored, {rate:,.0f} rows/s, {left:.0f} s left"
         )
+
+
+def count_table(
+    connection: duckdb.DuckDBPyConnection, records: list[RunRecord], keys: list[str], suffixes: Sequence[str]
+) -> None:
+    """The counts of BatchStatistics, from the staging table that one statement wrote.
+
+    `suffixes` are the suffixes of the versions' columns if versions share rows, otherwise there are none.
+    """
+    staging = records[0].request.staging
+    types = described(connection, f"select * from {staging}")
+    name = score_column({column for column, kind in types.items() if kind == "DOUBLE"})
+    row_hash = f"hash({', '.join(keys)}, feature_hash)"
+    for suffix, record in zip(suffixes or [""] * len(records), records, strict=True):
+        run_id = literal(str((records[0] if suffixes else record).row_run_id))
+        rows = f"from {staging} where scoring_run_id = {run_id}"
+        score = quote(name + suffix) if name else "null::double"
+        reason = quote(REJECT_REASON + suffix)
+        count, record.rows_rejected, *of_score, hash_sum, hash_xor = connection.execute(
+            f"select count(*), count({reason}), min({score}), max({score}), favg({score}), "
+            f"sum({row_hash}::hugeint), bit_xor({row_hash}) {rows}"
+        ).fetchall()[0]
+        record.score_min, record.score_max, record.score_mean = of_score
+        record.rows_scored = count - record.rows_rejected
+        record.fingerprint = Fingerprint(record.input_types, count, hash_sum or 0, hash_xor or 0).text()
+        if record.rows_rejected:
+            counted = connection.execute(
+                f"select split_part({reason}, '=', 1), count(*) {rows} and {reason} is not null group by all"
+            ).fetchall()
+            record.reject_reasons.update(dict(counted))

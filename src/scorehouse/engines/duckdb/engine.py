@@ -19,22 +19,18 @@ import pyarrow as pa
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
-from scorehouse.engines.duckdb.counted import CountedBatches
-from scorehouse.engines.duckdb.decision import decide_again
-from scorehouse.engines.duckdb.errors import check_interrupted, named
+from scorehouse.engines.duckdb.counted import CountedBatches, count_table
+from scorehouse.engines.duckdb.errors import check_interrupted, named, seed_table
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
-from scorehouse.engines.duckdb.plan import DuckDBPlanner, counts_only, joins_both_ways
+from scorehouse.engines.duckdb.plan import DuckDBPlanner
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
 from scorehouse.engines.duckdb.run_rows import hold_room, log_end, log_failure, log_start
-from scorehouse.engines.duckdb.scored import ScoredSelect
-from scorehouse.engines.duckdb.source import DuckDBSource, registry_versions
-from scorehouse.engines.duckdb.sql import quote
+from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
+from scorehouse.engines.duckdb.sql import column_list, same
 from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, write_staging
-from scorehouse.engines.duckdb.statistics import count_table
-from scorehouse.engines.duckdb.stream import output_schema
+from scorehouse.engines.duckdb.stream import ScoredSelect, output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
-from scorehouse.engines.source import KeyCheck
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.run_log_place import STARTED
@@ -70,15 +66,14 @@ class DuckDBEngine(Engine[DuckDBSource]):
         return self.request.exists
 
     def versions(self, model: Any) -> list[Version]:
-        return registry_versions(self.session, model, self.request, self.call)
+        if isinstance(model, str):
+            model = seed_table(self.session, model, self.request, self.call)
+        registry = registry_of(self.session, model, self.request, self.call)
+        rows = (dict(zip(model.columns, row, strict=True)) for row in model.fetchall())
+        return registry.compared(rows, self.call, may_be_empty=self.request.is_empty)
 
     def open(self, features: Any, options: ScoreOptions) -> DuckDBSource:
         return DuckDBSource(self.session, features, options, self.request, self.call)
-
-    def key_check(self, source: DuckDBSource, record: RunRecord) -> KeyCheck:
-        if counts_only(source, record):
-            return KeyCheck.COUNTED
-        return KeyCheck.NO_NULL if joins_both_ways(source.options, record) else KeyCheck.UNIQUE
 
     def sql_rows(self, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
         from scorehouse.program.sql.in_duckdb import duckdb_rows
@@ -90,8 +85,8 @@ class DuckDBEngine(Engine[DuckDBSource]):
         schema = output_schema(source, kernels[0].schema, wide_suffixes(source.options, output.records))
         return column_change(self.session, source, output, schema, self.request)
 
-    def planner(self, source: DuckDBSource, records: list[RunRecord], rows: int) -> DuckDBPlanner:
-        return DuckDBPlanner(source, records, rows)
+    def planner(self, source: DuckDBSource, records: list[RunRecord]) -> DuckDBPlanner:
+        return DuckDBPlanner(source, records)
 
     def write(self, scan: Scan[DuckDBSource], storage: Mapping[str, Any]) -> None:
         """Score into the staging table and log the run, on the session and in its transaction."""
@@ -104,11 +99,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         if scan.record.write_mode == "merge":
             hold_all_columns(self.session, self.request.relation)
             change_table(self.session, self.request, scan.change)
-            vanished = self._write_vanished(scan)
-            if scan.options.as_of is None:
-                request = self.request
-                for statement in decide_again(scan.options, request.relation, request.staging, vanished):
-                    self.session.execute(statement).fetchall()
+            self._decide_again(scan, self._write_vanished(scan))
         scan.source.close()
         log_end(self.session, scan.records)
 
@@ -150,7 +141,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         compiled = [backend.compiled for backend in scan.backends if backend.compiled]
         select = ScoredSelect(scan.source, compiled, scan.kernels[0].schema, scan.suffixes)
         rows = f"({select(scan.source.select())}) as {BATCHES}"
-        write_staging(self.session, scan.output, scan.options, rows, alike=select.alike())
+        write_staging(self.session, scan.output, rows, alike=select.alike())
         count_table(self.session, scan.records, scan.output.keys, scan.suffixes)
         scan.check_conserved()
 
@@ -159,7 +150,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         with batches.reader() as reader:
             self.session.register(BATCHES, reader)
             try:
-                write_staging(self.session, scan.output, scan.options)
+                write_staging(self.session, scan.output)
             except duckdb.Error as error:
                 raise batches.error or error from None
             self.session.unregister(BATCHES)
@@ -168,7 +159,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         """Pass the keys to flag or delete to the merge; returns their table, if there are any."""
         if scan.options.rescore.vanished == "keep":
             return None
-        keys = ", ".join(quote(name) for name in scan.options.table_key)
+        keys = column_list(scan.options.table_key)
         rows = scan.source.cursor.sql(f"select {keys} from {VANISHED} where not was_flagged")
         self.session.register(VANISHED, rows.to_arrow_reader(scan.options.read_rows))
         self.session.execute(
@@ -176,6 +167,39 @@ class DuckDBEngine(Engine[DuckDBSource]):
         ).fetchall()
         self.session.unregister(VANISHED)
         return self.request.vanished
+
+    def _decide_again(self, scan: Scan[DuckDBSource], vanished: str | None) -> None:
+        """Update the decisions of rows that are not scored again.
+
+        Rows of the table whose decision changes are added to the staging table, with unchanged scores.
+        `vanished` is the table of keys whose rows do not take part, if there is one.
+        """
+        made, options = scan.output.decided_again(), scan.options
+        if not made or options.as_of is not None:
+            return
+        key, table, staging = options.table_key, self.request.relation, self.request.staging
+        gone = f" anti join {vanished} as gone on {same('old', 'gone', key)}" if vanished else ""
+        flagged = " where not is_vanished" if options.rescore.vanished == "flag" else ""
+        decided = ", ".join(f"{sql} as new_{name}" for name, sql in made.items())
+        differs = " or ".join(f"{name} is distinct from new_{name}" for name in made)
+        replaced = ", ".join(f"new_{name} as {name}" for name in made)
+        dropped = ", ".join(f"new_{name}" for name in made)
+        whole = (
+            f"(select *, {decided} from (select old.*, false as is_staged from {table} as old "
+            f"anti join {staging} as staged on {same('old', 'staged', key)}{gone}{flagged} "
+            f"union all by name select *, true as is_staged from {staging}))"
+        )
+        if options.ranks_by_score:  # the positions of staged rows depend on the rows that stay
+            places = ", ".join(f"{name} = decided.new_{name}" for name in made)
+            self.session.execute(
+                f"update {staging} as staged set {places} from "
+                f"(select {column_list(key)}, {dropped} from {whole} "
+                f"where is_staged and ({differs})) as decided where {same('staged', 'decided', key)}"
+            ).fetchall()
+        self.session.execute(
+            f"insert into {staging} by name select * exclude (is_staged, {dropped}) "
+            f"replace ({replaced}) from {whole} where not is_staged and ({differs})"
+        ).fetchall()
 
 
 def _is_direct(scan: Scan[DuckDBSource]) -> bool:

@@ -70,20 +70,6 @@ def unreadable(error: duckdb.Error, call: str, *, is_select: bool) -> Scorehouse
     )
 
 
-def unreadable_value(error: Exception, call: str) -> ScorehouseError | None:
-    """The error for a feature value that DuckDB could not compute; None for any other error."""
-    text = one_line(error)
-    in_a_stream = isinstance(error, OSError) and text.startswith(OF_A_VALUE_IN_A_STREAM)
-    if not in_a_stream and not isinstance(error, OF_A_VALUE):
-        return None
-    return SignatureError(
-        call,
-        f"DuckDB could not compute a value of the features: {text}",
-        expected="features that can be computed for every row",
-        action="correct the SQL of the feature model; for example, try_cast gives NULL where a cast fails",
-    )
-
-
 def one_line(error: Exception) -> str:
     """DuckDB's message as part of a sentence: without the line that points at a column."""
     lines = (line.strip() for line in str(error).splitlines() if not CARET.match(line))
@@ -97,12 +83,21 @@ def check_interrupted(call: str) -> None:
 
 
 def named(error: Exception, call: str) -> Exception:
-    """The error to report: DuckDB's message about a stopped query says nothing about the run."""
+    """The error to report: DuckDB's own says nothing about a run that was stopped, or about a feature."""
     if isinstance(error, ScorehouseError):
         return error
     if isinstance(error, duckdb.InterruptException) or _is_asked():
         return _interrupted(call)
-    return unreadable_value(error, call) or error
+    text = one_line(error)
+    in_a_stream = isinstance(error, OSError) and text.startswith(OF_A_VALUE_IN_A_STREAM)
+    if not in_a_stream and not isinstance(error, OF_A_VALUE):
+        return error
+    return SignatureError(
+        call,
+        f"DuckDB could not compute a value of the features: {text}",
+        expected="features that can be computed for every row",
+        action="correct the SQL of the feature model; for example, try_cast gives NULL where a cast fails",
+    )
 
 
 def _is_asked() -> bool:

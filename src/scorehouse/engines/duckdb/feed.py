@@ -16,7 +16,7 @@ from typing import Any
 from scorehouse.engines.duckdb.lake import RESERVED, LakeTable, SnapshotRead
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
-from scorehouse.engines.duckdb.sql import quote, same
+from scorehouse.engines.duckdb.sql import column_list, quote, same
 from scorehouse.project.log import logger
 from scorehouse.project.run_log_place import SUCCESS
 from scorehouse.scoring.runlog import RunRecord
@@ -85,8 +85,7 @@ class Feed:
         near = self.lake.stretch(self.source.cursor, self.rows, SAMPLE_ROWS, self.records[0].row_run_id)
         read = self._draw(near) or self._draw("true")
         self.source.run(self._look_up(plan))
-        changed = plan.rescore.model_copy(update={"rule": "changed"})
-        few = replace(plan, old=KNOWN, rescore=changed, both_ways=False)
+        few = replace(plan, old=KNOWN, both_ways=False)
         if why := self._contradiction(replace(few, features=SAMPLE), read):
             return why
         self._check_keys(plan)
@@ -104,7 +103,7 @@ class Feed:
         many more rows of a key were inserted than deleted: 0 for a row that was there before and still is.
         The tables have only the keys: to read the rows again takes less time than to hold a copy.
         """
-        keys = ", ".join(quote(name) for name in self.keys)
+        keys = column_list(self.keys)
         inserted, deleted = (self.lake.feed(what, after) for what in ("insertions", "deletions"))
         if after == self.lake.snapshot:  # the functions of the feed know no empty range
             inserted = deleted = f"(select *, 0 as snapshot_id, 0 as rowid from {self.source.table} limit 0)"
@@ -162,8 +161,7 @@ class Feed:
     def _contradiction(self, plan: RescorePlan, read: int) -> str:
         """How `read` rows that the feed does not show differ from their predictions; empty if they do not."""
         self.source.run(plan.todo())
-        keys = ", ".join(quote(name) for name in plan.key)
-        found = self.source.rows(f"select {keys} from {TODO} order by all limit 3")
+        found = self.source.rows(f"select {column_list(plan.key)} from {TODO} order by all limit 3")
         if not found:
             return ""
         (wrong,) = self.source.row(f"select count(*) from {TODO}")
@@ -240,21 +238,28 @@ def _differs(versions: Sequence[dict[str, Any]], source: DuckDBSource, records: 
     `versions` are the rows of its scan in the run log.
     """
     row, options = versions[0], source.options
-    asked = json.loads(row["configuration"])
-    now = json.loads(options.to_json())
-    replaced = row["write_mode"] == "replace"
-    if row["feature_snapshot"] is None or row["slice_from"]:
-        return "the last run did not read the whole table of the lake"
-    if row["feature_query"] != source.query:
-        return "the last run read other features"
-    if {(each["scoring_basis"], each["feature_hash_kind"]) for each in versions} != {
-        (each.scoring_basis, each.feature_hash_kind) for each in records
-    } or any(asked.get(name) != now[name] for name in SAME_ARGUMENTS):
-        return "the last run had another version, other settings or other types of columns"
-    if row["key_columns"] != json.dumps(options.table_key):
-        return "the last run had another key"
-    if not replaced and row["rescore_rule"] not in ("changed", "feed"):
-        return f"the last run had the rule {row['rescore_rule']!r}, which may leave changed rows"
-    if not replaced and options.rescore.vanished not in ("keep", asked["rescore"]["vanished"]):
-        return f"the last run had vanished={asked['rescore']['vanished']!r}"
-    return ""
+    asked, now = json.loads(row["configuration"]), json.loads(options.to_json())
+    logged_basis = {(each["scoring_basis"], each["feature_hash_kind"]) for each in versions}
+    own_basis = {(each.scoring_basis, each.feature_hash_kind) for each in records}
+    merged, rule, vanished = row["write_mode"] != "replace", row["rescore_rule"], asked["rescore"]["vanished"]
+    differences = (
+        (
+            row["feature_snapshot"] is None or row["slice_from"],
+            "the last run did not read the whole table of the lake",
+        ),
+        (row["feature_query"] != source.query, "the last run read other features"),
+        (
+            logged_basis != own_basis or any(asked.get(name) != now[name] for name in SAME_ARGUMENTS),
+            "the last run had another version, other settings or other types of columns",
+        ),
+        (row["key_columns"] != json.dumps(options.table_key), "the last run had another key"),
+        (
+            merged and rule not in ("changed", "feed"),
+            f"the last run had the rule {rule!r}, which may leave changed rows",
+        ),
+        (
+            merged and options.rescore.vanished not in ("keep", vanished),
+            f"the last run had vanished={vanished!r}",
+        ),
+    )
+    return next((why for differs, why in differences if differs), "")

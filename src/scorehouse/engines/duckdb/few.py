@@ -8,11 +8,11 @@ vanished: predictions have each key once, and no other set of as many keys has t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
+from scorehouse.engines.duckdb.lake import utc
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
-from scorehouse.engines.duckdb.sql import literal, quote, same
+from scorehouse.engines.duckdb.sql import column_list, literal, quote, same
 from scorehouse.engines.duckdb.staging import described
 
 FEW = 0.1  # share by which the feature table may have grown or shrunk if most rows are still the same
@@ -100,9 +100,7 @@ class Few:
         if kind not in MICROSECONDS:
             return ""
         try:
-            at = datetime(1970, 1, 1) + timedelta(
-                microseconds=microseconds // MICROSECONDS[kind] * MICROSECONDS[kind]
-            )
+            at = utc(microseconds // MICROSECONDS[kind] * MICROSECONDS[kind])
         except OverflowError:
             return ""
         text = f"{at}+00" if kind.endswith("ZONE") else str(at)
@@ -130,12 +128,12 @@ class Few:
         Rows that agree in key and hash are dropped first; the few others are looked up by key.
         """
         plan = self.plan
-        keys = ", ".join(quote(name) for name in plan.key)
         self.source.run(
             f"create or replace temp table {DIFFERING} as select now.* exclude ({NEW_HASH}) from "
             f"(select {self.source.read_columns()}, {plan.parts[0].feature_hash} as {NEW_HASH} "
-            f"from {plan.features} as features) as now anti join (select {keys}, feature_hash from "
-            f"{plan.live}) as old on {plan.is_key('now', 'old')} and now.{NEW_HASH} = old.feature_hash",
+            f"from {plan.features} as features) as now "
+            f"anti join (select {column_list(plan.key)}, feature_hash from {plan.live}) as old "
+            f"on {plan.is_key('now', 'old')} and now.{NEW_HASH} = old.feature_hash",
             self._looked_up(f"select {plan.named()} from {DIFFERING} as features"),
         )
         return DIFFERING
@@ -170,11 +168,10 @@ class Few:
 
     def _flagged(self) -> str:
         """Creates the table of vanished keys if none vanished since the last run: those with a flag."""
-        keys = ", ".join(quote(name) for name in self.plan.key)
         which = "where is_vanished" if self.plan.flags else "limit 0"
         return (
             f"create or replace temp table {VANISHED} as select old.*, true as was_flagged "
-            f"from (select {keys} from {self.plan.old} {which}) as old "
+            f"from (select {column_list(self.plan.key)} from {self.plan.old} {which}) as old "
             f"anti join {TODO} as todo on {same('old', 'todo', self.plan.key)}"
         )
 

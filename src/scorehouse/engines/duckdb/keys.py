@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.duckdb.sql import quote
-from scorehouse.engines.source import KeyCheck, check_counts
+from scorehouse.engines.duckdb.sql import column_list, quote
+from scorehouse.engines.source import check_counts
 
 # For integers that lie close together, a bit set proves uniqueness at a tenth of the cost of hashing.
 BITS_PER_ROW = 64
@@ -22,11 +21,6 @@ WHOLE_TABLE = re.compile(
 )
 
 
-def is_stored(table: str) -> bool:
-    """Whether a relation in SQL is a whole table or view, not a query."""
-    return stored_name(table) is not None
-
-
 def stored_name(table: str) -> str | None:
     """The name of the table or view that a relation in SQL reads as a whole; None if it is a query."""
     found = WHOLE_TABLE.fullmatch(table)
@@ -34,17 +28,10 @@ def stored_name(table: str) -> str | None:
 
 
 def check_keys(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    keys: list[str],
-    call: str,
-    check: KeyCheck = KeyCheck.UNIQUE,
+    cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str], call: str, *, unique: bool
 ) -> int:
-    """Count the rows, and refuse a key that is NULL or not unique, as far as `check` says."""
-    if check is KeyCheck.COUNTED:
-        return int(cursor.execute(f"select count(*) from {table}").fetchall()[0][0])
-    unique = check is KeyCheck.UNIQUE
-    quoted = ", ".join(quote(key) for key in keys)
+    """Count the rows, and refuse a key that is NULL or, if it has to be `unique`, is there twice."""
+    quoted = column_list(keys)
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
     span = _span(cursor, table, keys) if unique else None
     if not unique:
@@ -56,13 +43,16 @@ def check_keys(
     counts = cursor.execute(
         f"select count(*), count(*) filter ({missing}), {different} from {table}"
     ).fetchall()[0]
-    return check_counts(call, keys, counts, lambda: _twice(cursor, table, quoted))
+    twice = (
+        f"select {quoted}, count(*) from {table} group by {quoted} having count(*) > 1 order by all limit 3"
+    )
+    return check_counts(call, keys, counts, lambda: cursor.execute(twice).fetchall())
 
 
 def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tuple[int, int] | None:
     """Minimum and maximum of a key of integers that lie close together, else None."""
     # they are known without reading only for a stored table
-    if len(keys) != 1 or not is_stored(table):
+    if len(keys) != 1 or stored_name(table) is None:
         return None
     key = quote(keys[0])
     reader = cursor.sql(f"select {key} from {table} limit 0").to_arrow_reader(1)
@@ -73,9 +63,3 @@ def _span(cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str]) -> tup
     if low is None or high - low >= min(BITS_PER_ROW * rows, LARGEST_RANGE):
         return None
     return low, high
-
-
-def _twice(cursor: duckdb.DuckDBPyConnection, table: str, quoted: str) -> list[Any]:
-    return cursor.execute(
-        f"select {quoted}, count(*) from {table} group by {quoted} having count(*) > 1 order by all limit 3"
-    ).fetchall()

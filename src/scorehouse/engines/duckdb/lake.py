@@ -18,8 +18,6 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.staging import names_of
 
 RESERVED = ("snapshot_id", "rowid", "filename", "file_row_number")  # columns that a lake adds to each table
-
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,8 +59,6 @@ class LakeTable:
         if relation is None:
             return None
         lakes = _column(cursor, "select database_name from duckdb_databases() where type = 'ducklake'")
-        if not lakes:
-            return None
         names = names_of(relation)
         here, schema = cursor.execute("select current_database(), current_schema()").fetchall()[0]
         if len(names) == 2 and names[0] in lakes:
@@ -170,7 +166,7 @@ class LakeTable:
 
 
 def utc(microseconds: int) -> datetime:
-    """A time of a snapshot as the run log has it: in UTC, without a zone."""
+    """A time as the run log has it: in UTC, without a zone."""
     return (EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None)
 
 

@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.duckdb.feed import ROWS, Feed
 from scorehouse.engines.duckdb.few import Few
+from scorehouse.engines.duckdb.lake import utc
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.plan import Planner
-from scorehouse.engines.source import KeyCheck
 from scorehouse.errors import RowKeyError
-from scorehouse.scoring.options import PLANNED_RULES, ScoreOptions
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.options import PLANNED_RULES
 
 SLICE_BATCHES = 64  # batches read between two checks of the order, with a time budget
 
 
-def joins_both_ways(options: ScoreOptions, record: RunRecord) -> bool:
-    """Whether one join of features and predictions shows everything: new, vanished and duplicate keys."""
-    planned = record.write_mode == "merge" and options.rescore.rule in PLANNED_RULES
-    return planned and options.as_of is None and not options.in_parts
-
-
-def counts_only(source: DuckDBSource, record: RunRecord) -> bool:
-    """Whether the plan checks the key itself, in the rows that it reads or in one pass over them all."""
-    reads_feed = record.write_mode == "merge" and source.options.rescore.rule == "feed"
-    return reads_feed or (joins_both_ways(source.options, record) and source.is_stored)
-
-
 class DuckDBPlanner(Planner[DuckDBSource]):
-    """Chooses rows with one join of features and predictions, in temporary tables of the source's cursor."""
+    """Chooses rows with one join of features and predictions, in temporary tables of the source's cursor.
+
+    `both_ways`: the join shows everything, new, vanished and duplicate keys.
+    """
+
+    def count_rows(self) -> int:
+        source, rule = self.source, self.rescore.rule
+        self.both_ways = self.may_rescore and rule in PLANNED_RULES and not source.options.in_parts
+        self.only_counted = self.merging and (rule == "feed" or (self.both_ways and source.is_stored))
+        if self.only_counted:  # `find` checks the keys that it reads, or all of them in one pass
+            return int(source.row(f"select count(*) from {source.table}")[0])
+        return source.check_keys(unique=not self.both_ways)
 
     def find(self) -> None:
         if is_feed := self.rescore.rule == "feed":  # what the feed cannot tell, the rule `changed` finds out
             self.rescore = self.rescore.model_copy(update={"rule": "changed"})
         plan = self._plan()
         within = self._find_in_feed(plan) if is_feed and self.merging else ""
-        if not (within or (within := self._find_few(plan))):
-            if counts_only(self.source, self.records[0]):
-                check = KeyCheck.NO_NULL if plan.both_ways else KeyCheck.UNIQUE
-                self.source.check_keys(check)
-            self.source.run(plan.todo())
-            self._find_vanished(plan)
+        if not within:
+            within = Few(self.source, plan, self.rows).find()
+            if not within:
+                if self.only_counted:
+                    self.source.check_keys(unique=not self.both_ways)
+                self.source.run(plan.todo(), *(plan.vanished() if self.may_rescore else []))
+            if self.both_ways:
+                self._check_unique(plan)
         if plan.group and self.may_rescore:
             within = ""  # the other rows of a group are somewhere else
             self.source.run(*plan.whole_groups())
@@ -57,16 +55,12 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def _find_in_feed(self, plan: RescorePlan) -> str:
         """A relation with the rows to score, which the change feed shows; empty if it cannot tell."""
-        source = self.source
-        why = "dbt limited the features of this run"
+        source, why = self.source, "dbt limited the features of this run"
         if source.lake is not None:
             why = Feed(source, source.lake, self.records, self.rows).find(plan)
-        if not why:
-            self._count_vanished()
-            return ROWS
         for record in self.records:
             record.feed_reason = why
-        return ""
+        return "" if why else ROWS
 
     def type_of(self, column: str) -> tuple[str, bool]:
         kind = self.source.table_schema.field(column).type
@@ -74,9 +68,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def newest(self, column: str) -> datetime | None:
         (found,) = self.source.row(f"select max(epoch_us({quote(column)})) from {self.source.table}")
-        if found is None:
-            return None
-        return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=found)).replace(tzinfo=None)
+        return None if found is None else utc(found)
 
     def interval_us(self, text: str) -> int | None:
         try:
@@ -111,20 +103,8 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             rescore=self.rescore,
             lookback_us=self.lookback_us(),
             flags="is_vanished" in names,
-            both_ways=joins_both_ways(options, self.records[0]),
+            both_ways=self.both_ways,
         )
-
-    def _find_few(self, plan: RescorePlan) -> str:
-        """A relation with the rows to score, if they seem to be few; empty if all have to be compared."""
-        if within := Few(self.source, plan, self.rows).find():
-            self._count_vanished()
-            old, chosen, known = self.source.row(
-                f"select (select count(*) from {plan.old}), count(*), count(last_scored) from {TODO}"
-            )
-            met = self.rows - chosen + known  # predictions whose row still exists
-            if met + self.records[0].found["vanished"] != old:
-                self._refuse_predictions(plan)
-        return within
 
     def _old(self) -> str:
         """The prediction table; for a history, only the range of as-of dates in the features."""
@@ -150,32 +130,12 @@ class DuckDBPlanner(Planner[DuckDBSource]):
             f"0::ubigint as feature_hash, '' as model_alias from {self.source.table} limit 0)"
         )
 
-    def _find_vanished(self, plan: RescorePlan) -> None:
-        if not self.may_rescore:
-            return
-        self.source.run(*plan.vanished())
-        self._count_vanished()
-        if plan.both_ways:
-            self._check_unique(plan)
-
-    def _count_vanished(self) -> None:
-        alias = "model_alias" if self.source.options.in_parts else "null"
-        vanished = self.source.rows(f"select {alias}, count(*) from {VANISHED} group by all")
-        counts = Counter(dict(vanished))
-        for record in self.records[1:]:
-            label = record.part.label if record.part else None
-            record.found["vanished"] = counts[None] if self.source.options.is_wide else counts.pop(label, 0)
-        self.records[0].found["vanished"] = sum(counts.values())
-
     def _check_unique(self, plan: RescorePlan) -> None:
         """Keys are unique if every prediction that did not vanish met one row, and new keys differ."""
-        old, new, distinct = self.source.row(plan.matches())
-        if new == distinct and self.rows - new == old - self.records[0].found["vanished"]:
+        old, vanished, new, distinct = self.source.row(plan.matches())
+        if new == distinct and self.rows - new == old - vanished:
             return
         self.source.check_keys()  # names the duplicate keys
-        self._refuse_predictions(plan)
-
-    def _refuse_predictions(self, plan: RescorePlan) -> NoReturn:
         raise RowKeyError(
             self.source.call,
             f"the key {list(plan.key)} is not unique in the prediction table {self.source.request.relation}",
@@ -184,9 +144,20 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         )
 
     def _count(self) -> None:
-        for number, record in zip(self.parts, self.records, strict=True):
+        for number, record, vanished in zip(self.parts, self.records, self._count_vanished(), strict=True):
             states = self.source.rows(f"select state_{number}, count(*) from {TODO} group by all")
-            self.note_found(record, dict(states), record.found.get("vanished", 0))
+            self.note_found(record, dict(states), vanished)
+
+    def _count_vanished(self) -> list[int]:
+        """How many predictions of each version vanished; the first also has those of no version any more."""
+        if not self.may_rescore:
+            return [0] * len(self.records)
+        alias = "model_alias" if self.source.options.in_parts else "null"
+        counts = dict(self.source.rows(f"select {alias}, count(*) from {VANISHED} group by all"))
+        if self.source.options.is_wide:
+            return [counts.get(None, 0)] * len(self.records)
+        others = [counts.pop(record.part.label, 0) for record in self.records[1:] if record.part]
+        return [sum(counts.values()), *others]
 
     def _limit(self, plan: RescorePlan, within: str) -> None:
         """Apply the budget, and set what the source reads."""

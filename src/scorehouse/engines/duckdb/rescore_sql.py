@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorehouse.engines.duckdb.sql import literal, quote, same
+from scorehouse.engines.duckdb.sql import column_list, literal, quote, same
 from scorehouse.scoring.options import Rescore
 
 TODO = "scorehouse_todo"
@@ -150,10 +150,9 @@ class RescorePlan:
         """Creates the table of keys whose row is no longer in the feature table."""
         if not self.both_ways:
             return [self.vanished_by_join()]
-        keys = ", ".join(quote(name) for name in self.key)
         return [
             f"create or replace temp table {VANISHED} as "
-            f"select {keys}, was_flagged from {TODO} where state_0 = 'vanished'",
+            f"select {column_list(self.key)}, was_flagged from {TODO} where state_0 = 'vanished'",
             f"delete from {TODO} where state_0 = 'vanished'",
         ]
 
@@ -179,12 +178,11 @@ class RescorePlan:
         return f"{f'coalesce({old}.is_vanished, false)' if self.flags else 'false'} as was_flagged"
 
     def matches(self) -> str:
-        """Counts predictions, new keys, and different new keys."""
-        keys = ", ".join(quote(name) for name in self.key)
+        """Counts predictions, those that vanished, new keys, and different new keys."""
         new = "state_0 = 'new' and last_scored is null"
         return (
-            f"select (select count(*) from {self.old}), count(*), count(distinct ({keys})) "
-            f"from {TODO} where {new}"
+            f"select (select count(*) from {self.old}), (select count(*) from {VANISHED}), count(*), "
+            f"count(distinct ({column_list(self.key)})) from {TODO} where {new}"
         )
 
     def whole_groups(self) -> list[str]:
@@ -245,8 +243,8 @@ class RescorePlan:
 
         Adds `unit_end`, the position of the last row of a row's group, and `slice`.
         """
-        keys = ", ".join(quote(name) for name in self.key)
-        group = ", ".join(quote("group:" + name) for name in self.group) or keys
+        keys = column_list(self.key)
+        group = column_list("group:" + name for name in self.group) or keys
         return (
             f"create or replace temp table {TODO} as with aged as (select *, "
             f"bool_or(last_scored is null) over unit as is_new, min(last_scored) over unit as oldest "

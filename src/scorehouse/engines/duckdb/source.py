@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,34 +12,23 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
-from scorehouse.engines.duckdb.errors import seed_table, unreadable
-from scorehouse.engines.duckdb.keys import check_keys, is_stored
+from scorehouse.engines.duckdb.errors import unreadable
+from scorehouse.engines.duckdb.keys import check_keys, stored_name
 from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.rescore_sql import TODO
-from scorehouse.engines.duckdb.sql import quote
+from scorehouse.engines.duckdb.sql import column_list, quote
+from scorehouse.engines.duckdb.staging import described
 from scorehouse.engines.duckdb.windows import as_of_table
-from scorehouse.engines.source import KeyCheck, Source, not_a_registry
+from scorehouse.engines.source import Source, not_a_registry
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.signature import Signature, check_types
-from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
 
 FEATURES = "scorehouse_features"
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
-
-
-def registry_versions(
-    session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str
-) -> list[Version]:
-    """The versions of the registry `model`, a relation or a table name; its table must equal its CSV."""
-    if isinstance(model, str):
-        model = seed_table(session, model, request, call)
-    registry = registry_of(session, model, request, call)
-    rows = (dict(zip(model.columns, row, strict=True)) for row in model.fetchall())
-    return registry.compared(rows, call, may_be_empty=request.is_empty)
 
 
 def registry_of(session: duckdb.DuckDBPyConnection, model: Any, request: Request, call: str) -> RegistryFile:
@@ -108,7 +97,8 @@ class DuckDBSource(Source):
         self.query = self.table[1:-1].removesuffix("\n") if self.in_database else ""
         self.chosen: ChosenRows | None = None  # NULL: every row
         self.lake: LakeTable | None = None
-        self.is_stored = is_stored(self.table)  # the rows are in a table, so no query has to compute them
+        # whether the rows are in a table, so that no query has to compute them
+        self.is_stored = stored_name(self.table) is not None
 
     def _table(self, features: Any) -> str:
         if isinstance(features, str):
@@ -125,9 +115,7 @@ class DuckDBSource(Source):
         self.cursor.register(FEATURES, features)
         return FEATURES
 
-    def check(
-        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
-    ) -> int:
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> None:
         self.cursor.begin()
         try:
             names = self._schema(f"select * from {self.table}").names
@@ -137,11 +125,10 @@ class DuckDBSource(Source):
         if self.lake is not None:
             self.snapshot, self.snapshot_at = self.lake.snapshot, self.lake.snapshot_at
         self._refuse_feed_without_lake()
-        self.table, names = as_of_table(self.table, names, self.options, self.request, self.call)
+        self.table = as_of_table(self, self.table, names)
         self.table_schema = self._schema(f"select * from {self.table}")
-        described = self.cursor.execute(f"describe select * from {self.table}").fetchall()
-        self.table_types = {row[0]: str(row[1]) for row in described}
-        self.columns = Columns.found(signatures, names, self.options, outputs, self.call)
+        self.table_types = described(self.cursor, f"select * from {self.table}")
+        self.columns = Columns.found(signatures, self.table_schema.names, self.options, outputs, self.call)
         self._refuse_other_spellings()
         self.schema = self._schema(self.select())
         # DuckDB's types of the kept columns: Arrow has no HUGEINT, UUID or ENUM of its own
@@ -149,12 +136,14 @@ class DuckDBSource(Source):
         self._refuse_types()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
-        return self.check_keys(keys)
 
-    def check_keys(self, check: KeyCheck = KeyCheck.UNIQUE, table: str = "") -> int:
-        """Count rows and refuse bad keys, as `check` says: in the feature table, or in some of its rows."""
+    def check_keys(self, *, unique: bool = True, table: str = "") -> int:
+        """Count rows and refuse bad keys, in the feature table or in some of its rows.
+
+        Without `unique`, a key may be there twice: something else proves at less cost that it is not.
+        """
         keys = list(self.columns.key.values())
-        return check_keys(self.cursor, table or self.table, keys, self.call, check)
+        return check_keys(self.cursor, table or self.table, keys, self.call, unique=unique)
 
     def run(self, *statements: str) -> None:
         """Run statements in the snapshot."""
@@ -220,11 +209,11 @@ class DuckDBSource(Source):
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of everything that goes into a row of one version except its key."""
-        return f"hash({_list(self.columns.hashed(part))})"
+        return f"hash({column_list(self.columns.hashed(part))})"
 
     def row_hash(self, part: int) -> str:
         """SQL of the hash of a row: of its key and the hash of everything else."""
-        return f"hash({_list(self.columns.key.values())}, {self.feature_hash(part)})"
+        return f"hash({column_list(self.columns.key.values())}, {self.feature_hash(part)})"
 
     @property
     def hash_columns(self) -> list[str]:
@@ -234,7 +223,7 @@ class DuckDBSource(Source):
     def read_columns(self) -> str:
         """The columns of the feature table that a run reads, as a list in SQL."""
         columns = self.columns
-        return _list(dict.fromkeys([*columns.kept.values(), *columns.used]))
+        return column_list(dict.fromkeys([*columns.kept.values(), *columns.used]))
 
     def select(self, where: str = "") -> str:
         """The statement that reads: kept columns, features, and the hashes of features and row."""
@@ -278,7 +267,3 @@ class DuckDBSource(Source):
     def close(self) -> None:
         """Release the snapshot."""
         self.cursor.close()
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(quote(name) for name in names)

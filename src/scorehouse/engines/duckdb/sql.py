@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from scorehouse.dialect import DUCKDB
 
-quote, literal, same = DUCKDB.quote, DUCKDB.literal, DUCKDB.same
+quote, literal, same, column_list = DUCKDB.quote, DUCKDB.literal, DUCKDB.same, DUCKDB.column_list

@@ -11,33 +11,27 @@ import re
 
 import duckdb
 
-from scorehouse.engines.duckdb.sql import quote
+from scorehouse.engines.duckdb.sql import column_list, quote
 from scorehouse.engines.output import BATCHES, Output
-from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.runlog import RunRecord
 
 PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
 
 
 def write_staging(
-    session: duckdb.DuckDBPyConnection,
-    output: Output,
-    options: ScoreOptions,
-    rows: str = BATCHES,
-    *,
-    alike: str = "",
+    session: duckdb.DuckDBPyConnection, output: Output, rows: str = BATCHES, *, alike: str = ""
 ) -> None:
     """Create the staging table of a run from `rows`, a relation of scored rows.
 
     `alike` is a relation with the columns of `rows` that is bound faster.
     """
-    record = output.records[0]
-    staging = record.request.staging
-    if _is_rebuilt(output.records, options) and is_duckdb(session, staging):
+    staging = output.records[0].request.staging
+    if _is_rebuilt(output) and is_duckdb(session, staging):
         types = described(session, output.select(alike or rows))
-        session.execute(f"create or replace table {staging} ({_columns(output, types)})").fetchall()
         derived = output.derived()
-        names = ", ".join(quote(name) for name in types if name not in derived)
+        made = {name: f" generated always as ({sql}) virtual" for name, sql in derived.items()}
+        columns = ", ".join(f"{quote(name)} {kind}{made.get(name, '')}" for name, kind in types.items())
+        session.execute(f"create or replace table {staging} ({columns})").fetchall()
+        names = column_list(name for name in types if name not in derived)
         session.execute(f"insert into {staging} ({names}) {output.select(rows, without=derived)}").fetchall()
     else:
         session.execute(f"create or replace table {staging} as {output.select(rows)}").fetchall()
@@ -48,8 +42,9 @@ def described(session: duckdb.DuckDBPyConnection, select: str) -> dict[str, str]
     return {row[0]: str(row[1]) for row in session.execute(f"describe {select}").fetchall()}
 
 
-def _is_rebuilt(records: list[RunRecord], options: ScoreOptions) -> bool:
+def _is_rebuilt(output: Output) -> bool:
     """Whether every run replaces the table, so that all of its rows refer to one run."""
+    records, options = output.records, output.options
     rebuilt = records[0].write_mode == "replace" and options.rescore.rule == "all"
     return rebuilt and (len(records) == 1 or options.is_wide) and options.as_of is None
 
@@ -88,8 +83,3 @@ def parts_of(relation: str) -> tuple[str | None, str, str]:
 def names_of(relation: str) -> list[str]:
     """The names of a relation in SQL, one to three."""
     return [quoted.replace('""', '"') if quoted else bare for quoted, bare in PART.findall(relation)]
-
-
-def _columns(output: Output, types: dict[str, str]) -> str:
-    made = {name: f" generated always as ({sql}) virtual" for name, sql in output.bare().items()}
-    return ", ".join(f"{quote(name)} {kind}{made.get(name, '')}" for name, kind in types.items())

@@ -6,36 +6,30 @@ from collections.abc import Sequence
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import find_columns
-from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.engines.history import as_of_sql
-from scorehouse.errors import ConfigurationError
-from scorehouse.scoring.options import AS_OF, ScoreOptions
-from scorehouse.scoring.request import Request
+from scorehouse.engines.source import Source, within
+from scorehouse.scoring.arguments import refuse
+from scorehouse.scoring.options import AS_OF
 
 
-def as_of_table(
-    table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
-) -> tuple[str, list[str]]:
-    """The feature table with its as-of date, limited to a backfill's or batch's window, and its columns."""
-    if request.event_time:
-        return event_time_table(table, names, options, request, call), list(names)
-    date, window = as_of_sql(names, options, request, call, DUCKDB)
+def as_of_table(source: Source, table: str, names: Sequence[str]) -> str:
+    """The feature table with its as-of date, limited to a backfill's or batch's window."""
+    if source.request.event_time:
+        return f"(select * from {table} where {_window_of_batch(source, names)})"
+    date, window = source.as_of_sql(names, DUCKDB)
     if date:
-        return f"(select *, {date} as {AS_OF} from {table})", [*names, AS_OF]
-    return (f"(select * from {table} where {window})" if window else table), list(names)
+        return f"(select *, {date} as {AS_OF} from {table})"
+    return f"(select * from {table} where {window})" if window else table
 
 
-def event_time_table(
-    table: str, names: Sequence[str], options: ScoreOptions, request: Request, call: str
-) -> str:
-    """The feature table, limited to the window of one batch.
+def _window_of_batch(source: Source, names: Sequence[str]) -> str:
+    """SQL of the window of one batch.
 
     Raises ConfigurationError for options that make no sense batch by batch.
     """
+    options, request, call = source.options, source.request, source.call
     event_time = request.event_time
     column = find_columns("event_time", [event_time], names, call)[event_time]
     rescore = options.rescore
-    whole = options.decision is not None and options.decision.top_n is not None
     rules = [
         (
             options.as_of is not None,
@@ -59,7 +53,7 @@ def event_time_table(
             "vanished='keep'; under rescore='given' rows that left the window of a batch are deleted",
         ),
         (
-            options.group is not None or whole,
+            options.group is not None or options.ranks_by_score,
             "cannot be combined with a rank or top_n, whose group may span several batches",
             "neither group nor top_n",
         ),
@@ -69,15 +63,12 @@ def event_time_table(
             f"passthrough={event_time!r}, so that a batch can replace its window",
         ),
     ]
-    for is_wrong, problem, expected in rules:
-        if is_wrong:
-            raise ConfigurationError(
-                call,
-                f"incremental_strategy='microbatch' {problem}",
-                expected=expected,
-                action="correct the call, or leave incremental_strategy out",
-            )
-    window = (
-        f"{quote(column)} >= {literal(request.slice_from)} and {quote(column)} < {literal(request.slice_to)}"
+    action = "correct the call, or leave incremental_strategy out"
+    refuse(
+        call,
+        (
+            (is_wrong, f"incremental_strategy='microbatch' {problem}", expected, action)
+            for is_wrong, problem, expected in rules
+        ),
     )
-    return f"(select * from {table} where {window})"
+    return within(column, request, DUCKDB)

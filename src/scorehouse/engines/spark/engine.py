@@ -16,20 +16,21 @@ from scorehouse.engines.base import Engine, Scan
 from scorehouse.engines.column_change import ColumnChange
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
-from scorehouse.engines.spark.decision import decided_again
+from scorehouse.engines.source import not_a_registry
 from scorehouse.engines.spark.errors import translated
-from scorehouse.engines.spark.in_sql import session_rows
 from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_rows import insert_runs, log_success, read_statistics
-from scorehouse.engines.spark.scan import SparkScan
-from scorehouse.engines.spark.source import SparkSource, registry_versions
+from scorehouse.engines.spark.scan import SparkScan, session_rows
+from scorehouse.engines.spark.source import SparkSource, matching, quote
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
-from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.errors import ConservationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.run_log_place import FAILED, STARTED
+from scorehouse.registry import registry_file
 from scorehouse.registry.version import Version
+from scorehouse.scoring.arguments import refuse
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.runlog import RunRecord
 
@@ -37,6 +38,7 @@ BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take
 # 3 times as long as the short methods that Spark makes instead.
 METHOD_SETTING, METHOD_BYTES = "spark.sql.codegen.hugeMethodLimit", "8000"
+NEW = "new:"  # prefix of the columns of the policy, decided again
 
 
 class SparkEngine(Engine[SparkSource]):
@@ -52,33 +54,28 @@ class SparkEngine(Engine[SparkSource]):
         insert_runs(self.session, self.request.run_log, [record.to_row(STARTED, is_ended=False)])
 
     def refuse(self, options: ScoreOptions) -> None:
-        for is_asked, what, expected, action in (
+        refused = "the engine spark does not support"
+        rules = [
             (
                 not self.request.staging,
-                "other materializations",
+                f"{refused} other materializations",
                 'materialized="predictions"',
                 'set materialized="predictions"',
             ),
             (
                 options.rescore.max_seconds is not None,
-                "max_seconds, because a Spark job cannot stop between slices",
+                f"{refused} max_seconds, because a Spark job cannot stop between slices",
                 "a budget of rows",
                 "set max_rows",
             ),
             (
                 options.rescore.rule == "feed",
-                "the rule 'feed', which reads the change feed of a DuckLake",
+                f"{refused} the rule 'feed', which reads the change feed of a DuckLake",
                 "rescore='changed', or the rule 'updated_at'",
                 "correct the argument rescore",
             ),
-        ):
-            if is_asked:
-                raise ConfigurationError(
-                    self.call,
-                    f"the engine spark does not support {what}",
-                    expected=expected,
-                    action=action,
-                )
+        ]
+        refuse(self.call, rules)
 
     def table_exists(self) -> bool:
         tables = self._tables()
@@ -86,7 +83,19 @@ class SparkEngine(Engine[SparkSource]):
         return tables.exists()
 
     def versions(self, model: Any) -> list[Version]:
-        return registry_versions(self.session, model, self.request, self.call)
+        frame = self.session.table(model) if isinstance(model, str) else model
+        if not hasattr(frame, "mapInArrow"):
+            raise not_a_registry(model, self.call)
+        found = list(self.request.registries)
+        if len(found) > 1:
+            found = [each for each in found if frame.sameSemantics(self.session.table(each.relation))]
+        registry = registry_file.only(found, "a DataFrame", self.call)
+        # dbt-spark's session loads a NULL in a seed as the string `None`, which no registry column contains
+        rows = (
+            {name: None if value == "None" else value for name, value in row.asDict().items()}
+            for row in frame.collect()
+        )
+        return registry.compared(rows, self.call, may_be_empty=self.request.is_empty)
 
     def open(self, features: Any, options: ScoreOptions) -> SparkSource:
         return SparkSource(self.session, features, options, self.request, self.call)
@@ -100,8 +109,8 @@ class SparkEngine(Engine[SparkSource]):
         setting = self.request.on_schema_change
         return self._tables().check_columns(list(output.values()), types, setting)
 
-    def planner(self, source: SparkSource, records: list[RunRecord], rows: int) -> SparkPlanner:
-        return SparkPlanner(source, records, rows, self._tables())
+    def planner(self, source: SparkSource, records: list[RunRecord]) -> SparkPlanner:
+        return SparkPlanner(source, records, self._tables())
 
     def write(self, scan: Scan[SparkSource], storage: Mapping[str, Any]) -> None:
         """Score into the staging table, check it, put it in place, and then log the run."""
@@ -155,12 +164,34 @@ class SparkEngine(Engine[SparkSource]):
         options, gone, rows = scan.options, scan.plan.vanished(), tables.staging
         is_changed = gone is not None or any(record.rows_in for record in scan.records)
         if options.decision and options.as_of is None:
-            old, staged = self.session.table(tables.relation), self.session.table(tables.staging)
             rows = tables.decided
-            tables.write(decided_again(options, old, staged, gone), rows)
+            tables.write(self._decided_again(scan, tables, gone), rows)
             is_changed = is_changed or self.session.table(rows).limit(1).count() > 0
         if is_changed:
             tables.merge(rows, options.table_key, gone, options.rescore.vanished)
+
+    def _decided_again(self, scan: Scan[SparkSource], tables: SparkTables, gone: Any) -> Any:
+        """The rows of the run, and older rows whose decision changes, decided over the whole table.
+
+        `gone` has the keys of rows that do not take part; None: there are none. Scores are not changed.
+        """
+        key, made = scan.options.table_key, scan.output.decided_again()
+        staged = self.session.table(tables.staging)
+        stays = matching(self.session.table(tables.relation), staged, key, "left_anti")
+        if gone is not None:
+            stays = matching(stays, gone, key, "left_anti")
+        if scan.options.rescore.vanished == "flag":
+            stays = stays.where("not is_vanished")
+        whole = stays.selectExpr("*", "false as is_staged").unionByName(
+            staged.selectExpr("*", "true as is_staged")
+        )
+        decided = whole.selectExpr("*", *(f"{sql} as {quote(NEW + name)}" for name, sql in made.items()))
+        differs = " or ".join(f"not {quote(name)} <=> {quote(NEW + name)}" for name in made)
+        columns = [
+            f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name)
+            for name in staged.columns
+        ]
+        return decided.where(f"is_staged or {differs}").selectExpr(*columns)
 
 
 ENGINE = SparkEngine

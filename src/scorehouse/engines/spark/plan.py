@@ -23,8 +23,8 @@ EPOCH = "timestamp '1970-01-01 00:00:00'"
 class SparkPlanner(Planner[SparkSource]):
     """Chooses rows by a join of features and predictions, into staging tables of the run."""
 
-    def __init__(self, source: SparkSource, records: list[RunRecord], rows: int, tables: SparkTables) -> None:
-        super().__init__(source, records, rows)
+    def __init__(self, source: SparkSource, records: list[RunRecord], tables: SparkTables) -> None:
+        super().__init__(source, records)
         self.session = source.session
         self.tables = tables
 
@@ -64,24 +64,21 @@ class SparkPlanner(Planner[SparkSource]):
         if self.rescore.vanished == "keep" or not any(r.found.get("vanished") for r in self.records):
             return None
         gone = self.session.table(self.tables.todo).where("state = 'vanished' and not was_flagged")
-        columns = [f"{key} as {quote(name)}" for key, name in self._keys()]
+        pairs = zip(self.states.keys, self.source.columns.key, strict=True)
+        columns = [f"{key} as {quote(name)}" for key, name in pairs]
         columns += ["model_alias"] if self.source.options.in_parts else []
         return gone.selectExpr(*columns)
-
-    def _keys(self) -> list[tuple[str, str]]:
-        return list(zip(self.states.keys, self.source.columns.key, strict=True))
 
     def _count(self) -> None:
         counted = self.session.table(self.tables.todo).groupBy("part", "state").count().collect()
         counts = {(row["part"], row["state"]): int(row["count"]) for row in counted}
         gone = {part: count for (part, state), count in counts.items() if state == "vanished"}
-        is_wide = self.source.options.is_wide
-        for part, record in zip(self.parts, self.records, strict=True):
+        others = [gone.get(part, 0) for part in self.parts[1:]]
+        # of the live version, and of aliases that no longer score; in a wide table, versions share rows
+        first = sum(gone.values()) - (0 if self.source.options.is_wide else sum(others))
+        for part, record, vanished in zip(self.parts, self.records, [first, *others], strict=True):
             own = {state: count for (of, state), count in counts.items() if of == part}
-            self.note_found(record, own, vanished=gone.get(part, 0) if part or is_wide else 0)
-        if not is_wide:  # of the live version, and of aliases that no longer score
-            others = sum(record.found["vanished"] for record in self.records)
-            self.records[0].found["vanished"] = sum(gone.values()) - others
+            self.note_found(record, own, vanished)
 
     def _choose(self) -> None:
         """Apply the budget, and set what the source reads."""

@@ -33,10 +33,10 @@ class Change:
         if self.vanished == "delete":
             return others
         flagged = matching(stays, self.gone, self.keys, "left_semi")
-        return others.unionByName(flagged.selectExpr(*self._flagged()))
-
-    def _flagged(self) -> list[str]:
-        return ["true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns]
+        columns = (
+            "true as is_vanished" if name == "is_vanished" else quote(name) for name in self.old.columns
+        )
+        return others.unionByName(flagged.selectExpr(*columns))
 
     def touched(self, parts: Sequence[str]) -> Any:
         """The values of the columns `parts` in which a row is added, deleted or flagged."""

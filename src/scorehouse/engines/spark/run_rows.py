@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.engines.base import Scan
-from scorehouse.engines.spark.source import SparkSource, literal, names, quote
+from scorehouse.engines.spark.source import SparkSource, column_list, literal, quote
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -66,7 +66,7 @@ def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
 def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
     from pyspark.sql.functions import expr
 
-    row_hash = f"xxhash64({names([*key, 'feature_hash'])})"
+    row_hash = f"xxhash64({column_list([*key, 'feature_hash'])})"
     doubles = {field.name for field in frame.schema if field.dataType.simpleString() == "double"}
     name = score_column(doubles)
     score = quote(name + suffix) if name else "cast(null as double)"

@@ -1,23 +1,36 @@
-"""One scan on Spark: features are read once, and every version scores them in the executors."""
+"""One scan on Spark: features are read once, and every version scores them in the executors.
+
+Spark itself computes the stored SQL of the versions, step by step; else Python workers run kernels.
+"""
 
 from __future__ import annotations
 
 import atexit
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from scorehouse.dialect import SPARK
 from scorehouse.engines.base import Scan
-from scorehouse.engines.columns import FEATURE_HASH, KEPT, PART
-from scorehouse.engines.spark.in_sql import scored_rows
+from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, scored_columns
 from scorehouse.engines.spark.source import SparkSource, quote
-from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function
+from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function, digest_of, file_of
+from scorehouse.kernel import arrays
+from scorehouse.kernel.rows import in_unit
+from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import LIMITS
+from scorehouse.program.sql.dialects import SPARK as DIALECT
+from scorehouse.program.sql.in_duckdb import ROW
+from scorehouse.program.sql.sizes import check_size
+from scorehouse.program.sql.together import together
 from scorehouse.registry import artifact
-from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 # A closure is sent with every task; from this size on, the artifact is sent as a file, once per executor.
 CLOSURE_BYTES = 1 << 20
@@ -30,7 +43,7 @@ class SparkScan:
         self.scan = scan
         self.source = scan.source
         self.schema = scan.kernels[0].schema
-        self.sent: dict[str, dict[str, Any]] = {}
+        self.sent: dict[str, bytes | None] = {}
 
     def rows(self) -> Any:
         """The rows of the prediction table that this run makes, as a DataFrame."""
@@ -79,33 +92,26 @@ class SparkScan:
             columns=tuple(features[name] for name in kernel.signature.names),
             hashes=self.source.hash_name(number),
             backend=self.scan.backends[number].name,
+            data=self._sent(number),
             reasons=getattr(kernel, "data", None),
-            **self._sent(number),
         )
 
-    def _sent(self, number: int) -> dict[str, Any]:
-        """What scores, a program or the artifact: bytes for the closure, or as a file. Once a digest."""
+    def _sent(self, number: int) -> bytes | None:
+        """The program or the artifact, for the closure; None if it is sent as a file. Once a digest."""
         backend, version = self.scan.backends[number], self.scan.kernels[number].version
-        digest = str(version.program[PROGRAM_SHA256]) if backend.data else version.sha256
+        digest = digest_of(version, backend.name)
         if digest not in self.sent:
-            data = backend.data or self._artifact(version)
-            name = f"scorehouse-{digest}"
-            self.sent[digest] = {
-                "data": data,
-                "file": name,
-                "digest": digest,
-                "is_stored": bool(backend.data),
-            }
+            request, call = self.source.request, self.source.call
+            data = backend.data or artifact.read_version(
+                request.project_root, version, request.load_policy, call
+            )
+            self.sent[digest] = data
             if len(data) >= CLOSURE_BYTES:
-                path = _sent_files() / name
+                path = _sent_files() / file_of(digest)
                 path.write_bytes(data)
                 self.source.session.addArtifacts(str(path), file=True)
-                self.sent[digest]["data"] = None
+                self.sent[digest] = None
         return self.sent[digest]
-
-    def _artifact(self, version: Version) -> bytes:
-        request = self.source.request
-        return artifact.read_version(request.project_root, version, request.load_policy, self.source.call)
 
 
 @cache
@@ -114,3 +120,66 @@ def _sent_files() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="scorehouse-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def scored_rows(
+    source: SparkSource, compiled: Sequence[CompiledSql], schema: pa.Schema, suffixes: Sequence[str]
+) -> Any:
+    """The scored rows of one run, with the columns that a run by Python workers has too.
+
+    `schema` is the schema of the kernels, the same for all versions. `suffixes` are those of the versions'
+    columns if they share a row; without them, each version has a row of its own.
+    """
+    selected, columns = source.select(), source.columns
+    need = [NEED] if NEED in selected.columns else []
+    carried = [*(KEPT + name for name in columns.kept), *map(source.hash_name, columns.hash_parts), *need]
+    features = {name: column for read in columns.features for name, column in read.items()}
+    scored, part = chained(selected, compiled, carried, features), "0"
+    if len(compiled) > 1 and not suffixes:  # one row per version: features are read and scored once
+        part = PART
+        numbers = ", ".join(map(str, range(len(compiled))))
+        scored = scored.selectExpr("*", f"explode(array({numbers})) as {PART}")
+        if need:
+            scored = scored.where(f"shiftright({NEED}, {PART}) & 1 = 1")
+    return scored.selectExpr(*scored_columns(columns, schema, suffixes, part, SPARK))
+
+
+def chained(frame: Any, compiled: Sequence[CompiledSql], keep: Sequence[str], held: Mapping[str, str]) -> Any:
+    """A frame scored by every version: the output `score` of the second is named `score:1`.
+
+    `keep` are columns of the frame that stay, `held` its columns with the features.
+    """
+    spelled = together([replace(one, dialect=DIALECT) for one in compiled])
+    for columns in spelled.selects(keep, held):
+        frame = frame.selectExpr(*columns)
+    return frame
+
+
+def session_rows(session: Any, compiled: CompiledSql, rows: pa.Table) -> pa.Table:
+    """What Spark makes of the rows, in their order, computed where a run computes.
+
+    Raises CompileError for SQL that is too large for Spark.
+    """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    check_size(replace(compiled, dialect=DIALECT), LIMITS["databricks"], compiled.version.label)
+    columns = [_plain(column.combine_chunks()) for column in rows.columns]
+    plain = pa.table(columns, rows.column_names)
+    plain = plain.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
+    # a timestamp without a zone stays one, whatever the session's type of timestamps is
+    schema = from_arrow_schema(plain.schema, prefer_timestamp_ntz=True)
+    # moved, so that an executor computes, and not the planner
+    frame = session.createDataFrame(plain, schema).repartition(1)
+    held = {name: name for name in compiled.features}
+    found = chained(frame, [compiled], [ROW], held).toArrow().sort_by(ROW)
+    names = {f"{name}:0": name for name in compiled.columns}
+    return found.rename_columns([names.get(name, name) for name in found.column_names])
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """The column in a type that Spark has."""
+    if pa.types.is_dictionary(column.type) or pa.types.is_large_string(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(column.type):
+        return in_unit(column, "us").cast(pa.timestamp("us", column.type.tz))
+    return column

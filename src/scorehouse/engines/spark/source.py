@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from scorehouse.dialect import SPARK
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, Columns
-from scorehouse.engines.history import as_of_sql
-from scorehouse.engines.source import KeyCheck, Source, check_counts, not_a_registry
-from scorehouse.registry import registry_file
+from scorehouse.engines.source import Source, check_counts
 from scorehouse.registry.signature import Signature, check_types
-from scorehouse.registry.version import Version
 from scorehouse.scoring.options import AS_OF, ScoreOptions
 from scorehouse.scoring.request import Request
 
 # xxhash64 is a published function with a fixed seed in Spark; the hash of this row identifies its kind
 HASH_CANARY = "xxhash64(1.5D, 42, 'scorehouse', true)"
 
-quote, literal = SPARK.quote, SPARK.literal
-
-
-def names(columns: Sequence[str]) -> str:
-    return ", ".join(quote(column) for column in columns)
+quote, literal, column_list = SPARK.quote, SPARK.literal, SPARK.column_list
 
 
 def type_text(kind: Any) -> str:
@@ -52,23 +43,6 @@ def matching(left: Any, right: Any, columns: Sequence[str], how: str, also: Sequ
     return left.join(right, condition, how)
 
 
-def registry_versions(session: Any, model: Any, request: Request, call: str) -> list[Version]:
-    """The versions of the registry `model`, a seed's DataFrame or table name; it must equal its CSV."""
-    frame = session.table(model) if isinstance(model, str) else model
-    if not hasattr(frame, "mapInArrow"):
-        raise not_a_registry(model, call)
-    found = list(request.registries)
-    if len(found) > 1:
-        found = [each for each in found if frame.sameSemantics(session.table(each.relation))]
-    registry = registry_file.only(found, "a DataFrame", call)
-    # dbt-spark's session loads a NULL in a seed as the string `None`, which no registry column contains
-    rows = (
-        {name: None if value == "None" else value for name, value in row.asDict().items()}
-        for row in frame.collect()
-    )
-    return registry.compared(rows, call, may_be_empty=request.is_empty)
-
-
 class SparkSource(Source):
     """The features as a DataFrame: `table` holds all rows, `rows` the rows that are scored.
 
@@ -88,11 +62,8 @@ class SparkSource(Source):
         self.query = ""  # nothing replays a run of Spark yet
         self.types: Mapping[str, str] = {}  # every column keeps its type
 
-    def check(
-        self, signatures: Sequence[Signature], outputs: Sequence[str], *, keys: KeyCheck = KeyCheck.UNIQUE
-    ) -> int:
-        names = self.table.columns
-        date, window = as_of_sql(names, self.options, self.request, self.call, SPARK)
+    def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> None:
+        date, window = self.as_of_sql(self.table.columns, SPARK)
         if date:
             self.table = self.table.selectExpr("*", f"{date} as {AS_OF}")
         if window:
@@ -101,12 +72,8 @@ class SparkSource(Source):
         self.table_types = {field.name: field.dataType.simpleString() for field in self.table.schema}
         self.columns = Columns.found(signatures, self.table.columns, self.options, outputs, self.call)
         for signature, features in zip(signatures, self.columns.features, strict=True):
-            check_types(signature, self._arrow_schema(features), self.call)
-        return self._count_and_check_keys()
-
-    def _arrow_schema(self, columns: dict[str, str]) -> pa.Schema:
-        features = (f"{quote(column)} as {quote(name)}" for name, column in columns.items())
-        return self.table.selectExpr(*features).limit(0).toArrow().schema
+            read = (f"{quote(column)} as {quote(name)}" for name, column in features.items())
+            check_types(signature, self.table.selectExpr(*read).limit(0).toArrow().schema, self.call)
 
     def hash_function(self) -> str:
         """Identifies the hash function of the features."""
@@ -132,11 +99,11 @@ class SparkSource(Source):
         parts += [NEED] if NEED in self.rows.columns else []
         return self.rows.selectExpr(*parts, *map(quote, columns.used))
 
-    def _count_and_check_keys(self) -> int:
+    def check_keys(self) -> int:
         keys = list(self.columns.key.values())
         missing = " or ".join(f"{quote(key)} is null" for key in keys)
         counts = self.table.selectExpr(
-            "count(*)", f"count_if({missing})", f"count(distinct {names(keys)})"
+            "count(*)", f"count_if({missing})", f"count(distinct {column_list(keys)})"
         ).collect()[0]
         return check_counts(self.call, keys, tuple(counts), lambda: self._twice(keys))
 

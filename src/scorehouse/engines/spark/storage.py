@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.scoring.arguments import refuse
+
+CORRECT = "correct the config of the model"
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,23 @@ class Storage:
     def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
         """Read the settings from the materialization; refuse what cannot be done."""
         given = {name: value for name, value in values.items() if value is not None}
-        if given.pop("location_root", None):
-            raise _bad(call, "location_root is set", "a managed table, which can be swapped whole")
-        columns = given.get("partition_by", ())
+        location, columns = given.pop("location_root", None), given.get("partition_by", ())
         given["partition_by"] = (columns,) if isinstance(columns, str) else tuple(columns)
         storage = cls(**given)
-        if storage.strategy not in ("rewrite", "insert_overwrite"):
-            raise _bad(call, f"incremental_strategy is {storage.strategy!r}", "rewrite or insert_overwrite")
-        if storage.strategy == "insert_overwrite" and not storage.partition_by:
-            raise _bad(call, "incremental_strategy is insert_overwrite without partition_by", "partition_by")
+        rules = [
+            (bool(location), "location_root is set", "a managed table, which can be swapped whole", CORRECT),
+            (
+                storage.strategy not in ("rewrite", "insert_overwrite"),
+                f"incremental_strategy is {storage.strategy!r}",
+                "rewrite or insert_overwrite",
+                CORRECT,
+            ),
+            (
+                storage.strategy == "insert_overwrite" and not storage.partition_by,
+                "incremental_strategy is insert_overwrite without partition_by",
+                "partition_by",
+                CORRECT,
+            ),
+        ]
+        refuse(call, rules)
         return storage
-
-
-def _bad(call: str, problem: str, expected: str) -> ConfigurationError:
-    return ConfigurationError(call, problem, expected=expected, action="correct the config of the model")

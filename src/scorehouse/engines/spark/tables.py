@@ -14,7 +14,7 @@ from typing import Any
 from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.row_change import GONE, Change
-from scorehouse.engines.spark.source import literal, matching, names, quote, type_text
+from scorehouse.engines.spark.source import column_list, literal, matching, quote, type_text
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.project.log import logger
@@ -38,10 +38,9 @@ class SparkTables:
         self.call = call
         own = re.sub("[^0-9a-z]", "", run_ids[0])[:8]
         self.staging = f"{relation}{STAGING}{own}"
-        self.merged = f"{self.staging}_merged"
-        self.todo = f"{self.staging}_todo"
-        self.chosen = f"{self.staging}_chosen"
-        self.decided = f"{self.staging}_decided"
+        self.merged, self.todo, self.chosen, self.decided = (
+            f"{self.staging}_{name}" for name in ("merged", "todo", "chosen", "decided")
+        )
         self.aside = f"{relation}{ASIDE}{own}"  # of one run, so that no other run drops it
 
     def recover(self) -> None:
@@ -94,7 +93,7 @@ class SparkTables:
         self.session.sql(
             f"create table if not exists {table} ({columns}) using {storage.file_format}"
             + (f" options ({options})" if options else "")
-            + (f" partitioned by ({names(parts)})" if parts else "")
+            + (f" partitioned by ({column_list(parts)})" if parts else "")
         )
         writer = frame.write.format(storage.file_format).options(**storage.options).mode("append")
         (writer.partitionBy(*parts) if parts else writer).saveAsTable(table)
@@ -167,7 +166,7 @@ class SparkTables:
             f"merge into {self.relation} as old_rows using {self.merged} as new_rows on {same} "
             + (f"when matched and new_rows.{GONE} then {gone} " if gone else "")
             + f"when matched then update set {pairs} "
-            f"when not matched then insert ({names(change.old.columns)}) values ({values})"
+            f"when not matched then insert ({column_list(change.old.columns)}) values ({values})"
         )
         self._check_written(self.relation)
 
@@ -215,7 +214,7 @@ class SparkTables:
         """A table of the run becomes the prediction table."""
         file_format, parts = self.storage.file_format, self.storage.partition_by
         if file_format in ATOMIC_FORMATS:
-            partitioned = f" partitioned by ({names(parts)})" if parts else ""
+            partitioned = f" partitioned by ({column_list(parts)})" if parts else ""
             self.session.sql(
                 f"create or replace table {self.relation} using {file_format}{partitioned} "
                 f"as select * from {table}"

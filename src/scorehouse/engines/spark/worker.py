@@ -26,6 +26,7 @@ from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import PROGRAM_SHA256, Version
 
 ESTIMATORS_KEPT = 2
+ESTIMATOR = "estimator"  # the backend that scores with the artifact
 
 # by digest and backend; a worker process runs one task after another
 _scoring: dict[tuple[str, str], Any] = {}
@@ -36,22 +37,23 @@ _reasons: dict[str, Any] = {}
 class WorkerVersion:
     """One version that scores by `backend`.
 
-    `data` holds the bytes of the artifact, or with `is_stored` of the program, whose SHA-256 is `digest`;
-    it is None where they travel as the file named `file`. `columns` are those of a batch that hold its
-    features, in the signature's order, and `hashes` that of their hashes. `reasons` are the bytes of its
-    stored reasons, if any are asked for.
+    `data` holds the bytes of the artifact if the estimator scores, else of the program; it is None where
+    they travel as a file. `columns` are those of a batch that hold its features, in the signature's order,
+    and `hashes` that of their hashes. `reasons` are the bytes of its stored reasons, if any are asked for.
     """
 
     version: Version
     signature: Signature
     columns: tuple[str, ...]
     hashes: str
+    backend: str
     data: bytes | None
-    file: str
-    digest: str
-    is_stored: bool = False
-    backend: str = "estimator"
     reasons: bytes | None = None
+
+    @property
+    def digest(self) -> str:
+        """The registered SHA-256 of `data`."""
+        return digest_of(self.version, self.backend)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,16 @@ class WorkerTask:
 
 
 Batches = Iterator[pa.RecordBatch]
+
+
+def digest_of(version: Version, backend: str) -> str:
+    """The registered SHA-256 of what a version scores with."""
+    return version.sha256 if backend == ESTIMATOR else str(version.program[PROGRAM_SHA256])
+
+
+def file_of(digest: str) -> str:
+    """The name of the file in which the bytes with a digest travel."""
+    return f"scorehouse-{digest}"
 
 
 def batch_function(task: WorkerTask) -> Callable[[Batches], Batches]:
@@ -121,10 +133,9 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
     """The kernel of a version; what scores is loaded once per worker, from bytes that it checked."""
     known = (version.digest, version.backend)
     if known not in _scoring:
-        data = _verified(task, version)
         while len(_scoring) >= max(ESTIMATORS_KEPT, len(task.versions)):
             _scoring.pop(next(iter(_scoring)))
-        _scoring[known] = _opened(task, version, data)
+        _scoring[known] = _opened(task, version)
     kernel = Kernel(_scoring[known], version.version, version.signature, strict=task.strict, call=task.call)
     if version.reasons is None or task.asked is None:
         return kernel
@@ -137,22 +148,17 @@ def _kernel(task: WorkerTask, version: WorkerVersion) -> Kernel:
     return ReasonedKernel(kernel, _reasons[digest], task.asked)
 
 
-def _opened(task: WorkerTask, version: WorkerVersion, data: bytes) -> Any:
-    if version.is_stored:
-        return _read(version.backend, data, version.version, task.call)
-    return artifact.open_estimator(data, version.version, task.policy, task.call)
-
-
 def _read(backend: str, data: bytes, version: Version, call: str) -> Any:
     with reading(backend, version, call):
         return READERS[backend](data, version)
 
 
-def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
+def _opened(task: WorkerTask, scoring: WorkerVersion) -> Any:
+    """What scores, from bytes that are verified here."""
     version = scoring.version
-    if not scoring.is_stored:
+    if scoring.backend == ESTIMATOR:
         task.policy.check_libraries(version, task.call)  # an executor may have other libraries
-    data = _bytes_of_file(task, scoring.file) if scoring.data is None else scoring.data
+    data = _bytes_of_file(task, file_of(scoring.digest)) if scoring.data is None else scoring.data
     found = sha256(data)
     if found != scoring.digest:
         raise ArtifactError(
@@ -161,7 +167,9 @@ def _verified(task: WorkerTask, scoring: WorkerVersion) -> bytes:
             expected=f"the registered sha256 {scoring.digest}",
             action="find out what changed the file on that executor, and run again; nothing was scored",
         )
-    return data
+    if scoring.backend == ESTIMATOR:
+        return artifact.open_estimator(data, version, task.policy, task.call)
+    return _read(scoring.backend, data, version, task.call)
 
 
 def _bytes_of_file(task: WorkerTask, name: str) -> bytes:
