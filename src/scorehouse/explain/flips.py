@@ -13,7 +13,7 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.registry.signature import Feature
-from scorehouse.registry.version import MULTILABEL, Version
+from scorehouse.registry.version import MULTILABEL
 
 STEPS = 128  # values of a number that are tried, over the range of training
 ROUNDS = 50  # of halving
@@ -49,46 +49,36 @@ def flips_of(
 
 def _decide(kernel: Kernel, policy: Mapping[str, Any] | None, call: str) -> Decide | None:
     """The decision of each row of a batch; None for a rejected one."""
-    names = [field.name for field in kernel.outputs.fields]
     if policy is not None:
         added = decider(policy, kernel.schema.names, call)
         what = "decision" if {"threshold", "abstain"} & set(policy) else "band"
         return lambda batch: added(pa.Table.from_batches([kernel(batch)])).column(what).to_pylist()
-    if kernel.version.task == MULTILABEL:
-        return lambda batch: _labels(kernel.version, kernel(batch).to_pylist())
-    if kernel.version.task not in ("classification", "anomaly") or "prediction" not in names:
+    task, labels = kernel.version.task, kernel.version.outputs
+    has_class = task in ("classification", "anomaly") and "prediction" in kernel.schema.names
+    if not has_class and task != MULTILABEL:
         return None
 
-    def predicted(batch: pa.RecordBatch) -> list[Any]:
-        made = kernel(batch)
-        pairs = zip(
-            made.column("prediction").to_pylist(), made.column(REJECT_REASON).to_pylist(), strict=True
-        )
-        return [label if reason is None else None for label, reason in pairs]
+    def decision(row: Mapping[str, Any]) -> Any:
+        if row[REJECT_REASON] is not None:
+            return None
+        if has_class:
+            return row["prediction"]
+        return ", ".join(label for column, label in labels.items() if row[column]) or "no label"
 
-    return predicted
-
-
-def _labels(version: Version, rows: list[dict[str, Any]]) -> list[str | None]:
-    """The labels that each row has, by name; None for a rejected one."""
-    return [
-        None
-        if row[REJECT_REASON] is not None
-        else ", ".join(label for column, label in version.outputs.items() if row[column]) or "no label"
-        for row in rows
-    ]
+    return lambda batch: list(map(decision, kernel(batch).to_pylist()))
 
 
 def _flip(feature: Feature, row: pa.RecordBatch, decide: Decide, now: Any) -> Flip | None:
     own = row.column(feature.name)[0].as_py()
-    tried = [value for value in _values(feature, own) if value != own]
+    tried = [value for value in _values(feature) if value != own]
     if not tried:
         return None
     decided = decide(_with(row, feature.name, tried))
     others = [place for place, made in enumerate(decided) if made is not None and made != now]
     if not others:
         return None
-    if not _is_number(own) or feature.type not in ("double", "integer"):
+    is_number = isinstance(own, int | float) and not isinstance(own, bool)
+    if not is_number or feature.type not in ("double", "integer"):
         place = others[0]
         return Flip(feature.name, own, tried[place], decided[place])
     place = min(others, key=lambda each: abs(tried[each] - own))
@@ -96,7 +86,7 @@ def _flip(feature: Feature, row: pa.RecordBatch, decide: Decide, now: Any) -> Fl
     return Flip(feature.name, own, becomes, decided[place])
 
 
-def _values(feature: Feature, own: Any) -> list[Any]:
+def _values(feature: Feature) -> list[Any]:
     if feature.type == "boolean":
         return [True, False]
     if feature.type == "string":
@@ -134,7 +124,3 @@ def _with(row: pa.RecordBatch, name: str, values: list[Any]) -> pa.RecordBatch:
     if pa.types.is_decimal(kind):
         kind = pa.float64()
     return many.set_column(place, pa.field(name, kind), pa.array(values, kind))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
