@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.run_log_place import TABLE, run_log_schemas
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from scorehouse.project.run_log_place import Place
+from scorehouse.project.run_log_place import TABLE, Place, run_log_schemas
 
 Row = dict[str, Any]
 
@@ -84,10 +81,6 @@ class Warehouse:
         found = self.connection.execute(sql, list(parameters))
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    def rows_of(self, table: Table, ml_model: str, order: str) -> list[Row]:
-        """All rows of an ML model in a monitoring table."""
-        return self.rows(f"select * from {table.quoted} where ml_model = ? order by {order}", [ml_model])
 
     def _run_log(self, known: list[Table], schema: str | None, place: Place) -> Table | None:
         """The run log of the target; for a bare file, the one next to the registries, or the only one."""

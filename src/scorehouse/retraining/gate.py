@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import duckdb
+
 from scorehouse.errors import EngineError, RegistryError
 from scorehouse.registration.promote import require_test
 from scorehouse.registry.version import Version
@@ -92,8 +94,6 @@ def failed(house: House, sql: str, compared: Sequence[Row]) -> str:
 
 
 def _rows(house: House, sql: str) -> list[dict[str, Any]]:
-    import duckdb
-
     try:
         with house.connect() as connection:
             found = connection.execute(sql)

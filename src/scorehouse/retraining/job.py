@@ -51,17 +51,3 @@ class Job:
         for name in ("module_paths", "features", "labels"):
             document[name] = tuple(document[name])
         return cls(**document)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training gave: the version's number if it was registered, digests, and metrics of the holdout.
-
-    `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared version.
-    """
-
-    version: int | None
-    artifact_sha256: str
-    predictions_sha256: str
-    metrics: Mapping[str, float]
-    compared_sha256: str | None = None

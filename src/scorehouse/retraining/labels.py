@@ -27,14 +27,16 @@ def columns_of(settings: Settings, parent: Version, call: str) -> tuple[str, ...
         return _checked(found, settings, parent, call)
     if isinstance(given, str):
         raise _wrong(given, f"{parent.label} has several outputs", _example(parent), call)
-    by_column = {column_of(PREFIX, output): label for output, label in _pairs(given)}
-    more = [output for output, _ in _pairs(given) if column_of(PREFIX, output) not in parent.outputs]
+    # a list has the names of the outputs
+    pairs = list(given.items()) if isinstance(given, Mapping) else [(name, name) for name in given]
+    by_column = {column_of(PREFIX, output): label for output, label in pairs}
+    more = [output for output, _ in pairs if column_of(PREFIX, output) not in parent.outputs]
     less = [output for column, output in parent.outputs.items() if column not in by_column]
     if more or less:
         near = did_you_mean(more[0], parent.outputs.values()) if more else ""
         which = f"{more[0]!r} is no output" if more else f"the output {less[0]!r} has no label"
         raise _wrong(given, f"{which} of {parent.label}{near}", _example(parent), call)
-    if len(by_column) < len(_pairs(given)):
+    if len(by_column) < len(pairs):
         raise _wrong(given, "an output is there twice", _example(parent), call)
     return _checked([by_column[column] for column in parent.outputs], settings, parent, call)
 
@@ -57,11 +59,6 @@ def check_calibrate(settings: Settings, parent: Version, call: str) -> None:
         if several
         else "remove `calibrate` from the settings",
     )
-
-
-def _pairs(given: Any) -> list[tuple[str, str]]:
-    """Output and column of each label; a list has the names of the outputs."""
-    return list(given.items()) if isinstance(given, Mapping) else [(name, name) for name in given]
 
 
 def _checked(labels: Sequence[str], settings: Settings, parent: Version, call: str) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.module_paths import module_paths
@@ -23,10 +25,7 @@ from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings
 from scorehouse.scoring.request import load_policy
 
-if TYPE_CHECKING:
-    import duckdb
-
-Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
+Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 CHAMPION = "champion"
 LEARNS = ("classification", "regression", "ranking", *SEVERAL)  # tasks with labels
 

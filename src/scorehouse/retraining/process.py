@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from scorehouse.errors import EstimatorError, rebuilt
 from scorehouse.retraining.job import Job
@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.02
 PATIENCE_AT_EXIT = 10
 
 
-class TrainingProcess:
+class TrainingProcess(AbstractContextManager["TrainingProcess"]):
     """A fresh Python process; `step` gives it a job. What it prints goes to standard error."""
 
     def __init__(self) -> None:
@@ -36,9 +36,6 @@ class TrainingProcess:
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )
         self._jobs = 0
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):

@@ -10,6 +10,7 @@ from scorehouse.registry.version import resolve
 from scorehouse.retraining.prepared import House, ready
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import retrained
+from scorehouse.retraining.rows import Rows
 from scorehouse.retraining.settings import Settings
 
 ARTIFACT, PREDICTIONS, NOTHING = "artifact", "predictions", "nothing"
@@ -52,12 +53,10 @@ def prove_again(house: House) -> Proof:
         with TrainingProcess() as fresh:
             second = fresh.step(prepared.job)
         house.report(f"trained again: artifact {second['artifact_sha256'][:12]}")
-        rows = prepared.rows
     return _compared(
         (first["artifact_sha256"], second["artifact_sha256"]),
         (first["predictions_sha256"], second["predictions_sha256"]),
-        rows.all,
-        rows.digest,
+        prepared.rows,
     )
 
 
@@ -77,19 +76,17 @@ def prove_version(house: House, number: int) -> Proof:
             for name, said in CAUSES.items()
             if record.get(name) != prepared.record.get(name)
         }
-        rows = prepared.rows
-    proof = _compared(
+    return _compared(
         (version.sha256, trained["artifact_sha256"]),
         (trained["compared_sha256"], trained["predictions_sha256"]),
-        rows.all,
-        rows.digest,
+        prepared.rows,
+        version=number,
+        differs=differs,
     )
-    return replace(proof, version=number, differs=differs)
 
 
 def _recorded(settings: Settings, record: Mapping[str, Any]) -> Settings:
     """The settings as they were: those that the record has, and today's for the others."""
-    calibrate = record.get("calibrate") or "none"
     return replace(
         settings,
         training=str(record["training"]).rpartition(".")[2],
@@ -99,13 +96,15 @@ def _recorded(settings: Settings, record: Mapping[str, Any]) -> Settings:
         seed=int(record["seed"]),
         features=tuple(record["features"]),
         holdout=str(record["cut"]),
-        calibrate=calibrate,
+        calibrate=record.get("calibrate") or "none",
         format=str(record["format"]),
     )
 
 
-def _compared(artifacts: tuple[str, str], predictions: tuple[str, str], rows: int, digest: str) -> Proof:
-    same = ARTIFACT if artifacts[0] == artifacts[1] else PREDICTIONS
-    if same == PREDICTIONS and predictions[0] != predictions[1]:
-        same = NOTHING
-    return Proof(same, rows, digest, artifacts, predictions)
+def _compared(
+    artifacts: tuple[str, str], predictions: tuple[str, str], rows: Rows, **about_version: Any
+) -> Proof:
+    same = PREDICTIONS if predictions[0] == predictions[1] else NOTHING
+    if artifacts[0] == artifacts[1]:
+        same = ARTIFACT
+    return Proof(same, rows.all, rows.digest, artifacts, predictions, **about_version)

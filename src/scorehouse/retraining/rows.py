@@ -7,15 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError, SignatureError, did_you_mean
 from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.retraining.settings import DURATION, Settings
-
-if TYPE_CHECKING:
-    import duckdb
 
 HOLDOUT = "scorehouse_holdout"  # a column of the file: whether a row is held out
 LABELLED = "coalesce(label_status = 'labelled', false)"

@@ -23,8 +23,10 @@ def signal_of(warehouse: Warehouse, champion: Version, call: str, *, force: bool
 
     Raises ConfigurationError if no table of signals judges this version and `force` is not set.
     """
-    tables = warehouse.of_kind("retraining")
-    rows = [(table, row) for table in tables for row in warehouse.rows_of(table, champion.name, "version")]
+    tables, sql = warehouse.of_kind("retraining"), "select * from {} where ml_model = ? order by version"
+    rows = [
+        (table, row) for table in tables for row in warehouse.rows(sql.format(table.quoted), [champion.name])
+    ]
     own = [(table, row) for table, row in rows if row["version"] == champion.version]
     if own:
         found = next((pair for pair in own if pair[1]["retrain"]), own[0])

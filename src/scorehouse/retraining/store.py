@@ -26,7 +26,7 @@ from scorehouse.registry.artifact import load_estimator
 from scorehouse.registry.class_columns import PREFIX
 from scorehouse.registry.version import Version
 from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job, Trained
+from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of
 from scorehouse.scoring.request import load_policy
 from scorehouse.segmented import Segmented
@@ -36,8 +36,12 @@ PLACES = 6  # of a metric
 NONE = "none"
 
 
-def store(estimator: Any, frames: Frames, job: Job) -> Trained:
-    """Calibrate, measure on the holdout, and register the estimator, or only say what would be written."""
+def store(estimator: Any, frames: Frames, job: Job) -> dict[str, Any]:
+    """Calibrate, measure on the holdout, and register the estimator, or only say what would be written.
+
+    The answer has the version's number if it was registered, digests, and metrics of the holdout.
+    `predictions_sha256` covers the outputs for all rows; `compared_sha256` those of the compared version.
+    """
     method, judged, features = calibration_method(estimator, job), frames.holdout, list(job.features)
     if method is not None:
         earlier, judged = frames.halves()
@@ -55,20 +59,21 @@ def store(estimator: Any, frames: Frames, job: Job) -> Trained:
         "background": background_of_parent(job, len(frames.training)),
     }
     X = frames.training[features]
-    if job.store == "register":
-        record = {**job.provenance, "calibrate": method}
-        if quality.unscored:
-            record["unscored"] = quality.unscored
-        facts = grouped({**facts, "provenance": record})
+    is_registered = job.store == "register"
+    if is_registered:
+        unscored = {"unscored": quality.unscored} if quality.unscored else {}
+        facts = grouped({**facts, "provenance": {**job.provenance, "calibrate": method, **unscored}})
         version = register(estimator, job.name, X, **facts, project_dir=job.project)
-        number = version.version
     else:
-        version, number = _tried(estimator, X, facts, job), None
-    predictions, of_compared = _predictions(estimator, version, frames, job), None
-    if job.compared:
-        compared = Version.from_row(job.compared)
-        of_compared = _predictions(_opened(compared, job), compared, frames, job)
-    return Trained(number, version.sha256, predictions, metrics, of_compared)
+        version = _tried(estimator, X, facts, job)
+    compared = Version.from_row(job.compared) if job.compared else None
+    return {
+        "version": version.version if is_registered else None,
+        "artifact_sha256": version.sha256,
+        "predictions_sha256": _predictions(estimator, version, frames, job),
+        "metrics": metrics,
+        "compared_sha256": _predictions(_opened(compared, job), compared, frames, job) if compared else None,
+    }
 
 
 def _tried(estimator: Any, X: pd.DataFrame, facts: dict[str, Any], job: Job) -> Version:

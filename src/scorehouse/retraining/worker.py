@@ -16,7 +16,6 @@ import random
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +60,9 @@ def _train(job: Job) -> dict[str, Any]:
     check_windows(frames, job)
     random.seed(job.seed)
     np.random.seed(job.seed)
-    arguments: dict[str, Any] = {"seed": job.seed, "label": job.label, "time": job.time}
-    returned = _called(function, frames.training, {**arguments, "features": list(job.features)}, job)
-    estimator = fitted(returned, frames, job)
-    return asdict(store(estimator, frames, job))
+    known = {"seed": job.seed, "label": job.label, "time": job.time, "features": list(job.features)}
+    returned = _called(function, frames.training, known, job)
+    return store(fitted(returned, frames, job), frames, job)
 
 
 def _function(job: Job) -> Callable[..., Any]:
