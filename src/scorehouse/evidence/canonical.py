@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 
 def canonical(document: Any) -> str:
@@ -56,23 +55,13 @@ def row_digest(row: Mapping[str, Any]) -> str:
 
 def _fact(value: Any) -> Any:
     """A value as JSON. Numbers have one spelling: drivers return 400, 400.0 or Decimal('400')."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool | str | int):
         return value
-    if isinstance(value, UUID):
-        return str(value)
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return moment.isoformat(sep=" ", timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, int | float | Decimal):
-        return _number(value)
-    return str(value)
-
-
-def _number(value: int | float | Decimal) -> int | float | str:
-    if isinstance(value, int):
-        return value
+    if not isinstance(value, float | Decimal):
+        return str(value)  # such as a date or a UUID
     if not math.isfinite(value):
         return str(float(value))
     whole = int(value)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
@@ -26,9 +27,6 @@ from scorehouse.report.page import Report, card_page
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.provenance import commit_of
-
-if TYPE_CHECKING:
-    import duckdb
 
 Row = dict[str, Any]
 OURS = "scorehouse"
@@ -137,8 +135,6 @@ def lineage_of(
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:
     """A table and its columns; without columns if it is gone."""
-    import duckdb
-
     try:
         rows = connection.execute(f"describe select * from {name}").fetchall()
     except duckdb.Error:

@@ -1,4 +1,4 @@
-"""A pack as a folder: its files with their digests, its key signature, and whether they still hold.
+"""A pack as a folder: its files with their digests, its key signature, and whether all of it still holds.
 
 Nothing here reads a warehouse, a project or an estimator: a pack is verified where it lies, offline.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.evidence.canonical import digest
+from scorehouse.evidence.canonical import canonical, digest, from_lines
+from scorehouse.evidence.seal import RUN, chain_findings, head
 from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_files, signed_files
 
 MANIFEST = "MANIFEST.json"
 FORMAT = 1
 UNLISTED = (MANIFEST, KEY_SIGNATURE)
+VERSION, SIGNATURE, RUNS, SEAL, BOM = "version.json", "signature.json", "runs.jsonl", "seal.jsonl", "bom.json"
 
 ALTERED, MISSING, ADDED, UNSIGNED = "altered", "missing", "added", "key signature"
 
@@ -31,6 +33,16 @@ class Difference:
     kind: str
     file: str
     text: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The manifest of a pack, and what is wrong with it. `signed` says whether a signature was verified."""
+
+    manifest: dict[str, Any]
+    differences: tuple[Difference, ...]
+    has_signature: bool
+    signed: bool
 
 
 def require_new(folder: Path, call: str) -> None:
@@ -69,7 +81,7 @@ def write_pack(
     os.replace(temporary, folder)
 
 
-def read_manifest(folder: Path, call: str) -> dict[str, Any]:
+def _read_manifest(folder: Path, call: str) -> dict[str, Any]:
     """The manifest of a pack; ConfigurationError if there is none, or if it cannot be read."""
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -88,10 +100,27 @@ def read_manifest(folder: Path, call: str) -> dict[str, Any]:
     return dict(found)
 
 
-def differences(folder: Path, manifest: Mapping[str, Any]) -> list[Difference]:
+def verify(folder: Path, key: Path | None, call: str) -> Verified:
+    """Compare every file with the manifest, the manifest with the signature, and the parts with each other.
+
+    Raises ConfigurationError if there is no manifest, or if `key` is no public key. Opens JSON only.
+    """
+    manifest = _read_manifest(folder, call)
+    found = [*_differences(folder, manifest), *_signature_differences(folder, manifest, key, call)]
+    if not found:
+        try:
+            found = list(_disagreements(folder, manifest))
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            found = [_wrong("a part", f"cannot be read ({type(error).__name__}: {error})")]
+    has_signature = (folder / KEY_SIGNATURE).is_file()
+    return Verified(manifest, tuple(found), has_signature, key is not None and not found)
+
+
+def _differences(folder: Path, manifest: Mapping[str, Any]) -> list[Difference]:
     """Files that were altered, are missing, or were added since the manifest was written."""
     found = []
-    there = set(_files_in(folder))
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    there = {path.relative_to(folder).as_posix() for path in files}
     for name, facts in manifest["files"].items():
         if name not in there:
             found.append(Difference(MISSING, name, f"{name} is missing"))
@@ -104,7 +133,7 @@ def differences(folder: Path, manifest: Mapping[str, Any]) -> list[Difference]:
     return [*found, *(Difference(ADDED, name, f"{name} was added") for name in added)]
 
 
-def signature_differences(
+def _signature_differences(
     folder: Path, manifest: Mapping[str, Any], key: Path | None, call: str
 ) -> list[Difference]:
     """What is wrong with the key signature, if a public `key` is given to verify it with.
@@ -127,10 +156,26 @@ def signature_differences(
     return [Difference(UNSIGNED, name, f"{name} is not what was signed") for name in odd]
 
 
-def _files_in(folder: Path) -> list[str]:
-    """Regular files below a folder, by their relative path; whatever else lies there counts as a file too."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    )
+def _disagreements(folder: Path, manifest: dict[str, Any]) -> Iterator[Difference]:
+    """Parts that contradict each other, as in a pack that was put together from several."""
+    version = json.loads((folder / VERSION).read_text(encoding="utf-8"))
+    if digest((folder / SIGNATURE).read_bytes()) != version["registry"]["signature_sha256"]:
+        yield _wrong(SIGNATURE, f"is not the signature that {VERSION} pins")
+    component = json.loads((folder / BOM).read_text(encoding="utf-8"))["metadata"]["component"]
+    if component["hashes"][0]["content"] != version["registry"]["sha256"]:
+        yield _wrong(BOM, f"is about another artifact than {VERSION}")
+    lines = from_lines((folder / SEAL).read_bytes())
+    for finding in chain_findings(lines):
+        yield _wrong(SEAL, f"is no whole chain: {finding.text}")
+    if head(lines) != manifest["run_log_head"]:
+        yield _wrong(SEAL, f"does not end with the digest in the manifest, {manifest['run_log_head']}")
+    if manifest["run_log_findings"]:  # the log was altered before the pack was made, which the pack says
+        return
+    sealed = {line["run_id"]: line["row"] for line in lines if line["kind"] == RUN}
+    for row in from_lines((folder / RUNS).read_bytes()):
+        if row["status"] != "started" and sealed.get(row["run_id"]) != digest(canonical(row)):
+            yield _wrong(RUNS, f"has the run {row['run_id']}, which is not the one that was sealed")
+
+
+def _wrong(file: str, problem: str) -> Difference:
+    return Difference(ALTERED, file, f"{file} {problem}")

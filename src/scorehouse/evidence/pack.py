@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from scorehouse.evidence import verify
+from scorehouse.evidence import manifest
 from scorehouse.evidence.bom import bill_of_materials
 from scorehouse.evidence.canonical import facts_of, in_bytes, to_lines
 from scorehouse.evidence.seal import Line, head
@@ -18,17 +18,17 @@ from scorehouse.registry.version import Version
 CARD = "card.html"
 # every file of a pack, with what its README says about it
 PARTS = {
-    verify.VERSION: "the registry row of the version, and the SHA-256 of each of its files",
-    verify.SIGNATURE: "its features and how they are checked; the file that the version pins",
+    manifest.VERSION: "the registry row of the version, and the SHA-256 of each of its files",
+    manifest.SIGNATURE: "its features and how they are checked; the file that the version pins",
     "configuration.json": "load policy, variables and commit of the dbt project",
     "run.json": "the run that this pack is about, with the fingerprint and the query of its input",
-    verify.RUNS: "all runs of the version in the run log, one per line",
-    verify.SEAL: "the seal of the run log: a hash chain with the SHA-256 of each finished run",
+    manifest.RUNS: "all runs of the version in the run log, one per line",
+    manifest.SEAL: "the seal of the run log: a hash chain with the SHA-256 of each finished run",
     "replay.json": "the run, scored again from its input and compared row by row",
     "lineage.json": "OpenLineage event: tables and ML model in, predictions out, column by column",
     "tests.json": "dbt tests that depend on the ML model, and their last results",
     CARD: "the model card, to print and sign",
-    verify.BOM: "bill of materials, CycloneDX 1.6: the ML model, its files, its libraries",
+    manifest.BOM: "bill of materials, CycloneDX 1.6: the ML model, its files, its libraries",
     "version.sig": "the key signature of the version itself",
 }
 
@@ -64,17 +64,17 @@ def contents(material: Material) -> dict[str, bytes]:
     pinned = pinned_files(version)
     bom = bill_of_materials(version, pinned, material.features, material.made_at, material.release)
     files = {
-        verify.VERSION: _json({"registry": version.to_row(), "files": signed_digests(version)}),
-        verify.SIGNATURE: material.signature,
+        manifest.VERSION: _json({"registry": version.to_row(), "files": signed_digests(version)}),
+        manifest.SIGNATURE: material.signature,
         "configuration.json": _json(material.configuration),
         "run.json": None if material.run is None else _json(facts_of(material.run)),
-        verify.RUNS: to_lines(map(facts_of, material.runs)),
-        verify.SEAL: to_lines(material.seal),
+        manifest.RUNS: to_lines(map(facts_of, material.runs)),
+        manifest.SEAL: to_lines(material.seal),
         "replay.json": _json(material.replay),
         "lineage.json": None if material.lineage is None else _json(material.lineage),
         "tests.json": _json(material.tests),
         CARD: material.card.encode(),
-        verify.BOM: _json(bom),
+        manifest.BOM: _json(bom),
         "version.sig": material.version_signature,
     }
     found = {name: data for name, data in files.items() if data is not None}

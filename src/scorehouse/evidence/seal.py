@@ -61,10 +61,11 @@ def sealed(
     finished = _finished(rows)
     wrong = {each.run_id for each in inserted(lines, finished)} if not late else set()
     fresh = [row for row in finished if str(row["run_id"]) not in known | wrong]
-    added: list[Line] = []
-    for row in sorted(fresh, key=lambda row: (str(row["started_at"]), str(row["run_id"]))):
-        facts = {name: str(row[name]) for name in ("run_id", "parent_run_id", "started_at")}
-        added.append({"kind": RUN, **facts, "row": row_digest(row)})
+    named = ("run_id", "parent_run_id", "started_at")
+    added: list[Line] = [
+        {"kind": RUN, **{name: str(row[name]) for name in named}, "row": row_digest(row)}
+        for row in sorted(fresh, key=lambda row: (str(row["started_at"]), str(row["run_id"])))
+    ]
     gone = sorted(_alive(lines) - {str(row["run_id"]) for row in finished})
     if gone and pruned:
         added.append({"kind": PRUNED, "runs": gone, "reason": pruned})

@@ -20,10 +20,9 @@ from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.bom import bill_of_materials
 from scorehouse.evidence.lineage import Flow, Relation, event_of
-from scorehouse.evidence.manifest import MANIFEST, write_pack
+from scorehouse.evidence.manifest import MANIFEST, verify, write_pack
 from scorehouse.evidence.pack import PARTS, Material, contents, facts
 from scorehouse.evidence.seal import findings, read_seal, sealed
-from scorehouse.evidence.verify import verify
 from scorehouse.registry.version import Version
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
