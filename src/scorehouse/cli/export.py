@@ -29,6 +29,7 @@ from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.export import PAYLOADS, Named, payload_text, webhook, write_long
 from scorehouse.report.gather import gather
+from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Warehouse
 
 
@@ -172,7 +173,7 @@ def all_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | Non
     alerts = [
         (data.name, data.live.version, alert)
         for data in gather(warehouse, name, nodes=results.nodes if results else None)
-        for alert in alerts_of(warehouse, data, results)
+        for alert in alerts_of(Rows(warehouse, data), results)
     ]
     return sorted(alerts, key=lambda named: named[2].level != "bad")
 

@@ -19,21 +19,28 @@ from scorehouse.report.words import (
     row_window,
 )
 
-Numbers = Mapping[str, Any]
-Template = str | Callable[[Row, Numbers], str]  # a string is formatted with `row` and the numbers
-
 
 class Words(NamedTuple):
-    """The section of the report for a code, its title (a sentence without a full stop) and its text."""
+    """The section of the report for a code, its title (a sentence without a full stop) and its text.
+
+    Both are formats: in braces stand `row`, a number of the alert, or a word of `DERIVED`.
+    """
 
     topic: str
-    title: Template
-    text: Template
+    title: str
+    text: str
 
 
-def phrase(template: Template, row: Row, numbers: Numbers) -> str:
+class _Known(dict[str, Any]):
+    """The numbers of an alert and its `row`, and what `DERIVED` makes of them."""
+
+    def __missing__(self, name: str) -> str:
+        return DERIVED[name](self, self["row"])
+
+
+def phrase(template: str, row: Row, numbers: Mapping[str, Any]) -> str:
     """What a template says of a row and numbers."""
-    return template.format(row=row, **numbers) if isinstance(template, str) else template(row, numbers)
+    return template.format_map(_Known(numbers, row=row))
 
 
 def series_name(row: Row) -> str:
@@ -48,114 +55,54 @@ def series_name(row: Row) -> str:
     return name if row["segment"] == "all" else f"{name} of {row['segment']}"
 
 
-def _of_feature(row: Row, _: Numbers) -> str:
-    return f"{row['feature']}: {lower_first(metric_name(row['metric']))}"
-
-
-def _below(row: Row, numbers: Numbers) -> str:
-    part = "" if row["segment"] == "all" else f" of {row['segment']}"
-    return f"{numbers['metric']}{part} is worse than allowed"
-
-
-def _far(row: Row, numbers: Numbers) -> str:
-    now, then = metric_value(row["metric"], row["value"]), metric_limit(row["metric"], numbers["registered"])
-    return f"{numbers['metric']} is {now}, and was {then} at registration"
-
-
-def _segment(row: Row, _: Numbers) -> str:
-    metric, where = row["metric"], row["segment"]
-    found = {"rejected_share": "More rows are rejected", "score_shift": "Scores have shifted"}
-    return f"{found.get(metric, f'{metric_name(metric)} is worse')} where {where}"
-
-
-def _dbt(_: Row, numbers: Numbers) -> str:
-    return (
-        f"The dbt {numbers['kind']} {numbers['name']} {'warns' if numbers['level'] == 'warn' else 'failed'}"
-    )
-
-
-def _rejected(_: Row, numbers: Numbers) -> str:
-    share = numbers["rejected_share"]
-    return f"The last scoring run rejected {'every row' if share == 1 else f'{percent(share)} of its rows'}"
-
-
-def _sequential(row: Row, _: Numbers) -> str:
-    return f"{series_name(row)} has gone {row['side']} {_threshold(row)} for certain"
-
-
-def _threshold(row: Row) -> str:
-    return metric_limit(row["metric"], row["threshold"])
-
-
-def _value(row: Row) -> str:
-    """The value of a row, and its window."""
-    return f"{metric_value(row['metric'], row['value'])} in {row_window(row)}"
-
-
-def _drift_text(row: Row, _: Numbers) -> str:
-    floor = f"; {chance(row['floor_value'])} expected by chance" if row["floor_value"] else ""
-    certain = f"; p {p_value(row['p_value'])}" if row["p_value"] is not None else ""
-    return (
-        f"{metric_name(row['metric'])} {_value(row)}; limit {_threshold(row)}{floor}{certain}; "
-        f"{row['n_current'] or 0:,} rows"
-    )
-
-
-def _below_text(row: Row, _: Numbers) -> str:
-    limit = metric_value(row["metric"], row["threshold"])
-    return f"{_value(row)}; limit {limit}; {row['n_current']:,} labelled rows"
-
-
-def _far_text(row: Row, numbers: Numbers) -> str:
-    registered, limit = (metric_value(row["metric"], numbers[name]) for name in ("registered", "limit"))
-    return f"{_value(row)}, {registered} at registration; limit {limit}; {row['n_current']:,} labelled rows"
-
-
-def _sequential_text(row: Row, _: Numbers) -> str:
-    return (
-        f"{_value(row)}; certain since {row['alert_since']:%d %b %Y}; "
-        f"p {p_value(row['p_value'])} over all windows, however often one looks"
-    )
-
-
-def _segment_text(row: Row, numbers: Numbers) -> str:
-    metric = row["metric"]
-    others = "before" if metric == "score_shift" else "in all other rows"
-    return (
-        f"{metric_value(metric, row['value'])}, and {metric_value(metric, row['rest_value'])} {others}; "
-        f"the difference is at least {metric_value(metric, row['difference_low'])}, "
-        f"limit {metric_limit(metric, numbers['limit'])}; "
-        f"{row['n_current']:,} rows, {percent(row['share_of_rows'])} of all"
-    )
-
-
-def _pair_text(row: Row, _: Numbers) -> str:
-    return (
-        f"Correlation {number(row['reference_correlation'], 2)} in training, "
-        f"{number(row['correlation'], 2)} in {row_window(row)}; "
-        f"limit of the change {_threshold(row)}; p {p_value(row['p_value'])}; {row['n_current']:,} rows"
-    )
-
-
-def _attribution_text(row: Row, _: Numbers) -> str:
-    return (
-        f"Agreement of the order {number(row['value'], 2)} in {row_window(row)}, "
-        f"compared with the window from {row['reference_start']:%d %b %Y} on; "
-        f"limit {_threshold(row)}; {row['n_current']:,} rows"
-    )
-
-
-def _failed_text(row: Row, numbers: Numbers) -> str:
-    return phrase(RUN, row, numbers) + (numbers["error"] or "no error message was recorded")
-
-
-def _rejected_text(row: Row, numbers: Numbers) -> str:
-    most = "".join(f", {count:,} for {reason}" for reason, count in numbers["reject_reasons"])
-    return phrase(RUN + "{rows_rejected:,} of {rows_in:,} rows", row, numbers) + most
-
-
+WORSE = {"rejected_share": "More rows are rejected", "score_shift": "Scores have shifted"}
+# What templates name beside `row` and the numbers: the first argument knows both.
+DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
+    # of the row of a monitoring table
+    "measure": lambda _, row: metric_name(row["metric"]),
+    "measure_of_feature": lambda _, row: f"{row['feature']}: {lower_first(metric_name(row['metric']))}",
+    "series": lambda _, row: series_name(row),
+    "segment": lambda _, row: "" if row["segment"] == "all" else f" of {row['segment']}",
+    "value": lambda _, row: metric_value(row["metric"], row["value"]),
+    "threshold": lambda _, row: metric_limit(row["metric"], row["threshold"]),
+    "window": lambda _, row: row_window(row),
+    "rows": lambda _, row: f"{row['n_current'] or 0:,}",
+    "p": lambda _, row: p_value(row["p_value"]),
+    # of drift
+    "chance": lambda _, row: (
+        f"; {chance(row['floor_value'])} expected by chance" if row["floor_value"] else ""
+    ),
+    "certainty": lambda _, row: f"; p {p_value(row['p_value'])}" if row["p_value"] is not None else "",
+    "before": lambda _, row: number(row["reference_correlation"], 2),
+    "now": lambda _, row: number(row["correlation"], 2),
+    "agreement": lambda _, row: number(row["value"], 2),
+    # of performance
+    "exact_threshold": lambda _, row: metric_value(row["metric"], row["threshold"]),
+    "was": lambda known, row: metric_limit(row["metric"], known["registered"]),
+    "exactly_was": lambda known, row: metric_value(row["metric"], known["registered"]),
+    "exact_limit": lambda known, row: metric_value(row["metric"], known["limit"]),
+    # of segments
+    "worse": lambda known, row: WORSE.get(row["metric"], f"{known['measure']} is worse"),
+    "rest": lambda _, row: metric_value(row["metric"], row["rest_value"]),
+    "compared": lambda _, row: "before" if row["metric"] == "score_shift" else "in all other rows",
+    "difference": lambda _, row: metric_value(row["metric"], row["difference_low"]),
+    "most": lambda known, row: metric_limit(row["metric"], known["limit"]),
+    "share": lambda _, row: percent(row["share_of_rows"]),
+    # of runs, of dbt and of several features
+    "why": lambda known, _: known["error"] or "no error message was recorded",
+    "rejected": lambda known, _: (
+        "every row" if known["rejected_share"] == 1 else f"{percent(known['rejected_share'])} of its rows"
+    ),
+    "by_reason": lambda known, _: "".join(
+        f", {count:,} for {reason}" for reason, count in known["reject_reasons"]
+    ),
+    "age": lambda known, _: ago(known["age_days"]),
+    "ended": lambda known, _: "warns" if known["level"] == "warn" else "failed",
+    "least": lambda known, _: percent(known["limit"]),
+}
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
 DBT = "{message}; checked {checked_at}"
+DRIFT = "{measure} {value} in {window}; limit {threshold}{chance}{certainty}; {rows} rows"
 # By code; the first sections are the first to act on.
 WORDS: dict[str, Words] = {
     "run_unfinished": Words(
@@ -164,40 +111,66 @@ WORDS: dict[str, Words] = {
         RUN + "it is still running, or its process was killed",
     ),
     "run_skipped": Words("runs", "Nothing was scored: {error}", RUN + "dbt skipped it"),
-    "run_failed": Words("runs", "The last scoring run {status}", _failed_text),
+    "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}"),
     "run_without_rows": Words("runs", "The last scoring run found no rows", RUN + "it got no rows"),
-    "rows_rejected": Words("runs", _rejected, _rejected_text),
-    "scores_old": Words(
+    "rows_rejected": Words(
         "runs",
-        lambda row, numbers: f"Last scored {ago(numbers['age_days'])}",
-        "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}",
+        "The last scoring run rejected {rejected}",
+        RUN + "{rows_rejected:,} of {rows_in:,} rows{by_reason}",
     ),
+    "scores_old": Words("runs", "Last scored {age}", "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}"),
     "features_old": Words(
         "runs",
         "No new features since {newest:%d %b %Y, %H:%M}",
         "{table}: later runs read the same rows and values; {usual}",
     ),
-    "metric_below_limit": Words("performance", _below, _below_text),
-    "metric_far_from_registration": Words("performance", _far, _far_text),
-    "sequential_alert": Words("sequential", _sequential, _sequential_text),
-    "segment_worse": Words("segments", _segment, _segment_text),
-    "dbt_failed": Words("tests", _dbt, DBT),
+    "metric_below_limit": Words(
+        "performance",
+        "{metric}{segment} is worse than allowed",
+        "{value} in {window}; limit {exact_threshold}; {rows} labelled rows",
+    ),
+    "metric_far_from_registration": Words(
+        "performance",
+        "{metric} is {value}, and was {was} at registration",
+        "{value} in {window}, {exactly_was} at registration; limit {exact_limit}; {rows} labelled rows",
+    ),
+    "sequential_alert": Words(
+        "sequential",
+        "{series} has gone {row[side]} {threshold} for certain",
+        "{value} in {window}; certain since {row[alert_since]:%d %b %Y}; "
+        "p {p} over all windows, however often one looks",
+    ),
+    "segment_worse": Words(
+        "segments",
+        "{worse} where {row[segment]}",
+        "{value}, and {rest} {compared}; the difference is at least {difference}, limit {most}; "
+        "{rows} rows, {share} of all",
+    ),
+    "dbt_failed": Words("tests", "The dbt {kind} {name} {ended}", DBT),
     "source_stale": Words("sources", "The source {name} is stale", DBT),
-    "output_drift": Words("scores", "The distribution of {row[feature]} has changed", _drift_text),
-    "scores_missing": Words("scores", _of_feature, _drift_text),
-    "attribution_drift": Words("scores", "Other features drive the scores than before", _attribution_text),
-    "feature_drift": Words("drift", "{row[feature]} has drifted", _drift_text),
-    "feature_shift": Words("drift", _of_feature, _drift_text),
-    "pair_drift": Words("drift", "{row[feature]} go together in another way than in training", _pair_text),
+    "output_drift": Words("scores", "The distribution of {row[feature]} has changed", DRIFT),
+    "scores_missing": Words("scores", "{measure_of_feature}", DRIFT),
+    "attribution_drift": Words(
+        "scores",
+        "Other features drive the scores than before",
+        "Agreement of the order {agreement} in {window}, compared with the window from "
+        "{row[reference_start]:%d %b %Y} on; limit {threshold}; {rows} rows",
+    ),
+    "feature_drift": Words("drift", "{row[feature]} has drifted", DRIFT),
+    "feature_shift": Words("drift", "{measure_of_feature}", DRIFT),
+    "pair_drift": Words(
+        "drift",
+        "{row[feature]} go together in another way than in training",
+        "Correlation {before} in training, {now} in {window}; limit of the change {threshold}; "
+        "p {p}; {rows} rows",
+    ),
     "features_of_little_importance": Words(
         "drift",
         "{n_features} features of little importance have changed",
-        lambda row, numbers: f"each has less than {percent(numbers['limit'])} of the importance",
+        "each has less than {least} of the importance",
     ),
-    "feature_quality": Words("quality", _of_feature, _drift_text),
-    "rows_repeated": Words(
-        "quality", "Rows repeat the features of other rows, under other keys", _drift_text
-    ),
+    "feature_quality": Words("quality", "{measure_of_feature}", DRIFT),
+    "rows_repeated": Words("quality", "Rows repeat the features of other rows, under other keys", DRIFT),
     "retrain": Words("retraining", "Version {version} should be retrained", "{reasons}"),
     "data_fault": Words(
         "retraining",

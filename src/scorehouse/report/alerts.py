@@ -8,26 +8,26 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS, TABLE
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.gather import ModelData
-from scorehouse.report.history import before, since
+from scorehouse.report.gather import ModelData, reject_reasons, table_name
+from scorehouse.report.history import before, run_before, since
 from scorehouse.report.monitors import Long
 from scorehouse.report.proofs import drift_sql
-from scorehouse.report.row_sql import Rows
+from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import MOVED, slug
 
 TOLERANCE = 1e-9
+REASONS = 3  # for which a run rejected rows, in an alert
 
 
-def facts_of(data: ModelData, behind: Rows) -> list[Alert]:
+def facts_of(behind: Rows) -> list[Alert]:
     """The facts of the newest window of each table; a fact that two tables have is there once."""
-    found: list[Alert] = []
-    for long in data.performance:
-        found += _performance_alerts(data, long, behind)
-    seen = set()
+    data, seen = behind.data, set()
+    found = [alert for long in data.performance for alert in _performance_alerts(long, behind)]
     for long in data.drift:
         rows = drifted(long)
         rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
@@ -39,7 +39,7 @@ def facts_of(data: ModelData, behind: Rows) -> list[Alert]:
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
                 found.append(row_alert(*_drift_code(row), long, row, anchor, sql=sql, rows_sql=rows_sql))
             seen.add(fact)
-    return found + _retraining_alerts(data)
+    return found + _retraining_alerts(data) + _run_alerts(behind) + _age_alerts(data)
 
 
 def drifted(long: Long) -> list[Row]:
@@ -82,33 +82,30 @@ def _anchor(data: ModelData, row: Row) -> str:
     return f"{data.name}-drift"
 
 
-def _performance_alerts(data: ModelData, long: Long, behind: Rows) -> list[Alert]:
+def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
     """Metrics beyond their thresholds; and those without one that are far from registration."""
+    data, found = behind.data, []
 
-    def alert(code: str, row: Row, numbers: Row, **more: Any) -> Alert:
-        numbers = {"metric": limits.metric_of(data.live, row), **numbers}
+    def add(code: str, row: Row, more_numbers: Row, **more: Any) -> None:
+        numbers = {"metric": limits.metric_of(data.live, row), **more_numbers}
         rows_sql, anchor = behind.of_performance(row), f"{data.name}-performance"
-        return row_alert(
-            code, Subject("performance"), long, row, anchor, rows_sql=rows_sql, numbers=numbers, **more
-        )
+        subject = Subject("performance")
+        found.append(row_alert(code, subject, long, row, anchor, rows_sql=rows_sql, numbers=numbers, **more))
 
     windows = (long.at(window) for window in reversed(long.windows))
     judged = (rows for rows in windows if any(row["status"] in ("ok", "uncertain", "below") for row in rows))
-    found = [
-        alert("metric_below_limit", row, {}, level="bad")
-        for row in next(judged, [])
-        if row["status"] == "below"
-    ]
+    for row in next(judged, []):
+        if row["status"] == "below":
+            add("metric_below_limit", row, {}, level="bad")
     for row in long.claimed():
         level = limits.far_from(data.live, row)
-        if level in ("bad", "warn"):
+        if level in limits.FAR:
             registered = limits.at_registration(data.live, row) or 0.0
-            factor = limits.FAR_BAD if level == "bad" else limits.FAR_WARN
-            limit = limits.far_limit(row["metric"], registered, factor)
-            numbers = {"registered": registered, "limit": limit}
-            earlier = [limits.far_from(data.live, one) in ("bad", "warn") for one in before(long, row)]
+            limit = limits.far_limit(row["metric"], registered, limits.FAR[level])
+            earlier = [limits.far_from(data.live, one) in limits.FAR for one in before(long, row)]
             state = ("continuing" if earlier[0] else "new") if earlier else ""
-            found.append(alert("metric_far_from_registration", row, numbers, level=level, state=state))
+            numbers = {"registered": registered, "limit": limit}
+            add("metric_far_from_registration", row, numbers, level=level, state=state)
     return found
 
 
@@ -142,6 +139,78 @@ def _is_monitored(data: ModelData) -> bool:
     """Whether drift has a row of the version that scores, with a reference of it."""
     newest = [row for long in data.drift for row in long.at(long.windows[-1])]
     return bool({row["status"] for row in newest} - {"no_reference", "info"})
+
+
+def _run_alerts(behind: Rows) -> list[Alert]:
+    """How the newest night of each prediction table ended."""
+    data, alerts = behind.data, []
+    for run in map(data.judged, data.newest_runs()):
+        level, share = limits.run_state(run), limits.rejected_share(run)
+        code = _run_code(run, level, share)
+        if code is None:
+            continue
+        table, error = table_name(run), str(run.get("error") or "").splitlines()
+        numbers = {
+            "table": table,
+            **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
+            "rejected_share": share,
+            "error": error[0] if error else "",
+            "reject_reasons": reject_reasons(run).most_common(REASONS),
+        }
+        sql = (
+            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
+            f"from {_log(data)}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
+        )
+        is_rejected = code == "rows_rejected"
+        alerts.append(
+            Alert(
+                code,
+                level,
+                Subject("run", table),
+                sql,
+                numbers,
+                value=share if is_rejected else None,
+                rows_sql=behind.shown(rejected_rows(run)) if is_rejected else "",
+                state=run_before(data, run),
+                anchor=f"{data.name}-runs",
+            )
+        )
+    return alerts
+
+
+def _run_code(run: Row, level: str, share: float | None) -> str | None:
+    """What is wrong with a run; None for nothing."""
+    if run["status"] != SUCCESS:
+        return {STARTED: "run_unfinished", SKIPPED: "run_skipped"}.get(run["status"], "run_failed")
+    if share is None:
+        return "run_without_rows" if level == "bad" else None
+    return "rows_rejected" if share and level in ("bad", "warn") else None
+
+
+def _age_alerts(data: ModelData) -> list[Alert]:
+    """Prediction tables that are older than their rhythm, and those whose input does not change any more."""
+    alerts = []
+    for one in data.rhythms:
+        level, age = one.state(data.read_at), one.age(data.read_at)
+        if level == "ok":
+            continue
+        table = table_name({"prediction_table": one.table})
+        column = "started_at, input_fingerprint" if one.is_input else "max(started_at) as last_scored"
+        sql = (
+            f"select {column}\nfrom {_log(data)}\n"
+            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'"
+        )
+        code, subject = "scores_old", Subject("table", table)
+        if one.is_input:
+            code, subject = "features_old", Subject("input", table)
+            sql += "\norder by started_at desc"
+        numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
+        alerts.append(Alert(code, level, subject, sql, numbers, anchor=f"{data.name}-runs"))
+    return alerts
+
+
+def _log(data: ModelData) -> str:
+    return data.run_log.quoted if data.run_log else TABLE
 
 
 def value_sql(table: Table, row: Row) -> str:

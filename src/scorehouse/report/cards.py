@@ -13,9 +13,10 @@ from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.metrics import METRICS
 from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.report.sections import Chapter
-from scorehouse.report.words import metric_name, metric_value, number, percent, rows, size
+from scorehouse.report.words import metric_name, metric_value, number, rows, size
 
 Given = Mapping[str, str]
+Line = tuple[str, str]
 
 FILE = "model_cards.yml"
 # What only people know, with what the card says until they have written it.
@@ -30,27 +31,22 @@ KEYS = {
     "training_commit": "Training commit",
     "next_review": "Next review",
 }
-MOST_FEATURES = 12
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a card; `given` is false if nobody has said it yet."""
-
-    name: str
-    text: str
-    given: bool = True
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card for print: its sections with their lines, results as rows of four cells, and the features."""
+    """A card for print: its sections with their lines, and results as rows of four cells.
+
+    A line is a name and a text, which is empty if nobody has said it yet.
+    """
 
     sections: list[tuple[str, list[Line]]]
     results: list[tuple[str, str, str, str]]
-    groups: list[tuple[str, str, list[str]]]
-    features: list[tuple[str, str]]
-    missing: list[str]
+
+    @property
+    def missing(self) -> list[str]:
+        """What nobody has said yet."""
+        return [name.lower() for _, lines in self.sections for name, text in lines if not text]
 
 
 def read_given(file: Path, names: Iterable[str], call: str) -> dict[str, Given]:
@@ -89,28 +85,23 @@ def card_of(chapter: Chapter, given: Mapping[str, Given], today: date) -> Card:
     said = {**given.get(live.name, {}), **given.get(f"{live.name}/{live.version}", {})}
     if _is_past(said.get("next_review", ""), today):
         said["next_review"] += ", overdue"
-    written = {key: _line(title, said.get(key)) for key, title in KEYS.items()}
+    written = {key: (title, said.get(key, "")) for key, title in KEYS.items()}
     window = f"{live.trained_from} to {live.trained_to}" if live.trained_from else ""
     sections = [
-        ("Use", [_line("Purpose", live.description), written["intended_use"], written["out_of_scope"]]),
+        ("Use", [("Purpose", live.description), written["intended_use"], written["out_of_scope"]]),
         ("Decision", _decision(live, written["label"])),
         (
             "Training",
             [
-                _line("Training window", window),
-                Line("Training rows", rows(live.training_rows)),
+                ("Training window", window),
+                ("Training rows", rows(live.training_rows)),
                 *(written[key] for key in ("training_query", "training_commit", "measured_on", "baseline")),
             ],
         ),
         ("Estimator and libraries", [written["estimator"], *_libraries(live)]),
-        ("Responsibility", [_line("Owner", live.owner), written["next_review"]]),
+        ("Responsibility", [("Owner", live.owner), written["next_review"]]),
     ]
-    missing = [line.name.lower() for _, lines in sections for line in lines if not line.given]
-    return Card(sections, _results(chapter), _groups(chapter), _features(chapter), missing)
-
-
-def _line(name: str, text: str | None) -> Line:
-    return Line(name, text) if text else Line(name, "not given", given=False)
+    return Card(sections, _results(chapter))
 
 
 def _is_past(text: str, today: date) -> bool:
@@ -121,15 +112,15 @@ def _is_past(text: str, today: date) -> bool:
 
 
 def _decision(live: Version, label: Line) -> list[Line]:
-    lines = [Line("Task", live.task), label]
+    lines = [("Task", live.task), label]
     if live.classes:
-        lines.append(Line("Classes", ", ".join(map(str, live.classes))))
+        lines.append(("Classes", ", ".join(map(str, live.classes))))
     if live.outputs:
-        lines.append(Line("Outputs", ", ".join(live.outputs.values())))
+        lines.append(("Outputs", ", ".join(live.outputs.values())))
     if live.threshold is not None:
-        lines.append(Line("Threshold", f"positive from a score of {number(live.threshold)}"))
+        lines.append(("Threshold", f"positive from a score of {number(live.threshold)}"))
     elif live.task in ("classification", MULTILABEL):
-        lines.append(Line("Threshold", "the estimator's own rule"))
+        lines.append(("Threshold", "the estimator's own rule"))
     return lines
 
 
@@ -139,10 +130,10 @@ def _libraries(live: Version) -> list[Line]:
         own = {"Python": live.python_version, "scikit-learn": live.sklearn_version}
         saved_with = own | saved_with
     return [
-        Line("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
-        Line("SHA-256 of the artifact", live.sha256),
-        _line("Saved with", ", ".join(map(" ".join, saved_with.items()))),
-        Line("Registered", live.registered_at),
+        ("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
+        ("SHA-256 of the artifact", live.sha256),
+        ("Saved with", ", ".join(map(" ".join, saved_with.items()))),
+        ("Registered", live.registered_at),
     ]
 
 
@@ -160,23 +151,3 @@ def _results(chapter: Chapter) -> list[tuple[str, str, str, str]]:
         )
         for name in dict.fromkeys(names)
     ]
-
-
-def _groups(chapter: Chapter) -> list[tuple[str, str, list[str]]]:
-    found = chapter.performance
-    names = found.segment_metrics if found else []
-    return [
-        (
-            group["segment"],
-            rows(group["rows"]),
-            [metric_value(name, group["values"].get(name, {}).get("value")) for name in names],
-        )
-        for group in (found.segments if found else [])
-    ]
-
-
-def _features(chapter: Chapter) -> list[tuple[str, str]]:
-    """The most important features and their share of the importance; empty if it was not measured."""
-    measured = [row for row in chapter.data.signature if row.get("importance")]
-    ranked = sorted(measured, key=lambda row: -row["importance"])
-    return [(row["feature"], percent(row["importance"])) for row in ranked[:MOST_FEATURES]]

@@ -11,9 +11,8 @@ from scorehouse.report.alerts import facts_of
 from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
-from scorehouse.report.nights import run_facts
 from scorehouse.report.row_sql import Rows
-from scorehouse.report.warehouse import Row, Warehouse
+from scorehouse.report.warehouse import Row
 from scorehouse.report.watched import watched_facts
 
 MINOR = 0.02  # the share of the importance below which a feature is not an alert of its own
@@ -25,11 +24,11 @@ REASONS = {"output_drift": ("scores",), "drift": ("drift", "quality")}
 FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody should retrain
 
 
-def alerts_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> list[Alert]:
+def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     """One alert per cause, the worst first, then by importance. What repeats other facts is among them."""
-    behind = Rows(warehouse, data)
-    facts = facts_of(data, behind) + run_facts(data, behind)
-    facts += watched_facts(data, behind, {fact.subject for fact in facts})
+    data = behind.data
+    facts = facts_of(behind)
+    facts += watched_facts(behind, {fact.subject for fact in facts})
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}

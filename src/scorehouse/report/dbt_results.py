@@ -97,10 +97,14 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     if not registries or not (run or sources):
         return None
     results = [*run.get("results", []), *sources.get("results", [])]
-    by_model = {}
-    for name, line in _lines(registries, nodes).items():
-        own = (result for result in results if result["unique_id"] in line and result["status"] != "skipped")
-        by_model[name] = [_outcome(result, nodes.get(result["unique_id"], {})) for result in own]
+    by_model = {
+        name: [
+            _outcome(result, nodes.get(result["unique_id"], {}))
+            for result in results
+            if result["unique_id"] in line and result["status"] != "skipped"
+        ]
+        for name, line in _lines(registries, nodes).items()
+    }
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources))
 
 

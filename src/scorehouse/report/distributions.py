@@ -54,9 +54,8 @@ def distributions(warehouse: Warehouse, data: ModelData, window: Window | None) 
     """Distributions by part and name; the window's counts come from profiles, for all segments together."""
     counts: dict[Key, dict[str, Row]] = defaultdict(dict)
     for row in data.reference:
-        if row["kind"] not in BINS:
-            continue
-        counts[row["part"], row["name"]][_key(row)] = {**row, "reference": row["row_count"], "current": 0}
+        if row["kind"] in BINS:
+            counts[row["part"], row["name"]][_key(row)] = {**row, "reference": row["row_count"], "current": 0}
     if window and data.profiles:
         for row in warehouse.rows(
             "select part, feature, kind, bin, lower, upper, category, sum(row_count) as n "
@@ -93,12 +92,13 @@ def facts_by_window(warehouse: Warehouse, data: ModelData, windows: Sequence[Win
     by_column: dict[Key, list[Row]] = defaultdict(list)
     for row in warehouse.rows(sql, [data.name, data.live.version, windows[0][0]]):
         by_column[row["part"], row["feature"]].append(row)
-
-    def within(rows: list[Row], window: Window) -> list[Row]:
-        start, end = window
-        return [row for row in rows if start <= row["window_start"] and row["window_end"] <= end]
-
-    return {key: [summed(within(rows, window)) for window in windows] for key, rows in by_column.items()}
+    return {
+        key: [
+            summed([row for row in rows if start <= row["window_start"] and row["window_end"] <= end])
+            for start, end in windows
+        ]
+        for key, rows in by_column.items()
+    }
 
 
 def summed(rows: Sequence[Row]) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scorehouse.errors import RegistryError, did_you_mean
@@ -21,36 +21,35 @@ CHAMPION = "champion"
 COSTS = 12  # periods and tables
 
 
-@dataclass
+@dataclass(frozen=True)
 class ModelData:
     """The rows of all monitoring tables about one ML model; a list is empty when its table has none."""
 
     name: str
     versions: list[Version]
     live: Version
-    signature: list[Row] = field(default_factory=list)
-    reference: list[Row] = field(default_factory=list)
-    reference_table: Table | None = None
-    profiles: list[Table] = field(default_factory=list)
-    drift: list[Long] = field(default_factory=list)
-    performance: list[Long] = field(default_factory=list)
-    estimates: list[Long] = field(default_factory=list)
-    joint: list[Long] = field(default_factory=list)
-    worst_segments: list[Long] = field(default_factory=list)
-    sequential: list[Long] = field(default_factory=list)
-    attribution: list[Long] = field(default_factory=list)
-    calibration: list[Row] = field(default_factory=list)
-    retraining: list[Row] = field(default_factory=list)
-    retraining_table: Table | None = None
-    comparisons: list[Row] = field(default_factory=list)
-    costs: list[Row] = field(default_factory=list)
-    contests: list[Row] = field(default_factory=list)
-    runs: list[Row] = field(default_factory=list)
-    run_log: Table | None = None
-    rhythms: list[Rhythm] = field(default_factory=list)
-    nodes: Mapping[str, float | None] | None = None
-    # UTC without a zone, as in the run log
-    read_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    signature: list[Row]
+    reference: list[Row]
+    reference_table: Table | None
+    profiles: list[Table]
+    drift: list[Long]
+    performance: list[Long]
+    estimates: list[Long]
+    joint: list[Long]
+    worst_segments: list[Long]
+    sequential: list[Long]
+    attribution: list[Long]
+    calibration: list[Row]
+    retraining: list[Row]
+    retraining_table: Table | None
+    comparisons: list[Row]
+    costs: list[Row]
+    contests: list[Row]
+    runs: list[Row]
+    run_log: Table | None
+    rhythms: list[Rhythm]
+    nodes: Mapping[str, float | None] | None
+    read_at: datetime  # UTC without a zone, as in the run log
 
     @property
     def ages(self) -> dict[str, Row]:
@@ -58,17 +57,13 @@ class ModelData:
         dates = {row["name"] for row in self.reference if row["kind"] == "age"}
         return {row["name"]: row for row in self.reference if row["kind"] == "range" and row["name"] in dates}
 
-    def has_node(self, node: str) -> bool:
-        """Whether the project has a dbt model (or is not known): what it has no more is not late."""
-        return self.nodes is None or node in self.nodes
-
     def newest_runs(self) -> list[Row]:
         """The newest run of the live version in each prediction table, the largest table first."""
         newest: dict[str, Row] = {}
         sizes: Counter[str] = Counter()
         for run in self.runs:  # one that was killed, or failed early, has no version and no rows
-            if not self.has_node(str(run.get("node"))):
-                continue
+            if self.nodes is not None and str(run.get("node")) not in self.nodes:
+                continue  # what the project has no more is not late
             if run["model_version"] in (self.live.version, None) and run.get("is_live") is not False:
                 table = str(run.get("prediction_table") or run.get("node"))
                 newest.setdefault(table, run)
@@ -128,73 +123,83 @@ def gather(
             action="correct the name, or load its seeds with `dbt seed`",
         )
     chosen = [name] if name is not None else sorted(registries)
-    models = [_registered(warehouse, one, registries[one], number, nodes) for one in chosen]
-    tables = Monitors(warehouse, {data.name: data.live.version for data in models})
-    for data in models:
-        _add_runs(warehouse, data)
-        _add_monitors(warehouse, tables, data)
-    return models
+    known = {one: _versions(warehouse, registries[one], one) for one in chosen}
+    live = {one: _shown(versions, number) for one, versions in known.items()}
+    tables = Monitors(warehouse, {one: version.version for one, version in live.items()})
+    return [_data(tables, registries[one], one, known[one], live[one], nodes) for one in chosen]
 
 
-def _registered(
-    warehouse: Warehouse,
-    name: str,
-    registry: Table,
-    number: int | None,
-    nodes: Mapping[str, float | None] | None,
-) -> ModelData:
-    """An ML model with what its seeds say."""
+def _versions(warehouse: Warehouse, registry: Table, name: str) -> list[Version]:
     rows = warehouse.rows(f"select * from {registry.quoted} order by version")
-    versions = [Version.from_row(row) for row in rows]
-    if not versions:
+    if not rows:
         raise RegistryError(
             warehouse.call,
             f"{registry.name} has no rows",
             expected="one row per version",
             action=f"register a version of {name!r}, then run `dbt seed`",
         )
-    live = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
-    live = next((version for version in versions if version.version == number), live)
-    data = ModelData(name, versions, live, nodes=nodes)
-    data.reference_table = warehouse.beside(registry, "__reference")
-    data.signature = _of_version(warehouse, warehouse.beside(registry, "__signature"), live, "position")
-    data.reference = _of_version(warehouse, data.reference_table, live, "part, name, bin")
-    return data
+    return [Version.from_row(row) for row in rows]
 
 
-def _add_monitors(warehouse: Warehouse, tables: Monitors, data: ModelData) -> None:
-    name = data.name
+def _shown(versions: list[Version], number: int | None) -> Version:
+    """The version with this number, else the champion, else the newest."""
+    champion = next((version for version in versions if CHAMPION in version.aliases), versions[-1])
+    return next((version for version in versions if version.version == number), champion)
+
+
+def _data(
+    tables: Monitors,
+    registry: Table,
+    name: str,
+    versions: list[Version],
+    live: Version,
+    nodes: Mapping[str, float | None] | None,
+) -> ModelData:
+    warehouse, log = tables.warehouse, tables.warehouse.run_log
+    now = datetime.now(UTC).replace(tzinfo=None)
+    latest = now + timedelta(minutes=5)  # two machines may differ by as much
+    reference = warehouse.beside(registry, "__reference")
+    # the first that asks for it, as `retrain` does
+    asked = sorted(tables.rows("retraining", ALL, name), key=lambda pair: not pair[1][0]["retrain"])
+    retraining_table, retraining = asked[0] if asked else (None, [])
+    rhythms = rhythms_of(warehouse, log, name, nodes or {}, latest) if log else []
     profiled = "select distinct ml_model, version from {table} where {live}"
-    data.profiles = [table for table, _ in tables.rows("profiles", profiled, name)]
-    data.drift = tables.long("drift", name)
-    data.performance = tables.long("performance", name)
-    data.estimates = tables.long("estimates", name)
-    data.joint = tables.long("joint", name)
-    data.worst_segments = tables.long("worst_segments", name)
-    data.sequential = tables.long("sequential", name)
-    data.attribution = tables.long("attribution", name)
-    _, calibration = tables.first("calibration", name, "mean_score")
-    data.calibration = [  # of two classes: the curve has one line
-        row for row in calibration if row["positive_rate"] is not None and row.get("class_label") is None
-    ]
-    asked = list(tables.rows("retraining", ALL, name))  # the first that asks for it, as `retrain` does
-    asked.sort(key=lambda pair: not pair[1][0]["retrain"])
-    data.retraining_table, data.retraining = asked[0] if asked else (None, [])
-    _, data.comparisons = tables.first("comparison", name, "model_alias, segment, segment_value")
-    _, contests = tables.first("contest", name, "model_alias")
-    data.contests = sorted(contests, key=place_of)
-    for table in warehouse.of_kind("costs")[:1]:
-        sql = f"select * from {table.quoted} where model_name = ? order by period_start desc"
-        data.costs = warehouse.rows(f"{sql}, prediction_table limit {COSTS}", [name])
-
-
-def _add_runs(warehouse: Warehouse, data: ModelData) -> None:
-    if (log := warehouse.run_log) is None:
-        return
-    now = data.read_at + timedelta(minutes=5)  # two machines may differ by as much
-    data.run_log, data.runs = log, runs_of(warehouse, log, data.name, now)
-    rhythms = rhythms_of(warehouse, log, data.name, data.nodes or {}, now)
-    data.rhythms = [one for one in rhythms if data.has_node(one.node)]
+    costs = "select * from {} where model_name = ? order by period_start desc, prediction_table limit ?"
+    return ModelData(
+        name=name,
+        versions=versions,
+        live=live,
+        signature=_of_version(warehouse, warehouse.beside(registry, "__signature"), live, "position"),
+        reference=_of_version(warehouse, reference, live, "part, name, bin"),
+        reference_table=reference,
+        profiles=[table for table, _ in tables.rows("profiles", profiled, name)],
+        drift=tables.long("drift", name),
+        performance=tables.long("performance", name),
+        estimates=tables.long("estimates", name),
+        joint=tables.long("joint", name),
+        worst_segments=tables.long("worst_segments", name),
+        sequential=tables.long("sequential", name),
+        attribution=tables.long("attribution", name),
+        calibration=[  # of two classes: the curve has one line
+            row
+            for row in tables.first("calibration", name, "mean_score")
+            if row["positive_rate"] is not None and row.get("class_label") is None
+        ],
+        retraining=retraining,
+        retraining_table=retraining_table,
+        comparisons=tables.first("comparison", name, "model_alias, segment, segment_value"),
+        costs=[
+            row
+            for table in warehouse.of_kind("costs")[:1]
+            for row in warehouse.rows(costs.format(table.quoted), [name, COSTS])
+        ],
+        contests=sorted(tables.first("contest", name, "model_alias"), key=place_of),
+        runs=runs_of(warehouse, log, name, latest) if log else [],
+        run_log=log,
+        rhythms=[one for one in rhythms if nodes is None or one.node in nodes],
+        nodes=nodes,
+        read_at=now,
+    )
 
 
 def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order: str) -> list[Row]:

@@ -23,7 +23,7 @@ MONTH = 31
 GAPS, DAYS = 3, 11  # gaps that show what is usual, and the newest days that they are taken from
 
 # How many times larger the error, or smaller the lead over guessing, is than at registration.
-FAR_WARN, FAR_BAD = 1.5, 2.0
+FAR = {"bad": 2.0, "warn": 1.5}
 MINIMUM_LABELS = 200
 # A distance from 1 below this says nothing about a score that was (nearly) perfect at registration.
 SMALL_ERROR = 0.05
@@ -108,19 +108,6 @@ def metric_of(live: Version, row: Row) -> str:
     return metric_name(row["metric"]) + (f" of {output}" if output else "")
 
 
-def comparable(live: Version, row: Row) -> bool:
-    """Whether a performance row has no threshold and can be compared with its metric at registration."""
-    metric, registered = row["metric"], at_registration(live, row)
-    if registered is None or row["value"] is None or row["threshold"] is not None:
-        return False
-    if row["segment"] != "all" or (row["n_current"] or 0) < MINIMUM_LABELS:
-        return False
-    known = METRICS.get(metric)
-    if known is None or Use.COMPARED not in known.use:
-        return False
-    return registered > 0 if known.better == LOWER else (known.guess or 0.0) < registered <= 1
-
-
 def far_limit(metric: str, registered: float, factor: float) -> float:
     """The value at which a metric counts as `factor` times worse than at registration.
 
@@ -135,14 +122,22 @@ def far_limit(metric: str, registered: float, factor: float) -> float:
 
 
 def far_from(live: Version, row: Row) -> str:
-    """`ok`, `warn` or `bad` compared with registration; empty when the two cannot be compared."""
-    registered = at_registration(live, row)
-    if registered is None or not comparable(live, row):
+    """`ok`, `warn` or `bad` compared with registration; empty when the two cannot be compared.
+
+    A performance row can be if it has no threshold, and is about all rows and enough labels.
+    """
+    metric, value, registered = row["metric"], row["value"], at_registration(live, row)
+    known = METRICS.get(metric)
+    if registered is None or value is None or known is None or Use.COMPARED not in known.use:
         return ""
-    metric, value = row["metric"], row["value"]
-    for state, factor in (("bad", FAR_BAD), ("warn", FAR_WARN)):
+    if row["threshold"] is not None or row["segment"] != "all" or (row["n_current"] or 0) < MINIMUM_LABELS:
+        return ""
+    is_lower = known.better == LOWER
+    if not (registered > 0 if is_lower else (known.guess or 0.0) < registered <= 1):
+        return ""
+    for state, factor in FAR.items():
         limit = far_limit(metric, registered, factor)
-        if value > limit if METRICS[metric].better == LOWER else value < limit:
+        if value > limit if is_lower else value < limit:
             return state
     return "ok"
 
@@ -167,4 +162,4 @@ def segment_limit(row: Row) -> float:
         return REJECTED_WARN
     if row["metric"] == "excess_log_loss":  # which is near 0 where scores are right, on either side
         return EXCESS_WARN
-    return (FAR_WARN - 1) * float(row["rest_value"])
+    return (FAR["warn"] - 1) * float(row["rest_value"])

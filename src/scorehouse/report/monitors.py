@@ -125,6 +125,6 @@ class Monitors:
 
         return sorted(found, key=reach, reverse=True)
 
-    def first(self, kind: str, name: str, order: str) -> tuple[Table | None, list[Row]]:
-        """The first table of a kind that has rows of an ML model."""
-        return next(self.rows(kind, f"{ALL} order by {order}", name), (None, []))
+    def first(self, kind: str, name: str, order: str) -> list[Row]:
+        """The rows of an ML model in the first table of a kind that has any."""
+        return next((rows for _, rows in self.rows(kind, f"{ALL} order by {order}", name)), [])

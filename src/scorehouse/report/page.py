@@ -15,7 +15,7 @@ from scorehouse.metrics import of_drift
 from scorehouse.report import contests, words
 from scorehouse.report.alert_words import series_name
 from scorehouse.report.cards import Given, card_of
-from scorehouse.report.gather import run_status, table_name
+from scorehouse.report.gather import reject_reasons, run_status, table_name
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import headline
 
@@ -103,6 +103,7 @@ def _environment() -> jinja2.Environment:
         judged_lights=_judged_lights,
         model_path=model_path,
         card_path=card_path,
+        reject_reasons=reject_reasons,
         table_name=table_name,
         run_status=run_status,
         winner=contests.winner,

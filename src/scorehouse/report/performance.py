@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.metrics import shown
@@ -28,25 +28,28 @@ DECILES = [f"lift_decile_{place}" for place in range(1, 11)]
 ESTIMATED = "estimated_"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Performance:
     """Charts and tables of one performance table; `headline` is the row of the main metric."""
 
     table: str
-    window: str = ""
-    headline: Row | None = None
-    newest: list[Row] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
-    tiles: list[dict[str, Any]] = field(default_factory=list)
-    charts: list[dict[str, str]] = field(default_factory=list)
-    maturity: str = ""
-    waiting: int = 0
-    segments: list[dict[str, Any]] = field(default_factory=list)
-    segment_metrics: list[str] = field(default_factory=list)
-    confusion: dict[str, Any] | None = None
-    lift: str = ""
-    calibration: str = ""
-    has_estimates: bool = False
+    window: str
+    headline: Row | None
+    newest: list[Row]
+    metrics: list[str]
+    tiles: list[dict[str, str]]
+    charts: list[dict[str, str]]
+    maturity: str
+    waiting: int
+    segments: list[dict[str, Any]]
+    confusion: dict[str, Any] | None
+    lift: str
+    calibration: str
+    has_estimates: bool
+
+    @property
+    def segment_metrics(self) -> list[str]:
+        return self.metrics[:5]
 
     @property
     def has_details(self) -> bool:
@@ -63,26 +66,34 @@ def performance_of(data: ModelData) -> Performance | None:
     windows = sorted({*long.windows, *(estimates.windows if estimates else [])})
     names = dict(zip(windows, window_names(windows), strict=True))
     metrics = [name for name in shown(data.live.task) if any(row["metric"] == name for row in long.rows)]
-    found = Performance(long.table.name, has_estimates=estimates is not None)
     newest = long.claimed() or long.claimed(("complete",))  # all labels are there before it has ended
-    _add_newest(found, data, newest, metrics)
-    for table in tables if data.live.outputs else []:
-        if rows := [row for row in table.claimed() if row["segment"] == "all"]:
-            column = str(table.rows[0].get("feature"))
-            found.segments.append(_line(f"output {data.live.outputs.get(column, column)}", rows))
-    for metric in metrics[:DRAWN]:
-        if drawn := _over_time(data, long, estimates, metric, names):
-            title = metric_of(data.live, {**long.rows[0], "metric": metric})
-            found.charts.append({"title": title, "svg": drawn})
-    if data.calibration:
-        found.calibration = charts.calibration(data.calibration, "Share of positive labels by mean score")
-    arrived = _by_window(long.rows, "labels_arrived")
-    if any(row["value"] is not None for row in arrived.values()):
-        points = [charts.Point(names[window], arrived[window]["value"]) for window in sorted(arrived)]
-        label = "Share of predictions whose label has arrived, by window"
-        found.maturity = charts.bars(points, label, wide=not found.has_details)
-    found.waiting = len({window_of(row) for row in long.rows if row["status"] == "immature"})
-    return found
+    whole = {row["metric"]: row for row in newest if row["segment"] == "all"}
+    known = [whole[name] for name in metrics if name in whole]
+    confusion, lift = _confusion({name: row["value"] for name, row in whole.items()}), _lift(whole)
+    details = bool(data.calibration or confusion or lift)
+    drawn = [(metric, _over_time(data, long, estimates, metric, names)) for metric in metrics[:DRAWN]]
+    return Performance(
+        table=long.table.name,
+        window=zoned(row_window(newest[0]), newest[0]) if newest else "",
+        headline=known[0] if known else None,
+        newest=list(whole.values()),
+        metrics=metrics if newest else [],
+        tiles=[_tile(data, row) for row in known],
+        charts=[
+            {"title": metric_of(data.live, {**long.rows[0], "metric": metric}), "svg": svg}
+            for metric, svg in drawn
+            if svg
+        ],
+        maturity=_maturity(long, names, wide=not details),
+        waiting=len({window_of(row) for row in long.rows if row["status"] == "immature"}),
+        segments=_segments(newest) + _outputs(data, tables),
+        confusion=confusion,
+        lift=lift,
+        calibration=charts.calibration(data.calibration, "Share of positive labels by mean score")
+        if data.calibration
+        else "",
+        has_estimates=estimates is not None,
+    )
 
 
 def _by_output(data: ModelData, tables: Sequence[Long]) -> list[Long]:
@@ -105,36 +116,53 @@ def _by_window(rows: Sequence[Row], metric: str) -> dict[Window, Row]:
     return {window_of(row): row for row in rows if row["metric"] == metric and row["segment"] == "all"}
 
 
-def _add_newest(found: Performance, data: ModelData, rows: Sequence[Row], metrics: Sequence[str]) -> None:
-    if not rows:
-        return
-    found.window = zoned(row_window(rows[0]), rows[0])
-    whole = {row["metric"]: row for row in rows if row["segment"] == "all"}
-    found.newest, found.metrics = list(whole.values()), list(metrics)
-    found.headline = next((whole[name] for name in metrics if name in whole), None)
-    for name in [name for name in metrics if name in whole]:
-        registered = at_registration(data.live, whole[name])
-        found.tiles.append(
-            {
-                "name": short_name(name),
-                "value": metric_value(name, whole[name]["value"]),
-                "state": "bad" if whole[name]["status"] == "below" else far_from(data.live, whole[name]),
-                "note": f"{metric_value(name, registered)} at registration" if registered is not None else "",
-            }
-        )
-    found.segment_metrics = list(metrics[:5])
-    if segments := sorted({row["segment"] for row in rows} - {"all"}):
-        found.segments = [
-            _line(segment, [row for row in rows if row["segment"] == segment])
-            for segment in ["all", *segments]
-        ]
-    found.confusion = _confusion({name: row["value"] for name, row in whole.items()})
-    if DECILES[0] in whole:
-        points = [
-            charts.Point(str(i), whole[name]["value"]) for i, name in enumerate(DECILES, 1) if name in whole
-        ]
-        label, axis = "Lift by decile of the score, from the highest", "Decile, highest scores first"
-        found.lift = charts.bars(points, label, level=1.0, share=False, axis=axis)
+def _tile(data: ModelData, row: Row) -> dict[str, str]:
+    """A metric of the newest window, and what it was at registration."""
+    metric, registered = row["metric"], at_registration(data.live, row)
+    return {
+        "name": short_name(metric),
+        "value": metric_value(metric, row["value"]),
+        "state": "bad" if row["status"] == "below" else far_from(data.live, row),
+        "note": f"{metric_value(metric, registered)} at registration" if registered is not None else "",
+    }
+
+
+def _segments(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """All rows and each segment, if there are segments."""
+    segments = sorted({row["segment"] for row in rows} - {"all"})
+    return [
+        _line(segment, [row for row in rows if row["segment"] == segment])
+        for segment in (["all", *segments] if segments else [])
+    ]
+
+
+def _outputs(data: ModelData, tables: Sequence[Long]) -> list[dict[str, Any]]:
+    """Each of several outputs."""
+    lines = []
+    for table in tables if data.live.outputs else []:
+        if rows := [row for row in table.claimed() if row["segment"] == "all"]:
+            column = str(table.rows[0].get("feature"))
+            lines.append(_line(f"output {data.live.outputs.get(column, column)}", rows))
+    return lines
+
+
+def _maturity(long: Long, names: dict[Window, str], *, wide: bool) -> str:
+    """The shares of predictions whose label has arrived."""
+    arrived = sorted(_by_window(long.rows, "labels_arrived").items())
+    if all(row["value"] is None for _, row in arrived):
+        return ""
+    points = [charts.Point(names[window], row["value"]) for window, row in arrived]
+    return charts.bars(points, "Share of predictions whose label has arrived, by window", wide=wide)
+
+
+def _lift(whole: dict[str, Row]) -> str:
+    if DECILES[0] not in whole:
+        return ""
+    points = [
+        charts.Point(str(i), whole[name]["value"]) for i, name in enumerate(DECILES, 1) if name in whole
+    ]
+    label, axis = "Lift by decile of the score, from the highest", "Decile, highest scores first"
+    return charts.bars(points, label, level=1.0, share=False, axis=axis)
 
 
 def _confusion(values: dict[str, float | None]) -> dict[str, Any] | None:

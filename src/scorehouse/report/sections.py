@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.registry.version import Version
@@ -14,49 +13,44 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.attribution import Attribution, attribution_of
 from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
-from scorehouse.report.distributions import Distribution, Key, distributions, facts_by_window, summed
-from scorehouse.report.gather import ModelData, reject_reasons
+from scorehouse.report.distributions import Distribution, Key, facts_by_window, summed
+from scorehouse.report.gather import ModelData
 from scorehouse.report.history import ended
 from scorehouse.report.limits import segment_state
 from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.performance import Performance, performance_of
+from scorehouse.report.row_sql import Rows
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import pairs_of
-from scorehouse.report.words import DASH, limit, window_text, zoned
+from scorehouse.report.words import DASH, limit, row_window, zoned
 
 Cells = list[dict[str, Any]]
 WORST_SEGMENTS = 8  # of each measure
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chapter:
-    """Everything that the page shows about one ML model."""
+    """Everything that the page shows about one ML model. `window` is empty without a table of drift."""
 
     data: ModelData
     alerts: list[Alert]
-    verdicts: list[Verdict] = field(default_factory=list)
-    window: str = ""
-    window_rows: int | None = None
-    drift: Cells = field(default_factory=list)
-    quality: Cells = field(default_factory=list)
-    scores: Cells = field(default_factory=list)
-    segments: list[Row] = field(default_factory=list)
-    performance: Performance | None = None
-    reasons: list[tuple[str, int]] = field(default_factory=list)
-    quality_metrics: list[str] = field(default_factory=list)
-    has_importance: bool = False
-    has_facts: bool = False
-    has_trend: bool = False
-    drift_table: str = ""
-    pairs: list[Row] = field(default_factory=list)
-    worst_segments: list[Row] = field(default_factory=list)
-    watched: list[Row] = field(default_factory=list)
-    attribution: Attribution | None = None
-    run: Row | None = None
-    timeline: list[Figure] = field(default_factory=list)
-    resolved: list[str] = field(default_factory=list)
+    verdicts: list[Verdict]
+    run: Row | None
+    performance: Performance | None
+    attribution: Attribution | None
+    window: str
+    drift: Cells
+    quality: Cells
+    scores: Cells
+    segments: Cells
+    pairs: list[Row]
+    worst_segments: list[Row]
+    timeline: list[Figure]
+    quality_metrics: list[str]
+    has_facts: bool
+    resolved: list[str]
 
     @property
     def live(self) -> Version:
@@ -67,42 +61,36 @@ class Chapter:
         return worst(verdict.state for verdict in self.verdicts)
 
 
-def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None = None) -> Chapter:
+def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None) -> Chapter:
     """Read and draw everything about one ML model; `results` are those of dbt itself, if known."""
-    chapter = Chapter(data, alerts_of(warehouse, data, results), resolved=ended(data))
+    behind = Rows(warehouse, data)
+    alerts, performance = alerts_of(behind, results), performance_of(data)
+    run = next(iter(data.newest_runs()), None)
     long = data.drift[0] if data.drift else None
-    windows = long.windows if long else []
-    found = distributions(warehouse, data, windows[-1] if windows else None)
-    facts = facts_by_window(warehouse, data, windows)
-    if long:
-        chapter.window = zoned(window_text(*windows[-1]), long.at(windows[-1])[0])
-        chapter.drift_table = long.table.name
-        chapter.window_rows = max(row["n_current"] or 0 for row in long.newest)
-        chapter.drift = drift_rows(data, long, found)
-    chapter.has_importance = any(row["importance"] is not None for row in chapter.drift)
-    chapter.has_trend = any(row["trend"] for row in chapter.drift)
-    chapter.has_facts = bool(facts)
-    chapter.quality = quality_rows(data, found, facts)
-    chapter.scores = score_rows(data, found)
-    if long:
-        chapter.scores += score_means(facts, list(long.names.values()))
-    chapter.segments = segment_drift(data)
-    chapter.pairs = pairs_of(data)
-    chapter.worst_segments = [
-        row | {"state": segment_state(row)}
-        for long in data.worst_segments
-        for row in long.rows[:WORST_SEGMENTS]
-    ]
-    chapter.attribution = attribution_of(data)
-    chapter.watched = [row for long in data.sequential for row in long.rows]
-    chapter.performance = performance_of(data)
-    chapter.quality_metrics = sorted({name for version in data.versions for name in version.metrics})
-    chapter.run = next(iter(data.newest_runs()), None)
-    if chapter.run:
-        chapter.timeline = timeline(data, chapter.run)
-        chapter.reasons = reject_reasons(chapter.run).most_common(6)
-    chapter.verdicts = verdicts_of(data, chapter.alerts, chapter.performance, results)
-    return chapter
+    facts = facts_by_window(warehouse, data, long.windows if long else [])
+    return Chapter(
+        data=data,
+        alerts=alerts,
+        verdicts=verdicts_of(data, alerts, performance, results),
+        run=run,
+        performance=performance,
+        attribution=attribution_of(data),
+        window=zoned(row_window(long.newest[0]), long.newest[0]) if long else "",
+        drift=drift_rows(data, long, behind.found) if long else [],
+        quality=quality_rows(data, behind.found, facts),
+        scores=score_rows(data, behind.found) + score_means(data, facts),
+        segments=segment_drift(data),
+        pairs=pairs_of(data),
+        worst_segments=[
+            row | {"state": segment_state(row)}
+            for table in data.worst_segments
+            for row in table.rows[:WORST_SEGMENTS]
+        ],
+        timeline=timeline(data, run) if run else [],
+        quality_metrics=sorted({name for version in data.versions for name in version.metrics}),
+        has_facts=bool(facts),
+        resolved=ended(data),
+    )
 
 
 def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> Cells:
@@ -229,8 +217,9 @@ def score_rows(data: ModelData, found: dict[Key, Distribution]) -> Cells:
     ]
 
 
-def score_means(facts: dict[Key, list[Row]], windows: Sequence[str]) -> Cells:
-    """The mean of each numeric output in each window, by the names of the windows."""
+def score_means(data: ModelData, facts: dict[Key, list[Row]]) -> Cells:
+    """The mean of each numeric output in each window of the first table of drift."""
+    windows = list(data.drift[0].names.values()) if facts else []
     cells = []
     for part, name in sorted(facts):
         means = [row["mean"] for row in facts[part, name]]

@@ -14,6 +14,7 @@ from scorehouse.report.warehouse import Row
 from scorehouse.report.watched import alerted, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
+FAR_WARN, FAR_BAD = (f"{limits.FAR[level]:g}" for level in ("warn", "bad"))
 JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 # Why no row of a table was judged, by status.
 UNJUDGED = {
@@ -53,13 +54,13 @@ RULES = {
         "Red when a metric is worse than its threshold in the performance table, amber when its interval "
         "reaches the threshold. A metric without one "
         f"is compared with its value at registration, from {limits.MINIMUM_LABELS} labels on: amber when the "
-        f"error (for a score, its distance from 1) is {limits.FAR_WARN:g} times as large or the lead over "
-        f"guessing is {limits.FAR_WARN:g} times smaller, red at {limits.FAR_BAD:g} times. Grey when neither "
+        f"error (for a score, its distance from 1) is {FAR_WARN} times as large or the lead over "
+        f"guessing is {FAR_WARN} times smaller, red at {FAR_BAD} times. Grey when neither "
         "a threshold nor a comparable value is known."
     ),
     "Segments": (
         "Amber when a segment is certainly worse than all other rows, by more than the threshold of "
-        f"its table. Without one: an error {limits.FAR_WARN:g} times that of all other rows, or "
+        f"its table. Without one: an error {FAR_WARN} times that of all other rows, or "
         f"{percent(limits.REJECTED_WARN)} more rejected rows, or {limits.EXCESS_WARN:g} more log loss beyond "
         "what scores promise, for at least "
         f"{percent(limits.SEGMENT_SHARE)} of the rows."

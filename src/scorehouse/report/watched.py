@@ -13,8 +13,9 @@ from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row
 
 
-def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list[Alert]:
+def watched_facts(behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Facts that join the `subjects` that are known already, where they are about the same thing."""
+    data = behind.data
     facts = [_sequential_fact(data, long, row) for long in data.sequential for row in alerted(long)]
     facts += [
         row_alert(
@@ -31,7 +32,7 @@ def watched_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list
         for row in long.rows
         if limits.segment_state(row) == "warn"
     ]
-    facts += _pair_facts(data, behind, subjects)
+    facts += _pair_facts(behind, subjects)
     # windows in which other features drive the scores than in the reference window
     return facts + [
         row_alert("attribution_drift", Subject("scores"), long, row, f"{data.name}-attribution")
@@ -75,8 +76,9 @@ def _sequential_subject(data: ModelData, row: Row) -> Subject:
     return Subject("scores" if row["feature"] else "performance")
 
 
-def _pair_facts(data: ModelData, behind: Rows, subjects: set[Subject]) -> list[Alert]:
+def _pair_facts(behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Pairs that go together no more. Pairs of one feature have one cause; a feature that drifts is it."""
+    data = behind.data
     broken = [(long, row) for long in data.joint for row in drifted(long)]
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     counts = Counter(name for _, row in broken for name in _names(data, row))

@@ -255,8 +255,8 @@ def test_an_outage_is_no_habit_and_a_weekend_no_delay() -> None:
     ],
 )
 def test_what_is_far_from_registration(metric: str, registered: float, warn: float, bad: float) -> None:
-    assert limits.far_limit(metric, registered, limits.FAR_WARN) == pytest.approx(warn)
-    assert limits.far_limit(metric, registered, limits.FAR_BAD) == pytest.approx(bad)
+    assert limits.far_limit(metric, registered, limits.FAR["warn"]) == pytest.approx(warn)
+    assert limits.far_limit(metric, registered, limits.FAR["bad"]) == pytest.approx(bad)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,23 @@ def test_names_in_a_description_are_code_and_its_html_is_text() -> None:
 
 
 @pytest.mark.parametrize("code", alert_words.WORDS)
-def test_words_of_an_alert_that_need_no_function_name_its_numbers(code: str) -> None:
+def test_words_of_an_alert_are_made_of_its_row_and_numbers(code: str) -> None:
+    row = dict.fromkeys(("feature", "segment", "side", "metric"), "x")
+    row |= dict.fromkeys(("value", "rest_value", "difference_low", "share_of_rows", "threshold"), 0.5)
+    row |= dict.fromkeys(("correlation", "reference_correlation", "p_value", "floor_value", "n_current"), 0.5)
+    day = datetime(2025, 4, 1)
+    row |= dict.fromkeys(("window_start", "window_end", "alert_since", "reference_start"), day)
     numbers = dict.fromkeys(("error", "status", "usual", "message", "checked_at", "name", "version"), "x")
-    numbers |= dict.fromkeys(("table", "reasons", "faults", "missing", "next", "n_features"), "x")
-    times = dict.fromkeys(("started_at", "newest"), datetime(2025, 4, 1, 6))
+    numbers |= dict.fromkeys(("table", "reasons", "faults", "missing", "next", "metric"), "x")
+    numbers |= dict.fromkeys(("n_features", "limit", "registered", "age_days", "rejected_share"), 0.5)
+    numbers |= {
+        "kind": "test",
+        "level": "warn",
+        "rows_in": 9,
+        "rows_rejected": 4,
+        "reject_reasons": [("late", 4)],
+    }
+    numbers |= dict.fromkeys(("started_at", "newest"), datetime(2025, 4, 1, 6))
     for template in alert_words.WORDS[code][1:]:
-        if isinstance(template, str):
-            said = alert_words.phrase(template, {"feature": "age"}, {**numbers, **times})
-            assert said and "{" not in said and not said.endswith(".")
+        said = alert_words.phrase(template, row, numbers)
+        assert said and "{" not in said and not said.endswith(".")
