@@ -18,8 +18,7 @@ from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.project.folder import project_variable
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
-from scorehouse.retraining.labels import columns_of
-from scorehouse.retraining.settings import VARIABLE, Settings
+from scorehouse.retraining.settings import VARIABLE, Settings, columns_of
 
 FUNCTION = '''\
 """How `{name}` is trained again: `scorehouse retrain {name}` calls `train`, which is yours to edit."""

@@ -14,7 +14,7 @@ import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.canonical import digest, facts_of
-from scorehouse.evidence.lineage import Flow, Relation, event_of
+from scorehouse.evidence.lineage import Relation, event_of
 from scorehouse.project.run_log_place import STARTED, SUCCESS
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
@@ -25,10 +25,9 @@ from scorehouse.report.dbt_results import DbtResults, nodes_of, read_json
 from scorehouse.report.gather import gather
 from scorehouse.report.page import Report, card_page
 from scorehouse.report.sections import chapter_of
-from scorehouse.report.warehouse import Warehouse
+from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.retraining.provenance import commit_of
 
-Row = dict[str, Any]
 OURS = "scorehouse"
 
 
@@ -130,7 +129,7 @@ def lineage_of(
     ]
     inputs = [_relation(connection, name) for name in names]
     output = _relation(connection, str(run["prediction_table"]))
-    return event_of(Flow(facts_of(run), version, features, inputs, output, namespace))
+    return event_of(facts_of(run), version, features, inputs, output, namespace)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:

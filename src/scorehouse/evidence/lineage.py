@@ -34,41 +34,28 @@ class Relation:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Flow:
-    """What flowed where in a run: `inputs` and `version` in, `output` out.
+def event_of(
+    run: Mapping[str, Any],
+    version: Version,
+    features: Sequence[str],
+    inputs: Sequence[Relation],
+    output: Relation,
+    namespace: str,
+) -> dict[str, Any]:
+    """The event of a finished run: `inputs` and `version` in, `output` out.
 
     `features` are the names of the signature's features; `inputs` the tables that the prediction table's
-    model refs; `namespace` that of the tables.
+    model refs; `namespace` that of the tables. The key and the columns passed through are traced to every
+    input that has a column of their name, all others to the features and to the ML model.
     """
-
-    run: Mapping[str, Any]
-    version: Version
-    features: Sequence[str]
-    inputs: Sequence[Relation]
-    output: Relation
-    namespace: str
-
-    def sources(self, name: str) -> list[dict[str, Any]]:
-        """Every input column of this name, whatever its case."""
-        return [
-            {"namespace": self.namespace, "name": each.name, "field": column}
-            for each in self.inputs
-            for column in each.columns
-            if column.lower() == name.lower()
-        ]
-
-
-def event_of(flow: Flow) -> dict[str, Any]:
-    """The event of a finished run.
-
-    The key and the columns passed through are traced to every input that has a column of their name, all
-    others to the features and to the ML model.
-    """
-    run, output, namespace = flow.run, flow.output, flow.namespace
+    columns = [
+        {"namespace": namespace, "name": each.name, "field": column}
+        for each in inputs
+        for column in each.columns
+    ]
     facets = {
         "schema": _schema(output.columns),
-        "columnLineage": _facet("columnLineage", fields=_fields(flow)),
+        "columnLineage": _facet("columnLineage", fields=_fields(run, version, features, columns, output)),
     }
     ended = run.get("finished_at") or run.get("started_at")
     query = run.get("feature_query")
@@ -86,9 +73,9 @@ def event_of(flow: Flow) -> dict[str, Any]:
         "inputs": [
             *(
                 {"namespace": namespace, "name": each.name, "facets": {"schema": _schema(each.columns)}}
-                for each in flow.inputs
+                for each in inputs
             ),
-            _model_dataset(flow.version, flow.features),
+            _model_dataset(version, features),
         ],
         "outputs": [{"namespace": namespace, "name": output.name, "facets": facets}],
     }
@@ -107,19 +94,25 @@ def _model_dataset(version: Version, features: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _fields(flow: Flow) -> dict[str, Any]:
-    """By output column: where it comes from."""
-    version = flow.version
-    asked = json.loads(flow.run.get("configuration") or "{}")
+def _fields(
+    run: Mapping[str, Any],
+    version: Version,
+    features: Sequence[str],
+    columns: Sequence[Mapping[str, str]],
+    output: Relation,
+) -> dict[str, Any]:
+    """By output column: which `columns` of the inputs, whatever their case, it comes from."""
+    asked = json.loads(run.get("configuration") or "{}")
     copied = {str(name).lower() for name in [*asked.get("key", []), *asked.get("passthrough", [])]}
-    used = [source for name in flow.features for source in flow.sources(name)]
+    used = [each for name in features for each in columns if each["field"].lower() == name.lower()]
     model = {"namespace": "scorehouse", "name": version.name, "field": str(version.version)}
     said = f"scored by {version.label}"
     made = {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": said, "masking": False}
     same = {"type": "DIRECT", "subtype": "IDENTITY", "description": "", "masking": False}
     fields = {}
-    for column in flow.output.columns:
-        kept = flow.sources(column) if column.lower() in copied else []
+    for column in output.columns:
+        name = column.lower()
+        kept = [each for each in columns if each["field"].lower() == name] if name in copied else []
         sources, kind = (kept, same) if kept else ([*used, model], made)
         fields[column] = {"inputFields": [{**each, "transformations": [kind]} for each in sources]}
     return fields

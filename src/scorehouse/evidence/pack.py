@@ -61,8 +61,6 @@ class Material:
 def contents(material: Material) -> dict[str, bytes]:
     """The files of the pack, without its manifest."""
     version = material.version
-    pinned = pinned_files(version)
-    bom = bill_of_materials(version, pinned, material.features, material.made_at, material.release)
     files = {
         manifest.VERSION: _json({"registry": version.to_row(), "files": signed_digests(version)}),
         manifest.SIGNATURE: material.signature,
@@ -74,7 +72,11 @@ def contents(material: Material) -> dict[str, bytes]:
         "lineage.json": None if material.lineage is None else _json(material.lineage),
         "tests.json": _json(material.tests),
         CARD: material.card.encode(),
-        manifest.BOM: _json(bom),
+        manifest.BOM: _json(
+            bill_of_materials(
+                version, pinned_files(version), material.features, material.made_at, material.release
+            )
+        ),
         "version.sig": material.version_signature,
     }
     found = {name: data for name, data in files.items() if data is not None}

@@ -25,8 +25,6 @@ from scorehouse.replay.logged_run import TABLE, logged_options
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
 
-HASHES = (FEATURE_HASH, PART)
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -108,7 +106,7 @@ def preview(
 
 def _finished(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with its status; the hashes are left out."""
-    kept = {name: value for name, value in row.items() if name not in (*HASHES, REJECT_REASON)}
+    kept = {name: value for name, value in row.items() if name not in (FEATURE_HASH, PART, REJECT_REASON)}
     reason = row[REJECT_REASON]
     return {**kept, "row_status": "scored" if reason is None else "rejected", REJECT_REASON: reason}
 

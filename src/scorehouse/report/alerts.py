@@ -8,12 +8,11 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS, TABLE
+from scorehouse.project.run_log_place import TABLE
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
-from scorehouse.report.history import before, run_before, since
 from scorehouse.report.monitors import Long
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.row_sql import Rows, rejected_rows
@@ -51,7 +50,7 @@ def row_alert(
     code: str, subject: Subject, long: Long, row: Row, anchor: str, *, sql: str | None = None, **more: Any
 ) -> Alert:
     """An alert about a row of a monitoring table, by default with the SQL of its number and its history."""
-    state, began = ("", "") if "state" in more else since(long, row)
+    state, began = ("", "") if "state" in more else long.since(row)
     facts: dict[str, Any] = {"level": "warn", "state": state, "since": began, **more}
     sql = sql or value_sql(long.table, row)
     return Alert(code, subject=subject, sql=sql, value=row["value"], row=row, anchor=anchor, **facts)
@@ -102,7 +101,7 @@ def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
         if level in limits.FAR:
             registered = limits.at_registration(data.live, row) or 0.0
             limit = limits.far_limit(row["metric"], registered, limits.FAR[level])
-            earlier = [limits.far_from(data.live, one) in limits.FAR for one in before(long, row)]
+            earlier = [limits.far_from(data.live, one) in limits.FAR for one in long.before(row)]
             state = ("continuing" if earlier[0] else "new") if earlier else ""
             numbers = {"registered": registered, "limit": limit}
             add("metric_far_from_registration", row, numbers, level=level, state=state)
@@ -145,9 +144,8 @@ def _run_alerts(behind: Rows) -> list[Alert]:
     """How the newest night of each prediction table ended."""
     data, alerts = behind.data, []
     for run in map(data.judged, data.newest_runs()):
-        level, share = limits.run_state(run), limits.rejected_share(run)
-        code = _run_code(run, level, share)
-        if code is None:
+        (code, level, _), share = limits.ending(run), limits.rejected_share(run)
+        if not code:
             continue
         table, error = table_name(run), str(run.get("error") or "").splitlines()
         numbers = {
@@ -171,20 +169,11 @@ def _run_alerts(behind: Rows) -> list[Alert]:
                 numbers,
                 value=share if is_rejected else None,
                 rows_sql=behind.shown(rejected_rows(run)) if is_rejected else "",
-                state=run_before(data, run),
+                state=data.run_before(run),
                 anchor=f"{data.name}-runs",
             )
         )
     return alerts
-
-
-def _run_code(run: Row, level: str, share: float | None) -> str | None:
-    """What is wrong with a run; None for nothing."""
-    if run["status"] != SUCCESS:
-        return {STARTED: "run_unfinished", SKIPPED: "run_skipped"}.get(run["status"], "run_failed")
-    if share is None:
-        return "run_without_rows" if level == "bad" else None
-    return "rows_rejected" if share and level in ("bad", "warn") else None
 
 
 def _age_alerts(data: ModelData) -> list[Alert]:

@@ -64,8 +64,7 @@ def read_given(file: Path, names: Iterable[str], call: str) -> dict[str, Given]:
     given: dict[str, Given] = {}
     for name, said in found.items():
         if str(name).partition("/")[0] not in known:
-            hint = did_you_mean(str(name), known)
-            problem = f"{str(file)!r} has {name!r}{hint}"
+            problem = f"{str(file)!r} has {name!r}{did_you_mean(str(name), known)}"
             raise _refused(call, problem, f"an ML model: {', '.join(sorted(known))}")
         for key in said if isinstance(said, dict) else {"": None}:
             if key not in KEYS:
@@ -127,8 +126,7 @@ def _decision(live: Version, label: Line) -> list[Line]:
 def _libraries(live: Version) -> list[Line]:
     saved_with = dict(sorted(live.libraries.items()))
     if live.python_version:
-        own = {"Python": live.python_version, "scikit-learn": live.sklearn_version}
-        saved_with = own | saved_with
+        saved_with = {"Python": live.python_version, "scikit-learn": live.sklearn_version, **saved_with}
     return [
         ("Artifact", f"{live.artifact} ({live.artifact_format}, {size(live.size_bytes)})"),
         ("SHA-256 of the artifact", live.sha256),

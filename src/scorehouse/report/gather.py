@@ -87,6 +87,14 @@ class ModelData:
         )
         return next(earlier, run)
 
+    def run_before(self, run: Row) -> str:
+        """`new` or `continuing` for a run that went wrong, by the run before it into the same table."""
+        for other in self.runs[self.runs.index(run) + 1 :]:
+            same = other.get("prediction_table") == run.get("prediction_table")
+            if same and other.get("is_live") is not False:
+                return "continuing" if limits.ending(other).level in ("bad", "warn") else "new"
+        return ""
+
 
 def run_status(run: Row) -> str:
     """The status of a run as the page shows it."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 from scorehouse.metrics import LOWER, METRICS, Use
+from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS
 from scorehouse.registry.class_columns import PREFIX
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Row
-from scorehouse.report.words import metric_name
+from scorehouse.report.words import metric_name, percent
 
 # Shares of rejected rows. The first is also the default in `retraining_signals`.
 REJECTED_WARN, REJECTED_BAD = 0.05, 0.20
@@ -61,9 +63,37 @@ def lateness(age: float, gap: Gap) -> str:
     return "ok" if age <= allowed else "bad" if gap.known or age > LATE_ASSUMED * gap.days else "warn"
 
 
-def rejection(share: float) -> str:
-    """`ok`, `warn` or `bad` for a share of rejected rows."""
-    return "bad" if share > REJECTED_BAD else "warn" if share > REJECTED_WARN else "ok"
+class Ending(NamedTuple):
+    """How a run ended: the code of its alert (empty for none), its level, and how a light says it.
+
+    The level is `ok`, `warn` or `bad`; `none` for a slice of a backfill that had no rows.
+    """
+
+    code: str
+    level: str
+    text: str
+
+
+# A run that has started and not ended is still running, or was killed.
+UNSUCCESSFUL = {
+    STARTED: Ending("run_unfinished", "warn", "not finished"),
+    SKIPPED: Ending("run_skipped", "bad", "skipped"),
+}
+
+
+def ending(run: Row) -> Ending:
+    """How a run ended, by its status and by the share of the rows that it rejected."""
+    share = rejected_share(run)
+    if run["status"] != SUCCESS:
+        return UNSUCCESSFUL.get(run["status"], Ending("run_failed", "bad", str(run["status"])))
+    if found_nothing(run):
+        return Ending("", "ok", "nothing to score" if run.get("rows_vanished") else "nothing changed")
+    if share is None and (run.get("slice_from") or run.get("rows_left")):
+        return Ending("", "none", "no rows")
+    if share is None:
+        return Ending("run_without_rows", "bad", "no rows")
+    level = "bad" if share > REJECTED_BAD else "warn" if share > REJECTED_WARN else "ok"
+    return Ending("" if level == "ok" else "rows_rejected", level, f"{percent(1 - share)} scored")
 
 
 def rejected_share(run: Row) -> float | None:
@@ -71,25 +101,10 @@ def rejected_share(run: Row) -> float | None:
     return (run["rows_rejected"] or 0) / run["rows_in"] if run["rows_in"] else None
 
 
-def run_state(run: Row) -> str:
-    """`ok`, `warn` or `bad` for how a run ended; `none` for a slice of a backfill that had no rows.
-
-    A run that has started and not ended is still running, or was killed.
-    """
-    if run["status"] != "success":
-        return "warn" if run["status"] == "started" else "bad"
-    if found_nothing(run):
-        return "ok"
-    share = rejected_share(run)
-    if share is None:
-        return "none" if run.get("slice_from") or run.get("rows_left") else "bad"
-    return rejection(share)
-
-
 def found_nothing(run: Row) -> bool:
     """Whether a run compared its rows with an existing table and found none to score."""
     scored = run["rows_in"] or run.get("rows_left")
-    return run["status"] == "success" and not scored and bool(run.get("rows_unchanged"))
+    return run["status"] == SUCCESS and not scored and bool(run.get("rows_unchanged"))
 
 
 def at_registration(live: Version, row: Row) -> float | None:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.report.words import window_names
+from scorehouse.report.words import metric_name, row_window, window_names
 
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
+UNJUDGED = ("immature", "complete", "too_small", "not_judged", "no_reference", "not_compared")
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
 # of drift, PSI and what has drifted.
 WINDOWS = 60
@@ -54,6 +55,11 @@ def window_of(row: Row) -> Window:
     return row["window_start"], row["window_end"]
 
 
+def fact_of(row: Row) -> tuple[str | None, ...]:
+    """What a row is about, in whatever window."""
+    return tuple(row.get(name) for name in ("part", "feature", "metric", "segment"))
+
+
 @dataclass(frozen=True)
 class Long:
     """A table in long form, and its rows for the live version, oldest window first."""
@@ -88,6 +94,42 @@ class Long:
             ):
                 return rows
         return []
+
+    def before(self, row: Row) -> list[Row]:
+        """The rows of the same fact in earlier windows, newest first; those without a value are left out."""
+        same = [one for one in self.rows if fact_of(one) == fact_of(row)]
+        earlier = [one for one in same if one["window_start"] < row["window_start"]]
+        return [
+            one for one in reversed(earlier) if one["value"] is not None and one["status"] not in UNJUDGED
+        ]
+
+    def since(self, row: Row) -> tuple[str, str]:
+        """`new` or `continuing`, and the window in which it began; empty if there is no earlier window.
+
+        Of older windows, only PSI and what has drifted is read: one that has no row there had not drifted.
+        """
+        windows = [window for window in self.windows if window[0] < row["window_start"]]
+        if not windows or row["segment"] != "all":  # of segments, only the newest window is read
+            return "", ""
+        earlier_rows = {one["window_start"]: one for one in self.before(row)}
+        began = row
+        for window in reversed(windows):
+            earlier = earlier_rows.get(window[0])
+            if earlier is None or earlier["status"] != row["status"]:
+                break
+            began = earlier
+        return ("new", "") if began is row else ("continuing", row_window(began))
+
+    def ended(self) -> list[str]:
+        """What was wrong in the window before and is judged as right in the newest one, in words."""
+        newest = {fact_of(row): row["status"] for row in self.at(self.windows[-1])}
+        return [
+            (f"{row['feature']}: " if row.get("feature") else "")
+            + f"{metric_name(row['metric'])}, wrong in {row_window(row)}"
+            for row in (self.at(self.windows[-2]) if len(self.windows) > 1 else [])
+            if row["status"] in ("drift", "below") and row["segment"] == "all"
+            if newest.get(fact_of(row)) in ("ok", "small_drift")
+        ]
 
 
 @dataclass

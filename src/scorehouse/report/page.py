@@ -69,8 +69,9 @@ def folder(report: Report) -> dict[str, str]:
 
 def card_page(report: Report, chapter: Chapter) -> str:
     """The model card of the version that is shown, for print."""
-    card = card_of(chapter, report.given, report.made_at.date())
-    return _render("card.html", report, chapter=chapter, card=card)
+    return _render(
+        "card.html", report, chapter=chapter, card=card_of(chapter, report.given, report.made_at.date())
+    )
 
 
 def model_path(chapter: Chapter) -> str:

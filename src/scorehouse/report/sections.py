@@ -15,7 +15,6 @@ from scorehouse.report.causes import alerts_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, facts_by_window, summed
 from scorehouse.report.gather import ModelData
-from scorehouse.report.history import ended
 from scorehouse.report.limits import segment_state
 from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.performance import Performance, performance_of
@@ -67,6 +66,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
     alerts, performance = alerts_of(behind, results), performance_of(data)
     run = next(iter(data.newest_runs()), None)
     long = data.drift[0] if data.drift else None
+    judged = [*data.drift, *data.joint, *data.attribution, *data.performance]
     facts = facts_by_window(warehouse, data, long.windows if long else [])
     return Chapter(
         data=data,
@@ -89,7 +89,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
         timeline=timeline(data, run) if run else [],
         quality_metrics=sorted({name for version in data.versions for name in version.metrics}),
         has_facts=bool(facts),
-        resolved=ended(data),
+        resolved=list(dict.fromkeys(one for table in judged for one in table.ended())),
     )
 
 

@@ -138,24 +138,13 @@ def worst(states: Iterable[str]) -> str:
 def _runs(data: ModelData) -> Verdict:
     """The worst of the newest runs, one per prediction table of the live version."""
     runs = data.newest_runs()
-    states = [limits.run_state(data.judged(run)) for run in runs]
+    endings = [limits.ending(data.judged(run)) for run in runs]
     if not runs:
         return Verdict("none", "no run yet")
-    state = worst(states)
-    run = runs[states.index(state)]
-    text = _run_text(run if state == "ok" else data.judged(run))
-    return Verdict(state, text if run is runs[0] else f"{text} in {table_name(run)}")
-
-
-def _run_text(run: Row) -> str:
-    share = limits.rejected_share(run)
-    if run["status"] == "started":
-        return "not finished"
-    if run["status"] != "success":
-        return str(run["status"])
-    if limits.found_nothing(run):
-        return "nothing to score" if run.get("rows_vanished") else "nothing changed"
-    return "no rows" if share is None else f"{percent(1 - share)} scored"
+    state = worst(one.level for one in endings)
+    place = [one.level for one in endings].index(state)
+    text = (limits.ending(runs[place]) if state == "ok" else endings[place]).text
+    return Verdict(state, text if place == 0 else f"{text} in {table_name(runs[place])}")
 
 
 def _age(data: ModelData) -> Verdict:

@@ -18,11 +18,10 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import SEVERAL, Version, resolve
 from scorehouse.retraining.dbt import Dbt
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.labels import check_calibrate, columns_of, recorded_label
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
 from scorehouse.retraining.rows import Rows, TrainingTable
-from scorehouse.retraining.settings import Settings
+from scorehouse.retraining.settings import Settings, check_calibrate, columns_of, recorded_label
 from scorehouse.scoring.request import load_policy
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]

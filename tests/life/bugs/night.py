@@ -40,8 +40,8 @@ BUGS = (
         edits=(
             (
                 "src/scorehouse/report/limits.py",
-                'return "none" if run.get("slice_from") or run.get("rows_left") else "bad"',
-                'return "none"',
+                'if share is None and (run.get("slice_from") or run.get("rows_left")):',
+                "if share is None:",
             ),
             (
                 "src/scorehouse/report/rhythm.py",

@@ -19,7 +19,7 @@ from project import SUPPORT
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.bom import bill_of_materials
-from scorehouse.evidence.lineage import Flow, Relation, event_of
+from scorehouse.evidence.lineage import Relation, event_of
 from scorehouse.evidence.manifest import MANIFEST, verify, write_pack
 from scorehouse.evidence.pack import PARTS, Material, contents, facts
 from scorehouse.evidence.seal import findings, read_seal, sealed
@@ -74,7 +74,7 @@ OUTPUT = Relation("shop.main.churn_predictions", {"id": "BIGINT", "score": "DOUB
 
 def event() -> dict[str, Any]:
     run = {name: str(value) for name, value in RUN.items() if value is not None}
-    return event_of(Flow(run, VERSION, ["amount", "visits"], [INPUT], OUTPUT, "duckdb://shop.duckdb"))
+    return event_of(run, VERSION, ["amount", "visits"], [INPUT], OUTPUT, "duckdb://shop.duckdb")
 
 
 def material(**changed: Any) -> Material:
