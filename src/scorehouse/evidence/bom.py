@@ -33,7 +33,6 @@ def bill_of_materials(
         {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": _hashes(sha256)}
         for name, sha256 in sorted(files.items())
     ]
-    tool = {"type": "application", "name": "scorehouse", "version": release}
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -42,7 +41,7 @@ def bill_of_materials(
         "version": 1,
         "metadata": {
             "timestamp": made_at.isoformat(timespec="seconds"),
-            "tools": {"components": [tool]},
+            "tools": {"components": [{"type": "application", "name": "scorehouse", "version": release}]},
             "component": _model(version, reference, features),
         },
         "components": [*libraries, *parts],

@@ -82,14 +82,18 @@ def event_of(
 
 
 def _model_dataset(version: Version, features: Sequence[str]) -> dict[str, Any]:
-    digests = {"sha256": version.sha256, "signature_sha256": version.signature_sha256}
-    facts = {"task": version.task, "features": list(features), **digests}
     return {
         "namespace": "scorehouse",
         "name": version.name,
         "facets": {
             "version": _facet("version", datasetVersion=str(version.version)),
-            "scorehouse_model": _custom("DatasetFacet", **facts),
+            "scorehouse_model": _custom(
+                "DatasetFacet",
+                task=version.task,
+                features=list(features),
+                sha256=version.sha256,
+                signature_sha256=version.signature_sha256,
+            ),
         },
     }
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.report.alert import Alert
 from scorehouse.report.sections import Chapter
 
 SAID = 3  # causes that the sentence names
@@ -32,10 +31,10 @@ class Headline:
 
 def headline(chapter: Chapter) -> Headline:
     """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
-    if chapter.state == "bad":
-        return Headline("bad", ACT, _causes(chapter.alerts))
-    if chapter.state == "warn":
-        return Headline("warn", WATCH, _causes(chapter.alerts))
+    if chapter.state in ("bad", "warn"):  # the first causes, the worst first; the others are counted
+        named, more = [alert.title for alert in chapter.alerts[:SAID]], len(chapter.alerts) - SAID
+        text = "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
+        return Headline(chapter.state, ACT if chapter.state == "bad" else WATCH, text)
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
     needs = [(one.name.lower(), one.missing or one.text) for one in open_lights]
@@ -60,13 +59,6 @@ def overview(chapter: Chapter) -> dict[str, Any]:
             for one in chapter.verdicts
         ],
     }
-
-
-def _causes(alerts: Sequence[Alert]) -> str:
-    """The first causes, the worst first; alerts of one level that are not named are counted."""
-    named = [alert.title for alert in alerts[:SAID]]
-    more = len(alerts) - len(named)
-    return "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
 
 
 def _listed(names: Sequence[str]) -> str:

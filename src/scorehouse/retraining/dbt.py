@@ -110,8 +110,7 @@ class Dbt:
         return (exact or found)[0]
 
     def _read(self, file: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads((self.project / TARGET / file).read_text(encoding="utf-8"))
-        return document
+        return dict(json.loads((self.project / TARGET / file).read_text(encoding="utf-8")))
 
 
 def dbt_options(target: str, profile: str | None, profiles_dir: Path | None) -> tuple[str, ...]:

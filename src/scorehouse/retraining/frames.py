@@ -18,18 +18,10 @@ from scorehouse.training import read_training
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames with features, label and time, in the order of time. `training` is what the function gets.
-
-    The holdout is split in two halves if it also has to calibrate: `calibration` is the earlier one.
-    """
+    """Frames with features, label and time, in the order of time. `training` is what the function gets."""
 
     training: Any
     holdout: Any
-
-    def halves(self) -> tuple[Any, Any]:
-        """The earlier and the later half of the holdout."""
-        middle = len(self.holdout) // 2
-        return self.holdout.iloc[:middle], self.holdout.iloc[middle:]
 
 
 def read_frames(job: Job) -> Frames:

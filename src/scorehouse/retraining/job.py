@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,11 +23,11 @@ class Job:
     name: str
     answer: str
     function: str
-    module_paths: tuple[str, ...]
-    labels: tuple[str, ...]
+    module_paths: Sequence[str]
+    labels: Sequence[str]
     time: str
     seed: int
-    features: tuple[str, ...] = ()
+    features: Sequence[str] = ()
     rows: str = ""
     store: str = "digest"
     calibrate: str | None = None
@@ -37,17 +36,7 @@ class Job:
     parent: Mapping[str, Any] = field(default_factory=dict)
     compared: Mapping[str, Any] | None = None
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
     @property
     def label(self) -> str | list[str]:
         """The column of the label, or the list of them: what picks a Series or a frame out of a frame."""
         return self.labels[0] if len(self.labels) == 1 else list(self.labels)
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        document = json.loads(text)
-        for name in ("module_paths", "features", "labels"):
-            document[name] = tuple(document[name])
-        return cls(**document)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class TrainingProcess(AbstractContextManager["TrainingProcess"]):
         file = Path(self._holder.name) / f"answer_{self._jobs}.json"
         with suppress(OSError):  # the process has ended; that is found below
             assert self._process.stdin is not None
-            self._process.stdin.write(replace(job, answer=str(file)).to_json() + "\n")
+            self._process.stdin.write(json.dumps(asdict(replace(job, answer=str(file)))) + "\n")
             self._process.stdin.flush()
         while not file.exists():
             if self._process.poll() is not None and not file.exists():
@@ -68,5 +68,4 @@ class TrainingProcess(AbstractContextManager["TrainingProcess"]):
         answer = json.loads(file.read_text(encoding="utf-8"))
         if "error" in answer:
             raise rebuilt(answer["error"])
-        found: dict[str, Any] = answer["done"]
-        return found
+        return dict(answer["done"])

@@ -64,6 +64,7 @@ class TrainingTable:
         self.types = {
             str(row[0]): str(row[1]) for row in connection.execute(f"describe {relation}").fetchall()
         }
+        self.time = DUCKDB.quote(settings.time)
         known = [LABELLED] if "label_status" in self.types else []
         has = [f"{DUCKDB.quote(label)} is not null" for label in self.labels]
         self.where = " and ".join([*has, *known])
@@ -77,18 +78,18 @@ class TrainingTable:
         settings = self.settings
         self._check_columns([*features, *self.labels, settings.time])
         total, labelled, timed, partly = self._ask(
-            f"select count(*), count(*) filter ({self.where}), count({self._time}) filter ({self.where}), "
+            f"select count(*), count(*) filter ({self.where}), count({self.time}) filter ({self.where}), "
             f"count(*) filter ({self.partly}) from {self.relation}"
         )
         self._check_counts(total, labelled, timed)
         cut = self._cut(labelled)
-        held = f"{self._time} >= {cut}"
+        held = f"{self.time} >= {cut}"
         values = ", ".join(
             f"count(distinct {DUCKDB.quote(label)}) filter (not ({held}))" for label in self.labels
         )
         trained, first, last, begins, *classes = self._ask(
-            f"select count(*) filter (not ({held})), min({self._time}), "
-            f"max({self._time}) filter (not ({held})), min({self._time}) filter ({held}), {values} "
+            f"select count(*) filter (not ({held})), min({self.time}), "
+            f"max({self.time}) filter (not ({held})), min({self.time}) filter ({held}), {values} "
             f"from {self.relation} where {self.where}"
         )
         self._check_split(trained, labelled - trained, classes)
@@ -99,14 +100,16 @@ class TrainingTable:
             f"copy (select *, {held} as {HOLDOUT} from ({chosen}) order by {columns}) "
             f"to {DUCKDB.literal(str(file))} (format parquet)"
         )
-        digest = self._digest(chosen, names)
-        days = (str(first)[:DAY], str(last)[:DAY], str(begins))
-        counts = (trained, labelled - trained, total - labelled, partly)
-        return Rows(digest, *counts, *days)
-
-    @property
-    def _time(self) -> str:
-        return DUCKDB.quote(self.settings.time)
+        return Rows(
+            digest=self._digest(chosen, names),
+            training=trained,
+            holdout=labelled - trained,
+            left_out=total - labelled,
+            partly=partly,
+            first=str(first)[:DAY],
+            last=str(last)[:DAY],
+            cut=str(begins),
+        )
 
     def _ask(self, sql: str) -> tuple[Any, ...]:
         found = self.connection.execute(sql).fetchone()
@@ -124,16 +127,13 @@ class TrainingTable:
                 action="add the columns to the training query, or name others as `features` in the settings",
             )
 
-    @property
-    def _a_label(self) -> str:
-        return "a label" if len(self.labels) == 1 else f"all of the labels {', '.join(self.labels)}"
-
     def _check_counts(self, total: int, labelled: int, timed: int) -> None:
         settings = self.settings
+        label = "a label" if len(self.labels) == 1 else f"all of the labels {', '.join(self.labels)}"
         if not labelled:
             raise self._refused(
-                f"{settings.training} has {total:,} rows, and none has {self._a_label} yet",
-                f"rows with {self._a_label} to learn from",
+                f"{settings.training} has {total:,} rows, and none has {label} yet",
+                f"rows with {label} to learn from",
                 "wait until labels have arrived, and build the training query again",
             )
         if timed < labelled:
@@ -172,11 +172,11 @@ class TrainingTable:
         if isinstance(holdout, float):
             place = min(int(labelled * (1 - holdout)), labelled - 1)
             return (
-                f"(select {self._time} from {self.relation} where {self.where} "
-                f"order by {self._time} limit 1 offset {place})"
+                f"(select {self.time} from {self.relation} where {self.where} "
+                f"order by {self.time} limit 1 offset {place})"
             )
         if length := DURATION.fullmatch(holdout):
-            newest = f"(select max({self._time}) from {self.relation} where {self.where})"
+            newest = f"(select max({self.time}) from {self.relation} where {self.where})"
             return f"{newest} - interval {length[1]} {length[2]}"
         return DUCKDB.literal(holdout)
 

@@ -44,7 +44,8 @@ def store(estimator: Any, frames: Frames, job: Job) -> dict[str, Any]:
     """
     method, judged, features = calibration_method(estimator, job), frames.holdout, list(job.features)
     if method is not None:
-        earlier, judged = frames.halves()
+        middle = len(judged) // 2  # the earlier half calibrates, the later one measures
+        earlier, judged = judged.iloc[:middle], judged.iloc[middle:]
         estimator = _calibrated(estimator, method, earlier[features], earlier[job.label])
     parent = Version.from_row(job.parent)
     outputs = [column.removeprefix(PREFIX) for column in parent.outputs]

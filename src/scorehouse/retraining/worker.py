@@ -37,7 +37,7 @@ def serve() -> None:
     end_with_parent()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
     for line in jobs():
-        job = Job.from_json(line)
+        job = Job(**json.loads(line))
         try:
             answer: dict[str, Any] = {"done": {"look": _look, "train": _train}[job.step](job)}
         except ScorehouseError as error:
