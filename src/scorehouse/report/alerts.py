@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.project.run_log_place import TABLE
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
@@ -110,10 +109,7 @@ def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
 
 def _retraining_alerts(data: ModelData) -> list[Alert]:
     """The advice to retrain; where the data are at fault, what to look at before; or that nothing judges."""
-    if data.retraining_table is None:
-        return []
-    name = DUCKDB.literal(data.name)
-    sql = f"select *\nfrom {data.retraining_table.quoted}\nwhere ml_model = {name}"
+    sql = f"select *\nfrom {data.retraining_table}\nwhere ml_model = {DUCKDB.literal(data.name)}"
 
     def advice(code: str, numbers: Row, *, kind: str = "retraining", action: str = "") -> Alert:
         return Alert(code, "warn", Subject(kind), sql, numbers, anchor=f"{data.name}-drift", action=action)
@@ -157,7 +153,7 @@ def _run_alerts(behind: Rows) -> list[Alert]:
         }
         sql = (
             "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
-            f"from {_log(data)}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
+            f"from {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
         )
         is_rejected = code == "rows_rejected"
         alerts.append(
@@ -186,7 +182,7 @@ def _age_alerts(data: ModelData) -> list[Alert]:
         table = table_name({"prediction_table": one.table})
         column = "started_at, input_fingerprint" if one.is_input else "max(started_at) as last_scored"
         sql = (
-            f"select {column}\nfrom {_log(data)}\n"
+            f"select {column}\nfrom {data.run_log}\n"
             f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'"
         )
         code, subject = "scores_old", Subject("table", table)
@@ -196,10 +192,6 @@ def _age_alerts(data: ModelData) -> list[Alert]:
         numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
         alerts.append(Alert(code, level, subject, sql, numbers, anchor=f"{data.name}-runs"))
     return alerts
-
-
-def _log(data: ModelData) -> str:
-    return data.run_log.quoted if data.run_log else TABLE
 
 
 def value_sql(table: Table, row: Row) -> str:

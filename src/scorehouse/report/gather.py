@@ -41,12 +41,12 @@ class ModelData:
     attribution: list[Long]
     calibration: list[Row]
     retraining: list[Row]
-    retraining_table: Table | None
+    retraining_table: str  # quoted, as `run_log`; empty if there is none
     comparisons: list[Row]
     costs: list[Row]
     contests: list[Row]
     runs: list[Row]
-    run_log: Table | None
+    run_log: str
     rhythms: list[Rhythm]
     nodes: Mapping[str, float | None] | None
     read_at: datetime  # UTC without a zone, as in the run log
@@ -194,7 +194,7 @@ def _data(
             if row["positive_rate"] is not None and row.get("class_label") is None
         ],
         retraining=retraining,
-        retraining_table=retraining_table,
+        retraining_table=retraining_table.quoted if retraining_table else "",
         comparisons=tables.first("comparison", name, "model_alias, segment, segment_value"),
         costs=[
             row
@@ -203,7 +203,7 @@ def _data(
         ],
         contests=sorted(tables.first("contest", name, "model_alias"), key=place_of),
         runs=runs_of(warehouse, log, name, latest) if log else [],
-        run_log=log,
+        run_log=log.quoted if log else "",
         rhythms=[one for one in rhythms if nodes is None or one.node in nodes],
         nodes=nodes,
         read_at=now,

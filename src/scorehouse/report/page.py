@@ -101,7 +101,6 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         series_name=series_name,
         headline=headline,
-        judged_lights=_judged_lights,
         model_path=model_path,
         card_path=card_path,
         reject_reasons=reject_reasons,
@@ -115,9 +114,3 @@ def _environment() -> jinja2.Environment:
         reason=lambda pair: f"{pair[0]} ({pair[1]:,})",
     )
     return environment
-
-
-def _judged_lights(chapters: Sequence[Chapter]) -> list[str]:
-    """The names of the lights that are judged for at least one ML model, in their order."""
-    judged = {one.name for chapter in chapters for one in chapter.verdicts if one.state != "none"}
-    return [one.name for one in chapters[0].verdicts if one.name in judged]

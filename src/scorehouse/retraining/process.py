@@ -38,11 +38,8 @@ class TrainingProcess(AbstractContextManager["TrainingProcess"]):
         self._jobs = 0
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
         try:
-            self._process.wait(PATIENCE_AT_EXIT)
+            self._process.communicate(timeout=PATIENCE_AT_EXIT)  # ends its standard input, and waits
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
