@@ -20,6 +20,11 @@ from scorehouse.report.words import MOVED, slug
 
 TOLERANCE = 1e-9
 REASONS = 3  # for which a run rejected rows, in an alert
+# Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
+AGED = {
+    False: ("scores_old", "table", "max(started_at) as last_scored", ""),
+    True: ("features_old", "input", "started_at, input_fingerprint", "\norder by started_at desc"),
+}
 
 
 def facts_of(behind: Rows) -> list[Alert]:
@@ -180,17 +185,13 @@ def _age_alerts(data: ModelData) -> list[Alert]:
         if level == "ok":
             continue
         table = table_name({"prediction_table": one.table})
-        column = "started_at, input_fingerprint" if one.is_input else "max(started_at) as last_scored"
+        code, kind, columns, order = AGED[one.is_input]
         sql = (
-            f"select {column}\nfrom {data.run_log}\n"
-            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'"
+            f"select {columns}\nfrom {data.run_log}\n"
+            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'{order}"
         )
-        code, subject = "scores_old", Subject("table", table)
-        if one.is_input:
-            code, subject = "features_old", Subject("input", table)
-            sql += "\norder by started_at desc"
         numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
-        alerts.append(Alert(code, level, subject, sql, numbers, anchor=f"{data.name}-runs"))
+        alerts.append(Alert(code, level, Subject(kind, table), sql, numbers, anchor=f"{data.name}-runs"))
     return alerts
 
 
