@@ -131,7 +131,10 @@ def over_time(
     threshold: float | None = None,
     windows: Sequence[str] = (),
 ) -> str:
-    """Measured values as a line, estimates as a dashed line, the value at registration as a level line."""
+    """Measured values as a line, estimates as a dashed line, the value at registration as a level line.
+
+    At least one of the points has a value.
+    """
     plot, marks = WIDE, _marks(points)
     names = list(windows) or list(dict.fromkeys(point.window for point in points))
     levels = [level for level in (registered, threshold) if level is not None]
@@ -260,8 +263,6 @@ def framed(plot: Plot, label: str, parts: Sequence[str], *, mini: bool = False, 
 
 def _domain(values: Sequence[float]) -> tuple[float, float]:
     """The domain of an axis, with space above and below: small changes must not look like leaps."""
-    if not values:
-        return 0, 1
     low, high = min(values), max(values)
     room = max((high - low) * 0.25, abs(high) * 0.02, 1e-9)
     return low - room if low < 0 or low - room > 0 else 0, high + room

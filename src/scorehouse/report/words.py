@@ -56,10 +56,8 @@ def number(value: Any, digits: int = 4) -> str:
     """Whole numbers with thousands separators; others with `digits` significant digits, never as 1e+05."""
     if value is None:
         return DASH
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     value = float(value)
-    if math.isnan(value) or math.isinf(value):
+    if not math.isfinite(value):
         return "not finite"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}".replace("-", MINUS)
