@@ -8,7 +8,6 @@ from datetime import datetime
 
 from scorehouse.project.run_log_place import runs_of_log
 from scorehouse.report import limits
-from scorehouse.report.limits import Gap
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import number
 
@@ -52,7 +51,7 @@ class Rhythm:
     table: str
     node: str
     newest: datetime
-    gap: Gap
+    gap: limits.Gap
     is_input: bool
 
     @property
@@ -98,7 +97,7 @@ def rhythms_of(
         node = str(rows[0]["node"])
         hours, gap = declared.get(node), limits.usual_gap([row["day"] for row in rows])
         if hours is not None:
-            gap = Gap(hours / 24, known=True, is_limit=True)
+            gap = limits.Gap(hours / 24, known=True, is_limit=True)
         found.append(Rhythm(table, node, rows[0]["scored_at"], gap, is_input=False))
         new = [row for row in rows if row["new_at"] is not None]
         if new and new[0]["new_at"] < rows[0]["scored_at"]:
