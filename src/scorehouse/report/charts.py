@@ -49,13 +49,11 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Mark(Point):
     """A point that has a value; `place` counts all points, including those without a value."""
 
-    place: int
-    window: str
     value: float
-    kind: str
+    place: int = 0
 
     @property
     def measured(self) -> bool:
@@ -200,7 +198,7 @@ def calibration(rows: Sequence[dict[str, Any]], label: str) -> str:
 
 def _marks(points: Sequence[Point]) -> list[Mark]:
     return [
-        Mark(place, point.window, point.value, point.kind)
+        Mark(point.window, point.value, point.kind, place)
         for place, point in enumerate(points)
         if point.value is not None
     ]
