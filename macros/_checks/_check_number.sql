@@ -1,7 +1,9 @@
-{#- Refuses an argument that is not a finite number or lies outside `lowest` to `highest`. -#}
-{% macro _check_number(call, argument, value, action, lowest=-1e308, highest=1e308) %}
+{#- Refuses an argument that is not a finite number or lies outside `lowest` to `highest`; an optional one may be
+    null. -#}
+{% macro _check_number(call, argument, value, action, lowest=-1e308, highest=1e308, optional=false) %}
     {#- `lowest <= value` is false for NaN. Jinja treats a bool as a number, but it is never meant as one. -#}
-    {% if value is not number or value is boolean or not lowest <= value <= highest %}
+    {% if (value is not none or not optional)
+        and (value is not number or value is boolean or not lowest <= value <= highest) %}
         {% if highest < 1e308 %}
             {% set expected = 'a number from ' ~ lowest ~ ' to ' ~ highest %}
         {% elif lowest > -1e308 %}

@@ -1,6 +1,7 @@
-{#- Refuses a table that is given as a plain name: only `ref` and `source` add the edge to the lineage. -#}
-{% macro _check_relation(call, argument, value, example) %}
-    {% if value is not mapping or not value.identifier %}
+{#- Refuses a table that is given as a plain name: only `ref` and `source` add the edge to the lineage. An optional one
+    may be null. -#}
+{% macro _check_relation(call, argument, value, example, optional=false) %}
+    {% if (value is not none or not optional) and (value is not mapping or not value.identifier) %}
         {% do scorehouse._argument_error(
             call, argument, value,
             'a relation',

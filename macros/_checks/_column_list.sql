@@ -15,6 +15,23 @@
 {% endmacro %}
 
 
+{#- Refuses a value that is not one of the choices. -#}
+{% macro _check_choice(call, argument, value, choices, example) %}
+    {% if value not in choices %}
+        {% do scorehouse._argument_error(
+            call, argument, value, 'one of ' ~ choices | join(', '), 'write `' ~ argument ~ ': ' ~ example ~ '`'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- The known options with the given ones in their place; refuses unknown keys. -#}
+{% macro _options(call, argument, given, known) %}
+    {% do scorehouse._check_keys(call, argument, given, known) %}
+    {{ return(dict(known, **given)) }}
+{% endmacro %}
+
+
 {#- Refuses unknown keys of a mapping. -#}
 {% macro _check_keys(call, argument, given, known) %}
     {% if given is not mapping %}

@@ -17,6 +17,16 @@
 {% endmacro %}
 
 
+{#- Strings as SQL literals, separated by commas. -#}
+{% macro _text_literals(values) %}
+    {% set literals = [] %}
+    {% for value in values %}
+        {% do literals.append(scorehouse._text_literal(value)) %}
+    {% endfor %}
+    {{ return(literals | join(', ')) }}
+{% endmacro %}
+
+
 {#- A number as a literal with an exponent: in DuckDB and Spark 0.1 is a DECIMAL and 0.1e0 a DOUBLE. -#}
 {% macro _double_literal(value) %}
     {% set text = value | string %}

@@ -50,22 +50,17 @@
     {% if used.positive is none %}
         {% do used.update({'positive': classes[1] if classes | length == 2 else 1}) %}
     {% endif %}
+    {#- The columns of the scores of each class are the same for all versions of a scan. -#}
+    {% set by_label = (scorehouse._registered_class_columns(predictions).values() | list)[-1] if each else {} %}
+    {% set columns = [] %}
+    {% for label in classes if each %}
+        {% do columns.append(by_label[scorehouse._class_text(label)]) %}
+    {% endfor %}
     {% do used.update({
         'by_row': each or metric == 'accuracy',
         'known': classes,
         'classes': classes or [used.positive],
-        'columns': scorehouse._compared_class_columns(predictions, classes) if each else none
+        'columns': columns or none
     }) %}
     {{ return(used) }}
-{% endmacro %}
-
-
-{#- The columns of the scores of each class, which are the same for all versions of a scan. -#}
-{% macro _compared_class_columns(predictions, classes) %}
-    {% set named, columns = scorehouse._registered_class_columns(predictions), [] %}
-    {% set by_label = (named.values() | list)[-1] %}
-    {% for label in classes %}
-        {% do columns.append(by_label[scorehouse._class_text(label)]) %}
-    {% endfor %}
-    {{ return(columns) }}
 {% endmacro %}

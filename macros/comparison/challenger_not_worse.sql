@@ -9,19 +9,15 @@
     {% do scorehouse._check_number(
         call, 'min_rows', min_rows, 'write the number of labelled rows to ask for, such as 1000', lowest=1
     ) %}
-    {% if gain is not none %}
-        {% do scorehouse._check_number(
-            call, 'gain', gain, 'write how much better the challenger has to be, such as 0.002', lowest=0
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'gain', gain, 'write how much better the challenger has to be, such as 0.002', lowest=0, optional=true
+    ) %}
     {% if challenger is not string or not challenger %}
         {% do scorehouse._argument_error(
             call, 'challenger', challenger, 'the alias of the challenger', 'write `challenger: challenger`'
         ) %}
     {% endif %}
-    {% if registry is not none %}
-        {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn', optional=true) %}
     {#- What is not judged warns: it neither passes, as if it had been judged, nor stops a build. #}
     {{ config(warn_if='!= 0', error_if='> count(not_judged)') }}
     {% set alias, text = scorehouse._text_literal(challenger), dbt.type_string() %}

@@ -6,11 +6,7 @@
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% set metrics = scorehouse._metrics().contests %}
-    {% if metric not in metrics %}
-        {% do scorehouse._argument_error(
-            call, 'metric', metric, 'one of ' ~ metrics | join(', '), 'write `metric: roc_auc`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_choice(call, 'metric', metric, metrics, 'roc_auc') %}
     {% set used = scorehouse._metric_settings(call, settings, metric, predictions) %}
     {% set outputs = scorehouse._compared_outputs(call, label, used.score) %}
     {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}

@@ -4,9 +4,9 @@
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% do scorehouse._column_list(call, 'score', score, 'score') %}
-    {% if threshold is not none %}
-        {% do scorehouse._check_number(call, 'threshold', threshold, 'write the threshold of the live version') %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'threshold', threshold, 'write the threshold of the live version', optional=true
+    ) %}
     {% set by = scorehouse._column_list(call, 'segments', segments, 'country') if segments else [] %}
     {% do scorehouse._check_output_column(
         call, {'name': '', 'score': score}, predictions, scorehouse._existing_columns(predictions)

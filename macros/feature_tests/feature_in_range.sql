@@ -21,11 +21,10 @@
     {% do scorehouse._check_number(
         call, 'max_share', max_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
     ) %}
-    {% if training_rows is not none %}
-        {% do scorehouse._check_number(
-            call, 'training_rows', training_rows, 'write the number of training rows, or leave it out', lowest=1
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'training_rows', training_rows, 'write the number of training rows, or leave it out', lowest=1,
+        optional=true
+    ) %}
 
 {#- NULL passes: use `not_null` to forbid it. A new row may exceed the range of training by chance, so with
     `training_rows` more rows than chance explains are needed, as in a drift table. -#}

@@ -8,11 +8,9 @@
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% do scorehouse._column_list(call, 'label_time', label_time, 'churned_at') %}
     {% do scorehouse._column_list(call, 'as_of', as_of, 'as_of') %}
-    {% if max_age_days is not none %}
-        {% do scorehouse._check_number(
-            call, 'max_age_days', max_age_days, 'write a number of days, such as 90', lowest=0
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'max_age_days', max_age_days, 'write a number of days, such as 90', lowest=0, optional=true
+    ) %}
 
 {% set keys = scorehouse._identifiers(keys) %}
 {% set label_time, as_of = scorehouse._identifier(label_time), scorehouse._identifier(as_of) %}

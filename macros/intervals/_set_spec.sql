@@ -118,9 +118,3 @@
 {% macro _set_size(column) %}
     {{ return('(' ~ dbt.length(column) ~ ' - ' ~ dbt.length(dbt.replace(column, "'\"'", "''")) ~ ') / 2') }}
 {% endmacro %}
-
-
-{#- Whether the class in one column is in the set of another. -#}
-{% macro _set_has(column, label) %}
-    {{ return(dbt.position("'\"' || " ~ label ~ " || '\"'", column) ~ ' > 0') }}
-{% endmacro %}

@@ -4,7 +4,9 @@
     what has moved (another unit), and a mean or spread that no world reaches from one window to the next. -#}
 {% macro _data_faults(tables) -%}
 {%- for table in tables %}
-newest_window_{{ loop.index }} {{ scorehouse._as_computed_once() }} (
+{#- Read several times: DuckDB and PostgreSQL would compute a view in it again for each reader; other databases know no
+    such word, and decide for themselves. #}
+newest_window_{{ loop.index }} as{{ ' materialized' if target.type in ('duckdb', 'postgres') }} (
 
     {{ scorehouse._latest_rows(table, true) }}
 

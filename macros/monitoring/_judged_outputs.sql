@@ -16,16 +16,12 @@
     {% endif %}
     {% set found = [] %}
     {% for output, relation in tables.items() %}
-        {% if relation is not none %}
-            {% do scorehouse._check_relation(call, 'performance', relation, 'churn_performance') %}
-        {% endif %}
+        {% do scorehouse._check_relation(call, 'performance', relation, 'churn_performance', optional=true) %}
         {% do scorehouse._check_output(call, 'performance', output) %}
         {% set decay = limits.decay.get(output) if by_output else limits.decay %}
-        {% if decay is not none %}
-            {% do scorehouse._check_number(
-                call, 'limits', decay, 'write a number for `decay`, or null for no such reason', lowest=0
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_number(
+            call, 'limits', decay, 'write a number for `decay`, or null for no such reason', lowest=0, optional=true
+        ) %}
         {% do found.append({'output': output, 'relation': relation, 'decay': decay, 'named': several}) %}
     {% endfor %}
     {{ return(found) }}

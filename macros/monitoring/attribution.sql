@@ -8,11 +8,9 @@
     {% do scorehouse._check_period(call, period) %}
     {% do scorehouse._check_keys(call, 'thresholds', thresholds, ['rank_agreement']) %}
     {% set limit = thresholds.get('rank_agreement') %}
-    {% if limit is not none %}
-        {% do scorehouse._check_number(
-            call, 'thresholds', limit, 'write `thresholds: {rank_agreement: 0.9}`', lowest=0, highest=1
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'thresholds', limit, 'write `thresholds: {rank_agreement: 0.9}`', lowest=0, highest=1, optional=true
+    ) %}
     {% set spec = {
         'day': scorehouse._identifier(day or 'scored_at'), 'period': period, 'limit': limit, 'baseline': baseline,
         'segmentations': scorehouse._segmentations(call, segments)

@@ -28,12 +28,10 @@
                 ~ "`window: {'from': '2026-01-01', 'to': '2026-02-01'}`"
         ) %}
     {% endif %}
-    {% for argument, value, example in [
-        ('segment_reference', segment_reference, 'churn_training_profiles'),
-        ('importance', importance, 'ml_churn__importance')
-    ] if value is not none %}
-        {% do scorehouse._check_relation(call, argument, value, example) %}
-    {% endfor %}
+    {% do scorehouse._check_relation(
+        call, 'segment_reference', segment_reference, 'churn_training_profiles', optional=true
+    ) %}
+    {% do scorehouse._check_relation(call, 'importance', importance, 'ml_churn__importance', optional=true) %}
     {% set limits = scorehouse._thresholds(call, thresholds, scorehouse._metrics().drift.thresholds) %}
     {% set effects = scorehouse._thresholds(call, min_effect, scorehouse._metrics().drift.min_effects, 'min_effect') %}
     {% do scorehouse._check_number(
@@ -75,7 +73,7 @@ both_rows as (
 
 {{ scorehouse._drift_repeats(cut) }},
 
-{{ scorehouse._drift_tests(cut) }},
+{{ scorehouse._drift_tests() }},
 
 {{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against) }},
 

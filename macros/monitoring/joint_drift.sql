@@ -11,9 +11,7 @@
         {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% endif %}
     {% do scorehouse._check_period(call, period) %}
-    {% set limits = {'joint_shift': 0.2, 'p_value': 0.01} %}
-    {% do scorehouse._check_keys(call, 'thresholds', thresholds, limits) %}
-    {% do limits.update(thresholds) %}
+    {% set limits = scorehouse._options(call, 'thresholds', thresholds, {'joint_shift': 0.2, 'p_value': 0.01}) %}
     {% for value in limits.values() %}
         {% do scorehouse._check_number(
             call, 'thresholds', value, 'write `thresholds: {joint_shift: 0.2}`', lowest=0, highest=2

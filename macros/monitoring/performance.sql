@@ -5,16 +5,11 @@
     options={}
 ) %}
     {% set call = 'performance' %}
-    {% set bodies = ['classification', 'regression', 'ranking', 'clustering'] %}
-    {% if task not in bodies %}
-        {% do scorehouse._argument_error(
-            call, 'task', task, 'one of ' ~ bodies | join(', '), 'write `task: classification`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_choice(
+        call, 'task', task, ['classification', 'regression', 'ranking', 'clustering'], 'classification'
+    ) %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
-    {% if task != 'clustering' or labels is not none %}
-        {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels', optional=task == 'clustering') %}
     {% set spec = scorehouse._performance_spec(
         call=call, task=task, key=key, label=label, day=day, period=period, segments=segments, maturity=maturity,
         options=options, has_labels=labels is not none, predictions=predictions

@@ -8,9 +8,7 @@
         {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
         {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% endif %}
-    {% if signature is not none %}
-        {% do scorehouse._check_relation(call, 'signature', signature, 'ml_churn__signature') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'signature', signature, 'ml_churn__signature', optional=true) %}
     {% if day is not none and day is not string %}
         {% do scorehouse._argument_error(
             call, 'day', day, 'the name of a column that holds a date or a timestamp',

@@ -7,26 +7,22 @@
     {% set call = 'retraining_signals' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {% set tables = {'drift': drift, 'predictions': predictions, 'recent_drift': recent_drift} %}
-    {% for argument, value in tables.items() if value is not none %}
-        {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument) %}
+    {% for argument, value in tables.items() %}
+        {% do scorehouse._check_relation(call, argument, value, 'churn_' ~ argument, optional=true) %}
     {% endfor %}
     {% set known = {
         'alias': 'champion', 'drifted_features': 1, 'drifted_outputs': none, 'metric': 'roc_auc', 'output': none,
         'decay': 0.05, 'age_days': none, 'rejected_share': 0.05, 'min_labels': 50
     } %}
-    {% do scorehouse._check_keys(call, 'limits', limits, known) %}
-    {% set chosen = dict(known) %}
-    {% do chosen.update(limits) %}
-    {% do scorehouse._check_output(call, 'limits', chosen.output) %}
-    {% set judged = scorehouse._judged_outputs(call, performance, chosen) %}
-    {% set numbers = ['drifted_features', 'drifted_outputs', 'age_days', 'rejected_share', 'min_labels'] %}
-    {% for name in numbers if chosen[name] is not none %}
+    {% set limits = scorehouse._options(call, 'limits', limits, known) %}
+    {% do scorehouse._check_output(call, 'limits', limits.output) %}
+    {% set judged = scorehouse._judged_outputs(call, performance, limits) %}
+    {% for name in ['drifted_features', 'drifted_outputs', 'age_days', 'rejected_share', 'min_labels'] %}
         {% do scorehouse._check_number(
-            call, 'limits', chosen[name], 'write a number for `' ~ name ~ '`, or null for no such reason',
-            lowest=1 if name.startswith('drifted') else 0
+            call, 'limits', limits[name], 'write a number for `' ~ name ~ '`, or null for no such reason',
+            lowest=1 if name.startswith('drifted') else 0, optional=true
         ) %}
     {% endfor %}
-    {% set limits = chosen %}
 
 {% set text, bigint, double = dbt.type_string(), dbt.type_bigint(), scorehouse._type_double() %}
 {% set of_outputs = drift is not none and limits.drifted_outputs is not none %}

@@ -4,25 +4,17 @@
 {% macro sequential_monitor(source, limits, kind='performance', alpha=0.05, segments=false, options={}) %}
     {% set call = 'sequential_monitor' %}
     {% do scorehouse._check_relation(call, 'source', source, 'churn_performance') %}
-    {% set kinds = ['performance', 'drift', 'profiles', 'runs'] %}
-    {% if kind not in kinds %}
-        {% do scorehouse._argument_error(
-            call, 'kind', kind, 'one of ' ~ kinds | join(', '), 'write `kind: performance`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_choice(call, 'kind', kind, scorehouse._metrics().watched, 'performance') %}
     {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% set known = {'design_effect': 1, 'bounds': {}, 'date_from': none} %}
-    {% do scorehouse._check_keys(call, 'options', options, known) %}
-    {% set given = dict(known) %}
-    {% do given.update(options) %}
+    {% set options = scorehouse._options(call, 'options', options, known) %}
     {% do scorehouse._check_number(
-        call, 'options', given.design_effect, 'write `design_effect: 1`, or more', lowest=1
+        call, 'options', options.design_effect, 'write `design_effect: 1`, or more', lowest=1
     ) %}
-    {% set series = scorehouse._sequential_series(call, kind, limits, given.bounds) %}
-    {% set options = given %}
+    {% set series = scorehouse._sequential_series(call, kind, limits, options.bounds) %}
 
-{% set double, text, bigint = scorehouse._type_double(), dbt.type_string(), dbt.type_bigint() %}
+{% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
 {#- The run log has none. -#}
 {% set zone = 'cast(null as ' ~ text ~ ')' if kind == 'runs' else 'time_zone' %}
@@ -34,7 +26,7 @@ with source_rows as (
 
 {{ scorehouse._sequential_batches(series, kind, segments, options, zone) }},
 
-{{ scorehouse._sequential_evidence(id, options) }},
+{{ scorehouse._sequential_evidence(id) }},
 
 judged as (
 

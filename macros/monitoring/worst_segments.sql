@@ -8,11 +8,7 @@
     {% set names = scorehouse._column_list(call, 'columns', columns, 'country') if columns else [] %}
     {% set cut = scorehouse._column_list(call, 'numbers', numbers, 'spend') if numbers else [] %}
     {% set measures = scorehouse._metrics().segments %}
-    {% if measure not in measures %}
-        {% do scorehouse._argument_error(
-            call, 'measure', measure, 'one of ' ~ measures | join(', '), 'write `measure: rejected_share`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_choice(call, 'measure', measure, measures, 'rejected_share') %}
     {% if not names + cut %}
         {% do scorehouse._argument_error(
             call, 'columns', columns, 'at least one column, here or in `numbers`', 'write `columns: [country]`'
@@ -26,9 +22,7 @@
     {% if 'labels' in measures[measure] %}
         {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% endif %}
-    {% if features is not none %}
-        {% do scorehouse._check_relation(call, 'features', features, 'churn_features') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'features', features, 'churn_features', optional=true) %}
     {% set spec = scorehouse._worst_segment_spec(
         call=call, measure=measure, key=key, label=label, features=features, depth=depth, options=options
     ) %}

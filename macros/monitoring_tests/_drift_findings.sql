@@ -35,9 +35,7 @@ limited as (
     from measured
     where part = '{{ part }}'
         {%- if names %}
-        and feature in (
-            {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
-        )
+        and feature in ({{ scorehouse._text_literals(names) }})
         {%- endif %}
         {%- if not switches.segments %}
         and segment = 'all'

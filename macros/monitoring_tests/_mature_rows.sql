@@ -3,6 +3,9 @@
 {% macro _mature_rows(call, model, metrics, segments, latest, min_labels, undefined=false) %}
     {%- do scorehouse._check_bool(call, 'segments', segments) %}
     {%- do scorehouse._check_bool(call, 'latest', latest) %}
+    {%- do scorehouse._check_number(
+        call, 'min_labels', min_labels, 'write a number of labels', lowest=1 if undefined else 0
+    ) %}
     {%- set labelled = 'case when value is null then round(labels_arrived * n_reference) else n_current end' %}
     {%- set has_value = "(value is not null or status = 'undefined')" if undefined else 'value is not null' %}
     select *
@@ -15,9 +18,7 @@
     ) as placed
     where {{ has_value }}
         and status not in ('immature', 'complete')
-        and metric in (
-            {%- for metric in metrics %}{{ scorehouse._text_literal(metric) }}{{ ', ' if not loop.last }}{% endfor -%}
-        )
+        and metric in ({{ scorehouse._text_literals(metrics) }})
         and {{ labelled if undefined else 'n_current' }} >= {{ min_labels }}
         {%- if not segments %}
         and segment = 'all'

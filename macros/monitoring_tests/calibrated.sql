@@ -3,7 +3,6 @@
     {% do scorehouse._check_number(
         call, 'max_ece', max_ece, 'write a difference of probabilities, such as 0.05', lowest=0, highest=1
     ) %}
-    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
 
 with measured as (
 

@@ -1,7 +1,6 @@
 {% test coverage_at_least(model, level, min_labels=30, segments=false, latest=false) %}
     {% set call = 'coverage_at_least' %}
     {% do scorehouse._check_level(call, 'level', level) %}
-    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=1) %}
 
 {#- The interval of 99 %: a cohort fails only if chance would hardly explain its coverage. A cohort that has labels, and
     no interval or set that could hold them, keeps no promise either. -#}

@@ -12,9 +12,7 @@ with windows as (
         ) as age
     from {{ model }}
     {%- if names %}
-    where metric in (
-        {%- for name in names %}{{ scorehouse._text_literal(name) }}{{ ', ' if not loop.last }}{% endfor -%}
-    )
+    where metric in ({{ scorehouse._text_literals(names) }})
     {%- endif %}
 
 ),

@@ -1,7 +1,6 @@
 {% test performance_at_least(model, metrics, segments=false, latest=false, min_labels=0, require_rows=false) %}
     {% set call = 'performance_at_least' %}
     {% do scorehouse._check_metrics(call, metrics, 'limits by metric', '{roc_auc: 0.7, log_loss: 0.5}') %}
-    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
 {% set limit = scorehouse._case_of('metric', metrics) %}

@@ -7,7 +7,6 @@
         call, metrics, 'for each metric, how much worse it may be than at registration',
         '{roc_auc: 0.05, log_loss: 0.1}', lowest=0
     ) %}
-    {% do scorehouse._check_number(call, 'min_labels', min_labels, 'write a number of labels', lowest=0) %}
     {% do scorehouse._check_output(call, 'output', output) %}
 
 {% set registered = {} %}

@@ -34,8 +34,12 @@
             'spine_keys': scorehouse._identifiers(source.spine_key),
             'happened': scorehouse._identifier(source.event_time),
             'known': scorehouse._identifier(source.known_at or source.event_time),
-            'outputs': scorehouse._feature_outputs(source)
+            'outputs': []
         }) %}
+        {% for name in source.columns %}
+            {% set output = scorehouse._identifier((source.prefix or '') ~ scorehouse._bare_name(name)) %}
+            {% do source.outputs.append([scorehouse._identifier(name), output]) %}
+        {% endfor %}
         {% if source.key | length != source.spine_key | length %}
             {% do scorehouse._argument_error(
                 call, 'features', source.key, source.spine_key | length ~ ' columns of the key, as the spine has',
@@ -68,17 +72,6 @@
         {% do names.append(name) %}
     {% endfor %}
     {{ return(names) }}
-{% endmacro %}
-
-
-{#- Columns of features as `[column, output]` pairs of identifiers. -#}
-{% macro _feature_outputs(source) %}
-    {% set pairs = [] %}
-    {% for name in source.columns %}
-        {% set output = scorehouse._identifier((source.prefix or '') ~ scorehouse._bare_name(name)) %}
-        {% do pairs.append([scorehouse._identifier(name), output]) %}
-    {% endfor %}
-    {{ return(pairs) }}
 {% endmacro %}
 
 

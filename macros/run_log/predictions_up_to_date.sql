@@ -1,13 +1,11 @@
 {% test predictions_up_to_date(model, max_age_hours=none, max_rows_left=0) %}
     {% set call = 'predictions_up_to_date' %}
     {% do scorehouse._check_relation(call, 'model', model, 'churn_predictions') %}
-    {% if max_age_hours is not none %}
-        {% do scorehouse._check_number(
-            call, 'max_age_hours', max_age_hours,
-            'write a number of hours, such as 24 or 0.5, or leave it out: then the table is judged by its rhythm',
-            lowest=0, highest=1000000
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'max_age_hours', max_age_hours,
+        'write a number of hours, such as 24 or 0.5, or leave it out: then the table is judged by its rhythm',
+        lowest=0, highest=1000000, optional=true
+    ) %}
     {% do scorehouse._check_number(
         call, 'max_rows_left', max_rows_left, 'write the number of rows that a budget may leave', lowest=0
     ) %}

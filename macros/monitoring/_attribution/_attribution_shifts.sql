@@ -2,7 +2,8 @@
     well the order of the features agrees with that of the reference window. -#}
 {% macro _attribution_shifts(spec) %}
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
-{% set series = 'ml_model, version, segment, part, feature, metric' %}
+{% set window = 'ml_model, version, segment, window_start' %}
+{% set facts = window ~ ', unit, n_scored, n, n_partial, reference_start, reference_rows' %}
 reference_windows as (
 
     select ml_model, version, segment, min(window_start) as reference_start
@@ -40,13 +41,9 @@ ordered as (
 
     select
         *,
-        row_number() over (
-            partition by ml_model, version, segment, window_start, metric order by abs(value) desc, feature
-        ) as place,
-        row_number() over (
-            partition by ml_model, version, segment, window_start, metric
-            order by reference_value desc, feature
-        ) as reference_place
+        row_number() over (partition by {{ window }}, metric order by abs(value) desc, feature) as place,
+        row_number() over (partition by {{ window }}, metric order by reference_value desc, feature)
+            as reference_place
     from compared
     where part = 'feature'
 
@@ -56,31 +53,28 @@ ordered as (
 agreement as (
 
     select
-        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        {{ facts }},
         sum(reference_value / ln(place + 1e0))
             / nullif(sum(reference_value / ln(reference_place + 1e0)), 0e0) as value
     from ordered
     where metric = 'mean_absolute_contribution'
-    group by
-        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows
+    group by {{ facts }}
 
 ),
 
 together as (
 
-    select
-        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
-        part, feature, metric, value, reference_value, previous_value, place
+    select {{ facts }}, part, feature, metric, value, reference_value, previous_value, place
     from ordered
     union all
     select
-        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        {{ facts }},
         part, feature, metric, value, reference_value, previous_value, cast(null as {{ dbt.type_int() }})
     from compared
     where part <> 'feature'
     union all
     select
-        ml_model, version, segment, window_start, unit, n_scored, n, n_partial, reference_start, reference_rows,
+        {{ facts }},
         'feature', cast(null as {{ text }}), 'rank_agreement', value, cast(null as {{ double }}),
         cast(null as {{ double }}), cast(null as {{ dbt.type_int() }})
     from agreement

@@ -8,7 +8,7 @@ weighted as (
     select
         *,
         cast(n_finite as {{ double }}) as n,
-        {{ 'sum(n_finite * mean)' }} over (partition by {{ cut }}, part, feature, is_current)
+        sum(n_finite * mean) over (partition by {{ cut }}, part, feature, is_current)
         / sum(cast(n_finite as {{ double }})) over (partition by {{ cut }}, part, feature, is_current) as overall
     from both_rows
     where n_finite > 0

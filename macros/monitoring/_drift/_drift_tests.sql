@@ -1,6 +1,6 @@
 {#- CTEs from `gaps`, `distances`, `moments` and `learned` to `tested`: one row per feature, with every metric, its
     p-value, and what it is measured from. -#}
-{% macro _drift_tests(cut) %}
+{% macro _drift_tests() %}
 {% set pairs = {'psi_chi2': 'psi_dof', 'chi2': 'dof'} %}
 facts as (
 
@@ -150,7 +150,11 @@ tested as (
         {{ scorehouse._two_sided_p('spread_z') }} as spread_p,
         {{ scorehouse._blind_lights() }}
     from measured
-    {{- scorehouse._chi2_joins('measured', pairs) }}
+    {%- for x, dof in pairs.items() %}
+    left join chi2_tails as tail_of_{{ x }}
+        on measured.{{ x }} = tail_of_{{ x }}.tail_x
+        and measured.{{ dof }} = tail_of_{{ x }}.tail_dof
+    {%- endfor %}
 
 )
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#- CTEs from `tested` to `judged` and `features`: one row per metric with its verdict, and the ranks. -#}
 {% macro _drift_verdicts(cut, limits, effects, window, importance, against) %}
-{% set double, alpha = scorehouse._type_double(), scorehouse._double_literal(limits['p_value']) %}
+{% set alpha = scorehouse._double_literal(limits['p_value']) %}
 {% set p_values = {
     'chi2': 'chi2_p', 'mean_shift': 'shift_p', 'spread_shift': 'spread_p',
     'missing_share': scorehouse._exp('-missing_exponent'), 'unseen_share': scorehouse._exp('-unseen_exponent'),

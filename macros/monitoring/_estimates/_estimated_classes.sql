@@ -1,7 +1,7 @@
 {#- CTEs that end in `estimates`: the metrics of a classification as expected from calibrated probabilities (CBPE).
     More than two classes are estimated one by one, and then averaged. -#}
 {% macro _estimated_classes(calibration, spec) %}
-{% set g, text = 'ml_model, version, segment, window_start', dbt.type_string() %}
+{% set g = 'ml_model, version, segment, window_start' %}
 {% set c = g ~ ', class_label' %}
 {% set keys = c.split(', ') %}
 {% set names = ['roc_auc', 'precision', 'recall', 'f1', 'positive_rate', 'accuracy'] %}

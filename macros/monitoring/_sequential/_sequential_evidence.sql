@@ -2,7 +2,7 @@
     twelve larger means q, the likelihood ratio of q against the limit p is
     `exp(S ln(q / p) + (n - S) ln((1 - q) / (1 - p)))`, S being the sum of n values. Its expectation is at most 1 if
     the mean is at most p, for values from 0 to 1 of any distribution, and so is that of their weighted mean. -#}
-{% macro _sequential_evidence(id, options) %}
+{% macro _sequential_evidence(id) %}
 {% set names = id.split(', ') %}
 {% set until_then = 'over (partition by ' ~ id
     ~ ' order by window_start, window_end rows between unbounded preceding and current row)' %}

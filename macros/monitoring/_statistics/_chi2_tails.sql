@@ -99,13 +99,3 @@ chi2_tails as (
 
 ),
 {% endmacro %}
-
-
-{#- The joins of `source` with that CTE, where `tail_of_<x>.tail_p` is NULL without a degree of freedom. -#}
-{% macro _chi2_joins(source, pairs) %}
-    {%- for x, dof in pairs.items() %}
-    left join chi2_tails as tail_of_{{ x }}
-        on {{ source }}.{{ x }} = tail_of_{{ x }}.tail_x
-        and {{ source }}.{{ dof }} = tail_of_{{ x }}.tail_dof
-    {%- endfor %}
-{% endmacro %}

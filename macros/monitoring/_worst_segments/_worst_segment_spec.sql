@@ -3,12 +3,9 @@
     {% set known = {
         'score': 'score', 'prediction': 'prediction', 'positive': 1, 'day': none, 'label_time': none,
         'date_from': none, 'date_to': none, 'compare_from': none, 'min_rows': 100, 'parts': 4,
-        'false_discovery': 0.05, 'max_segments': 50,
-        'threshold': none, 'include_training': false
+        'false_discovery': 0.05, 'max_segments': 50, 'threshold': none, 'include_training': false
     } %}
-    {% do scorehouse._check_keys(call, 'options', options, known) %}
-    {% set given = dict(known) %}
-    {% do given.update(options) %}
+    {% set given = scorehouse._options(call, 'options', options, known) %}
     {% for name, lowest in [('min_rows', 30), ('parts', 2), ('max_segments', 1)] %}
         {% do scorehouse._check_number(
             call, 'options', given[name], 'write a number for `' ~ name ~ '`', lowest=lowest
@@ -17,12 +14,10 @@
     {% do scorehouse._check_number(
         call, 'options', given.false_discovery, 'write `false_discovery: 0.05`', lowest=0, highest=1
     ) %}
-    {% if given.threshold is not none %}
-        {% do scorehouse._check_number(
-            call, 'options', given.threshold, 'write a difference that is too much, such as `threshold: 0.1`',
-            lowest=0
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_number(
+        call, 'options', given.threshold, 'write a difference that is too much, such as `threshold: 0.1`',
+        lowest=0, optional=true
+    ) %}
     {% if measure == 'score_shift' and not given.compare_from %}
         {% do scorehouse._argument_error(
             call, 'options', options, 'the day from which rows are compared with those before, for `score_shift`',
