@@ -5,27 +5,17 @@
         {% do scorehouse._column_list(call, 'label', label, 'churned') %}
         {{ return([{'name': '', 'score': score, 'label': label}]) }}
     {% endif %}
-    {% set given = label if label is mapping else {} %}
-    {% set wrong = namespace(found=false, words='the column of the label, or for several outputs the column of each') %}
-    {% if label is not mapping %}
-        {% set given = {} %}
-        {% for name in scorehouse._column_list(call, 'label', label, 'week_1') %}
-            {% do given.update({name: name}) %}
-        {% endfor %}
-        {% set wrong.found = given | length < label | length %}
-    {% endif %}
-    {% set outputs, names = [], [] %}
-    {% for name, column in given.items() %}
-        {% if name is not string or not name or name.startswith('prediction_') or column is not string or not column %}
-            {% set wrong.found = true %}
-        {% else %}
-            {% do names.append(name) %}
+    {% set names = label if label is mapping else scorehouse._column_list(call, 'label', label, 'week_1') %}
+    {% set outputs = [] %}
+    {% for name in names | unique(case_sensitive=true) %}
+        {% set column = label[name] if label is mapping else name %}
+        {% if name is string and name and not name.startswith('prediction_') and column is string and column %}
             {% do outputs.append({'name': name, 'score': score ~ '_' ~ name, 'label': column}) %}
         {% endif %}
     {% endfor %}
-    {% if wrong.found or not outputs %}
+    {% if not outputs or outputs | length < label | length %}
         {% do scorehouse._argument_error(
-            call, 'label', label, wrong.words,
+            call, 'label', label, 'the column of the label, or for several outputs the column of each',
             'write `label: {week_1: units_1, week_2: units_2}` for the columns `prediction_week_1` and '
                 ~ '`prediction_week_2`'
         ) %}

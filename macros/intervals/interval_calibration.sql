@@ -7,16 +7,13 @@
     {% set call = 'interval_calibration' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'demand_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'demand_labels') %}
-    {% do scorehouse._check_keys(call, 'options', options, ['prediction', 'lower', 'upper', 'label_time']) %}
+    {% set known = {'prediction': 'prediction', 'lower': none, 'upper': none, 'label_time': none} %}
+    {% set given = scorehouse._options(call, 'options', options, known) %}
     {% set levels = scorehouse._check_levels(call, levels) %}
     {% do scorehouse._check_both_sides(call, options) %}
     {% set spec = scorehouse._performance_spec(
-        call=call, task='regression', key=key, label=label, day=day,
-        maturity={'label_time': options.get('label_time')}, options={
-            'prediction': options.get('prediction', 'prediction'),
-            'lower': options.get('lower'),
-            'upper': options.get('upper'),
-        }
+        call=call, task='regression', key=key, label=label, day=day, maturity={'label_time': given.pop('label_time')},
+        options=given
     ) %}
     {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
 

@@ -65,7 +65,27 @@ keyed as (
 
 {%- if features_of_rows %}
 
-{{ scorehouse._profile_repeats(cell) }},
+{#- Per window, the rows that have the features of another row of the window. #}
+copies as (
+
+    select
+        {{ cell }},
+        count(*) as n_copies
+    from keyed
+    group by {{ cell }}, row_hash
+
+),
+
+repeats as (
+
+    select
+        {{ cell }},
+        sum(n_copies) as n_rows,
+        sum(case when n_copies > 1 then n_copies else 0 end) as n_repeated
+    from copies
+    group by {{ cell }}
+
+),
 {%- endif %}
 
 counted as (

@@ -14,10 +14,9 @@
     ) %}
     {% set series = scorehouse._sequential_series(call, kind, limits, options.bounds) %}
 
-{% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
 {#- The run log has none. -#}
-{% set zone = 'cast(null as ' ~ text ~ ')' if kind == 'runs' else 'time_zone' %}
+{% set zone = 'cast(null as ' ~ dbt.type_string() ~ ')' if kind == 'runs' else 'time_zone' %}
 with source_rows as (
 
     select * from {{ source }}
@@ -44,19 +43,10 @@ judged as (
 final as (
 
     select
-        cast(null as {{ text }}) as run_id,
-        ml_model,
-        cast(version as {{ dbt.type_int() }}) as version,
-        nullif(feature, '') as feature,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        threshold,
-        case when highest >= needed then 'alert' else 'ok' end as status,
-        cast(rows_so_far as {{ bigint }}) as n_reference,
-        cast(n_rows as {{ bigint }}) as n_current,
+        {{ scorehouse._shared_columns(
+            'rows_so_far', 'n_rows', has_part=false, feature="nullif(feature, '')",
+            status="case when highest >= needed then 'alert' else 'ok' end"
+        ) }},
         side,
         e_value,
         least(1e0, n_series / highest) as p_value,

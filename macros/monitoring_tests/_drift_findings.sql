@@ -14,6 +14,7 @@
         {% do own.update({metric: scorehouse._threshold_case(limits, metric, none if is_general else 'threshold')}) %}
     {% endfor %}
 {% endfor %}
+{% set own_threshold = scorehouse._case_of('metric', own, 'threshold') if own else 'threshold' %}
 {% set has_alpha = 'p_value' in thresholds %}
 {% set columns = [
     'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
@@ -31,7 +32,8 @@ limited as (
 
     select
         *,
-        {{ scorehouse._case_of('metric', own, 'threshold') if own else 'threshold' }} as own_threshold
+        {{ own_threshold }} as own_threshold,
+        case when {{ own_threshold }} is not null and p_value is not null then 1 else 0 end as is_judged
     from measured
     where part = '{{ part }}'
         {%- if names %}
@@ -45,16 +47,7 @@ limited as (
 
 {%- if own or has_alpha %}
 
-counted as (
-
-    select
-        *,
-        case when own_threshold is not null and p_value is not null then 1 else 0 end as is_judged
-    from limited
-
-),
-
-{{ scorehouse._false_discovery('counted', 'adjusted', 'ml_model, version, window_start, window_end, run_id') }},
+{{ scorehouse._false_discovery('limited', 'adjusted', 'ml_model, version, window_start, window_end, run_id') }},
 {%- endif %}
 
 judged as (

@@ -1,5 +1,5 @@
 {#- The statement: a spine, given as a query with these columns, and what each table of features adds to it. -#}
-{% macro _with_features(call, spine, spine_columns, at, sources) %}
+{% macro _as_of_statement(call, spine, spine_columns, at, sources) %}
     {% set taken = spine_columns | map('lower') | list %}
     {% for source in sources %}
         {% for column, output in source.outputs %}
@@ -13,24 +13,27 @@
             {% do taken.append(name | lower) %}
         {% endfor %}
     {% endfor %}
-    {{ return(adapter.dispatch('_as_of_statement', 'scorehouse')(
-        spine, scorehouse._identifiers(spine_columns), scorehouse._identifier(at), sources
-    )) }}
-{% endmacro %}
-
-
-{#- Window form. Rows of features are numbered per key by what happened and was known last; the largest number
-    among those known before a row of the spine is the one that it sees. -#}
-{% macro default___as_of_statement(spine, spine_columns, at, sources) %}
 with spine_0 as (
 
     {{ spine }}
 
-){% for source in sources %}
-{%- set place = loop.index %}
-{%- set keys, spine_keys, outputs = source.feature_keys, source.spine_keys, source.outputs %}
-{%- set event_time, known_at = source.happened, source.known %},
+){% for source in sources %},
 
+{{ adapter.dispatch('_as_of_ctes', 'scorehouse')(
+    loop.index, source, sources[:loop.index0], scorehouse._identifiers(spine_columns), scorehouse._identifier(at)
+) }}
+{%- endfor %}
+
+select * from spine_{{ sources | length }}
+{% endmacro %}
+
+
+{#- CTEs from `spine_<place - 1>` to `spine_<place>`, in window form. Rows of features are numbered per key by what
+    happened and was known last; the largest number among those known before a row of the spine is the one that it
+    sees. -#}
+{% macro default___as_of_ctes(place, source, earlier_sources, spine_columns, at) %}
+{%- set keys, spine_keys, outputs = source.feature_keys, source.spine_keys, source.outputs %}
+{%- set event_time, known_at = source.happened, source.known %}
 numbered_{{ place }} as (
 
     select
@@ -64,7 +67,7 @@ together_{{ place }} as (
     union all
     select
         {% for name in spine_columns %}null, {% endfor %}
-        {%- for earlier in sources[:place - 1] %}
+        {%- for earlier in earlier_sources %}
         {%- for _ in earlier.columns %}null, {% endfor %}
         {%- endfor %}
         {% for name in keys %}key_{{ loop.index }}, {% endfor %}
@@ -92,7 +95,7 @@ spine_{{ place }} as (
 
     select
         {% for name in spine_columns %}seen_{{ place }}.{{ name }}, {% endfor %}
-        {%- for earlier in sources[:place - 1] %}
+        {%- for earlier in earlier_sources %}
         {%- for _, output in earlier.outputs %}seen_{{ place }}.{{ output }}, {% endfor %}
         {%- endfor %}
         {% for _, output in outputs %}numbered_{{ place }}.value_{{ loop.index }} as {{ output }}
@@ -111,24 +114,14 @@ spine_{{ place }} as (
     where seen_{{ place }}.is_spine = 1
 
 )
-{%- endfor %}
-
-select * from spine_{{ sources | length }}
-{% endmacro %}
+{%- endmacro %}
 
 
 {#- ASOF join with what was known of a key from a moment on. A late correction of something older than what was
     known already changes nothing then, so it is left out: each row that stays is the newest of its moment. -#}
-{% macro duckdb___as_of_statement(spine, spine_columns, at, sources) %}
-with spine_0 as (
-
-    {{ spine }}
-
-){% for source in sources %}
-{%- set place = loop.index %}
+{% macro duckdb___as_of_ctes(place, source, earlier_sources, spine_columns, at) %}
 {%- set keys, spine_keys, outputs = source.feature_keys, source.spine_keys, source.outputs %}
-{%- set event_time, known_at = source.happened, source.known %},
-
+{%- set event_time, known_at = source.happened, source.known %}
 given_{{ place }} as (
 
     select
@@ -190,7 +183,4 @@ spine_{{ place }} as (
         spine_{{ place - 1 }}.{{ at }} >= known_{{ place }}.known_moment
 
 )
-{%- endfor %}
-
-select * from spine_{{ sources | length }}
-{% endmacro %}
+{%- endmacro %}

@@ -1,20 +1,16 @@
 {#- The tables of features of a call, each as a mapping in which every setting has its value, and every column its
     identifier: `feature_keys`, `spine_keys`, `happened`, `known`, and `outputs`, pairs of column and output. -#}
 {% macro _feature_sources(call, features, key, event_time, known_at, columns, ttl, delay, prefix) %}
-    {% set known = [
-        'relation', 'key', 'spine_key', 'event_time', 'known_at', 'columns', 'ttl', 'delay', 'prefix'
-    ] %}
     {% set usual = {
-        'key': key, 'spine_key': key, 'event_time': event_time, 'known_at': known_at, 'columns': columns, 'ttl': ttl,
-        'delay': delay, 'prefix': prefix
+        'relation': none, 'key': key, 'spine_key': key, 'event_time': event_time, 'known_at': known_at,
+        'columns': columns, 'ttl': ttl, 'delay': delay, 'prefix': prefix
     } %}
     {#- A relation is a mapping too, to Jinja. -#}
     {% set several = features is sequence and features is not string and features is not mapping %}
     {% set sources = [] %}
     {% for given in (features if several else [{'relation': features}]) %}
-        {% do scorehouse._check_keys(call, 'features', given, known) %}
-        {% set source = dict(usual, **given) %}
-        {% do scorehouse._check_relation(call, 'features', source.get('relation'), 'customer_features') %}
+        {% set source = scorehouse._options(call, 'features', given, usual) %}
+        {% do scorehouse._check_relation(call, 'features', source.relation, 'customer_features') %}
         {% if source.known_at and source.delay is not none %}
             {% do scorehouse._argument_error(
                 call, 'delay', source.delay, 'either known_at or delay',

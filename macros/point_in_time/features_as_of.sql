@@ -11,7 +11,7 @@
         call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
         delay=delay, prefix=prefix
     ) %}
-    {{ return(scorehouse._with_features(
+    {{ return(scorehouse._as_of_statement(
         call, 'select * from ' ~ spine, scorehouse._existing_columns(spine), at, sources
     )) }}
 {% endmacro %}

@@ -10,13 +10,10 @@
             "write `features: ref('customer_features')`, `label_time: ...`, or both"
         ) %}
     {% endif %}
-    {% set sources = [] %}
-    {% if features is not none %}
-        {% set sources = scorehouse._feature_sources(
-            call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
-            delay=delay, prefix=prefix
-        ) %}
-    {% endif %}
+    {% set sources = scorehouse._feature_sources(
+        call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
+        delay=delay, prefix=prefix
+    ) if features is not none else [] %}
 
 {#- Another way than that of `features_as_of`, so that a fault of the one does not hide in the other: all rows of
     features that were known, sorted per key and moment. -#}

@@ -10,13 +10,10 @@
     {% set label_names = scorehouse._column_list(call, 'label', label, 'churned') %}
     {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
     {% do scorehouse._check_bool(call, 'only_labelled', only_labelled) %}
-    {% set sources = [] %}
-    {% if features is not none %}
-        {% set sources = scorehouse._feature_sources(
-            call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
-            delay=delay, prefix=prefix
-        ) %}
-    {% endif %}
+    {% set sources = scorehouse._feature_sources(
+        call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
+        delay=delay, prefix=prefix
+    ) if features is not none else [] %}
     {% set spec = {
         'key': scorehouse._column_list(call, 'key', key, 'customer_id'),
         'labels': label_names, 'label_time': label_time, 'at': at, 'until': until,
@@ -34,5 +31,5 @@
     {% if not sources %}
         {{ return(spine) }}
     {% endif %}
-    {{ return(scorehouse._with_features(call, 'select * from (' ~ spine ~ ') as labelled', names, at, sources)) }}
+    {{ return(scorehouse._as_of_statement(call, 'select * from (' ~ spine ~ ') as labelled', names, at, sources)) }}
 {% endmacro %}

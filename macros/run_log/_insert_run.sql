@@ -1,20 +1,23 @@
 {# Writes a row of the run log and commits it; `times` are the columns that get the current time. #}
 {% macro _insert_run(run_id, values, times) %}
-    {% set types = scorehouse._run_log_columns() %}
     {% do values.update({
         'run_id': run_id, 'parent_run_id': run_id, 'invocation_id': invocation_id, 'engine': target.type
     }) %}
     {% call statement('insert_run', auto_begin=true) %}
-        insert into {{ scorehouse.run_log_relation() }} ({{ (values.keys() | list + times) | join(', ') }})
-        select
-        {%- for name, value in values.items() %}
-            cast({{ scorehouse._literal(value) }} as {{ types[name] }}),
-        {%- endfor %}
-        {%- for _ in times %}
-            {{ scorehouse._utc_now() }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ scorehouse._insert_run_sql(values, times, scorehouse._utc_now()) }}
     {% endcall %}
     {% do adapter.commit() %}
+{% endmacro %}
+
+
+{# The statement that writes a row of the run log, with `now` in the columns `times`. #}
+{% macro _insert_run_sql(values, times, now) %}
+    {% set literals, types = [], scorehouse._run_log_columns() %}
+    {% for name, value in values.items() %}
+        {% do literals.append('cast(' ~ scorehouse._literal(value) ~ ' as ' ~ types[name] ~ ')') %}
+    {% endfor %}
+    {{ return('insert into ' ~ scorehouse.run_log_relation() ~ ' (' ~ (values.keys() | list + times) | join(', ')
+        ~ ') select ' ~ (literals + [now] * times | length) | join(', ')) }}
 {% endmacro %}
 
 

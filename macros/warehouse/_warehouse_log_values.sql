@@ -65,14 +65,10 @@
 
 {# The statements that write the run's row in place of the one that it began with. #}
 {% macro _warehouse_log_sql(scored, values) %}
-    {% set log, literals, types = scorehouse.run_log_relation(), [], scorehouse._run_log_columns() %}
-    {% for name, value in values.items() %}
-        {% do literals.append('cast(' ~ scorehouse._literal(value) ~ ' as ' ~ types[name] ~ ')') %}
-    {% endfor %}
     {{ return([
-        "delete from " ~ log ~ " where parent_run_id = '" ~ scored['run_id'] ~ "' and status = 'started'",
-        'insert into ' ~ log ~ ' (' ~ values.keys() | join(', ') ~ ', finished_at) select ' ~ literals | join(', ')
-            ~ ', ' ~ scorehouse._warehouse_now(),
+        'delete from ' ~ scorehouse.run_log_relation() ~ " where parent_run_id = '" ~ scored['run_id']
+            ~ "' and status = 'started'",
+        scorehouse._insert_run_sql(values, ['finished_at'], scorehouse._warehouse_now()),
     ]) }}
 {% endmacro %}
 

@@ -9,14 +9,6 @@ predictions as (
 
 ),
 
-{% if features is not none -%}
-features as (
-
-    select * from {{ features }}
-
-),
-
-{% endif -%}
 numbered as (
 
     select
@@ -30,7 +22,7 @@ numbered as (
         {%- endfor %}
     from predictions
     {%- if features is not none %}
-    inner join features
+    inner join {{ scorehouse._named(features, 'features') }}
         on {{ scorehouse._same('predictions', 'features', scorehouse._identifiers(spec.key)) }}
     {%- endif %}
     where predictions.{{ spec.day }} is not null

@@ -4,14 +4,13 @@
     has_labels=true, predictions=none
 ) %}
     {% set known_options = {
-        'score': 'score', 'prediction': 'prediction', 'positive': 1, 'classes': [], 'lower': none, 'upper': none,
-        'set': none, 'query': none, 'weight': none,
-        'k': 10, 'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {},
-        'include_training': false
+        'score': 'distance' if task == 'clustering' else 'score', 'prediction': 'prediction', 'positive': 1,
+        'classes': [], 'lower': none, 'upper': none, 'set': none, 'query': none, 'weight': none, 'k': 10,
+        'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}, 'include_training': false
     } %}
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}
-    {% do scorehouse._check_keys(call, 'options', options, known_options) %}
-    {% do scorehouse._check_keys(call, 'maturity', maturity, known_maturity) %}
+    {% set spec = scorehouse._options(call, 'options', options, known_options) %}
+    {% do spec.update(scorehouse._options(call, 'maturity', maturity, known_maturity)) %}
     {% do scorehouse._check_period(call, period) %}
     {% if day is not none and day is not string %}
         {% do scorehouse._argument_error(
@@ -19,10 +18,6 @@
             'write `day: order_date`, or leave it out for the time of scoring'
         ) %}
     {% endif %}
-    {% set spec = dict(known_options, score='distance' if task == 'clustering' else 'score') %}
-    {% for given in [options, known_maturity, maturity] %}
-        {% do spec.update(given) %}
-    {% endfor %}
     {% do scorehouse._check_number(call, 'maturity', spec.days, 'write `days: 90`', lowest=0) %}
     {% do scorehouse._check_number(call, 'maturity', spec.share, 'write `share: 0.9`', lowest=0, highest=1) %}
     {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}

@@ -21,14 +21,6 @@ predictions as (
 
 ),
 
-{% if features is not none -%}
-features as (
-
-    select * from {{ features }}
-
-),
-
-{% endif -%}
 {#- `x` is the finite value of a number, `v` the column as it is. -#}
 scored as (
 
@@ -59,7 +51,7 @@ scored as (
         {%- endfor %}
     from predictions
     {%- if features is not none %}
-    inner join features
+    inner join {{ scorehouse._named(features, 'features') }}
         on {{ scorehouse._same('predictions', 'features', scorehouse._identifiers(key)) }}
     {%- endif %}
 

@@ -32,15 +32,15 @@
             'include_training': given.include_training},
         has_labels='labels' in traits
     ) %}
+    {#- Columns are identifiers there. -#}
+    {% for name, value in given.items() if name not in ['score', 'prediction', 'positive', 'day', 'label_time'] %}
+        {% do spec.update({name: value}) %}
+    {% endfor %}
     {% do spec.update({'measure': measure, 'depth': depth, 'is_labelled': 'labels' in traits}) %}
     {% if features is not none %}
         {% do spec.update({
             'key': scorehouse._identifiers(scorehouse._column_list(call, 'key', key, 'customer_id'))
         }) %}
     {% endif %}
-    {% for name in ['date_from', 'date_to', 'compare_from', 'min_rows', 'parts', 'false_discovery', 'max_segments',
-        'threshold'] %}
-        {% do spec.update({name: given[name]}) %}
-    {% endfor %}
     {{ return(spec) }}
 {% endmacro %}

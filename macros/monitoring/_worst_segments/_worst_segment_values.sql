@@ -9,14 +9,6 @@
 {%- set is_training = scorehouse._is_training_row(predictions, spec, 'predictions') if spec.is_labelled %}
 {{ scorehouse._live_rows(predictions, labels if spec.is_labelled else none, spec) }},
 
-{% if features is not none -%}
-features as (
-
-    select * from {{ features }}
-
-),
-
-{% endif -%}
 valued as (
 
     select
@@ -37,7 +29,7 @@ valued as (
         {{ scorehouse._worst_segment_value(spec) }} as v
     from live as predictions
     {%- if features is not none %}
-    left join features
+    left join {{ scorehouse._named(features, 'features') }}
         on {{ scorehouse._same('predictions', 'features', spec.key) }}
     {%- endif %}
     where predictions.{{ spec.day }} is not null
