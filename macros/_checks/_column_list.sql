@@ -15,11 +15,12 @@
 {% endmacro %}
 
 
-{#- Refuses a value that is not one of the choices. -#}
-{% macro _check_choice(call, argument, value, choices, example) %}
+{#- Refuses a value that is not one of the choices; `expected` says them otherwise than as a list. -#}
+{% macro _check_choice(call, argument, value, choices, example, expected=none) %}
     {% if value not in choices %}
         {% do scorehouse._argument_error(
-            call, argument, value, 'one of ' ~ choices | join(', '), 'write `' ~ argument ~ ': ' ~ example ~ '`'
+            call, argument, value, expected or 'one of ' ~ choices | join(', '),
+            'write `' ~ argument ~ ': ' ~ example ~ '`'
         ) %}
     {% endif %}
 {% endmacro %}

@@ -14,21 +14,13 @@
 
 {#- A select of the numbers from 1, one per row. -#}
 {% macro _given_numbers(column, last) %}
-    {% set rows = [] %}
-    {% for number in range(1, last + 1) %}
-        {% do rows.append([number]) %}
-    {% endfor %}
-    {{ return(scorehouse._given_rows([column], rows)) }}
+    {{ return(scorehouse._given_rows([column], range(1, last + 1) | batch(1))) }}
 {% endmacro %}
 
 
 {#- A select of names, one per row. -#}
 {% macro _given_names(column, names) %}
-    {% set rows = [] %}
-    {% for name in names %}
-        {% do rows.append([scorehouse._text_literal(name)]) %}
-    {% endfor %}
-    {{ return(scorehouse._given_rows([column], rows)) }}
+    {{ return(scorehouse._given_rows([column], scorehouse._text_literals(names) | batch(1))) }}
 {% endmacro %}
 
 

@@ -58,9 +58,5 @@
 
 {#- Whether rows of two relations have the same values in these columns, which are identifiers. -#}
 {% macro _same(a, b, names) %}
-    {% set parts = [] %}
-    {% for name in names %}
-        {% do parts.append(a ~ '.' ~ name ~ ' = ' ~ b ~ '.' ~ name) %}
-    {% endfor %}
-    {{ return(parts | join(' and ')) }}
+    {{ return(scorehouse._each(a ~ '.<value> = ' ~ b ~ '.<value>', names) | join(' and ')) }}
 {% endmacro %}

@@ -17,13 +17,13 @@
 {% endmacro %}
 
 
-{#- Strings as SQL literals, separated by commas. -#}
+{#- Strings as a list of SQL literals. -#}
 {% macro _text_literals(values) %}
     {% set literals = [] %}
     {% for value in values %}
         {% do literals.append(scorehouse._text_literal(value)) %}
     {% endfor %}
-    {{ return(literals | join(', ')) }}
+    {{ return(literals) }}
 {% endmacro %}
 
 
@@ -38,6 +38,13 @@
 {% macro _optional_double(value) %}
     {{ return(scorehouse._double_literal(value) if value is not none
         else 'cast(null as ' ~ scorehouse._type_double() ~ ')') }}
+{% endmacro %}
+
+
+{#- Conditions of days: from the first, and before the last; either may be none. -#}
+{% macro _in_days(column, date_from, date_to=none) %}
+    {{ return((' and ' ~ column ~ ' >= ' ~ scorehouse._moment(date_from) if date_from else '')
+        ~ (' and ' ~ column ~ ' < ' ~ scorehouse._moment(date_to) if date_to else '')) }}
 {% endmacro %}
 
 

@@ -6,14 +6,11 @@
     {% if target.type in ['bigquery', 'duckdb', 'postgres', 'snowflake'] %}
         {{ return(scorehouse._warehouse_hash('', columns)) }}
     {% endif %}
-    {% set texts, values = [], [] %}
-    {% for column in columns %}
-        {% set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' %}
-        {% set size = 'cast(length(' ~ value ~ ') as ' ~ dbt.type_string() ~ ')' %}
-        {% do texts.append('coalesce(' ~ size ~ " || ':' || " ~ value ~ ", '-')") %}
-        {% do values.append(column ~ ', ' ~ column ~ ' is null') %}
-    {% endfor %}
+    {% set text = 'cast(<value> as ' ~ dbt.type_string() ~ ')' %}
+    {% set size = 'cast(length(' ~ text ~ ') as ' ~ dbt.type_string() ~ ')' %}
+    {% set sized = scorehouse._each('coalesce(' ~ size ~ " || ':' || " ~ text ~ ", '-')", columns) %}
     {{ return(scorehouse._by_database({
-        'default': 'md5(' ~ texts | join(' || ') ~ ')', 'spark': 'xxhash64(' ~ values | join(', ') ~ ')'
+        'default': 'md5(' ~ sized | join(' || ') ~ ')',
+        'spark': 'xxhash64(' ~ scorehouse._each('<value>, <value> is null', columns) | join(', ') ~ ')',
     })) }}
 {% endmacro %}

@@ -36,8 +36,7 @@
 
 {% set tail = (1 - settings['confidence']) / 2 %}
 {% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
-{% set key_names = [] %}
-{% for name in keys %}{% do key_names.append('key_' ~ loop.index) %}{% endfor %}
+{% set key_names = scorehouse._each('key_<number>', keys) %}
 with {{ scorehouse._labelled_pairs(
     predictions=predictions, labels=labels, keys=keys, outputs=outputs, metric=metric, settings=settings,
     segments=segments

@@ -60,7 +60,7 @@ adapted{{ scorehouse._by_database({'default': ' (' ~ names ~ ')', 'bigquery': ''
 {#- The distance from the prediction of a row of `usable` to its label, as the calibrations have it. -#}
 {% macro _distance_of_usable(spec) %}
     {% if spec.set_classes %}
-        {% set scores = scorehouse._numbered_scores(spec) if spec.set_classes | length > 2
+        {% set scores = scorehouse._each('score_<place>', spec.set_classes) if spec.set_classes | length > 2
             else scorehouse._both_scores('score', spec) %}
         {{ return(scorehouse._set_distance(scores, spec)) }}
     {% endif %}

@@ -18,12 +18,7 @@ labelled as (
         {%- if is_training %}
         and not {{ is_training }}
         {%- endif %}
-        {%- if date_from %}
-        and {{ spec.day }} >= {{ scorehouse._moment(date_from) }}
-        {%- endif %}
-        {%- if date_to %}
-        and {{ spec.day }} < {{ scorehouse._moment(date_to) }}
-        {%- endif %}
+        {{ scorehouse._in_days(spec.day, date_from, date_to) }}
 
 )
 {%- endmacro %}

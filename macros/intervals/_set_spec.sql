@@ -42,14 +42,12 @@
 
 {#- The score of each class in a row of `live`, as doubles in the order of the classes. -#}
 {% macro _set_scores(predictions, spec) %}
-    {% set scores, double = [], scorehouse._type_double() %}
+    {% set double = scorehouse._type_double() %}
     {% if spec.set_classes | length == 2 %}
         {{ return(scorehouse._both_scores('cast(live.' ~ spec.score ~ ' as ' ~ double ~ ')', spec)) }}
     {% endif %}
-    {% for score in scorehouse._class_score_sources(predictions, spec.classes) %}
-        {% do scores.append('cast(' ~ score ~ ' as ' ~ double ~ ')') %}
-    {% endfor %}
-    {{ return(scores) }}
+    {% set scores = scorehouse._class_score_sources(predictions, spec.classes) %}
+    {{ return(scorehouse._each('cast(<value> as ' ~ double ~ ')', scores)) }}
 {% endmacro %}
 
 
@@ -60,27 +58,14 @@
 {% endmacro %}
 
 
-{#- The names `score_0`, `score_1`, ... in the order of the classes. -#}
-{% macro _numbered_scores(spec) %}
-    {% set names = [] %}
-    {% for _ in spec.set_classes %}
-        {% do names.append('score_' ~ loop.index0) %}
-    {% endfor %}
-    {{ return(names) }}
-{% endmacro %}
-
-
 {#- How far the label of a row was from being expected, as text in `label_text`. A label that is no class is beyond the
     reach of every set. -#}
 {% macro _set_distance(scores, spec) %}
-    {% set whens = [] %}
+    {% set distances = {} %}
     {% for label in spec.set_classes %}
-        {% do whens.append(
-            'when ' ~ scorehouse._text_literal(label) ~ ' then '
-            ~ scorehouse._class_distance(scores, loop.index0, spec.method)
-        ) %}
+        {% do distances.update({label: scorehouse._class_distance(scores, loop.index0, spec.method)}) %}
     {% endfor %}
-    {{ return('case label_text ' ~ whens | join(' ') ~ ' else ' ~ scorehouse._beyond_reach() ~ ' end') }}
+    {{ return(scorehouse._case_of('label_text', distances, scorehouse._beyond_reach())) }}
 {% endmacro %}
 
 

@@ -108,9 +108,7 @@ own_windows as (
     select ml_model, version, window_start, window_end
     from cohorts
     where segment = 'all'
-        {%- if spec.date_from %}
-        and window_start >= {{ scorehouse._moment(spec.date_from) }}
-        {%- endif %}
+        {{ scorehouse._in_days('window_start', spec.date_from) }}
 
 ),
 

@@ -15,15 +15,13 @@
     {% do spec.update({'levels': levels, 'group': scorehouse._identifier(group) if group else none}) %}
 
 {% do scorehouse._check_labels(spec.call, labels, spec.label, spec.classes) %}
-{% set columns = [scorehouse._label_text('scorehouse_label', spec.classes) ~ ' as label_text'] %}
-{% for score in scorehouse._set_scores(predictions, spec) %}
-    {% do columns.append(score ~ ' as score_' ~ loop.index0) %}
-{% endfor %}
+{% set columns = [scorehouse._label_text('scorehouse_label', spec.classes) ~ ' as label_text']
+    + scorehouse._each('<value> as score_<place>', scorehouse._set_scores(predictions, spec)) %}
 with {{ scorehouse._calibration_rows(
     predictions, labels, spec, columns, options.get('date_from'), options.get('date_to')
 ) }},
 
-{%- set scores = scorehouse._numbered_scores(spec) %}
+{%- set scores = scorehouse._each('score_<place>', spec.set_classes) %}
 {%- set sum_of_scores = scores | join(' + ') %}
 
 distances as (

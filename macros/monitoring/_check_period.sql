@@ -1,10 +1,9 @@
 {#- Refuses a value of `period` that is not a calendar period. -#}
 {% macro _check_period(call, period) %}
-    {% if period not in ['day', 'week', 'month', 'quarter', 'year'] %}
-        {% do scorehouse._argument_error(
-            call, 'period', period, 'day, week, month, quarter or year', 'write `period: month`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_choice(
+        call, 'period', period, ['day', 'week', 'month', 'quarter', 'year'], 'month',
+        'day, week, month, quarter or year'
+    ) %}
 {% endmacro %}
 
 

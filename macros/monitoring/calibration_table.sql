@@ -7,7 +7,9 @@
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% do scorehouse._check_number(call, 'bins', bins, 'write a number of bins, such as 20', lowest=2, highest=1000) %}
-    {% do scorehouse._check_estimated_task(call, task) %}
+    {% do scorehouse._check_choice(
+        call, 'task', task, ['classification', 'regression'], 'regression', 'classification or regression'
+    ) %}
     {% set rest = dict(options) %}
     {% set spec = scorehouse._performance_spec(
         call=call, task=task, key=key, label=label, day=rest.pop('day', none), options=rest
@@ -29,12 +31,7 @@ with live as (
     inner join {{ scorehouse._named(labels, 'labels') }}
         on {{ scorehouse._same('predictions', 'labels', spec.key) }}
     where labels.{{ spec.label }} is not null
-        {%- if date_from %}
-        and predictions.{{ spec.day }} >= {{ scorehouse._moment(date_from) }}
-        {%- endif %}
-        {%- if date_to %}
-        and predictions.{{ spec.day }} < {{ scorehouse._moment(date_to) }}
-        {%- endif %}
+        {{ scorehouse._in_days('predictions.' ~ spec.day, date_from, date_to) }}
 
 ),
 

@@ -6,7 +6,9 @@
 ) %}
     {% set call, text = 'estimated_performance', dbt.type_string() %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
-    {% do scorehouse._check_estimated_task(call, task) %}
+    {% do scorehouse._check_choice(
+        call, 'task', task, ['classification', 'regression'], 'regression', 'classification or regression'
+    ) %}
     {% if calibration is not none or task == 'regression' %}
         {% do scorehouse._check_relation(call, 'calibration', calibration, 'churn_calibration') %}
     {% endif %}

@@ -39,10 +39,9 @@
         {% do slots.append({'name': 'k' ~ slots | length, 'column': column, 'kind': kind}) %}
     {% endfor %}
 {% endfor %}
-{%- set features_of_rows = [] %}
-{%- for column in columns if column.part == 'feature' %}
-    {%- do features_of_rows.append('v' ~ column.index) %}
-{%- endfor %}
+{%- set features_of_rows = scorehouse._each(
+    'v<value>', columns | selectattr('part', 'equalto', 'feature') | map(attribute='index')
+) %}
 
 with {{ scorehouse._profile_source(
     predictions=predictions, features=features, key=key, day=day, segmentations=segmentations, columns=columns,

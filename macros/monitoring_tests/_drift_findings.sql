@@ -37,7 +37,7 @@ limited as (
     from measured
     where part = '{{ part }}'
         {%- if names %}
-        and feature in ({{ scorehouse._text_literals(names) }})
+        and feature in ({{ scorehouse._text_literals(names) | join(', ') }})
         {%- endif %}
         {%- if not switches.segments %}
         and segment = 'all'

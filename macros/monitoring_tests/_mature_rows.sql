@@ -18,7 +18,7 @@
     ) as placed
     where {{ has_value }}
         and status not in ('immature', 'complete')
-        and metric in ({{ scorehouse._text_literals(metrics) }})
+        and metric in ({{ scorehouse._text_literals(metrics) | join(', ') }})
         and {{ labelled if undefined else 'n_current' }} >= {{ min_labels }}
         {%- if not segments %}
         and segment = 'all'

@@ -12,7 +12,7 @@ with windows as (
         ) as age
     from {{ model }}
     {%- if names %}
-    where metric in ({{ scorehouse._text_literals(names) }})
+    where metric in ({{ scorehouse._text_literals(names) | join(', ') }})
     {%- endif %}
 
 ),

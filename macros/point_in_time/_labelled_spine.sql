@@ -3,17 +3,11 @@
 {% macro _labelled_spine(predictions, labels, spec) %}
 {% set has_challengers = 'is_live' in scorehouse._existing_columns(predictions) | map('lower') %}
 {% set keys, at = scorehouse._identifiers(spec.key), 'predictions.' ~ scorehouse._identifier(spec.at) %}
-{% set label_columns = [] %}
-{% for name in scorehouse._identifiers(spec.labels) %}
-    {% do label_columns.append('labels.' ~ name) %}
-{% endfor %}
+{% set label_columns = scorehouse._each('labels.<value>', scorehouse._identifiers(spec.labels)) %}
 {% set label_time = 'labels.' ~ scorehouse._identifier(spec.label_time) if spec.label_time else none %}
 {% set until = scorehouse._moment(spec.until) if spec.until else scorehouse._utc_now() %}
 {% set own = keys + [scorehouse._identifier(spec.at), scorehouse._identifier('model_version')] %}
-{% set kept = [] %}
-{% for name in scorehouse._identifiers(spec.keep) if name not in own %}
-    {% do kept.append(name) %}
-{% endfor %}
+{% set kept = scorehouse._identifiers(spec.keep) | reject('in', own) | list %}
 select
     {% for name in spec.columns %}{{ scorehouse._identifier(name) }}{{ ', ' if not loop.last }}{% endfor %}
 

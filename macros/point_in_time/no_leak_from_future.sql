@@ -18,11 +18,8 @@
 {#- Another way than that of `features_as_of`, so that a fault of the one does not hide in the other: all rows of
     features that were known, sorted per key and moment. -#}
 {% set text, at = dbt.type_string(), scorehouse._identifier(at) %}
-{% set shown = [] %}
-{% for name in scorehouse._identifiers(scorehouse._column_list('no_leak_from_future', 'key', key, 'id')) %}
-    {% do shown.append('cast(trained.' ~ name ~ ' as ' ~ text ~ ')') %}
-{% endfor %}
-{% set row_key = shown | join(" || '|' || ") %}
+{% set keys = scorehouse._identifiers(scorehouse._column_list(call, 'key', key, 'id')) %}
+{% set row_key = scorehouse._each('cast(trained.<value> as ' ~ text ~ ')', keys) | join(" || '|' || ") %}
 with trained as (
 
     select * from {{ model }}

@@ -4,10 +4,8 @@
     was proven. `ending` ends the name of the macro. The MD5 covers the texts in `before` too. -#}
 {% macro _verified_select(call, name, number, fact='sql', ending='', before=[]) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
-    {% set features, columns = context[macro_name ~ '__features'](), [] %}
-    {% for feature in features %}
-        {% do columns.append(mark ~ loop.index0 ~ mark) %}
-    {% endfor %}
+    {% set features = context[macro_name ~ '__features']() %}
+    {% set columns = scorehouse._each(mark ~ '<place>' ~ mark, features) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number, fact) %}
     {% set decision, marks = scorehouse._decision(call, name, number), {} %}
     {% for parameter in decision %}

@@ -15,10 +15,7 @@
         {{ return(nothing) }}
     {% endif %}
     {% set moved_row, moved_feature, moved_by = 'scorehouse_row', 'scorehouse_feature', 'scorehouse_by' %}
-    {% set kept = [moved_row, moved_feature, moved_by] %}
-    {% for key in keys %}
-        {% do kept.append('scorehouse_key_' ~ loop.index) %}
-    {% endfor %}
+    {% set kept = [moved_row, moved_feature, moved_by] + scorehouse._each('scorehouse_key_<number>', keys) %}
     {% set scored = scorehouse.predict(name, relation='moved_rows', version=number, keep=kept) %}
     {% set task = scorehouse._registry_row(name, registry, number).get('task') %}
     {% if task not in ['classification', 'clustering'] %}

@@ -31,10 +31,8 @@
 
 {#- The outputs to explain. One that is named alone has plain column names. -#}
 {% macro _reason_outputs(macro_called, wanted, facts) %}
-    {% set outputs, known = facts['outputs'], [] %}
-    {% for output in outputs %}
-        {% do known.append(output['name']) %}
-    {% endfor %}
+    {% set outputs = facts['outputs'] %}
+    {% set known = outputs | map(attribute='name') | list %}
     {% if not outputs and wanted is none %}
         {{ return([{'place': 0, 'ending': '', 'score': none}]) }}
     {% endif %}

@@ -5,11 +5,8 @@
     {% set proven = scorehouse._verified_reasons(call, name, number) %}
     {% set facts = proven['facts'] %}
     {% set asked = scorehouse._reason_options(macro_called, reasons, facts) %}
-    {% set features, renamed, outputs = [], [], [] %}
-    {% for column in columns %}
-        {% do features.append('sh_feature_' ~ loop.index0) %}
-        {% do renamed.append(column ~ ' as sh_feature_' ~ loop.index0) %}
-    {% endfor %}
+    {% set features, outputs = scorehouse._each('sh_feature_<place>', columns), [] %}
+    {% set renamed = scorehouse._each('<value> as sh_feature_<place>', columns) %}
     {% for column in facts['columns'] %}
         {% do outputs.append(scorehouse._quote_unless_plain(column)) %}
     {% endfor %}
@@ -43,10 +40,7 @@
             {% endfor %}
         {% endfor %}
     {% endfor %}
-    {% set ctes = [] %}
-    {% for step in steps %}
-        {% do ctes.append('sh_reasons_' ~ loop.index0 ~ ' as (\n' ~ step ~ '\n)') %}
-    {% endfor %}
+    {% set ctes = scorehouse._each('sh_reasons_<place> as (\n<value>\n)', steps) %}
     {% set names = context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features']() %}
     {{ return(
         'with ' ~ ctes | join(', ') ~ '\nselect ' ~ keep ~ outputs[:-1] | join(', ') ~ ',\n    '

@@ -1,10 +1,8 @@
 {#- The table of a model of this project; it must be a prediction history. -#}
 {% macro _history_relation(call, table, as_of) %}
-    {% set nodes = [] %}
     {% if execute %}
-        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == table %}
-            {% do nodes.append(node) %}
-        {% endfor %}
+        {% set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') %}
+        {% set nodes = models | selectattr('name', 'equalto', table) | list %}
         {% set relation = adapter.get_relation(nodes[0].database, nodes[0].schema, nodes[0].alias) if nodes %}
         {% if not relation %}
             {% do scorehouse._argument_error(

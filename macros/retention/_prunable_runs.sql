@@ -2,7 +2,6 @@
 {% macro _prunable_runs(log_table, days) %}
     {% set text = dbt.type_string() %}
     {% set kept = scorehouse._tables_of_runs(log_table) %}
-    {% set before %}
     started_at < {{ scorehouse._days_ago(days) }}
     and run_id not in (
         select run_id
@@ -26,8 +25,6 @@
     {%- for name in kept.unreadable %}
     and prediction_table <> {{ scorehouse._text_literal(name) }}
     {%- endfor %}
-    {% endset %}
-    {{ return(before) }}
 {% endmacro %}
 
 {#- The prediction tables in the run log. `readable` tables exist, and their rows refer to runs.

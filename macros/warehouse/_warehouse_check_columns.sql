@@ -7,14 +7,12 @@
     {% set empty = scorehouse._warehouse_empty_stages(snapshot, scored) %}
     {% set run = get_columns_in_query(scorehouse._warehouse_rows_sql(empty, scored)) %}
     {% do scorehouse._warehouse_drop_stage(empty, snapshot) %}
-    {% set types, has, lacks, retyped = {}, [], [], [] %}
+    {% set types, has, retyped = {}, [], [] %}
     {% for column in adapter.get_columns_in_relation(target_relation) %}
         {% do types.update({column.name: column.data_type}) %}
         {% do has.append(column.name) if column.name not in run %}
     {% endfor %}
-    {% for name in run if name not in types %}
-        {% do lacks.append(name) %}
-    {% endfor %}
+    {% set lacks = run | reject('in', types) | list %}
     {% for column in adapter.get_columns_in_relation(snapshot) if column.name in scored['kept'] %}
         {% do retyped.append(column.name) if types.get(column.name, column.data_type) != column.data_type %}
     {% endfor %}

@@ -72,9 +72,7 @@
         {% do values.append('new_rows.' ~ name) %}
         {% do changes.append(name ~ ' = new_rows.' ~ name) if column not in key %}
     {% endfor %}
-    {% for column in unwritten %}
-        {% do changes.append(scorehouse._quote(column) ~ ' = null') %}
-    {% endfor %}
+    {% do changes.extend(scorehouse._each('<value> = null', scorehouse._quoted(unwritten))) %}
     {{ return([
         'merge into ' ~ target_relation ~ ' as old_rows using ' ~ staging ~ ' as new_rows on '
             ~ scorehouse._same_key('old_rows', 'new_rows', key)

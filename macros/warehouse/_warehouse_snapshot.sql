@@ -67,9 +67,8 @@
 {% macro _warehouse_types(columns) %}
     {% set types, type_of = [], {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
     {% if type_of %}
-        {% for column in columns %}
-            {% do types.append('cast(' ~ type_of ~ '(features.' ~ column ~ ') as ' ~ dbt.type_string() ~ ')') %}
-        {% endfor %}
+        {% set text = 'cast(' ~ type_of ~ '(features.<value>) as ' ~ dbt.type_string() ~ ')' %}
+        {% set types = scorehouse._each(text, columns) %}
         {{ return(run_query(
             'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
             ~ '\n) as features on false'

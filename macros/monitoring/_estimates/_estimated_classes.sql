@@ -149,8 +149,7 @@ errors as (
 estimated as (
 
     select
-        {{ 'points.' ~ (c | replace(', ', ', points.')) }},
-        points.roc_auc, points.class_precision, points.recall, points.f1, points.positive_rate, points.accuracy
+        points.*
         {%- for name in names %},
         errors.{{ name }}_error
         {%- endfor %}

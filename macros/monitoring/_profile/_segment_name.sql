@@ -3,11 +3,8 @@
     {% if not segmentations %}
         {{ return("'all'") }}
     {% endif %}
-    {% set whens = [] %}
-    {% for segmentation in segmentations %}
-        {% set prefix = scorehouse._text_literal(segmentation | join('+') ~ '=') %}
-        {% do whens.append('when grouping(s' ~ loop.index0 ~ ') = 0 then ' ~ prefix ~ ' || s' ~ loop.index0) %}
-    {% endfor %}
+    {% set prefixes = scorehouse._text_literals(scorehouse._each('<value>=', segmentations | map('join', '+'))) %}
+    {% set whens = scorehouse._each('when grouping(s<place>) = 0 then <value> || s<place>', prefixes) %}
     {{ return('case ' ~ whens | join(' ') ~ " else 'all' end") }}
 {% endmacro %}
 
@@ -16,10 +13,7 @@
 {% macro _by_segment(keys, segmentations) %}
     {% set sets = [] %}
     {% for columns in keys %}
-        {% do sets.append('(' ~ columns ~ ')') %}
-        {% for _ in segmentations %}
-            {% do sets.append('(' ~ columns ~ ', s' ~ loop.index0 ~ ')') %}
-        {% endfor %}
+        {% do sets.extend(['(' ~ columns ~ ')'] + scorehouse._each('(' ~ columns ~ ', s<place>)', segmentations)) %}
     {% endfor %}
     {{ return('group by grouping sets (' ~ sets | join(', ') ~ ')') }}
 {% endmacro %}

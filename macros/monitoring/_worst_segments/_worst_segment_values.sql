@@ -36,12 +36,7 @@ valued as (
         {%- if is_training %}
         and case when {{ is_training }} then 1 else 0 end = 0
         {%- endif %}
-        {%- if spec.date_from %}
-        and predictions.{{ spec.day }} >= {{ scorehouse._moment(spec.date_from) }}
-        {%- endif %}
-        {%- if spec.date_to %}
-        and predictions.{{ spec.day }} < {{ scorehouse._moment(spec.date_to) }}
-        {%- endif %}
+        {{ scorehouse._in_days('predictions.' ~ spec.day, spec.date_from, spec.date_to) }}
 
 ),
 
