@@ -4,14 +4,14 @@
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
         {{ 'part,' if has_part }}
-        {{ feature }} as feature,
+        {{ feature }},
         segment,
         metric,
         window_start,
         window_end,
         value,
         threshold,
-        {{ status }} as status,
+        {{ status }},
         cast({{ n_reference }} as {{ dbt.type_bigint() }}) as n_reference,
         cast({{ n_current }} as {{ dbt.type_bigint() }}) as n_current
 {%- endmacro %}

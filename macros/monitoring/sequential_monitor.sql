@@ -44,8 +44,8 @@ final as (
 
     select
         {{ scorehouse._shared_columns(
-            'rows_so_far', 'n_rows', has_part=false, feature="nullif(feature, '')",
-            status="case when highest >= needed then 'alert' else 'ok' end"
+            'rows_so_far', 'n_rows', has_part=false, feature="nullif(feature, '') as feature",
+            status="case when highest >= needed then 'alert' else 'ok' end as status"
         ) }},
         side,
         e_value,

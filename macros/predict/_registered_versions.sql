@@ -31,19 +31,6 @@
 {% endmacro %}
 
 
-{#- The version that is named by its number, or by an alias that it has; none if the seed is not loaded yet and nothing
-    will run. -#}
-{% macro _named_version(call, name, registry, alias, version) %}
-    {% if version is none %}
-        {{ return(scorehouse._version_by_alias(call, name, registry, alias)) }}
-    {% endif %}
-    {% if scorehouse._registry_is_loaded(call, name, registry) %}
-        {% do scorehouse._check_registry_table(call, name, registry) %}
-    {% endif %}
-    {{ return(version) }}
-{% endmacro %}
-
-
 {#- Whether the seed of an ML model is there. Refuses to go on without it, unless nothing is run. -#}
 {% macro _registry_is_loaded(call, name, registry) %}
     {% if load_relation(registry) is not none %}
@@ -60,13 +47,16 @@
 {% endmacro %}
 
 
-{#- The version that has an alias. -#}
-{% macro _version_by_alias(call, name, registry, alias) %}
-    {% set function = call.partition('(')[0].partition('.')[2] %}
-    {% if not scorehouse._registry_is_loaded(call, name, registry) %}
-        {{ return(none) }}
+{#- The version that is named by its number, or by an alias that it has; none if the seed is not loaded yet and nothing
+    will run. -#}
+{% macro _named_version(call, name, registry, alias, version) %}
+    {% set is_loaded = scorehouse._registry_is_loaded(call, name, registry) %}
+    {% if is_loaded %}
+        {% do scorehouse._check_registry_table(call, name, registry) %}
     {% endif %}
-    {% do scorehouse._check_registry_table(call, name, registry) %}
+    {% if version is not none or not is_loaded %}
+        {{ return(version) }}
+    {% endif %}
     {% set versions, known = [], [] %}
     {% for row in scorehouse._registry_rows(name, registry) %}
         {% set aliases = ((row['aliases'] or '') | string).split('|') %}
@@ -75,7 +65,7 @@
     {% endfor %}
     {% if versions | length != 1 %}
         {% do scorehouse._argument_error(
-            function, 'alias', alias,
+            call.partition('(')[0].partition('.')[2], 'alias', alias,
             'an alias that one version has; the aliases are ' ~ known | select | sort | join(', '),
             'use one of these aliases, or promote a version to this alias first'
         ) %}
