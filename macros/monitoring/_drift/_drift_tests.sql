@@ -123,8 +123,8 @@ tested as (
 
     select
         measured.*,
-        tail_of_psi_chi2.tail_p as psi_p,
-        tail_of_chi2.tail_p as chi2_p,
+        {{ scorehouse._chi2_sf('psi_chi2', 'psi_dof') }} as psi_p,
+        {{ scorehouse._chi2_sf('chi2', 'dof') }} as chi2_p,
         {{ scorehouse._excess_exponent('missing_current', 'rows_current', 'missing_reference', 'rows_reference') }}
         / missing_share_effect as missing_exponent,
         case when unseen_share is not null then
@@ -150,11 +150,7 @@ tested as (
         {{ scorehouse._two_sided_p('spread_z') }} as spread_p,
         {{ scorehouse._blind_lights() }}
     from measured
-    {%- for x, dof in pairs.items() %}
-    left join chi2_tails as tail_of_{{ x }}
-        on measured.{{ x }} = tail_of_{{ x }}.tail_x
-        and measured.{{ dof }} = tail_of_{{ x }}.tail_dof
-    {%- endfor %}
+    {{- scorehouse._chi2_joins('measured', pairs) }}
 
 )
 {%- endmacro %}

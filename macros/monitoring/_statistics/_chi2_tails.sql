@@ -1,8 +1,12 @@
-{#- CTEs that end in `chi2_tails`, followed by a comma: P(chi-square > x) as the finite sum in closed form for whole
-    degrees of freedom. `pairs` are columns of `source`: each statistic with its degrees of freedom, of which there are
-    at most 2,000. Without lgamma, which came with PostgreSQL 18, without a function that makes rows, and without a
-    correlated subquery, which Snowflake and BigQuery do not have: a join with the logarithms of the factorials. -#}
+{#- The CTE that `_chi2_sf` reads, followed by a comma; nothing where it needs none. `pairs` are columns of
+    `source`: each statistic with its degrees of freedom, of which there are at most 2,000. -#}
 {% macro _chi2_tails(source, pairs) %}
+    {{ return(adapter.dispatch('_chi2_tails', 'scorehouse')(source, pairs)) }}
+{% endmacro %}
+
+{#- Without lgamma, which came with PostgreSQL 18, without a function that makes rows, and without a correlated
+    subquery, which Snowflake and BigQuery do not have: a join with the logarithms of the factorials. -#}
+{% macro default___chi2_tails(source, pairs) %}
 {% set double = scorehouse._type_double() %}
 {% set half, is_even = 'floor(cast(tail_dof as ' ~ double ~ ') / 2e0)', 'mod(tail_dof, 2) = 0' %}
 chi2_digits as (
@@ -98,4 +102,24 @@ chi2_tails as (
     from chi2_roots
 
 ),
+{% endmacro %}
+
+{% macro spark___chi2_tails(source, pairs) %}
+{% endmacro %}
+
+
+{#- The joins of `source` with that CTE. -#}
+{% macro _chi2_joins(source, pairs) %}
+    {{ return(adapter.dispatch('_chi2_joins', 'scorehouse')(source, pairs)) }}
+{% endmacro %}
+
+{% macro default___chi2_joins(source, pairs) %}
+    {%- for x, dof in pairs.items() %}
+    left join chi2_tails as tail_of_{{ x }}
+        on {{ source }}.{{ x }} = tail_of_{{ x }}.tail_x
+        and {{ source }}.{{ dof }} = tail_of_{{ x }}.tail_dof
+    {%- endfor %}
+{% endmacro %}
+
+{% macro spark___chi2_joins(source, pairs) %}
 {% endmacro %}
