@@ -57,10 +57,13 @@ def find_row(
 def newest_run(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, call: str
 ) -> dict[str, Any]:
-    """The row of the newest successful run of an ML model, into `table` if one is named."""
+    """The row of the newest successful run of an ML model that had rows, into `table` if one is named."""
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
-    found = connection.execute(f"select run_id {log}{of} order by started_at desc limit 1").fetchall()
+    # a table of shadows has no rows before there is a challenger, and is not what was decided by
+    has_rows = "coalesce(rows_in, 0) + coalesce(rows_unchanged, 0) + coalesce(rows_left, 0) > 0"
+    order = f"order by {has_rows} desc, coalesce(is_live, true) desc, started_at desc limit 1"
+    found = connection.execute(f"select run_id {log}{of} {order}").fetchall()
     if found:
         return run_row(connection, run_log, str(found[0][0]))
     known = [

@@ -161,3 +161,11 @@ def test_online_gives_the_reasons_of_a_table(project: DbtProject) -> None:
     assert list(both["prediction"]) == pytest.approx(list(both["reason_total"]), abs=1e-12)
     with pytest.raises(ConfigurationError, match="top is 0"):
         model.explain(row, top=0)
+
+
+def test_a_newer_run_without_rows_is_not_explained(project: DbtProject) -> None:
+    """As of a table of shadows, which is scored before there is a challenger."""
+    project.features("select * from people where id < 0", name="nobody")
+    project.sql_model("churn_shadow", "churn", features="nobody", key="id")
+    project.build("--select", "nobody", "churn_shadow").check()
+    assert explain(project, "churn", "--key", "30").exit_code == 0
