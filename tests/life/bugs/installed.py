@@ -35,6 +35,7 @@ BUGS = (
         "a local Spark starts workers with the first python3 of the path",
         review="10c",
         engine="spark",
+        test="tests/python/engines/test_spark_sql.py",
         edits=(
             (
                 "spark_adapter/dbt/adapters/scorehouse_spark/__init__.py",
