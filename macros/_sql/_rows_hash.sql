@@ -6,11 +6,17 @@
     {% if target.type in ['bigquery', 'duckdb', 'postgres', 'snowflake'] %}
         {{ return(scorehouse._warehouse_hash('', columns)) }}
     {% endif %}
+    {{ return(scorehouse._by_database({
+        'default': scorehouse._texts_hash(columns),
+        'spark': 'xxhash64(' ~ scorehouse._each('<value>, <value> is null', columns) | join(', ') ~ ')',
+    })) }}
+{% endmacro %}
+
+
+{#- The hash of the texts of columns and their lengths. -#}
+{% macro _texts_hash(columns) %}
     {% set text = 'cast(<value> as ' ~ dbt.type_string() ~ ')' %}
     {% set size = 'cast(length(' ~ text ~ ') as ' ~ dbt.type_string() ~ ')' %}
     {% set sized = scorehouse._each('coalesce(' ~ size ~ " || ':' || " ~ text ~ ", '-')", columns) %}
-    {{ return(scorehouse._by_database({
-        'default': 'md5(' ~ sized | join(' || ') ~ ')',
-        'spark': 'xxhash64(' ~ scorehouse._each('<value>, <value> is null', columns) | join(', ') ~ ')',
-    })) }}
+    {{ return('md5(' ~ sized | join(' || ') ~ ')') }}
 {% endmacro %}

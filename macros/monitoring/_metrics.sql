@@ -10,11 +10,14 @@
         'columns': {
             'classification': {
                 'ranks': {
-                    'roc_auc': {'interval': 'logit'},
+                    'roc_auc': {'interval': 'logit', 'n': 'n_side'},
                     'average_precision': {
-                        'interval': 'logit', 'error': 'sqrt(average_precision * (1e0 - average_precision) / n_pos)'
+                        'interval': 'logit', 'n': 'n_pos',
+                        'error': 'sqrt(average_precision * (1e0 - average_precision) / n_pos)'
                     },
-                    'score_ks': {'interval': 'logit', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
+                    'score_ks': {
+                        'interval': 'logit', 'n': 'n_side', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'
+                    }
                 },
                 'at_threshold': {
                     'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'},
@@ -30,11 +33,15 @@
                 'lifts': {'lift_decile_': {'column': 'lift', 'by': 'decile_text'}}
             },
             'classes': {
-                'mean_areas': {'roc_auc_ovr': {'interval': 'logit'}, 'roc_auc_ovr_weighted': {'interval': 'logit'}},
+                'mean_areas': {
+                    'roc_auc_ovr': {'interval': 'logit', 'n': 'n_side'},
+                    'roc_auc_ovr_weighted': {'interval': 'logit', 'n': 'n_side'}
+                },
                 'averages': {
-                    'macro_f1': {'interval': 'logit'}, 'weighted_f1': {'interval': 'logit'},
-                    'macro_precision': {'interval': 'logit'}, 'macro_recall': {'interval': 'logit'},
-                    'accuracy': {'interval': 'wilson'}
+                    'macro_f1': {'interval': 'logit', 'n': 'n_side'},
+                    'weighted_f1': {'interval': 'logit', 'n': 'n_side'},
+                    'macro_precision': {'interval': 'logit', 'n': 'n_side'},
+                    'macro_recall': {'interval': 'logit', 'n': 'n_side'}, 'accuracy': {'interval': 'wilson'}
                 },
                 'losses': {'log_loss': {'interval': 'mean'}},
                 'class_metrics': {
@@ -50,7 +57,9 @@
                     },
                     'labels_of_': {'column': 'n_labels', 'by': 'class_label'}
                 },
-                'areas': {'roc_auc_of_': {'interval': 'logit', 'column': 'roc_auc', 'by': 'class_label'}}
+                'areas': {
+                    'roc_auc_of_': {'interval': 'logit', 'n': 'n_side', 'column': 'roc_auc', 'by': 'class_label'}
+                }
             },
             'sets': {
                 'set_points': {

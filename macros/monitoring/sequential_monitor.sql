@@ -4,7 +4,7 @@
 {% macro sequential_monitor(source, limits, kind='performance', alpha=0.05, segments=false, options={}) %}
     {% set call = 'sequential_monitor' %}
     {% do scorehouse._check_relation(call, 'source', source, 'churn_performance') %}
-    {% do scorehouse._check_choice(call, 'kind', kind, scorehouse._metrics().watched, 'performance') %}
+    {% do scorehouse._check_choice(call, 'kind', kind, scorehouse._metrics().watched | list, 'performance') %}
     {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% set known = {'design_effect': 1, 'bounds': {}, 'date_from': none} %}

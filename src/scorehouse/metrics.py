@@ -42,9 +42,9 @@ class Column:
     `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
     are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `root` (of the mean
     `mse`), `ece`, empty, or from a standard error, which is the column `<column>_error` or `error`: `log`,
-    `log_of_rest`, `logit` or `correlation`, by what is transformed. With `by`, there is one metric per value
-    of this column, and its name ends in the value. A `minor` one is in the table alone: neither shown nor
-    estimated.
+    `log_of_rest`, `logit` or `correlation`, by what is transformed; a value at an end of the range of the
+    last two rests on `n` rows. With `by`, there is one metric per value of this column, and its name ends in
+    the value. A `minor` one is in the table alone: neither shown nor estimated.
     """
 
     cte: str
@@ -114,20 +114,22 @@ two, several, sets, errors, intervals, ranks, clusters = (
 # fmt: off
 TABLE = (
     # classification, of two classes and of several
-    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit"), 0.5),
+    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit", "n_side"), 0.5),
     Metric("average_precision", "Average precision", HIGHER, COMPARED,
-           two("ranks", "logit", error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"),
+           two("ranks", "logit", "n_pos",
+               error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"),
            short="AP"),
     Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED,
-           two("ranks", "logit", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"), 0.0),
+           two("ranks", "logit", "n_side", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"),
+           0.0),
     Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED,
-           several("mean_areas", "logit"), 0.5, "ROC AUC"),
+           several("mean_areas", "logit", "n_side"), 0.5, "ROC AUC"),
     Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED,
-           several("mean_areas", "logit"), 0.5),
-    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit")),
-    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit")),
-    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit")),
-    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit")),
+           several("mean_areas", "logit", "n_side"), 0.5),
+    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit", "n_side")),
+    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit", "n_side")),
+    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
+    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
     Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
            two("at_threshold", "mean") | several("losses", "mean")),
     Metric("excess_log_loss", "Log loss beyond what scores promise", LOWER, SEGMENTS,
@@ -163,7 +165,7 @@ TABLE = (
     Metric("labels_of_", "Labels of a class",
            columns=several("class_metrics", column="n_labels", by="class_label")),
     Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
-           several("areas", "logit", column="roc_auc", by="class_label"), 0.5),
+           several("areas", "logit", "n_side", column="roc_auc", by="class_label"), 0.5),
     Metric("error_rate", "Error rate", LOWER, SEGMENTS | SHARE, definition="of predicted labels"),
     # regression
     Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SEGMENTS,

@@ -27,7 +27,8 @@ ranks as (
         end as average_precision,
         max(abs(cum_pos / nullif(all_pos, 0e0) - cum_neg / nullif(all_neg, 0e0))) as score_ks,
         nullif(max(all_pos), 0e0) as n_pos,
-        nullif(max(all_neg), 0e0) as n_neg
+        nullif(max(all_neg), 0e0) as n_neg,
+        nullif(least(max(all_pos), max(all_neg)), 0e0) as n_side
     from cumulated
     group by {{ g }}
 
@@ -85,7 +86,7 @@ at_threshold as (
                 / (sqrt({{ of_predicted }}) * sqrt({{ of_labelled }}))
             - 0.75e0 * mcc * mcc * ({{ predicted }} * {{ predicted }} / {{ of_predicted }}
                 + {{ labelled }} * {{ labelled }} / {{ of_labelled }})
-        ) / n) end as mcc_error
+        ) / n) else 1e0 / sqrt(n) end as mcc_error
     from rates
 
 ),

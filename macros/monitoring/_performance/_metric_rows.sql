@@ -52,18 +52,18 @@ metric_rows as (
     {%- set n = one.get('n', 'n') -%}
     {%- set z = ' ' ~ sign ~ ' 1.959963984540054e0 * ' -%}
     {%- if one.interval == 'wilson' -%}
-    {{ scorehouse._wilson(column, n, side) }}
+    {{ scorehouse._share_end(column, column, n, side) }}
     {%- elif one.interval == 'mean' -%}
     {{ column ~ z ~ column }}_deviation / sqrt(nullif({{ n }}, 0e0))
     {%- elif one.interval == 'root' -%}
         {%- set end = 'mse' ~ z ~ 'mse_deviation / sqrt(nullif(' ~ n ~ ', 0e0))' -%}
-    sqrt({{ 'greatest(0e0, ' ~ end ~ ')' if side < 0 else end }})
+    case when mse_deviation is not null then sqrt({{ 'greatest(0e0, ' ~ end ~ ')' if side < 0 else end }}) end
     {%- elif one.interval == 'f1' -%}
         {#- Hits, of all rows that are hits or errors, are a share s, and F1 is 2s / (1 + s). -#}
         {%- set share = '(' ~ column ~ ' / (2e0 - ' ~ column ~ '))' -%}
-    2e0 - 2e0 / (1e0 + {{ scorehouse._wilson(share, n, side) }})
+    2e0 - 2e0 / (1e0 + {{ scorehouse._share_end(column, share, n, side) }})
     {%- elif one.interval != 'ece' -%}
-    {{ scorehouse._transformed_end(column, one.interval, one.get('error', column ~ '_error'), sign) }}
+    {{ scorehouse._transformed_end(column, one.interval, one.get('error', column ~ '_error'), n, side) }}
     {%- else -%}
         {#- Of ECE, with what chance adds to it taken away. -#}
         {%- set end = 'greatest(0e0, ece' ~ z ~ 'ece_error)' -%}
@@ -72,27 +72,39 @@ metric_rows as (
 {%- endmacro %}
 
 
+{#- An end of the interval of a share of n rows. Of none, nothing is known, though some metrics are 0 then. -#}
+{% macro _share_end(column, share, n, side) -%}
+    case when {{ n }} > 0e0 or {{ column }} is null then {{ scorehouse._wilson(share, n, side) }}
+        else {{ '0e0' if side < 0 else '1e0' }} end
+{%- endmacro %}
+
+
 {#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
     ratio (`log`) or of what is missing to 1 (`log_of_rest`), the logit of a number from 0 (`logit`) or from -1 to 1
-    (`correlation`). At the end of the range, it is the value itself. -#}
-{% macro _transformed_end(column, interval, error, sign) -%}
+    (`correlation`). At the end of such a range, the interval is that of n rows without an error, or without a hit;
+    at the end of others, it is the value itself. -#}
+{% macro _transformed_end(column, interval, error, n, side) -%}
     {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
     {%- set above, rest = '(' ~ column ~ ' - ' ~ lowest ~ ')', '(1e0 - ' ~ column ~ ')' -%}
-    {%- set steps = ' 1.959963984540054e0 * ' ~ error -%}
-    {%- if interval == 'log' -%}
-    case when {{ column }} > 0e0 then {{ column }} * exp({{ sign ~ steps }} / {{ column }}) else {{ column }} end
-    {%- elif interval == 'log_of_rest' -%}
+    {%- set steps, sign, opposite = '1.959963984540054e0 * ' ~ error, '-' if side < 0 else '+', '+' if side < 0 else '-' -%}
+    {#- exp() of a number that is larger than 600 raises on some databases -#}
     case
-        when {{ rest }} > 0e0 then 1e0 - {{ rest }} * exp({{ '+' if sign == '-' else '-' }}{{ steps }} / {{ rest }})
+        when {{ error }} is null then null
+    {%- if interval == 'log' %}
+        when {{ column }} > 0e0
+            then {{ column }} * exp({{ sign }} least(600e0, {{ steps }} / {{ column }}))
+    {%- elif interval == 'log_of_rest' %}
+        when {{ rest }} > 0e0
+            then 1e0 - {{ rest }} * exp({{ opposite }} least(600e0, {{ steps }} / {{ rest }}))
+    {%- else %}
+        when {{ above }} > 0e0 and {{ rest }} > 0e0
+            then {{ lowest }} + (1e0 - {{ lowest }}) / (1e0 + {{ rest }} / {{ above }} * exp(
+                {{ opposite }} least(600e0, {{ steps }} * (1e0 - {{ lowest }}) / ({{ above }} * {{ rest }}))
+            ))
+        else {{ lowest }} + (1e0 - {{ lowest }}) * {{ scorehouse._wilson(above ~ ' / (1e0 - ' ~ lowest ~ ')', n, side) }}
+    {%- endif %}
+    {%- if interval.startswith('log_') or interval == 'log' %}
         else {{ column }}
+    {%- endif %}
     end
-    {%- else -%}
-    {#- exp() of a larger number is none on some databases #}
-    case when {{ above }} > 0e0 and {{ rest }} > 0e0
-        then {{ lowest }} + (1e0 - {{ lowest }}) / (1e0 + {{ rest }} / {{ above }}
-            * exp({{ '+' if sign == '-' else '-' }} least(600e0, 1.959963984540054e0 * {{ error }} * (1e0 - {{ lowest }})
-                / ({{ above }} * {{ rest }}))))
-        else {{ column }}
-    end
-    {%- endif -%}
 {%- endmacro %}

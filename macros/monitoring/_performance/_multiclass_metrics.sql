@@ -44,6 +44,7 @@ areas as (
     select
         {{ by_class }},
         sum(pos) as n_class,
+        least(sum(pos), sum(neg)) as n_side,
         {{ scorehouse._roc_auc() }} as roc_auc,
         {{ scorehouse._auc_error() }} as roc_auc_error
     from cumulated
@@ -55,6 +56,7 @@ mean_areas as (
 
     select
         {{ g }},
+        min(n_side) as n_side,
         case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
         case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted,
         {#- no less than the error of the mean, however the classes hang together #}
@@ -120,6 +122,7 @@ class_averages as (
         / count(*) as macro_{{ name }}_error,
         {%- endfor %}
         sum(n_true) as n,
+        sum(n_true) / count(*) as n_side,
         avg(class_precision) as macro_precision,
         avg(class_recall) as macro_recall,
         avg(class_f1) as macro_f1,
@@ -179,7 +182,7 @@ averages as (
 
     select class_averages.*, average_errors.macro_f1_error, average_errors.weighted_f1_error
     from class_averages
-    inner join average_errors
+    left join average_errors
         on {{ scorehouse._same_cohort('class_averages', 'average_errors') }}
 
 ),

@@ -26,7 +26,8 @@
         {{ return('stddev_samp(' ~ expression ~ ')') }}
     {% endif %}
     {% set sum = scorehouse._total('(' ~ expression ~ ') * w') %}
-    {{ return('case when ' ~ scorehouse._total('w') ~ ' > 1e0 then sqrt(greatest(0e0, '
+    {% set n = scorehouse._total('case when (' ~ expression ~ ') is not null then w end') %}
+    {{ return('case when ' ~ n ~ ' > 1e0 then sqrt(greatest(0e0, '
         ~ scorehouse._total('(' ~ expression ~ ') * (' ~ expression ~ ') * w') ~ ' - ' ~ sum ~ ' * ' ~ sum
-        ~ ' / ' ~ scorehouse._total('w') ~ ') / (' ~ scorehouse._total('w') ~ ' - 1e0)) end') }}
+        ~ ' / ' ~ n ~ ') / (' ~ n ~ ' - 1e0)) end') }}
 {% endmacro %}

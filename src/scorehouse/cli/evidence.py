@@ -93,6 +93,8 @@ def evidence_pack_command(
     notes = []
     if not replay["replayed"]:
         notes = [f"the run was not replayed: {replay['why']}"]
+    elif replay["shows_nothing"]:
+        notes = ["the replay shows nothing: no row has the features of this run any more"]
     elif replay["rows_different"]:
         notes = [f"the replay differs in {replay['rows_different']:,} rows"]
     material = _material(
@@ -114,7 +116,7 @@ def evidence_pack_command(
         f"head of the run log: {said['run_log_head']}",
     ]
     answer(as_json, {"written": str(output), **said, "signed": key is not None}, lines)
-    if findings or replay.get("rows_different"):
+    if findings or replay.get("rows_different") or replay.get("shows_nothing"):
         ctx.exit(EXIT_DIFFERENT)
 
 

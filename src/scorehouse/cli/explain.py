@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Value of the key, or column=value for each of its columns.",
 )
-@click.option("--table", help="Prediction table; default: the one that was scored last.")
+@click.option("--table", help="Prediction table; default: the live one that was scored last.")
 @click.option("--output", metavar="NAME", help="Of several outputs, the one to explain; default: the first.")
 @click.option("--html", type=FILE, help="Write a page with a picture to this file.")
 @target_options

@@ -52,7 +52,7 @@ def replay_command(
     with waiting("scoring the input of the run again"):
         found = compared(run_id, target, sample, by_estimator=against == "estimator")
     answer(as_json, found.to_dict(), _lines(found, sample))
-    if found.rows_different or (against == "table" and not found.rows_compared):
+    if found.rows_different or found.shows_nothing:
         ctx.exit(EXIT_DIFFERENT)
 
 
@@ -115,7 +115,10 @@ def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str
             yield f"  input unchanged: {'yes' if found.same_input else changed}"
     yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
     yield f"  rows compared: {found.rows_compared:,}{of}"
-    if of and not found.rows_compared:
-        yield "  no row of the table has the features of this run any more, so that nothing was shown"
+    if found.shows_nothing:
+        gone = "has the features of this run any more" if of else "is in the feature table"
+        yield f"  nothing was shown: no row {gone}"
+    elif not isinstance(found, BackendChecked) and not found.rows_in_table:
+        yield f"  the {'table' if sample is None else 'sample'} has no row of this run"
     such = f", such as {found.examples}" if found.examples else ""
     yield f"  rows different: {found.rows_different:,}{such}"

@@ -57,7 +57,7 @@ VIEW = "{{ config(materialized='view') }}\n\n"
 
 def given(**settings: Any) -> dict[str, Any]:
     """The settings that have a value; None and what is empty leave a macro its default."""
-    return {name: value for name, value in settings.items() if value not in (None, (), [], {})}
+    return {name: value for name, value in settings.items() if value not in (None, "", (), [], {})}
 
 
 def call_of(macro: str, relations: Mapping[str, str | None], settings: Mapping[str, Any]) -> str:

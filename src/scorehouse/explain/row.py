@@ -61,8 +61,11 @@ def newest_run(
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
     # a table of shadows has no rows before there is a challenger, and is not what was decided by
-    has_rows = "coalesce(rows_in, 0) + coalesce(rows_unchanged, 0) + coalesce(rows_left, 0) > 0"
-    order = f"order by {has_rows} desc, coalesce(is_live, true) desc, started_at desc limit 1"
+    held = {str(row[0]) for row in connection.execute(f"describe {run_log}").fetchall()}
+    counts = [
+        f"coalesce({name}, 0) > 0" for name in ("rows_in", "rows_unchanged", "rows_left") if name in held
+    ]
+    order = f"order by {' or '.join(counts)} desc, coalesce(is_live, true) desc, started_at desc limit 1"
     found = connection.execute(f"select run_id {log}{of} {order}").fetchall()
     if found:
         return run_row(connection, run_log, str(found[0][0]))

@@ -6,6 +6,7 @@ the lock. Readers need no lock, since every file is replaced as a whole.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import inspect
@@ -122,6 +123,9 @@ def _acquired(file: Path, call: str) -> int:
                 told = True
                 print(f"{call}: waiting for process {_holder(file)}, which writes here", file=sys.stderr)
         except OSError as error:
+            if error.errno == errno.EDEADLK:  # as some file systems say that somebody has it
+                time.sleep(PAUSE)
+                continue
             raise ConfigurationError(
                 call,
                 f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",

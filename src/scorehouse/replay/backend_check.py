@@ -50,6 +50,11 @@ class BackendChecked:
     same_libraries: bool
     examples: tuple[str, ...] = ()
 
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether no row was compared with the estimator, though another backend scored the run."""
+        return self.backend != "estimator" and not self.rows_compared
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

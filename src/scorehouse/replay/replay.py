@@ -55,12 +55,17 @@ class Replayed:
     examples: tuple[str, ...] = ()
 
     @property
+    def shows_nothing(self) -> bool:
+        """Whether the table has rows of the run, and no row of them could be compared."""
+        return self.rows_in_table > 0 and not self.rows_compared
+
+    @property
     def rows_gone(self) -> int:
         """The number of rows whose features have changed or no longer exist."""
         return self.rows_in_table - self.rows_compared
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "rows_gone": self.rows_gone}
+        return {**asdict(self), "rows_gone": self.rows_gone, "shows_nothing": self.shows_nothing}
 
 
 def replay(

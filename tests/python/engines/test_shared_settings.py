@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -163,3 +165,25 @@ def test_a_limit_does_not_sink_from_run_to_run(limit: str, tmp_path: Path) -> No
             with limited_memory(session, "300MB"):
                 assert session.execute(LIMIT).fetchall() != before
             assert session.execute(LIMIT).fetchall() == before
+
+
+FORKED = """
+import os, signal
+from scorehouse.engines.duckdb.workers import one_thread_each
+
+with one_thread_each():
+    pass
+signal.alarm(20)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    with one_thread_each():
+        os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_that_has_scored_can_fork_and_score_there() -> None:
+    """A child of a fork has none of its parent's threads, and would wait for one for ever."""
+    ended = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=False)
+    assert ended.stdout == "7\n", ended.stderr

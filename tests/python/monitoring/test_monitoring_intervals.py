@@ -53,6 +53,12 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
         "guessed", f"select id, day, value as prediction, prediction as q, {HEAD} from frame", frame=frame
     )
     warehouse.table("truths", "select id, truth as y from frame", frame=frame)
+    warehouse.table(
+        "perfect",
+        "select i as id, date '2026-01-01' as day, (i < 10)::int::double as score, "
+        f"(i < 10)::int as prediction, {HEAD} from range(40) as numbers (i)",
+    )
+    warehouse.table("perfect_labels", "select id, prediction as y from raw.perfect")
     area = roc_auc_score(frame["y"], frame["score"])
     warehouse.table(
         "registry",
@@ -63,6 +69,7 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
         "{{{{ scorehouse.performance(source('raw', '{}'), source('raw', '{}'), key='id', label='y', "
     )
     given = "day='day', options={'thresholds': {'roc_auc': 0.8}}) }}"
+    warehouse.model("flawless", performance.format("perfect", "perfect_labels") + "day='day') }}")
     warehouse.model("rated", performance.format("scored", "labels") + given)
     regression = performance.format("guessed", "truths") + "task='regression', day='day') }}"
     warehouse.model("measured", regression)
@@ -176,6 +183,14 @@ def test_intervals_of_ratios_and_of_the_median(frame: pd.DataFrame, warehouse: M
         expected["median_absolute_error"] = (middle / factor, middle * factor)
         for metric, ends in expected.items():
             assert found[metric][month][1:3] == pytest.approx(ends, rel=1e-9), metric
+
+
+def test_a_model_without_an_error_is_not_certain(warehouse: MonitoredWarehouse) -> None:
+    """Of n rows without an error, as Wilson has it: n is that of the smaller side, of hits, or of all."""
+    ten, forty = (n / (n + Z**2) for n in (10, 40))
+    lows = {"roc_auc": ten, "average_precision": ten, "score_ks": ten, "f1": 2 * ten / (1 + ten)}
+    for metric, low in {**lows, "mcc": 2 * forty - 1, "accuracy": forty}.items():
+        assert rows(warehouse, "flawless", metric)[0][:3] == pytest.approx((1, low, 1)), metric
 
 
 def test_the_interval_of_a_share_is_wilsons(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:

@@ -161,7 +161,7 @@ def test_no_two_rows_have_one_hash_by_accident(tmp_path: Path) -> None:
     """Also where there are only texts and their lengths, as on Redshift: a text may hold any separator."""
     project = DbtProject(tmp_path / "house")
     values = "('a;b', 'c'), ('a', 'b;c'), ('a', null), (null, 'a'), ('-', null), (null, '-'), ('1:a', '')"
-    names = {"own": "_rows_hash", "of_texts": "default___rows_hash"}
+    names = {"own": "_rows_hash", "of_texts": "_texts_hash"}
     hashes = ", ".join(f"{{{{ scorehouse.{macro}(['a', 'b']) }}}} as {name}" for name, macro in names.items())
     project.features(f"select {hashes} from (values {values}, ('a', null)) as rows_of(a, b)", name="hashed")
     project.dbt("run", "--select", "hashed").check()

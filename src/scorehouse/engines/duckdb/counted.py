@@ -81,7 +81,7 @@ class BatchStatistics:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self.fingerprint = Fingerprint(record.input_types)
-        self.scores: list[tuple[float, float, float, int]] = []  # of each batch: lowest, highest, sum, count
+        self.scores: list[tuple[float, int]] = []  # of each batch: sum and count
 
     def add(self, scored: pa.RecordBatch, row_hashes: pa.Array) -> None:
         """Count one batch of kernel output, with the hashes of its input rows."""
@@ -101,15 +101,17 @@ class BatchStatistics:
             return
         values = arrays.to_numpy(scored.column(name).drop_null())
         if len(values):
-            self.scores.append((float(values.min()), float(values.max()), float(values.sum()), len(values)))
+            record, low, high = self.record, float(values.min()), float(values.max())
+            record.score_min = low if record.score_min is None else min(record.score_min, low)
+            record.score_max = high if record.score_max is None else max(record.score_max, high)
+            self.scores.append((float(values.sum()), len(values)))
 
     def finish(self) -> None:
-        """Write the range of the score and the fingerprint into the record."""
+        """Write the mean of the score and the fingerprint into the record."""
         record = self.record
         record.fingerprint = self.fingerprint.text()
         if self.scores:
-            lows, highs, sums, counts = zip(*self.scores, strict=True)
-            record.score_min, record.score_max = min(lows), max(highs)
+            sums, counts = zip(*self.scores, strict=True)
             record.score_mean = math.fsum(sums) / sum(counts)
 
 

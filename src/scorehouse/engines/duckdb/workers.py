@@ -81,8 +81,9 @@ def _one_openmp_thread() -> None:
 
 
 # With threadpoolctl, only the thread that set a limit can change it, and the run that leaves last is seldom
-# the one that entered first: so a thread of its own sets the limit and restores it.
-_limiter = ThreadPoolExecutor(1, "scorehouse-limits")
+# the one that entered first: so a thread of its own sets the limit and restores it. It ends with the limit:
+# where a process forks, its child would wait for a thread that it does not have.
+_limiters: list[ThreadPoolExecutor] = []
 _limits = ExitStack()
 _one_blas_thread: SharedSetting[bool] = SharedSetting(lambda _, __: True)
 
@@ -94,7 +95,11 @@ def _limit_blas(limited: bool) -> None:
     def limit() -> None:
         _limits.enter_context(threadpool_limits(1, user_api="blas"))
 
-    _limiter.submit(limit if limited else _limits.close).result()
+    if not _limiters:
+        _limiters.append(ThreadPoolExecutor(1, "scorehouse-limits"))
+    _limiters[0].submit(limit if limited else _limits.close).result()
+    if not limited:
+        _limiters.pop().shutdown()
 
 
 @contextmanager
