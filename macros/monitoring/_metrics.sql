@@ -11,13 +11,8 @@
             'classification': {
                 'ranks': {
                     'roc_auc': {'interval': 'logit', 'n': 'n_side'},
-                    'average_precision': {
-                        'interval': 'logit', 'n': 'n_pos',
-                        'error': 'sqrt(average_precision * (1e0 - average_precision) / n_pos)'
-                    },
-                    'score_ks': {
-                        'interval': 'logit', 'n': 'n_side', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'
-                    }
+                    'average_precision': {'interval': 'wilson', 'n': 'n_pos'},
+                    'score_ks': {'interval': 'bounded', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
                 },
                 'at_threshold': {
                     'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'},

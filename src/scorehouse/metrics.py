@@ -42,9 +42,9 @@ class Column:
     `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
     are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `root` (of the mean
     `mse`), `ece`, empty, or from a standard error, which is the column `<column>_error` or `error`: `log`,
-    `log_of_rest`, `logit` or `correlation`, by what is transformed; a value at an end of the range of the
-    last two rests on `n` rows. With `by`, there is one metric per value of this column, and its name ends in
-    the value. A `minor` one is in the table alone: neither shown nor estimated.
+    `log_of_rest`, `logit` or `correlation`, by what is transformed, or `bounded`; at an end of the range of
+    `logit` and `correlation`, from `n` rows. With `by`, there is one metric per value of this column, and its
+    name ends in the value. A `minor` one is in the table alone: neither shown nor estimated.
     """
 
     cte: str
@@ -116,11 +116,10 @@ TABLE = (
     # classification, of two classes and of several
     Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit", "n_side"), 0.5),
     Metric("average_precision", "Average precision", HIGHER, COMPARED,
-           two("ranks", "logit", "n_pos",
-               error="sqrt(average_precision * (1e0 - average_precision) / n_pos)"),
+           two("ranks", "wilson", "n_pos"),
            short="AP"),
     Metric("score_ks", "Score separation (KS)", HIGHER, COMPARED,
-           two("ranks", "logit", "n_side", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"),
+           two("ranks", "bounded", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"),
            0.0),
     Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED,
            several("mean_areas", "logit", "n_side"), 0.5, "ROC AUC"),

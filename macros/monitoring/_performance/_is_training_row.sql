@@ -6,7 +6,8 @@
         {{ return(none) }}
     {% endif %}
     {% set stamp, periods = dbt.type_timestamp(), [] %}
-    {% set time = 'cast(' ~ table ~ '.' ~ (spec.day if spec.has_day else 'scorehouse_label_time') ~ ' as ' ~ stamp ~ ')' %}
+    {% set column = spec.day if spec.has_day else 'scorehouse_label_time' %}
+    {% set time = 'cast(' ~ table ~ '.' ~ column ~ ' as ' ~ stamp ~ ')' %}
     {% for version in scorehouse._trained_versions(node) %}
         {% set after = dbt.dateadd('day', 1, scorehouse._moment(version['trained_to'])) %}
         {% set period = [

@@ -81,12 +81,13 @@ metric_rows as (
 
 {#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
     ratio (`log`) or of what is missing to 1 (`log_of_rest`), the logit of a number from 0 (`logit`) or from -1 to 1
-    (`correlation`). At the end of such a range, the interval is that of n rows without an error, or without a hit;
-    at the end of others, it is the value itself. -#}
+    (`correlation`). At the end of the last two, the interval is that of n rows without an error, or without a hit;
+    of the first two, the value itself. One that is `bounded` is cut off at 0 and 1. -#}
 {% macro _transformed_end(column, interval, error, n, side) -%}
     {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
     {%- set above, rest = '(' ~ column ~ ' - ' ~ lowest ~ ')', '(1e0 - ' ~ column ~ ')' -%}
-    {%- set steps, sign, opposite = '1.959963984540054e0 * ' ~ error, '-' if side < 0 else '+', '+' if side < 0 else '-' -%}
+    {%- set steps = '1.959963984540054e0 * ' ~ error -%}
+    {%- set sign, opposite = ['-', '+'] if side < 0 else ['+', '-'] -%}
     {#- exp() of a number that is larger than 600 raises on some databases -#}
     case
         when {{ error }} is null then null
@@ -96,14 +97,17 @@ metric_rows as (
     {%- elif interval == 'log_of_rest' %}
         when {{ rest }} > 0e0
             then 1e0 - {{ rest }} * exp({{ opposite }} least(600e0, {{ steps }} / {{ rest }}))
-    {%- else %}
-        when {{ above }} > 0e0 and {{ rest }} > 0e0
+    {%- elif interval != 'bounded' %}
+        when {{ above }} > 1e-12 and {{ rest }} > 1e-12
             then {{ lowest }} + (1e0 - {{ lowest }}) / (1e0 + {{ rest }} / {{ above }} * exp(
                 {{ opposite }} least(600e0, {{ steps }} * (1e0 - {{ lowest }}) / ({{ above }} * {{ rest }}))
             ))
-        else {{ lowest }} + (1e0 - {{ lowest }}) * {{ scorehouse._wilson(above ~ ' / (1e0 - ' ~ lowest ~ ')', n, side) }}
+        {%- set share = above ~ ' / (1e0 - ' ~ lowest ~ ')' %}
+        else {{ lowest }} + (1e0 - {{ lowest }}) * {{ scorehouse._wilson(share, n, side) }}
     {%- endif %}
-    {%- if interval.startswith('log_') or interval == 'log' %}
+    {%- if interval == 'bounded' %}
+        else {{ 'greatest(0e0, ' if side < 0 else 'least(1e0, ' }}{{ column }} {{ sign }} {{ steps }})
+    {%- elif interval in ['log', 'log_of_rest'] %}
         else {{ column }}
     {%- endif %}
     end

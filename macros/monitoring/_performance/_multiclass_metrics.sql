@@ -149,7 +149,9 @@ moves as (
     select
         {{ 'cells.' ~ (g | replace(', ', ', cells.')) }},
         cells.n_cell,
-        {%- for name, label, predicted in [('macro_f1', '1e0', '1e0'), ('weighted_f1', 'labels.n_true', 'predictions.n_true')] %}
+        {%- for name, label, predicted in [
+            ('macro_f1', '1e0', '1e0'), ('weighted_f1', 'labels.n_true', 'predictions.n_true')
+        ] %}
         {{ label }} * (case when cells.y = cells.yhat then 2e0 else 0e0 end - labels.class_f1)
             / (labels.n_true + labels.n_predicted)
         - {{ predicted }} * predictions.class_f1 / (predictions.n_true + predictions.n_predicted) as {{ name }}_move,

@@ -11,6 +11,21 @@ from scorehouse.certificate.forest import NotRead
 Expr = Mapping[str, Any]
 LONGEST = 10_000  # columns that stand for each other
 TRUE = {"Literal": [True, "boolean"]}
+LITERALS = ("double", "integer", "text", "boolean", "null")
+
+
+def _require_known_types(program: Any) -> None:
+    """NotRead for a constant of a type that no compiler writes: a printer may write anything for it."""
+    waiting = [program]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            literal = part.get("Literal")
+            if literal is not None and literal[1] not in LITERALS:
+                raise NotRead(f"a constant of the type {literal[1]!r} is not read in SQL")
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
 
 
 class SqlExpressions(Expressions):
@@ -23,6 +38,7 @@ class SqlExpressions(Expressions):
 
     def __init__(self, program: Mapping[str, Any], features: int) -> None:
         super().__init__(program, features)
+        _require_known_types([program["steps"], program["outputs"]])
         self.results = [expr for _, expr in program["outputs"]]
         self.names = [name for name, _ in program["outputs"]]
         self.checks: dict[int, tuple[Expr, Expr]] = {}

@@ -41,30 +41,31 @@ TYPES: Mapping[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "text": pa.string(),
 }
-COMPARISONS: Mapping[str, Callable[..., Any]] = {
-    "=": pc.equal,
-    "<>": pc.not_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
+# Names of Arrow's functions, which are imported when the first of them is called.
+COMPARISONS = {
+    "=": "equal",
+    "<>": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
 }
-ARITHMETIC: Mapping[str, Callable[..., Any]] = {"-": pc.subtract, "*": pc.multiply, "/": pc.divide}
+ARITHMETIC = {"-": "subtract", "*": "multiply", "/": "divide"}
 ONE = arrays.scalar(1.0)
-CALLS: Mapping[str, Callable[..., Any]] = {
-    "abs": pc.abs,
-    "coalesce": pc.coalesce,
-    "exp": pc.exp,
-    "exp_down": pc.exp,
-    "floor": pc.floor,
-    "greatest": pc.max_element_wise,
-    "is_nan": pc.is_nan,
-    "least": pc.min_element_wise,
-    "ln": pc.ln,
+CALLS: Mapping[str, str | Callable[..., Any]] = {
+    "abs": "abs",
+    "coalesce": "coalesce",
+    "exp": "exp",
+    "exp_down": "exp",
+    "floor": "floor",
+    "greatest": "max_element_wise",
+    "is_nan": "is_nan",
+    "least": "min_element_wise",
+    "ln": "ln",
     "mod": lambda x, by: pc.subtract(x, pc.multiply(pc.divide(x, by), by)),
-    "not": pc.invert,
+    "not": "invert",
     "sigmoid": lambda x: pc.divide(ONE, pc.add(ONE, pc.exp(pc.negate(x)))),
-    "sqrt": pc.sqrt,
+    "sqrt": "sqrt",
 }
 
 
@@ -150,11 +151,11 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Literal():
             return _constant(expr.type, expr.value, str(expr.value))
         case Arith():
-            return ARITHMETIC[expr.op](value(expr.left), value(expr.right))
+            return getattr(pc, ARITHMETIC[expr.op])(value(expr.left), value(expr.right))
         case Sum():
             return reduce(pc.add, map(value, expr.terms))
         case Compare():
-            return COMPARISONS[expr.op](value(expr.left), value(expr.right))
+            return getattr(pc, COMPARISONS[expr.op])(value(expr.left), value(expr.right))
         case Logic():
             return reduce(pc.and_kleene if expr.op == "and" else pc.or_kleene, map(value, expr.args))
         case IsNull():
@@ -171,7 +172,9 @@ def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]
         case Cast():
             return value(expr.arg).cast(TYPES[expr.type], safe=False)
         case Call():
-            return CALLS[expr.name](*(value(arg) for arg in expr.args))
+            call = CALLS[expr.name]
+            function = getattr(pc, call) if isinstance(call, str) else call
+            return function(*(value(arg) for arg in expr.args))
 
 
 def _feature(column: pa.Array, type: str) -> pa.Array:

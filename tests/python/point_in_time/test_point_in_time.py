@@ -25,11 +25,16 @@ SOURCES = """[
      'event_time': 'happened at', 'columns': ['amount'], 'prefix': 'late ', 'delay': '90 minutes'}
 ]"""
 CALL = f"source('raw', 'spine'), {SOURCES}, key=['shop', 'Buyer'], at='decided at'"
-WINDOWS = f"""{{{{ scorehouse.default___as_of_statement(
-    'select * from ' ~ source('raw', 'spine'),
-    scorehouse._identifiers(['shop', 'Buyer', 'decided at', 'place']), scorehouse._identifier('decided at'),
-    scorehouse._feature_sources('x', {SOURCES}, ['shop', 'Buyer'], none, none, none, none, none, none)
-) }}}}"""
+# the window form, which other databases have, on DuckDB
+WINDOWS = f"""{{%- set sources = scorehouse._feature_sources(
+    'x', {SOURCES}, ['shop', 'Buyer'], none, none, none, none, none, none
+) -%}}
+with spine_0 as (select * from {{{{ source('raw', 'spine') }}}})
+{{%- for one in sources %}}, {{{{ scorehouse.default___as_of_ctes(
+    loop.index, one, sources[:loop.index0],
+    scorehouse._identifiers(['shop', 'Buyer', 'decided at', 'place']), scorehouse._identifier('decided at')
+) }}}}{{% endfor %}}
+select * from spine_{{{{ sources | length }}}}"""
 MODELS = {"by_asof": f"{{{{ scorehouse.features_as_of({CALL}) }}}}", "by_windows": WINDOWS}
 ZONES = {"timestamps": "timestamp", "moments of a zone": "timestamptz"}
 

@@ -17,6 +17,7 @@ from scorehouse.registry.version import Version
 NODES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Expr)}
 FUNCTIONS = frozenset(("abs", "coalesce", "concat", "exp", "exp_down", "floor", "greatest", "is_nan"))
 FUNCTIONS |= {"join", "least", "ln", "mod", "not", "sigmoid", "sqrt"}
+LITERALS = ("double", "integer", "text", "boolean", "null")
 FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may be, where SQL is made of it
     "Feature": lambda position: type(position) is int and position >= 0,
     "Column": re.compile(r"sh_[0-9a-z_]*").fullmatch,
@@ -89,5 +90,7 @@ def _unpacked(part: Any) -> Any:
         ((name, values),) = part.items()
         if name in FIRST and not FIRST[name](values[0]):
             raise ValueError(f"{name} of {values[0]!r} is nothing that the compiler writes")
+        if name == "Literal" and values[1] not in LITERALS:
+            raise ValueError(f"a constant of the type {values[1]!r} is nothing that the compiler writes")
         return NODES[name](*(_unpacked(value) for value in values))
     return part
