@@ -83,7 +83,7 @@ TASKS: dict[str, tuple[Draw, str]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--windows", type=int, default=400, help="of each size; a tenth of the largest")
+    parser.add_argument("--windows", type=int, default=400, help="of each size; a quarter of the largest")
     parser.add_argument("--folder", help="keep the project here")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="intervals-") as temporary:
@@ -91,7 +91,7 @@ def main() -> None:
         for task, (draw, given) in TASKS.items():
             truth = QUERIES if task == "ranking" else TRUTH
             for labels in (*LABELS, truth):
-                count = 1 if labels == truth else asked.windows // (10 if labels == LABELS[-1] else 1)
+                count = 1 if labels == truth else asked.windows // (4 if labels == LABELS[-1] else 1)
                 add(warehouse, name_of(task, labels), draw, given, labels, count)
         warehouse.build().check()
         for task in TASKS:
