@@ -60,6 +60,7 @@ class DbtResults:
     nodes: dict[str, float | None]
     tested_at: str = ""
     checked_at: str = ""
+    command: str = ""  # whose results the last command has written over those of all before
 
     def of(self, ml_model: str, *, freshness: bool) -> list[Outcome]:
         """Freshness of the sources, or all other results that matter: tests, and whatever failed."""
@@ -105,7 +106,8 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
         ]
         for name, line in _lines(registries, nodes).items()
     }
-    return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources))
+    command = str(run.get("args", {}).get("which", ""))
+    return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), command)
 
 
 def _is_registry(node: dict[str, Any], database: str) -> bool:

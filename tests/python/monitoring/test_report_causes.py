@@ -231,6 +231,13 @@ def test_results_of_another_database_are_left_out(
     assert f"<b>dbt tests</b>{text}" in page
 
 
+def test_a_command_without_tests_is_named(database: Path, tmp_path: Path) -> None:
+    """`dbt show` writes its own results over those of the night."""
+    folder = results(tmp_path / "target", "copy")
+    (folder / "run_results.json").write_text(json.dumps({"args": {"which": "show"}, "results": []}))
+    assert "<b>dbt tests</b>not checked by dbt show" in page_of(database, "--dbt-target", folder)
+
+
 def test_results_that_cannot_be_read_are_not_checked(database: Path, tmp_path: Path) -> None:
     folder = results(tmp_path / "target", "copy")
     (folder / "manifest.json").write_text("{")
