@@ -91,7 +91,7 @@ def main() -> None:
         for task, (draw, given) in TASKS.items():
             truth = QUERIES if task == "ranking" else TRUTH
             for labels in (*LABELS, truth):
-                count = 1 if labels == truth else asked.windows // (4 if labels == LABELS[-1] else 1)
+                count = 1 if labels == truth else max(1, asked.windows // (4 if labels == LABELS[-1] else 1))
                 add(warehouse, name_of(task, labels), draw, given, labels, count)
         warehouse.build().check()
         for task in TASKS:

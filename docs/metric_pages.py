@@ -176,7 +176,7 @@ INTERVALS = {
     "log_of_rest": "logarithm",
     "logit": "logit",
     "correlation": "logit",
-    "bounded": "at most 1",
+    "bounded": "within 0 and 1",
     "ece": "without what chance adds",
 }
 

@@ -86,7 +86,7 @@ at_threshold as (
                 / (sqrt({{ of_predicted }}) * sqrt({{ of_labelled }}))
             - 0.75e0 * mcc * mcc * ({{ predicted }} * {{ predicted }} / {{ of_predicted }}
                 + {{ labelled }} * {{ labelled }} / {{ of_labelled }})
-        ) / n) else 1e0 / sqrt(n) end as mcc_error
+        ) / n) else 1e3 end as mcc_error  {# of labels or predictions of one class, nothing is known #}
     from rates
 
 ),

@@ -82,7 +82,8 @@ metric_rows as (
 {#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
     ratio (`log`) or of what is missing to 1 (`log_of_rest`), the logit of a number from 0 (`logit`) or from -1 to 1
     (`correlation`). At the end of the last two, the interval is that of n rows without an error, or without a hit;
-    of the first two, the value itself. One that is `bounded` is cut off at 0 and 1. -#}
+    of the first two, the value itself. One that is `bounded` is cut off at 0 and 1. Without an error, nothing is known
+    but the range. -#}
 {% macro _transformed_end(column, interval, error, n, side) -%}
     {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
     {%- set above, rest = '(' ~ column ~ ' - ' ~ lowest ~ ')', '(1e0 - ' ~ column ~ ')' -%}
@@ -90,25 +91,27 @@ metric_rows as (
     {%- set sign, opposite = ['-', '+'] if side < 0 else ['+', '-'] -%}
     {#- exp() of a number that is larger than 600 raises on some databases -#}
     case
-        when {{ error }} is null then null
+        when {{ column }} is null then null
     {%- if interval == 'log' %}
-        when {{ column }} > 0e0
-            then {{ column }} * exp({{ sign }} least(600e0, {{ steps }} / {{ column }}))
+        when {{ column }} <= 0e0 then {{ column }}
+        when {{ error }} is null then {{ '0e0' if side < 0 else 'null' }}
+        else {{ column }} * exp({{ sign }} least(600e0, {{ steps }} / {{ column }}))
     {%- elif interval == 'log_of_rest' %}
-        when {{ rest }} > 0e0
-            then 1e0 - {{ rest }} * exp({{ opposite }} least(600e0, {{ steps }} / {{ rest }}))
-    {%- elif interval != 'bounded' %}
+        when {{ rest }} <= 0e0 then {{ column }}
+        when {{ error }} is null then {{ 'null' if side < 0 else '1e0' }}
+        else 1e0 - {{ rest }} * exp({{ opposite }} least(600e0, {{ steps }} / {{ rest }}))
+    {%- else %}
+        when {{ error }} is null then {{ lowest if side < 0 else '1e0' }}
+    {%- endif %}
+    {%- if interval == 'bounded' %}
+        else {{ 'greatest(0e0, ' if side < 0 else 'least(1e0, ' }}{{ column }} {{ sign }} {{ steps }})
+    {%- elif interval in ['logit', 'correlation'] %}
         when {{ above }} > 1e-12 and {{ rest }} > 1e-12
             then {{ lowest }} + (1e0 - {{ lowest }}) / (1e0 + {{ rest }} / {{ above }} * exp(
                 {{ opposite }} least(600e0, {{ steps }} * (1e0 - {{ lowest }}) / ({{ above }} * {{ rest }}))
             ))
         {%- set share = above ~ ' / (1e0 - ' ~ lowest ~ ')' %}
         else {{ lowest }} + (1e0 - {{ lowest }}) * {{ scorehouse._wilson(share, n, side) }}
-    {%- endif %}
-    {%- if interval == 'bounded' %}
-        else {{ 'greatest(0e0, ' if side < 0 else 'least(1e0, ' }}{{ column }} {{ sign }} {{ steps }})
-    {%- elif interval in ['log', 'log_of_rest'] %}
-        else {{ column }}
     {%- endif %}
     end
 {%- endmacro %}

@@ -98,7 +98,7 @@ explained as (
         {{ scorehouse._ratio_error('(sse / nullif(sst, 0e0))', 'mse', 'spread') }} as r2_error,
         {{ scorehouse._ratio_error('wape', 'mae', 'size') }} as wape_error,
         {#- half a deviation of the ranks, times how far apart the errors of ranks are near the median #}
-        case when n_rows > 1 then 1.25e0 * (upper_absolute_error - lower_absolute_error) / sqrt(n) end
+        case when mae_deviation is not null then 1.25e0 * (upper_absolute_error - lower_absolute_error) / sqrt(n) end
             as median_absolute_error_error
     from points
 
@@ -109,7 +109,7 @@ explained as (
 {#- The standard error of a ratio of two means, by the delta method: of losses, with their mean, and of what they are
     compared with. The deviation of the sum of both stands for their covariance. -#}
 {% macro _ratio_error(ratio, loss, size) -%}
-    case when n_rows > 1 then sqrt(greatest(0e0,
+    case when {{ loss }}_deviation is not null then sqrt(greatest(0e0,
             (1e0 + {{ ratio }}) * {{ loss }}_deviation * {{ loss }}_deviation
             + ({{ ratio }} + {{ ratio }} * {{ ratio }}) * {{ size }}_deviation * {{ size }}_deviation
             - {{ ratio }} * error_and_{{ size }}_deviation * error_and_{{ size }}_deviation

@@ -94,7 +94,7 @@ def evidence_pack_command(
     if not replay["replayed"]:
         notes = [f"the run was not replayed: {replay['why']}"]
     elif replay["shows_nothing"]:
-        notes = ["the replay shows nothing: no row has the features of this run any more"]
+        notes = ["the replay shows nothing: no row has the feature hash of this run any more"]
     elif replay["rows_different"]:
         notes = [f"the replay differs in {replay['rows_different']:,} rows"]
     material = _material(

@@ -41,7 +41,8 @@ def replay_command(
     """Score the input of a run again, and compare the result with the prediction table.
 
     RUN_ID is a scoring_run_id, or first characters that no other run has. Rows whose features have changed
-    since the run are counted and left out. Exits with 3 if a row gets another result, or none is left.
+    since the run are counted and left out. Exits with 3 if a row gets another result, or none could be
+    compared.
 
     \b
     Examples:
@@ -116,7 +117,7 @@ def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str
     yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
     yield f"  rows compared: {found.rows_compared:,}{of}"
     if found.shows_nothing:
-        gone = "has the features of this run any more" if of else "is in the feature table"
+        gone = "has the feature hash of this run any more" if of else "is in the feature table"
         yield f"  nothing was shown: no row {gone}"
     elif not isinstance(found, BackendChecked) and not found.rows_in_table:
         yield f"  the {'table' if sample is None else 'sample'} has no row of this run"

@@ -22,11 +22,9 @@ Refused = Callable[[str], CompileError]
 
 def steps_of(estimator: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The steps of nested pipelines and of what a search found, in order, each with the names of its path."""
-    from sklearn.pipeline import Pipeline  # which no run imports
-
     if name_of(estimator) in SEARCHES:
         yield from steps_of(estimator.best_estimator_, path)
-    elif isinstance(estimator, Pipeline):
+    elif name_of(estimator) == "sklearn.Pipeline":
         for name, step in estimator.steps:
             yield from steps_of(step, (*path, name))
     elif estimator is not None and not (isinstance(estimator, str) and estimator == "passthrough"):

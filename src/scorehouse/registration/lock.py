@@ -118,21 +118,19 @@ def _acquired(file: Path, call: str) -> int:
     while True:
         try:
             return _locked(file)
-        except (BlockingIOError, FileNotFoundError):
+        except OSError as error:
+            # the last is how some file systems say that somebody has it
+            if not isinstance(error, BlockingIOError | FileNotFoundError) and error.errno != errno.EDEADLK:
+                raise ConfigurationError(
+                    call,
+                    f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",
+                    expected="a project folder that can be written, on a file system with file locks",
+                    action="correct the permissions of the folder, or work in a copy of the project on a "
+                    "local disk",
+                ) from error
             if not told and time.monotonic() - began > PATIENCE:
                 told = True
                 print(f"{call}: waiting for process {_holder(file)}, which writes here", file=sys.stderr)
-        except OSError as error:
-            if error.errno == errno.EDEADLK:  # as some file systems say that somebody has it
-                time.sleep(PAUSE)
-                continue
-            raise ConfigurationError(
-                call,
-                f"the lock {str(file)!r} cannot be taken ({error.strerror or error})",
-                expected="a project folder that can be written, on a file system with file locks",
-                action="correct the permissions of the folder, or work in a copy of the project on a local "
-                "disk",
-            ) from error
         time.sleep(PAUSE)
 
 

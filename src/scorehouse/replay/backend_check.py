@@ -56,7 +56,7 @@ class BackendChecked:
         return self.backend != "estimator" and not self.rows_compared
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "shows_nothing": self.shows_nothing}
 
 
 def check_backend(

@@ -56,7 +56,8 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
     warehouse.table(
         "perfect",
         "select i as id, date '2026-01-01' as day, (i < 10)::int::double as score, "
-        f"(i < 10)::int as prediction, {HEAD} from range(40) as numbers (i)",
+        f"(i < 10)::int as prediction, {HEAD} from range(40) as numbers (i) union all "
+        f"select i, date '2026-02-01', 0.1, 0, {HEAD} from range(40, 60) as numbers (i)",
     )
     warehouse.table("perfect_labels", "select id, prediction as y from raw.perfect")
     area = roc_auc_score(frame["y"], frame["score"])
@@ -192,6 +193,13 @@ def test_a_model_without_an_error_is_not_certain(warehouse: MonitoredWarehouse) 
     lows = {"roc_auc": ten, "average_precision": ten, "f1": 2 * ten / (1 + ten)}
     for metric, low in {**lows, "mcc": 2 * forty - 1, "accuracy": forty}.items():
         assert rows(warehouse, "flawless", metric)[0][:3] == pytest.approx((1, low, 1)), metric
+
+
+def test_without_a_positive_nothing_is_known(warehouse: MonitoredWarehouse) -> None:
+    """These are 0 by definition where no row is positive, or predicted as such."""
+    for metric, low in {"recall": 0, "precision": 0, "f1": 0, "mcc": -1}.items():
+        assert rows(warehouse, "flawless", metric)[1][:3] == pytest.approx((0, low, 1)), metric
+    assert rows(warehouse, "flawless", "roc_auc")[1][:3] == (None, None, None)
 
 
 def test_the_interval_of_a_share_is_wilsons(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
