@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Value of the key, or column=value for each of its columns.",
 )
-@click.option("--table", help="Prediction table; default: the live one that was scored last.")
+@click.option("--table", help="Prediction table; default: the last scored one with the row.")
 @click.option("--output", metavar="NAME", help="Of several outputs, the one to explain; default: the first.")
 @click.option("--html", type=FILE, help="Write a page with a picture to this file.")
 @target_options
@@ -72,8 +72,10 @@ def story_in(
     from scorehouse.explain.row import find_row
     from scorehouse.explain.story import story_of
     from scorehouse.program.choose import ProgramFiles
+    from scorehouse.registration.module_paths import on_path
     from scorehouse.scoring.request import load_policy
 
+    on_path(project)
     call = f"{this_call()} {name}"
     versions = ModelSeeds(project, name).registered(call)
     found = find_row(opened.connection, opened.run_log, name, table, keys, call)

@@ -171,7 +171,7 @@ def explain_prediction(
         Field(description="Value of the key, or an object with the value of each of its columns"),
     ],
     table: Annotated[
-        str | None, Field(description="Prediction table; the live one that was scored last if left out")
+        str | None, Field(description="Prediction table; the last scored one with the row if left out")
     ] = None,
 ) -> dict[str, Any]:
     """One prediction, as `scorehouse explain`: its run, features, contributions, and what would flip it.

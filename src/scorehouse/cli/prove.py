@@ -32,6 +32,7 @@ from scorehouse.registration.background import require_reasons
 from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import writing
+from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
 from scorehouse.registry.program_facts import backend_lines
@@ -146,6 +147,7 @@ def prove_again(
     policy = load_policy(seeds.project)
     settings = SqlSettings.of(seeds.project)
     proven: dict[int, Backends] = {}
+    on_path(seeds.project)
     for version in chosen:
         estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
         kernel = Kernel(estimator, version, signature, call=call)

@@ -62,12 +62,14 @@ def compared(
 ) -> Replayed | BackendChecked:
     import duckdb
 
+    from scorehouse.registration.module_paths import on_path
     from scorehouse.replay.backend_check import check_backend
     from scorehouse.replay.logged_run import run_row
     from scorehouse.replay.replay import replay
     from scorehouse.scoring.request import Request, load_policy
 
     project = target.project
+    on_path(project)
     with target.opened() as opened:
         connection, log = opened.connection, opened.run_log
         run = run_row(connection, log, run_id)

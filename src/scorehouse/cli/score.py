@@ -59,11 +59,14 @@ def score_command(
     """
     if bool(table) != bool(keys):
         raise click.UsageError("--table and --key go together: the table, and what identifies its rows")
+    from scorehouse.registration.module_paths import on_path
+
     project = target.project
     call = f"{this_call()} {reference}"
     name, alias, number = parse_reference(reference, call)
     versions = ModelSeeds(project, name).registered(call)
     version = resolve(versions, alias=alias, version=number, call=call)
+    on_path(project)
     with waiting("scoring"), target.opened() as opened:
         preview = _preview(opened, _rows(opened, name, table, keys, call), version, project, call, limit)
     document = {"model_name": name, "model_version": version.version, "rows": preview.rows}

@@ -15,7 +15,7 @@ from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.prepare import kernel_of
 from scorehouse.errors import ConfigurationError
-from scorehouse.explain.row import newest_run
+from scorehouse.explain.row import newest_runs
 from scorehouse.explain.story import row_policy
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.online.decider import decider
@@ -69,7 +69,7 @@ def rows_of_newest_run(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, node: str | None, call: str
 ) -> Rows:
     """What the newest run of an ML model read, and its settings."""
-    run = newest_run(connection, run_log, name, node, call)
+    run = next(newest_runs(connection, run_log, name, node, call))
     return Rows(run["feature_query"], logged_options(run, call))
 
 

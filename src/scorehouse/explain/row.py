@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,24 @@ def find_row(
 ) -> LoggedRow:
     """The prediction of the ML model `name` with these values of its key.
 
-    `table` is a prediction table; None: that of the newest run. Raises ConfigurationError where there is not
-    exactly one such row.
+    `table` is a prediction table; None: the one with such a row that was scored last. Raises
+    ConfigurationError where there is not exactly one such row.
     """
-    newest = newest_run(connection, run_log, name, table, call)
-    wanted = _wanted(keys, logged_options(newest, call).row_key, call)
-    of = str(newest["prediction_table"])
-    where = " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
-    rows = _rows(connection, f"select * from {of} where {where}", call)
+    looked: list[tuple[pa.Table, str, str]] = []
+    for newest in newest_runs(connection, run_log, name, table, call):
+        of = str(newest["prediction_table"])
+        try:
+            wanted = _wanted(keys, logged_options(newest, call).row_key, call)
+            equal = (f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
+            where = " and ".join(equal)
+            looked.append((_rows(connection, f"select * from {of} where {where}", call), of, where))
+        except ConfigurationError:
+            if not looked:
+                raise
+            continue  # a table of other keys, or one that is gone
+        if looked[-1][0].num_rows:
+            break
+    rows, of, where = looked[-1] if looked[-1][0].num_rows else looked[0]
     if rows.num_rows > 1 and "is_live" in rows.column_names:
         rows = rows.filter(rows.column("is_live"))
     prediction = _only(rows, of, where, call).to_pylist()[0]
@@ -54,10 +64,13 @@ def find_row(
     return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
 
 
-def newest_run(
+def newest_runs(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, call: str
-) -> dict[str, Any]:
-    """The row of the newest successful run of an ML model that had rows, into `table` if one is named."""
+) -> Iterator[dict[str, Any]]:
+    """The newest successful run into each prediction table of an ML model, or into `table`.
+
+    Runs that had rows come first, then those of the live version, then the newest.
+    """
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
     # a table of shadows has no rows before there is a challenger, and is not what was decided by
@@ -65,10 +78,12 @@ def newest_run(
     counts = [
         f"coalesce({name}, 0) > 0" for name in ("rows_in", "rows_unchanged", "rows_left") if name in held
     ]
-    order = f"order by {' or '.join(counts)} desc, coalesce(is_live, true) desc, started_at desc limit 1"
-    found = connection.execute(f"select run_id {log}{of} {order}").fetchall()
+    order = f"order by {' or '.join(counts)} desc, coalesce(is_live, true) desc, started_at desc"
+    of_each = f"qualify row_number() over (partition by node {order}) = 1"
+    found = connection.execute(f"select run_id {log}{of} {of_each} {order}").fetchall()
     if found:
-        return run_row(connection, run_log, str(found[0][0]))
+        yield from (run_row(connection, run_log, str(run_id)) for (run_id,) in found)
+        return
     known = [
         row[0] for row in connection.execute(f"select distinct split_part(node, '.', -1) {log}").fetchall()
     ]

@@ -14,6 +14,7 @@ from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.store import READERS, reading, sql_in
+from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.pinned_sql import sql_faults, yaml_faults
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
@@ -57,6 +58,8 @@ def check_project(
     are compared with their estimators. `names` are ML models; without them, all are checked.
     """
     policy = load_policy(project)
+    if load or certify:
+        on_path(project)
     known = registered_names(project)
     if unknown := [name for name in names if name not in known]:
         raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def module_paths(project: Path) -> list[str]:
             outputs = profile.get("outputs") if isinstance(profile, dict) else None
             return [str(project / path) for path in _named(outputs)]
     return []
+
+
+def on_path(project: Path) -> None:
+    """Put these folders on Python's path, as dbt-duckdb does, before a command opens an estimator."""
+    sys.path += [folder for folder in module_paths(project) if folder not in sys.path]
 
 
 def _named(outputs: Any) -> list[str]:

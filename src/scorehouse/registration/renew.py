@@ -15,6 +15,7 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
+from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.reference import scored_reference
@@ -93,6 +94,7 @@ def _opened(
     """The kernel of a registered version, around its estimator, and its features in X."""
     version = resolve(seeds.registered(call), alias=alias, version=number, call=call)
     policy = load_policy(seeds.project)
+    on_path(seeds.project)
     estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
     frame = training_frame(X, signature.names, signature.names, call)
     return Kernel(estimator, version, signature, call=call), frame

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from scorehouse import load, register
 from scorehouse.errors import ArtifactError, EstimatorError
 from scorehouse.registration import prove_loaded
+from scorehouse.registration.check_project import check_project
 from virtual_environments import kept_variables
 
 SCRIPT = """
@@ -83,6 +84,9 @@ def test_functions_of_scripts_are_refused_and_those_of_modules_serve(
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump({"house": {"target": "dev", "outputs": outputs}}))
     by_profile = train(tmp_path, SCRIPT.format(module="from steps import doubled"))
     assert by_profile.returncode == 0, by_profile.stderr
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (checked,) = check_project(tmp_path)  # as a command, to which dbt adds no folder
+    assert not checked.faults
 
 
 class Sleeper(LogisticRegression):

@@ -169,3 +169,14 @@ def test_a_newer_run_without_rows_is_not_explained(project: DbtProject) -> None:
     project.sql_model("churn_shadow", "churn", features="nobody", key="id")
     project.build("--select", "nobody", "churn_shadow").check()
     assert explain(project, "churn", "--key", "30").exit_code == 0
+
+
+def test_the_table_that_has_the_row_is_found(project: DbtProject) -> None:
+    """A table of other rows was scored since: of shadows, with what is labelled."""
+    project.features("select * from people where id < 9", name="few")
+    project.sql_model("churn_few", "churn", features="few", key="id")
+    project.build("--select", "few", "churn_few").check()
+    assert story(project, "churn", "--key", "5")["table"]["decision"] is None  # where no policy decides
+    assert story(project, "churn", "--key", "30")["table"]["decision"] is not None
+    missing = explain(project, "churn", "--key", "999")
+    assert missing.exit_code == 1 and "has no rows with" in missing.output
