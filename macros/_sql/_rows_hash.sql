@@ -13,7 +13,7 @@
 {% endmacro %}
 
 
-{#- The hash of the texts of columns and their lengths. -#}
+{#- The hash of these columns as text, each with its length before it. -#}
 {% macro _texts_hash(columns) %}
     {% set text = 'cast(<value> as ' ~ dbt.type_string() ~ ')' %}
     {% set size = 'cast(length(' ~ text ~ ') as ' ~ dbt.type_string() ~ ')' %}

@@ -35,12 +35,10 @@ from scorehouse.program.sql.printer import Dialect
 Form = tuple[Any, ...]
 Selected = list[tuple[str, Form]]
 NULL: Form = ("literal", None)
-TRUE: Form = ("literal", True)
 BINARY = {exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.EQ: "=", exp.NEQ: "<>"}
 BINARY |= {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 OF_DATES = (exp.Var, exp.Interval, exp.DataType, exp.Lambda, exp.AtTimeZone)
-NAMES = {"is_nan": "isnan", "isnotdistinctfrom": "is not distinct from", "power": "pow"}
-TYPES = {"float64": "double", "double precision": "double", "float8": "double"}
+NAMES = {"is_nan": "isnan"}
 
 
 def selects(sql: str, dialect: str) -> list[Selected]:
