@@ -109,6 +109,7 @@ final as (
         judged.q_value,
         judged.standard_error,
         judged.reason,
+        judged.minimum_detectable,
         windows.time_zone
     from judged
     inner join windows

@@ -4,7 +4,7 @@
 {% for argument, value in switches.items() %}
     {% do scorehouse._check_bool(call, argument, value) %}
 {% endfor %}
-{% set fails = ['drift', 'no_reference'] + (['too_small', 'not_judged'] if switches.too_small_fails else [])
+{% set fails = ['drift', 'no_reference'] + (['too_small', 'not_judged', 'blind'] if switches.too_small_fails else [])
     + (['small_drift'] if switches.small_fails else []) %}
 {#- Only the metrics and features that the test names; the rest keeps the table's status. -#}
 {% set own = {} %}
@@ -69,7 +69,7 @@ judged as (
             {%- if not has_alpha %}
             when value >= own_threshold and status = 'drift' then status
             {%- endif %}
-            when status in ('too_small', 'not_judged', 'small_drift') then status
+            when status in ('too_small', 'not_judged', 'blind', 'small_drift') then status
             when value >= own_threshold then 'not_judged'
             else 'ok'
         end as problem

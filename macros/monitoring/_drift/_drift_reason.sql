@@ -14,11 +14,17 @@
             when metric = 'filled_share' then 'no values in training'
             when metric = 'repeated_share' and threshold > 1e0 then 'training has too few rows to know how many repeat'
             when metric = 'repeated_share' then 'compared with training, for as many rows'
-            when status = 'not_judged' and is_blind = 1 and is_borrowed = 1 then
-                'training is too short to know a usual {{ unit }}, and its ' || {{ units }}
-                || ' differ as much as a change would'
-            when status = 'not_judged' and is_blind = 1 then
-                {{ units }} || ' of training differ as much as a change would'
+            when status = 'blind' then
+                case when is_borrowed = 1
+                    then 'training is too short to know a usual {{ unit }}, and its ' || {{ units }} || ' differ as if '
+                    else {{ units }} || ' of training differ as if '
+                end || case
+                    when metric = 'spread_shift' then 'the spread were ten times as large'
+                    when mean_minimum > least(2e0, farthest) then 'the mean had moved by '
+                        || cast(cast(least(mean_minimum, 1e3) as decimal(6, 1)) as {{ dbt.type_string() }})
+                        || ' standard deviations'
+                    else 'all rows had one value'
+                end
             when status = 'not_judged' then 'at its threshold or beyond, which may be chance'
             when is_learned = 1 and is_borrowed = 1 then
                 'compared with how much ' || {{ units }} || ' of training differ, scaled to a {{ unit }}'

@@ -41,6 +41,7 @@ facts as (
         ) / deviation_then end as shift_error,
         case when deviation_then > 0e0 and deviation_now > 0e0 then
             abs(ln(deviation_now / deviation_then)) end as spread_shift,
+        greatest(mean_then - minimum_then, maximum_then - mean_then) / nullif(deviation_then, 0e0) as farthest,
         case when minimum_now < minimum_then and minimum_then < mean_then then
             (mean_then - minimum_now) / (mean_then - minimum_then) end as low_reach,
         case when maximum_now > maximum_then and maximum_then > mean_then then
@@ -147,8 +148,7 @@ tested as (
         ln((n_now + n_then) / (2e0 * n_now)) + reach_exponent as extreme_exponent,
         -n_current * ln(largest_share) / psi_effect as constant_exponent,
         {{ scorehouse._two_sided_p('shift_z') }} as shift_p,
-        {{ scorehouse._two_sided_p('spread_z') }} as spread_p,
-        {{ scorehouse._blind_lights() }}
+        {{ scorehouse._two_sided_p('spread_z') }} as spread_p
     from measured
     {{- scorehouse._chi2_joins('measured', pairs) }}
 

@@ -27,12 +27,11 @@
 {% for name in scorehouse._metrics().drift.learned if name not in usual %}
     {% do usual.update({name: 'coalesce(' ~ name ~ '_usual, 0e0)'}) %}
 {% endfor %}
-{% set beyond, blind = {}, {'mean_shift': 'is_mean_shift_blind', 'spread_shift': 'is_spread_shift_blind'} %}
+{% set beyond, errors = {}, {
+    'psi': 'sqrt(noise * psi_effect)', 'mean_shift': 'mean_error', 'spread_shift': 'spread_error'
+} %}
 {% for name in scorehouse._metrics().drift.moved %}
     {% do beyond.update({name: name ~ '_beyond'}) %}
-{% endfor %}
-{% for name in scorehouse._metrics().drift['shape'] %}
-    {% do blind.update({name: 'is_psi_blind'}) %}
 {% endfor %}
 {% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
 metric_rows as (
@@ -43,7 +42,7 @@ metric_rows as (
         {%- for column, values, otherwise in [
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
             ('least_effect', scorehouse._threshold_cases(effects, names), none), ('expected_value', expected, '0e0'),
-            ('usual_value', usual, '0e0'), ('beyond_value', beyond, none), ('is_blind', blind, '0'),
+            ('usual_value', usual, '0e0'), ('beyond_value', beyond, none), ('chance_error', errors, none),
             ('raw_p', p_values, 'psi_p')
         ] %}
         {{ scorehouse._case_of('metric', values, otherwise) }} as {{ column }},
@@ -74,6 +73,8 @@ limited as (
 
 {{ scorehouse._false_discovery('limited', 'adjusted', 'window_id, ml_model, version') }},
 
+{{ scorehouse._minimum_detectable(cut, alpha) }},
+
 decided as (
 
     select
@@ -95,12 +96,13 @@ decided as (
             {#- A shift of the size of the limit would not be seen in so few rows. #}
             when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error > own_limit then 'too_small'
             when value >= threshold and value >= beyond_value then 'drift'
-            when is_blind = 1 or value >= threshold then 'not_judged'
+            when is_blind = 1 then 'blind'
+            when value >= threshold then 'not_judged'
             when value >= least_value + coalesce(floor_value, 0e0) and q_value < {{ alpha }} and not ({{ dependent }})
                 then 'small_drift'
             else 'ok'
         end as status
-    from adjusted
+    from visible
 
 ),
 

@@ -47,7 +47,7 @@ DRIFT = {
     "threshold": "Value from which the metric counts as drift; NULL: not judged.",
     "status": (
         "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; "
-        "`not_judged` (windows of training differ as much as a change would, or the value is beyond the "
+        "`blind` (windows of training differ as much as a change would); `not_judged` (the value is beyond the "
         "threshold but not for certain); `no_reference` of the version; `not_compared` (a date without a "
         "time to tell its age); or `info` if there is no threshold."
     ),
@@ -61,6 +61,9 @@ DRIFT = {
     "q_value": "`p_value`, adjusted for all verdicts of the window; compared with the limit of `p_value`.",
     "standard_error": "Standard error of `mean_shift`.",
     "reason": "What the verdict rests on; NULL if there is no threshold.",
+    "minimum_detectable": (
+        "Smallest change, in the unit of `value`, that is found in 80 % of such windows; NULL for shares."
+    ),
     **ZONE,
 }
 PERFORMANCE = {

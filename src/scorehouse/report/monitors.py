@@ -11,7 +11,7 @@ from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
-UNJUDGED = ("immature", "complete", "too_small", "not_judged", "no_reference", "not_compared")
+UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_reference", "not_compared")
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
 # of drift, PSI and what has drifted.
 WINDOWS = 60

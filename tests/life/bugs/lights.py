@@ -25,7 +25,8 @@ BUGS = (
                 "spans.days >= 4e0 * unit_days then usual end as beyond",
                 "1 = 0 then usual end as beyond",
             ),
-            (VERDICTS, "when is_blind = 1 or value >= threshold then 'not_judged'", ""),
+            (VERDICTS, "when is_blind = 1 then 'blind'", ""),
+            (VERDICTS, "when value >= threshold then 'not_judged'", ""),
         ),
         # the world of a life has no feature of the calendar
         test="tests/python/monitoring/test_monitoring_lights.py",
@@ -33,7 +34,7 @@ BUGS = (
     Bug(
         "a value beyond its limit is fine where chance cannot be excluded",
         review="3",
-        edits=((VERDICTS, "when is_blind = 1 or value >= threshold then", "when is_blind = 1 then"),),
+        edits=((VERDICTS, "when value >= threshold then 'not_judged'", ""),),
         events=("clean night",),
     ),
 )
