@@ -25,7 +25,7 @@
                         || ' standard deviations'
                     else 'all rows had one value'
                 end
-            when status = 'not_judged' then 'at its threshold or beyond, which may be chance'
+            when status = 'not_judged' then 'beyond its threshold or windows of training, which may be chance'
             when is_learned = 1 and is_borrowed = 1 then
                 'compared with how much ' || {{ units }} || ' of training differ, scaled to a {{ unit }}'
             when is_learned = 1 then 'compared with how much windows of training differ'

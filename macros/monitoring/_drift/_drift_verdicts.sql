@@ -30,6 +30,7 @@
 {% set beyond, errors = {}, {
     'psi': 'sqrt(noise * psi_effect)', 'mean_shift': 'mean_error', 'spread_shift': 'spread_error'
 } %}
+{% set reached = {'mean_shift': 'mean_shift_usual', 'spread_shift': 'spread_shift_usual'} %}
 {% for name in scorehouse._metrics().drift.moved %}
     {% do beyond.update({name: name ~ '_beyond'}) %}
 {% endfor %}
@@ -43,6 +44,7 @@ metric_rows as (
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
             ('least_effect', scorehouse._threshold_cases(effects, names), none), ('expected_value', expected, '0e0'),
             ('usual_value', usual, '0e0'), ('beyond_value', beyond, none), ('chance_error', errors, none),
+            ('reached_value', reached, none),
             ('raw_p', p_values, 'psi_p')
         ] %}
         {{ scorehouse._case_of('metric', values, otherwise) }} as {{ column }},
@@ -94,10 +96,11 @@ decided as (
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'too_small'
             when value >= threshold and q_value < {{ alpha }} and (not ({{ dependent }}) or {{ strong }}) then 'drift'
             {#- A shift of the size of the limit would not be seen in so few rows. #}
-            when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error > own_limit then 'too_small'
+            when metric in ('mean_shift', 'spread_shift') and 3e0 * shift_error > own_limit then
+                case when is_learned = 1 and value >= threshold then 'not_judged' else 'too_small' end
             when value >= threshold and value >= beyond_value then 'drift'
             when is_blind = 1 then 'blind'
-            when value >= threshold then 'not_judged'
+            when value >= threshold or value >= own_limit and value >= reached_value then 'not_judged'
             when value >= least_value + coalesce(floor_value, 0e0) and q_value < {{ alpha }} and not ({{ dependent }})
                 then 'small_drift'
             else 'ok'

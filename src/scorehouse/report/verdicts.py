@@ -19,7 +19,8 @@ JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 # Why no row of a table was judged, by status.
 UNJUDGED = {
     "no_reference": "no reference of this version",
-    NOT_JUDGED: "training differs as much",
+    "blind": "training differs as much",
+    NOT_JUDGED: "beyond training, or by chance",
     "too_small": "too few rows",
 }
 RULES = {
@@ -181,7 +182,7 @@ def _by_status(rows: Sequence[Row]) -> Verdict:
         return _unjudged(rows)
     count = sum(row["status"] == "drift" for row in judged)
     text = f"{count} to look at" if count else "as in training"
-    if silent := len({row["feature"] for row in rows if row["status"] == NOT_JUDGED}):
+    if silent := len({row["feature"] for row in rows if row["status"] in ("blind", NOT_JUDGED)}):
         text += f", {silent} not judged"
     return Verdict("warn" if count else "ok", text)
 
@@ -195,9 +196,7 @@ def _unjudged(rows: Sequence[Row]) -> Verdict:
 def _judged_features(rows: Sequence[Row]) -> set[str]:
     """Features whose light a change would turn; none that is beyond a limit, but not for certain."""
     shown = {row["feature"] for row in rows if row["status"] in JUDGED and row["metric"] != "spread_shift"}
-    unsure = {
-        row["feature"] for row in rows if row["status"] == NOT_JUDGED and row["value"] >= row["threshold"]
-    }
+    unsure = {row["feature"] for row in rows if row["status"] == NOT_JUDGED}
     return (shown - unsure) | {row["feature"] for row in rows if row["status"] == "drift"}
 
 

@@ -6,6 +6,7 @@ from life_bugs import Bug
 
 LEARNED = "macros/monitoring/_drift/_drift_learned.sql"
 VERDICTS = "macros/monitoring/_drift/_drift_verdicts.sql"
+BEYOND = "value >= threshold or value >= own_limit and value >= reached_value"
 
 BUGS = (
     Bug(
@@ -26,7 +27,7 @@ BUGS = (
                 "1 = 0 then usual end as beyond",
             ),
             (VERDICTS, "when is_blind = 1 then 'blind'", ""),
-            (VERDICTS, "when value >= threshold then 'not_judged'", ""),
+            (VERDICTS, f"when {BEYOND} then 'not_judged'", ""),
         ),
         # the world of a life has no feature of the calendar
         test="tests/python/monitoring/test_monitoring_lights.py",
@@ -34,7 +35,7 @@ BUGS = (
     Bug(
         "a value beyond its limit is fine where chance cannot be excluded",
         review="3",
-        edits=((VERDICTS, "when value >= threshold then 'not_judged'", ""),),
+        edits=((VERDICTS, f"when {BEYOND} then 'not_judged'", ""),),
         events=("clean night",),
     ),
 )

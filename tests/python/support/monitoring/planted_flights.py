@@ -108,7 +108,7 @@ def lights(
             select ml_model, feature, window_start,
                 case
                     when bool_or(status = 'drift') then 'red'
-                    when bool_or(status = 'not_judged' and reason is not null) then 'grey'
+                    when bool_or(status in ('blind', 'not_judged') and reason is not null) then 'grey'
                     when bool_or(status = 'ok' and metric in ('psi', 'mean_shift')) then 'green'
                     else 'grey'
                 end as light
