@@ -47,9 +47,9 @@ DRIFT = {
     "threshold": "Value from which the metric counts as drift; NULL: not judged.",
     "status": (
         "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; "
-        "`blind` (windows of training differ as much as a change would); `not_judged` (the value is beyond the "
-        "threshold but not for certain); `no_reference` of the version; `not_compared` (a date without a "
-        "time to tell its age); or `info` if there is no threshold."
+        "`blind` (windows of training differ as much as a change would); `not_judged` (the value is beyond "
+        "the threshold or windows of training, but not for certain); `no_reference` of the version; "
+        "`not_compared` (a date without a time to tell its age); or `info` if there is no threshold."
     ),
     "n_reference": "Rows of the reference that were compared.",
     "n_current": "Rows of the window that were compared.",
@@ -154,7 +154,7 @@ INTERVALS = {
     "interval_level": "Share of labels that the intervals promise.",
     "interval_basis": "Whether the half width is that of a group or of all rows.",
 }
-JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason")} | {
+JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason", "minimum_detectable")} | {
     "run_id": "NULL: a window is not a run.",
     "part": "`feature`.",
     "feature": "Names of the two features.",

@@ -24,7 +24,7 @@ INDEX = "index.html"
 ORDER = ("bad", "warn", "none", "ok")
 # The functions of `words` that templates use as filters.
 FORMATS = (
-    *("chance", "number", "p_value", "percent", "prose", "rows", "seconds", "size", "slug", "stamp"),
+    *("number", "p_value", "percent", "prose", "rows", "seconds", "size", "slug", "stamp"),
     *("metric_limit", "metric_name", "metric_value"),
 )
 

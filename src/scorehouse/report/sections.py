@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.watched import pairs_of
-from scorehouse.report.words import DASH, limit, row_window, zoned
+from scorehouse.report.words import DASH, limit, number, percent, row_window, zoned
 
 Cells = list[dict[str, Any]]
 WORST_SEGMENTS = 8  # of each measure
@@ -97,6 +98,11 @@ def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> C
     """One row per feature: its drift, its distribution, and its drift over time."""
     importances = {row["feature"]: row.get("importance") for row in data.signature}
     highest = max([value for value in importances.values() if value] or [1.0])
+    deviations = {
+        row["name"]: row["upper"]
+        for row in data.reference
+        if (row["part"], row["kind"]) == ("feature", "moments")
+    }
     trends: dict[str, list[charts.Point]] = defaultdict(list)
     names = long.names
     for row in long.rows:
@@ -113,6 +119,7 @@ def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> C
             {
                 "feature": feature,
                 "psi": psi,
+                "detectable": detectable(metrics, deviations.get(feature)),
                 "metrics": metrics,
                 "importance": importance,
                 "importance_width": 100 * importance / highest if importance else 0,
@@ -122,6 +129,19 @@ def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> C
             }
         )
     return sorted(cells, key=lambda cell: (cell["psi"]["place"] or 0, cell["feature"]))
+
+
+def detectable(metrics: Mapping[str, Row], deviation: float | None) -> str:
+    """The smallest change of a feature that its lights show: of its mean, in its own unit, if it has one.
+
+    Of categories, the share of rows whose value changes. If it is t, PSI is at least 4 t² (Pinsker).
+    """
+    found = {
+        name: row["minimum_detectable"] for name, row in metrics.items() if row.get("minimum_detectable")
+    }
+    if deviation and "mean_shift" in found:
+        return f"mean ± {number(found['mean_shift'] * deviation, 2)}"
+    return f"{percent(min(1.0, found['psi'] ** 0.5 / 2))} of rows" if "psi" in found else DASH
 
 
 def _by_feature(data: ModelData, part: str) -> dict[str, dict[str, Row]]:

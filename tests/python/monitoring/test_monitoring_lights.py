@@ -18,7 +18,10 @@ HANDFUL = (
     "Mondays only", "heat wave", "temp +2 sd", "pressure +2 sd", "wind_speed +2 sd", "day_of_week collapsed",
     "pressure 30 % NULL",
 )  # fmt: skip
-SHORT = "training is too short to know a usual month, and its weeks differ as if the mean had moved by 2.6 standard deviations"
+SHORT = (
+    "training is too short to know a usual month, and its weeks differ as if the mean had moved by 2.6 "
+    "standard deviations"
+)
 BEFORE = 26  # weeks of training
 
 

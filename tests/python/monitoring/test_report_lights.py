@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from project import DbtProject
 from scorehouse.report import limits
 from scorehouse.report.contests import winner
+from scorehouse.report.sections import detectable
 from scorehouse.report.verdicts import _judged_features
 
 pytestmark = pytest.mark.slow
@@ -150,6 +151,14 @@ def test_a_feature_that_no_change_would_turn_is_not_judged() -> None:
         row("drifted", "psi", "drift", 0.5), row("drifted", "mean_shift", "not_judged", 0.5),
     ]  # fmt: skip
     assert _judged_features(rows) == {"steady", "drifted"}
+
+
+def test_a_light_says_which_change_it_would_show() -> None:
+    """Of a number, of its mean; of categories, the share of rows that take another value."""
+    found = {"psi": {"minimum_detectable": 0.16}, "mean_shift": {"minimum_detectable": 0.5}}
+    assert detectable(found, 8.0) == "mean ± 4"
+    assert detectable(found, None) == detectable({"psi": found["psi"]}, 8.0) == "20.0 % of rows"
+    assert "rows" not in detectable({"psi": {"minimum_detectable": None}}, None)
 
 
 def test_a_run_that_found_nothing_changed_is_judged_by_the_one_before_it(tmp_path: Path) -> None:
