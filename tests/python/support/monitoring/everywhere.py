@@ -88,7 +88,8 @@ KEYS = {
 }
 VALUES = {
     "profiles": "row_count, n_null, n_above, mean, deviation, minimum, maximum",
-    "drift": "value, threshold, p_value, q_value, floor_value, standard_error, status, n_current, place",
+    "drift": "value, threshold, p_value, q_value, floor_value, standard_error, minimum_detectable, status, "
+    "n_current, place",
     "previous": "value, threshold, p_value, floor_value, status, reason, n_reference, n_current, place",
     "exact": "value",
     "estimates": "value, value_low, value_high, threshold, status, n_current",
