@@ -10,6 +10,8 @@ import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 TRAINING, LIVE, ROWS = 7 * 26, 7 * 40, 120
 FACTORS, UNITS = (0.5, 1.0, 1.2), ("day", "week")
 JUDGED = dict.fromkeys(("steady", "stormy", "skewed", "scarce"), "mean_shift") | {"colour": "psi"}
