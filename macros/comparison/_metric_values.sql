@@ -103,3 +103,16 @@ metric_values as (
         else {{ bounds | length }}
     end
 {%- endmacro %}
+
+
+{#- The best value of a metric that the same score for every row reaches, from labels; NULL where none is known. -#}
+{% macro _guess_value(metric, settings) %}
+    {% set known = {'roc_auc': '0.5e0', 'mae': 'avg(abs(label - middle))', 'rmse': 'stddev_pop(label)'} %}
+    {% if not settings.by_row %}
+        {% do known.update({
+            'brier': 'avg(label) * (1 - avg(label))',
+            'log_loss': '-avg(label) * ln(nullif(avg(label), 0)) - (1 - avg(label)) * ln(nullif(1 - avg(label), 0))'
+        }) %}
+    {% endif %}
+    {{ return(known.get(metric, 'null')) }}
+{% endmacro %}

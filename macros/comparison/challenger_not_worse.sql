@@ -1,6 +1,6 @@
 {% test challenger_not_worse(
     model, labels, key, label, challenger='challenger', metric='roc_auc', margin=0.01, min_rows=100, settings={},
-    registry=none, segments=[], gain=none
+    registry=none, segments=[], gain=none, floor=none
 ) %}
     {% set call = 'challenger_not_worse' %}
     {% do scorehouse._check_relation(call, 'model', model, 'churn_shadow') %}
@@ -11,6 +11,9 @@
     ) %}
     {% do scorehouse._check_number(
         call, 'gain', gain, 'write how much better the challenger has to be, such as 0.002', lowest=0, optional=true
+    ) %}
+    {% do scorehouse._check_number(
+        call, 'floor', floor, 'write the worst value of the metric to accept, such as 0.6', optional=true
     ) %}
     {% if challenger is not string or not challenger %}
         {% do scorehouse._argument_error(
@@ -65,6 +68,10 @@ judged_whole as (
             when not {{ scorehouse._has_challenger(model, challenger) }} then 'not_compared'
             when coalesce(comparison.n_rows, 0) < {{ min_rows }} then 'too_few_rows'
             when comparison.difference_low is null or comparison.difference_low < -asked.margin then 'worse'
+            {#- However bad the champion is. #}
+            {%- set worst = scorehouse._double_literal(floor) if floor is not none else 'comparison.guess_value' %}
+            {%- set is_higher = 'higher' in scorehouse._metrics().contests[metric] %}
+            when comparison.challenger_value {{ '<' if is_higher else '>' }} {{ worst }} then 'below_floor'
             {%- if gain is not none %}
             {#- The mean decides whether there is a gain; without several outputs, the only row. #}
             when comparison.difference_low < {{ scorehouse._double_literal(gain) }}

@@ -132,6 +132,38 @@ sized as (
 ),
 {%- endif %}
 
+{#- What a constant reaches that knows the labels: a challenger that does not knows nothing. #}
+guesses as (
+
+    select
+        model_alias,
+        output,
+        segment,
+        segment_value,
+        cast({{ scorehouse._guess_value(metric, settings) }} as double) as guess_value
+    from (
+        select
+            *,
+            median(label) over (partition by model_alias, output, segment, segment_value) as middle
+        from segmented
+    ) as centred
+    group by model_alias, output, segment, segment_value
+
+),
+
+{%- if outputs | length > 1 %}
+
+all_guesses as (
+
+    select * from guesses
+    union all
+    select model_alias, '(mean)', segment, segment_value, avg(guess_value)
+    from guesses
+    group by model_alias, segment, segment_value
+
+),
+{%- endif %}
+
 {#- A prediction table belongs to one ML model. #}
 final as (
 
@@ -150,12 +182,16 @@ final as (
         max(n_rows) filter (replicate = 0) as n_rows,
         max(live_value) filter (replicate = 0) as live_value,
         max(challenger_value) filter (replicate = 0) as challenger_value,
+        max(guess_value) as guess_value,
         max(difference) filter (replicate = 0) as difference,
         quantile_cont(difference, {{ tail }}) filter (replicate > 0) as difference_low,
         quantile_cont(difference, {{ 1 - tail }}) filter (replicate > 0) as difference_high,
         {{ scorehouse._double_literal(settings['confidence']) }} as confidence,
         count(difference) filter (replicate > 0) as n_replicates
     from with_means
+    inner join {{ 'all_guesses' if outputs | length > 1 else 'guesses' }} using (
+        model_alias, output, segment, segment_value
+    )
     {%- if segments %}
     inner join sized using (segment, segment_value)
     {%- endif %}

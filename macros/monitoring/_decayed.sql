@@ -35,13 +35,14 @@ by_output as (
         {%- if one.relation is none %}
         cast(null as {{ double }}) as current_value,
         cast(null as {{ double }}) as decay,
-        cast(null as {{ double }}) as certain_decay
+        cast(null as {{ double }}) as decay_allowed,
+        cast(null as {{ double }}) as half
     from live
         {%- else %}
         measured.value as current_value,
         {{ scorehouse._worse_by('measured.value', reference, limits.metric) }} as decay,
-        {#- What is left of it at the better end of the interval of the metric. #}
-        {{ scorehouse._worse_by('measured.best_value', reference, limits.metric) }} as certain_decay
+        cast({{ one.decay or 0 }} as {{ double }}) as decay_allowed,
+        abs(measured.best_value - measured.value) as half
     from live
     left join measured_{{ loop.index }} as measured
         on {{ scorehouse._same('live', 'measured', ['ml_model', 'version']) }}
@@ -52,15 +53,33 @@ by_output as (
 
 ),
 
+compared as (
+
+    select *, {{ scorehouse._steps_beyond('(decay - decay_allowed)', 'half') }} as steps
+    from by_output
+
+),
+
+tested as (
+
+    select *, ({{ scorehouse._two_sided_p('steps') }}) / 2e0 as p_value
+    from compared
+
+),
+
+{{ scorehouse._holm('tested', 'judged', 'ml_model, version') }},
+
 placed as (
 
     select
         *,
+        {#- not what chance explains #}
+        case when adjusted_p < 0.01e0 then decay end as certain_decay,
         row_number() over (
             partition by ml_model, version
             order by case when decay is null then 1 else 0 end, decay desc, output_place
         ) as worst_place
-    from by_output
+    from judged
 
 ),
 

@@ -19,8 +19,8 @@
                     'f1': {'interval': 'f1', 'n': '(tp + fp + fn)'},
                     'precision': {'interval': 'wilson', 'n': '(tp + fp)', 'column': 'precision_value'},
                     'recall': {'interval': 'wilson', 'n': '(tp + fn)'}, 'accuracy': {'interval': 'wilson'},
-                    'mcc': {'interval': 'correlation'}, 'mean_score': {}, 'positive_rate': {'interval': 'wilson'},
-                    'selection_rate': {'interval': 'wilson'},
+                    'mcc': {'interval': 'correlation'}, 'mean_score': {'interval': 'mean'},
+                    'positive_rate': {'interval': 'wilson'}, 'selection_rate': {'interval': 'wilson'},
                     'false_positive_rate': {'interval': 'wilson', 'n': '(fp + tn)'}, 'bias': {'interval': 'mean'}
                 },
                 'calibration': {'ece': {'interval': 'ece'}, 'mce': {}},
@@ -66,28 +66,35 @@
                 'explained': {
                     'mae': {'interval': 'mean'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'mean'},
                     'wape': {'interval': 'log'}, 'r2': {'interval': 'log_of_rest'}, 'bias': {'interval': 'mean'},
-                    'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'}, 'zero_share': {},
-                    'median_absolute_error': {'interval': 'log'}, 'max_error': {}
+                    'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'},
+                    'zero_share': {'interval': 'wilson'}, 'median_absolute_error': {'interval': 'log'},
+                    'max_error': {}
                 }
             },
             'intervals': {
-                'explained': {'coverage': {'interval': 'wilson', 'n': 'n_bounded'}, 'interval_width': {}}
+                'explained': {
+                    'coverage': {'interval': 'wilson', 'n': 'n_bounded'},
+                    'interval_width': {'interval': 'mean', 'n': 'n_bounded'}
+                }
             },
             'ranking': {
                 'means': {
                     'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {'interval': 'mean', 'n': 'n_with_gain'},
-                    'hit_rate': {'interval': 'wilson'}, 'mrr': {'interval': 'mean'},
-                    'map': {'interval': 'mean', 'n': 'n_with_hits'}, 'precision_at_k': {'interval': 'mean'},
-                    'recall_at_k': {'interval': 'mean', 'n': 'n_with_hits'}, 'n_queries': {}
+                    'hit_rate': {'interval': 'wilson'}, 'mrr': {'interval': 'mean'}, 'map': {'interval': 'mean'},
+                    'precision_at_k': {'interval': 'mean'}, 'recall_at_k': {'interval': 'mean'}, 'n_queries': {}
                 }
             },
             'clustering': {
                 'points': {
-                    'mean_distance': {}, 'n_clusters': {}, 'largest_share': {}, 'smallest_share': {}, 'entropy': {}
+                    'mean_distance': {'interval': 'mean'}, 'n_clusters': {},
+                    'largest_share': {'interval': 'wilson'}, 'smallest_share': {'interval': 'wilson'},
+                    'entropy': {'interval': 'mean'}
                 },
                 'sized': {
-                    'share_of_': {'column': 'share', 'by': 'cluster_label'},
-                    'mean_distance_of_': {'column': 'mean_score', 'by': 'cluster_label'}
+                    'share_of_': {'interval': 'wilson', 'column': 'share', 'by': 'cluster_label'},
+                    'mean_distance_of_': {
+                        'interval': 'mean', 'n': 'n_own', 'column': 'mean_score', 'by': 'cluster_label'
+                    }
                 }
             }
         },

@@ -29,12 +29,34 @@
 {% endmacro %}
 
 
-{#- Refuses what is not a number by metric. -#}
+{#- Refuses what is not a number by metric, and a metric of `performance` without an interval. -#}
 {% macro _check_metrics(call, metrics, expected, example, lowest=-1e308) %}
     {% if metrics is not mapping or not metrics %}
         {% do scorehouse._argument_error(call, 'metrics', metrics, expected, 'write `metrics: ' ~ example ~ '`') %}
     {% endif %}
     {% for metric, limit in metrics.items() %}
+        {% if scorehouse._has_no_interval(metric) %}
+            {% do scorehouse._argument_error(
+                call, 'metrics', metric, 'a metric with an interval, without which chance cannot be told from a change',
+                'choose another, or write a test in SQL that compares the column `value`'
+            ) %}
+        {% endif %}
         {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=lowest) %}
     {% endfor %}
+{% endmacro %}
+
+
+{#- Whether `performance` has a metric and no interval of it. -#}
+{% macro _has_no_interval(metric) %}
+    {% set found = [] %}
+    {% for kind in scorehouse._metrics()['columns'].values() %}
+        {% for columns in kind.values() %}
+            {% for name, column in columns.items() if not column.get('interval') %}
+                {% if metric == name or name.endswith('_') and metric.startswith(name) %}
+                    {% do found.append(name) %}
+                {% endif %}
+            {% endfor %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(found != []) }}
 {% endmacro %}

@@ -10,6 +10,11 @@ with measured as (
 
 ),
 
+{#- With the interval, chance does not count: a perfectly calibrated score has an ECE of 0.06 at 200 labels. #}
+{{ scorehouse._certainly_worse(
+    'measured', 'judged', scorehouse._double_literal(max_ece), scorehouse._has_intervals(model)
+) }},
+
 validation_errors as (
 
     select
@@ -22,9 +27,8 @@ validation_errors as (
         window_start,
         window_end,
         n_current
-    from measured
-    {#- With the interval, chance does not count: a perfectly calibrated score has an ECE of 0.06 at 200 labels. #}
-    where {{ scorehouse._best_end(scorehouse._has_intervals(model)) }} > {{ scorehouse._double_literal(max_ece) }}
+    from judged
+    where adjusted_p < 0.01e0
 
 )
 

@@ -8,6 +8,8 @@
     https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I -#}
 {% set prefix = column ~ '=' %}
 {% set gap = 'higher.value - lower.value' %}
+{% set half = 'sqrt((higher.value - higher.value_low) * (higher.value - higher.value_low)'
+    ~ ' + (lower.value_high - lower.value) * (lower.value_high - lower.value))' %}
 
 with measured as (
 
@@ -29,7 +31,7 @@ segments as (
 
 ),
 
-gaps as (
+pairs as (
 
     select
         higher.ml_model,
@@ -42,22 +44,42 @@ gaps as (
         higher.segment as higher_segment,
         higher.value as higher_value,
         {{ gap }} as gap,
-        {{ gap }} - sqrt(
-            (higher.value - higher.value_low) * (higher.value - higher.value_low)
-            + (lower.value_high - lower.value) * (lower.value_high - lower.value)
-        ) as certain_gap,
-        higher.largest_gap
+        higher.largest_gap,
+        {{ scorehouse._steps_beyond('(' ~ gap ~ ' - higher.largest_gap)', half) }} as steps
     from segments as higher
     inner join segments as lower
         on {{ scorehouse._same('higher', 'lower', ['ml_model', 'version', 'metric', 'window_start']) }}
-        and higher.value > lower.value
+        and (higher.value > lower.value or higher.value = lower.value and higher.segment > lower.segment)
 
 ),
 
+gaps as (
+
+    {#- Two-sided: which segment of a pair is the higher one is seen from the same labels. #}
+    select *, {{ scorehouse._two_sided_p('steps') }} as p_value
+    from pairs
+
+),
+
+{{ scorehouse._holm('gaps', 'judged', 'ml_model, version, window_start') }},
+
 validation_errors as (
 
-    select * from gaps
-    where certain_gap > largest_gap
+    select
+        ml_model,
+        version,
+        metric,
+        window_start,
+        window_end,
+        lower_segment,
+        lower_value,
+        higher_segment,
+        higher_value,
+        gap,
+        largest_gap,
+        adjusted_p as p_value
+    from judged
+    where adjusted_p < 0.01e0
 
 )
 

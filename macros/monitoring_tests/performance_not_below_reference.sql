@@ -43,6 +43,8 @@ limited as (
 
 ),
 
+{{ scorehouse._certainly_worse('limited', 'judged', 'own_threshold', scorehouse._has_intervals(model)) }},
+
 validation_errors as (
 
     select
@@ -57,9 +59,9 @@ validation_errors as (
         window_end,
         n_current,
         case when reference_value is null then 'no_reference' else 'below_reference' end as problem
-    from limited
+    from judged
     where reference_value is null
-        or {{ scorehouse._is_worse(scorehouse._best_end(scorehouse._has_intervals(model)), 'own_threshold') }}
+        or adjusted_p < 0.01e0
 
 )
 

@@ -48,9 +48,10 @@ points as (
         sum({{ scorehouse._weighted('yhat * (1e0 - y)', spec) }}) as fp,
         sum({{ scorehouse._weighted('(1e0 - yhat) * y', spec) }}) as fn,
         sum({{ scorehouse._weighted('(1e0 - yhat) * (1e0 - y)', spec) }}) as tn,
-        {{ scorehouse._weighted_mean('score', spec) }} as mean_score,
-        {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
-        {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
+        {%- for name, of_row in [('mean_score', 'score'), ('bias', 'score - y')] %}
+        {{ scorehouse._weighted_mean(of_row, spec) }} as {{ name }},
+        {{ scorehouse._weighted_deviation(of_row, spec) }} as {{ name }}_deviation,
+        {%- endfor %}
         {{ positive_rate }} as positive_rate
     from usable
     group by {{ g }}

@@ -12,10 +12,10 @@
 {%- endmacro %}
 
 
-{#- The end of the interval at which the metric is best; the value itself where there is no interval. -#}
+{#- The end of the interval at which the metric is best; the value itself in a table without intervals. -#}
 {% macro _best_end(has_interval=true) -%}
     {%- if has_interval -%}
-    (case when {{ scorehouse._lower_is_better() }} then coalesce(value_low, value) else coalesce(value_high, value) end)
+    (case when {{ scorehouse._lower_is_better() }} then value_low else value_high end)
     {%- else -%}
     value
     {%- endif -%}
@@ -35,3 +35,42 @@
     {% endif %}
     {{ return('value_low' in names | map('lower') | list) }}
 {% endmacro %}
+
+
+{#- CTEs from `source` to `name`: the same rows with `adjusted_p`, which is below 0.01 where a metric is certainly worse
+    than its `limit`: after Holm over all that is judged in a window, segments by themselves. A metric without an
+    interval is not judged, except in a table that `performance` did not make. -#}
+{% macro _certainly_worse(source, name, limit, has_interval=true) %}
+{% set rest = "(case when " ~ scorehouse._lower_is_better() ~ " then value - " ~ limit ~ " else " ~ limit ~ " - value end)" %}
+{{ name }}_placed as (
+
+    select
+        *,
+        {{ scorehouse._steps_beyond(rest, 'abs(' ~ scorehouse._best_end(has_interval) ~ ' - value)') }} as steps
+    from {{ source }}
+
+),
+
+{{ name }}_tested as (
+
+    select *, ({{ scorehouse._two_sided_p('steps') }}) / 2e0 as p_value
+    from {{ name }}_placed
+
+),
+
+{{ scorehouse._holm(
+    name ~ '_tested', name, "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end"
+) }}
+{%- endmacro %}
+
+
+{#- How many standard errors a distance is above 0, from the half of its 95 % interval that ends there; 0 for one that is
+    not, and at most 38, where the chance is 0. -#}
+{% macro _steps_beyond(distance, half) -%}
+    case
+            when {{ distance }} is null or {{ half }} is null then null
+            when {{ distance }} <= 0e0 then 0e0
+            when {{ half }} > 0.0516e0 * {{ distance }} then 1.959963984540054e0 * {{ distance }} / {{ half }}
+            else 38e0
+        end
+{%- endmacro %}

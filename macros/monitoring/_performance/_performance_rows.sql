@@ -25,7 +25,7 @@ metric_list as (
 
 ),
 
-judged as (
+measured as (
 
     select
         cohorts.*,
@@ -36,7 +36,9 @@ judged as (
         cast(
             {{ scorehouse._case_of('metric_list.metric', limits) if limits else 'null' }}
             as {{ scorehouse._type_double() }}
-        ) as threshold
+        ) as threshold,
+        case when is_shown = 1 and is_mature = 1 and n_usable >= {{ spec.min_rows }} and n_usable > 0 then 1 else 0 end
+            as is_judged
     from cohorts
     cross join metric_list
     left join metric_rows
@@ -45,6 +47,10 @@ judged as (
 
 ),
 
+{% if limits -%}
+{{ scorehouse._certainly_worse('measured', 'judged', '(case when is_judged = 1 then threshold end)') }},
+
+{% endif -%}
 final as (
 
     select
@@ -65,10 +71,16 @@ final as (
             when n_usable < {{ spec.min_rows }} or n_usable = 0 then 'too_small'
             when value is null then 'undefined'
             when is_mature = 0 then 'complete'
+            {%- if limits %}
             when threshold is null then 'info'
-            when {{ scorehouse._is_worse(scorehouse._best_end(), 'threshold') }} then 'below'
+            {#- it has no interval #}
+            when adjusted_p is null then 'not_judged'
+            when adjusted_p < 0.01e0 then 'below'
             when {{ scorehouse._is_worse('value', 'threshold') }} then 'uncertain'
             else 'ok'
+            {%- else %}
+            else 'info'
+            {%- endif %}
         end as status,
         cast(n_scored as {{ bigint }}) as n_reference,
         {%- if bounded %}
@@ -84,7 +96,7 @@ final as (
         value_high,
         {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone,
         cast(n_training as {{ bigint }}) as n_training
-    from judged
+    from {{ 'judged' if limits else 'measured' }}
 
 )
 {%- endmacro %}

@@ -1,5 +1,6 @@
 {#- CTEs with a column for each metric of a ranking, over the first k positions. Items with the same score
-    may stand in any order: each metric is its mean over all these orders. -#}
+    may stand in any order: each metric is its mean over all these orders. A query without a relevant item counts as 0
+    in all of them, and in `ndcg_with_hits` not at all. -#}
 {% macro _ranking_metrics(spec) %}
 {% set g, k = 'ml_model, version, segment, window_start', spec.k | int %}
 {% set hi, lo = 'least(last_place, ' ~ k ~ ')', 'least(last_place - n, ' ~ k ~ ')' %}
@@ -7,8 +8,8 @@
     ~ ', query order by score desc rows between unbounded preceding and current row)' %}
 {% set first_hit = 'case when hits_before = 0e0 then none_before * n_hits / (n - slot + 1) else 0e0 end' %}
 {% set gain = 'case when ideal_dcg > 0e0 then dcg / ideal_dcg end' %}
-{% set precision = 'case when all_hits > 0e0 then precision_sum / least(all_hits, ' ~ k ~ 'e0) end' %}
-{% set recall = 'case when all_hits > 0e0 then hits / all_hits end' %}
+{% set precision = 'case when all_hits > 0e0 then precision_sum / least(all_hits, ' ~ k ~ 'e0) else 0e0 end' %}
+{% set recall = 'case when all_hits > 0e0 then hits / all_hits else 0e0 end' %}
 {#- The cumulative discounts of the first k positions: cumulated(0) is 0. -#}
 places as (
 
@@ -151,7 +152,6 @@ means as (
         avg({{ recall }}) as recall_at_k,
         stddev_samp({{ recall }}) as recall_at_k_deviation,
         count({{ gain }}) * 1e0 as n_with_gain,
-        count({{ recall }}) * 1e0 as n_with_hits,
         count(*) as n,
         count(*) as n_queries
     from queries

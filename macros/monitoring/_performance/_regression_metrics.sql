@@ -74,7 +74,8 @@ points as (
             ~ ' when lower_limit is not null and upper_limit is not null then 0e0 end', spec
         ) }} as coverage,
         {{ scorehouse._bounded_weights(spec) }} as n_bounded,
-        {{ scorehouse._weighted_mean('upper_limit - lower_limit', spec) }} as interval_width
+        {{ scorehouse._weighted_mean('upper_limit - lower_limit', spec) }} as interval_width,
+        {{ scorehouse._weighted_deviation('upper_limit - lower_limit', spec) }} as interval_width_deviation
         {%- endif %}
     from {{ 'placed' if spec.weight else 'usable' }} as usable
     inner join means

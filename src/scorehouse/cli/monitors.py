@@ -198,7 +198,11 @@ def _intervals(model: Monitored) -> list[Monitor]:
         model.labelled | {"predictions": f"ref('{intervals.name}')"},
         _judged_by(model, "regression")
         | {"options": model.options(lower="prediction_low", upper="prediction_high")},
-        [package_test("coverage_at_least", level=LEVEL, latest=True)],
+        [
+            package_test(
+                "coverage_at_least", level=LEVEL, latest=True, calibration=f"ref('{calibration.name}')"
+            )
+        ],
     )
     return [calibration, intervals, coverage]
 

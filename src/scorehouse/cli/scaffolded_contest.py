@@ -20,6 +20,7 @@ CONTEST = {
     "n_rows": "Labelled rows that both versions scored.",
     "live_value": "Value of the live version.",
     "challenger_value": "Value of the challenger.",
+    "guess_value": "What the same score for every row reaches at best.",
     "difference": "How much better the challenger is; negative where it is worse.",
     "difference_low": "Lower end of the bootstrap interval of the difference.",
     "difference_high": "Upper end of the interval.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
@@ -82,7 +83,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     for name, sql in MODELS.items():
         warehouse.model(name, sql)
     held = {"arguments": {"level": 0.9}, "config": {"severity": "warn"}}
-    tests = [{"scorehouse.coverage_at_least": held}]
+    kept = {"config": {"severity": "warn", "store_failures": True}}
+    certain = {"name": "certain", "arguments": {"level": 0.92}, **kept}
+    sample = {"name": "sample", "arguments": {"level": 0.92, "calibration": "ref('widths')"}, **kept}
+    tests = [{"scorehouse.coverage_at_least": test} for test in (held, certain, sample)]
     warehouse.tests({"version": 2, "models": [{"name": "coverage", "data_tests": tests}]})
     warehouse.build().check()
     return warehouse
@@ -177,8 +181,19 @@ def test_realised_coverage_is_judged_by_cohort(built: MonitoredWarehouse) -> Non
     )
     january, february, march = (value for _, value in rows)
     assert abs(january - 0.9) < 0.01 and abs(february - 0.9) < 0.03 and march < 0.6
-    failing = built.project.dbt("test", "--select", "coverage", "--store-failures")
+    failing = built.project.dbt("test", "--select", "coverage,test_name:coverage_at_least")
     assert any("Got 1 result" in message for message in failing.messages.values()), failing.messages
+
+
+def test_the_chance_of_the_calibration_counts(built: MonitoredWarehouse) -> None:
+    """0.90 of thousands of labels is not 0.92, unless the hundreds that the widths come from say no more."""
+    read = "select month(window_start), coverage, n_labelled, p_value from main_dbt_test__audit.{} order by 1"
+    certain = built.query(read.format("certain"))
+    assert [month for month, *_ in certain] == [1, 3]
+    for _, coverage, labels, p_value in certain:
+        steps = (0.92 - coverage) / math.sqrt(0.92 * 0.08 / labels)
+        assert p_value == pytest.approx(stats.norm.sf(steps), rel=1e-8)
+    assert [month for month, *_ in built.query(read.format("sample"))] == [3]
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,13 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
     performance = (
         "{{{{ scorehouse.performance(source('raw', '{}'), source('raw', '{}'), key='id', label='y', "
     )
-    given = "day='day', options={'thresholds': {'roc_auc': 0.8}}) }}"
+    given = "day='day', options={'thresholds': {'roc_auc': 0.8, 'mce': 0.1}}) }}"
     warehouse.model("flawless", performance.format("perfect", "perfect_labels") + "day='day') }}")
     warehouse.model("rated", performance.format("scored", "labels") + given)
     regression = performance.format("guessed", "truths") + "task='regression', day='day') }}"
     warehouse.model("measured", regression)
+    clusters = "none, none, none, task='clustering', day='day', options={'score': 'score'}"
+    warehouse.model("clustered", f"{{{{ scorehouse.performance(source('raw', 'scored'), {clusters}) }}}}")
     arguments = "source('raw', 'registry'), performance=ref('rated'), as_of='2020-01-02'"
     for name, limits in {"signals": {"decay": 0.04}, "few": {"decay": 0.0, "min_labels": 201}}.items():
         warehouse.model(name, f"{{{{ scorehouse.retraining_signals({arguments}, limits={limits}) }}}}")
@@ -217,6 +219,9 @@ def test_the_interval_of_a_share_is_wilsons(frame: pd.DataFrame, warehouse: Moni
 
 def test_the_interval_of_a_mean(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
     for table, metric, of in (
+        ("rated", "mean_score", lambda own: own["score"]),
+        ("clustered", "mean_distance", lambda own: own["score"]),
+        ("clustered", "mean_distance_of_1", lambda own: own["score"][own["prediction"] == 1]),
         ("rated", "brier", lambda own: (own["score"] - own["y"]) ** 2),
         ("measured", "mae", lambda own: (own["value"] - own["truth"]).abs()),
         ("measured", "bias", lambda own: own["value"] - own["truth"]),
@@ -253,6 +258,25 @@ def test_an_area_is_below_registration_only_if_its_interval_is(warehouse: Monito
         (value < 0.8, high < 0.8): status for value, _, high, status in rows(warehouse, "rated", "roc_auc")
     }
     assert statuses[True, False] == "uncertain" and statuses[False, False] == "ok"
+
+
+def test_a_metric_without_an_interval_is_not_judged(warehouse: MonitoredWarehouse) -> None:
+    assert {status for *_, status in rows(warehouse, "rated", "mce")} == {"not_judged"}
+
+
+def test_intervals_of_clusters(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    for own, (_, *share, _), (value, low, high, _) in zip(
+        months(frame),
+        rows(warehouse, "clustered", "share_of_1"),
+        rows(warehouse, "clustered", "entropy"),
+        strict=True,
+    ):
+        ones = int(own["prediction"].sum())
+        found = stats.binomtest(ones, len(own)).proportion_ci(method="wilson")
+        assert share == pytest.approx([found.low, found.high], rel=1e-9)
+        surprise = -np.log(np.where(own["prediction"] == 1, ones, len(own) - ones) / len(own))
+        half = Z * surprise.std() / math.sqrt(len(own))
+        assert (value, high - value, value - low) == pytest.approx((surprise.mean(), half, half), rel=1e-9)
 
 
 def test_decay_has_to_be_certain_and_of_enough_labels(warehouse: MonitoredWarehouse) -> None:

@@ -89,7 +89,7 @@ def orders(group: pd.DataFrame, k: int) -> Iterator[tuple[bool, ...]]:
 def ranked_query(group: pd.DataFrame, k: int = 5) -> dict[str, float]:
     """The metrics of one query, k places deep, as means over all orders of items with the same score.
 
-    NaN where the query has nothing relevant to find.
+    Where the query has nothing relevant to find, 0, but for `ndcg_with_hits`.
     """
     relevant = int((group["y"] >= 1).sum())
     ndcg = metrics.ndcg_score([group["y"]], [group["score"]], k=k)
@@ -105,8 +105,8 @@ def ranked_query(group: pd.DataFrame, k: int = 5) -> dict[str, float]:
         "mrr": rank,
         "hit_rate": any_hit,
         "precision_at_k": hits / k,
-        "recall_at_k": hits / relevant if relevant else np.nan,
-        "map": precisions / min(relevant, k) if relevant else np.nan,
+        "recall_at_k": hits / relevant if relevant else 0.0,
+        "map": precisions / min(relevant, k) if relevant else 0.0,
     }
 
 

@@ -75,6 +75,18 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "limits by",
     ),
     (
+        "test_performance_at_least",
+        {"metrics": {"lift_decile_1": 2}},
+        "performance_at_least(metrics='lift_decile_1')",
+        "a metric with an interval",
+    ),
+    (
+        "retraining_signals",
+        {"registry": {"identifier": "r"}, "performance": {"identifier": "p"}, "limits": {"metric": "mce"}},
+        "retraining_signals(limits='mce')",
+        "a metric with an interval",
+    ),
+    (
         "test_performance_not_below_reference",
         {"registry": "ml", "metrics": {"a": 1}},
         "performance_not_below_reference(registry='ml')",

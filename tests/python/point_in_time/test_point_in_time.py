@@ -139,7 +139,8 @@ PREDICTIONS = """
         (4, date '2026-01-01', 0.6, 1, timestamp '2026-01-01 06:00', true),
         (5, date '2026-03-05', 0.7, 1, timestamp '2026-03-05 06:00', true),
         (6, date '2026-01-01', 0.8, 1, timestamp '2026-01-01 06:00', true),
-        (7, date '2026-01-01', 0.8, 1, timestamp '2026-01-01 06:00', true)
+        (7, date '2026-01-01', 0.8, 1, timestamp '2026-01-01 06:00', true),
+        (8, date '2026-01-01', 0.8, 1, timestamp '2026-01-01 06:00', true)
     ) as t(id, as_of, score, model_version, scored_at, is_live)
 """
 LABELS = """
@@ -147,7 +148,8 @@ LABELS = """
         (1, true, timestamp '2026-01-20'), (2, false, timestamp '2025-12-30'),
         (4, true, timestamp '2026-05-01'), (5, false, timestamp '2026-03-06'),
         (6, false, timestamp '2025-12-30'), (6, true, timestamp '2026-02-02'),
-        (6, false, timestamp '2026-02-09'), (7, true, null)
+        (6, false, timestamp '2026-02-09'), (7, true, null),
+        (8, null, timestamp '2026-01-02'), (8, true, timestamp '2026-02-02')  -- awaited, then known
     ) as t(id, churned, known_at)
 """
 BALANCES = """
@@ -172,7 +174,8 @@ def test_a_training_set(tmp_path: Path) -> None:
     first, later = "2026-01-01", "2026-02-01"
     labelled = (1, first, 0.2, 1, True, "labelled", 10)
     second = (6, first, 0.8, 1, True, "labelled", None)
-    assert warehouse.query(read.format("trained")) == [labelled, second]
+    awaited = (8, *second[1:])
+    assert warehouse.query(read.format("trained")) == [labelled, second, awaited]
     assert warehouse.query(read.format("every_row")) == [
         labelled,
         (1, later, 0.3, 2, True, "known_before", 20),  # the label of January was known in February
@@ -182,6 +185,7 @@ def test_a_training_set(tmp_path: Path) -> None:
         (5, "2026-03-05", 0.7, 1, False, "immature", None),
         second,
         (7, first, 0.8, 1, True, "undated", None),
+        awaited,
     ]
 
 

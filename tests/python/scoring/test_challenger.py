@@ -169,7 +169,7 @@ def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject
     project.build("--select", "labels", "compared").check()
     (row,) = project.query(
         "select n_rows, live_value, challenger_value, difference, "
-        "difference_low, difference_high, n_replicates "
+        "difference_low, difference_high, n_replicates, guess_value "
         "from compared"
     )
     pairs = project.query(
@@ -188,6 +188,8 @@ def test_the_difference_equals_scikit_learn(metric: str, with_labels: DbtProject
     expected = [of(truth, live), of(truth, other), sign * (of(truth, other) - of(truth, live))]
     np.testing.assert_allclose(row[1:4], expected, rtol=1e-9, atol=1e-12)
     assert row[0] == len(truth) and row[6] == 200
+    guess = 0.5 if metric == "roc_auc" else min(of(truth, np.full(len(truth), c)) for c in (truth.mean(), np.median(truth)))
+    assert row[7] == pytest.approx(guess, rel=1e-9)
     # the interval is that of a bootstrap with multinomial weights, but for chance
     generator = np.random.default_rng(1)
     drawn = []
@@ -221,6 +223,8 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     for arguments, problem in [
         ({"margin": 0, "metric": "brier"}, "worse"),
         ({"min_rows": 5000, "margin": 1}, "too_few_rows"),
+        ({"margin": 1, "floor": 0.99}, "below_floor"),
+        ({"margin": 9, "metric": "log_loss", "floor": 0.01}, "below_floor"),
     ]:
         declare(project, **arguments)
         assert project.dbt("test", "--select", "scores").statuses["gate"] == "fail"

@@ -15,7 +15,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,10 @@ def unpacked(data: bytes) -> Arrays:
         return {name: file[name] for name in file.files}
 
 
-def packed(arrays: Arrays) -> bytes:
+def packed(arrays: Arrays, save: Callable[..., None] = np.savez_compressed) -> bytes:
     """The file of these arrays."""
     sink = io.BytesIO()
-    np.savez_compressed(sink, **arrays)  # type: ignore[arg-type]
+    save(sink, **arrays)
     return sink.getvalue()
 
 
@@ -138,21 +138,20 @@ class Served:
         rows = proof_rows((folder / proof).read_bytes()).select(signature.names)
         batch = rows.combine_chunks().to_batches()[0]
         self.columns = check_batch(signature, batch, frozenset()).accepted
-        self.expected = self._made(self.data)
+        self.expected = self._made(READERS[backend](self.data, self.version))
 
     def outcome(self, data: bytes) -> str:
         """What becomes of other bytes in the place of the file: the refusal, or what the backend does."""
         try:
-            READERS[self.backend](data, self.version)
+            stored = READERS[self.backend](data, self.version)
         except Exception as error:
             return f"refused: {error}"
         try:
-            return "equal" if np.array_equal(self._made(data), self.expected, equal_nan=True) else "differs"
+            return "equal" if np.array_equal(self._made(stored), self.expected, equal_nan=True) else "differs"
         except Exception:
             return "fails"
 
-    def _made(self, data: bytes) -> np.ndarray:
-        stored: Any = READERS[self.backend](data, self.version)
+    def _made(self, stored: Any) -> np.ndarray:
         with np.errstate(all="ignore"):
             made = stored.read_columns(self.columns)
             return made if self.backend != "reasons" else stored.contributions(self.columns).parts
@@ -176,7 +175,8 @@ def main(
         outcomes["refused"] += 1
     for _ in range(int(count)):
         alteration = at_random(whole, draw)
-        found = served.outcome(packed(altered(whole, alteration)))
+        # to compress a file would take as long as to read and run it
+        found = served.outcome(packed(altered(whole, alteration), np.savez))
         outcomes[found.partition(":")[0]] += 1
         ending = re.sub(r"[\d.e+-]*\d", "N", found)
         if keep and ending not in known:

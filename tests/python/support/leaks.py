@@ -73,6 +73,7 @@ LEAKS: dict[str, Callable[[Known, pd.Timestamp], float] | None] = {
     "mean of all time": mean_of_all_time,
     "filled backwards": filled_backwards,
     "label known before": None,
+    "label known at no time": None,
 }
 
 
@@ -118,8 +119,9 @@ def _drawn(draw: np.random.Generator, leak: str | None) -> TrainingSet:
         told = np.array([value(histories.get(key, []), moment) for key, moment in places])
         found = np.where(touched, told, true)
     elif leak:
-        label_known_at = label_known_at.where(~touched, spine.as_of)
-    differs = ~((found == true) | (np.isnan(found) & np.isnan(true))) | (label_known_at <= spine.as_of)
+        known = spine.as_of if leak == "label known before" else pd.NaT
+        label_known_at = label_known_at.where(~touched, known)
+    differs = ~((found == true) | (np.isnan(found) & np.isnan(true))) | ~(label_known_at > spine.as_of)
     trained = spine.assign(amount=pd.array(found, dtype="Float64"), label_known_at=label_known_at)
     trained.loc[np.isnan(found), "amount"] = pd.NA
     return TrainingSet(features, trained, frozenset(np.flatnonzero(differs).tolist()))
