@@ -104,8 +104,10 @@ measured as (
         abs(shift) / nullif(shift_error * sqrt(mean_shift_effect), 0e0) as shift_z,
         abs(mood_z) / sqrt(spread_shift_effect) as spread_z,
         greatest(low_reach, high_reach) as extreme_value,
-        case when coalesce(low_tail * ln(low_reach), 0e0) >= coalesce(high_tail * ln(high_reach), 0e0)
-            then low_tail * ln(low_reach) else high_tail * ln(high_reach) end as reach_exponent,
+        {#- The tail index is that of the largest 1 % of training on a side, 25 rows at least, and as uncertain. #}
+        greatest(25e0, n_then / 200e0) * ln(1e0 + greatest(
+            coalesce(low_tail * ln(low_reach), 0e0), coalesce(high_tail * ln(high_reach), 0e0)
+        ) / greatest(25e0, n_then / 200e0)) as reach_exponent,
         case when is_constant = 1 and largest_share < 1e0 and n_current > 1e0 then 1e0 end as constant_value,
         psi / (noise * psi_effect) as psi_chi2,
         psi_dof * noise as psi_floor,
@@ -145,7 +147,9 @@ tested as (
         {{ scorehouse._excess_exponent(
             'repeated_current', 'rows_current', '(repeated_expected * rows_reference)', 'rows_reference'
         ) }} / greatest(2e0, repeated_share_effect) as repeated_exponent,
-        ln((n_now + n_then) / (2e0 * n_now)) + reach_exponent as extreme_exponent,
+        {#- of n_now rows, on either side #}
+        reach_exponent + ln((n_then + n_now * ({{ scorehouse._exp('-reach_exponent') }})) / (2e0 * n_now))
+            as extreme_exponent,
         -n_current * ln(largest_share) / psi_effect as constant_exponent,
         {{ scorehouse._two_sided_p('shift_z') }} as shift_p,
         {{ scorehouse._two_sided_p('spread_z') }} as spread_p

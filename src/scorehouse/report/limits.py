@@ -139,7 +139,8 @@ def far_limit(metric: str, registered: float, factor: float) -> float:
 def far_from(live: Version, row: Row) -> str:
     """`ok`, `warn` or `bad` compared with registration; empty when the two cannot be compared.
 
-    A performance row can be if it has no threshold, and is about all rows and enough labels.
+    A performance row can be if it has no threshold, and is about all rows and enough labels. What is compared
+    is the better end of its interval.
     """
     metric, value, registered = row["metric"], row["value"], at_registration(live, row)
     known = METRICS.get(metric)
@@ -150,9 +151,11 @@ def far_from(live: Version, row: Row) -> str:
     is_lower = known.better == LOWER
     if not (registered > 0 if is_lower else (known.guess or 0.0) < registered <= 1):
         return ""
+    end = row.get("value_low" if is_lower else "value_high")
+    best = value if end is None else end
     for state, factor in FAR.items():
         limit = far_limit(metric, registered, factor)
-        if value > limit if is_lower else value < limit:
+        if best > limit if is_lower else best < limit:
             return state
     return "ok"
 

@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -266,6 +268,13 @@ def test_an_outage_is_no_habit_and_a_weekend_no_delay() -> None:
 def test_what_is_far_from_registration(metric: str, registered: float, warn: float, bad: float) -> None:
     assert limits.far_limit(metric, registered, limits.FAR["warn"]) == pytest.approx(warn)
     assert limits.far_limit(metric, registered, limits.FAR["bad"]) == pytest.approx(bad)
+
+
+@pytest.mark.parametrize(("high", "state"), [(0.9, "ok"), (0.84, "warn"), (0.79, "bad"), (None, "bad")])
+def test_what_chance_explains_is_not_far_from_registration(high: float | None, state: str) -> None:
+    live: Any = SimpleNamespace(metrics={"roc_auc": 0.9}, outputs={})
+    row = {"metric": "roc_auc", "value": 0.78, "value_high": high, "threshold": None, "segment": "all"}
+    assert limits.far_from(live, {**row, "n_current": 200}) == state
 
 
 @pytest.mark.parametrize(
