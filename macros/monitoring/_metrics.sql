@@ -36,9 +36,11 @@
                     'macro_f1': {'interval': 'logit', 'n': 'n_side'},
                     'weighted_f1': {'interval': 'logit', 'n': 'n_side'},
                     'macro_precision': {'interval': 'logit', 'n': 'n_side'},
-                    'macro_recall': {'interval': 'logit', 'n': 'n_side'}, 'accuracy': {'interval': 'wilson'}
+                    'macro_recall': {'interval': 'logit', 'n': 'n_side'}, 'accuracy': {'interval': 'wilson'},
+                    'mcc': {'interval': 'correlation'}, 'cohen_kappa': {'interval': 'correlation'},
+                    'balanced_accuracy': {'interval': 'logit', 'n': 'n_side'}
                 },
-                'losses': {'log_loss': {'interval': 'mean'}},
+                'losses': {'log_loss': {'interval': 'mean'}, 'top_k_accuracy': {'interval': 'wilson'}},
                 'class_metrics': {
                     'precision_of_': {
                         'interval': 'wilson', 'n': 'n_predicted', 'column': 'class_precision', 'by': 'class_label'

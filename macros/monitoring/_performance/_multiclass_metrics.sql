@@ -10,6 +10,13 @@
 {% endfor %}
 {% set log_of_label = 'ln(greatest(' ~ scorehouse._case_of('y', scores, '0e0') ~ ', 2.220446049250313e-16))' %}
 {% set one = 'w' if spec.weight else '1e0' %}
+{#- The number of classes with a higher score than the label's. -#}
+{% set own, above = scorehouse._case_of('y', scores), [] %}
+{% for column in scores.values() %}
+    {% do above.append('case when ' ~ column ~ ' > ' ~ own ~ ' then 1 else 0 end') %}
+{% endfor %}
+{% set in_first = 'case when ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int) ~ ' and ' ~ own
+    ~ ' is not null then 1e0 else 0e0 end' %}
 class_scores as (
     {%- for label in spec.classes %}
 
@@ -126,11 +133,32 @@ class_averages as (
         avg(class_precision) as macro_precision,
         avg(class_recall) as macro_recall,
         avg(class_f1) as macro_f1,
-        sum(class_f1 * n_true) / sum(n_true) as weighted_f1
+        sum(class_f1 * n_true) / sum(n_true) as weighted_f1,
+        avg(case when n_true > 0e0 then class_recall end) as balanced_accuracy,
+        sqrt(sum(case when n_true > 0e0 then
+            (n_hit + 1e0) * (n_true - n_hit + 1e0) / ((n_true + 2e0) * (n_true + 2e0) * (n_true + 2e0))
+        end)) / count(case when n_true > 0e0 then 1 end) as balanced_accuracy_error,
+        {#- the shares of rows that agree by chance, and that two rows have the same label, or prediction #}
+        sum(n_true * n_predicted) / (sum(n_true) * sum(n_true)) as agreed_by_chance,
+        sum(n_true * n_true) / (sum(n_true) * sum(n_true)) as same_label,
+        sum(n_predicted * n_predicted) / (sum(n_true) * sum(n_true)) as same_prediction
     from class_metrics
     group by {{ g }}
     {#- Without a single label that the version knows, nothing is judged. #}
     having sum(case when class_label in ({{ scorehouse._class_literals(spec) }}) then n_true else 0e0 end) > 0e0
+
+),
+
+{#- Gorodkin (2004), for the Matthews correlation of several classes. #}
+agreements as (
+
+    select
+        *,
+        (accuracy - agreed_by_chance) / nullif(1e0 - agreed_by_chance, 0e0) as cohen_kappa,
+        case when (1e0 - same_label) * (1e0 - same_prediction) > 0e0 then
+            (accuracy - agreed_by_chance) / sqrt((1e0 - same_label) * (1e0 - same_prediction))
+        else 0e0 end as mcc
+    from class_averages
 
 ),
 
@@ -143,7 +171,7 @@ cells as (
 ),
 
 {#- How much a row of each cell moves the averages of F1: the delta method (Takahashi and others 2022,
-    https://doi.org/10.1007/s10489-021-02635-5). -#}
+    https://doi.org/10.1007/s10489-021-02635-5); and what kappa and the Matthews correlation are made of. -#}
 moves as (
 
     select
@@ -156,6 +184,10 @@ moves as (
             / (labels.n_true + labels.n_predicted)
         - {{ predicted }} * predictions.class_f1 / (predictions.n_true + predictions.n_predicted) as {{ name }}_move,
         {%- endfor %}
+        case when cells.y = cells.yhat then 1e0 else 0e0 end as is_hit,
+        labels.n_predicted + predictions.n_true as n_by_chance,
+        labels.n_true as n_same_label,
+        predictions.n_predicted as n_same_prediction,
         labels.class_f1
     from cells
     inner join class_metrics as labels
@@ -168,24 +200,37 @@ moves as (
 average_errors as (
 
     select
-        {{ 'class_averages.' ~ (g | replace(', ', ', class_averages.')) }},
+        {{ 'agreements.' ~ (g | replace(', ', ', agreements.')) }},
         sqrt(sum(n_cell * macro_f1_move * macro_f1_move)) / max(n_classes) as macro_f1_error,
         sqrt(sum(
             n_cell * (weighted_f1_move + class_f1 - weighted_f1) * (weighted_f1_move + class_f1 - weighted_f1)
-        )) / max(n) as weighted_f1_error
+        )) / max(n) as weighted_f1_error,
+        sqrt(sum(n_cell * power(
+            (is_hit - accuracy) / nullif(1e0 - agreed_by_chance, 0e0)
+            - (n_by_chance / n - 2e0 * agreed_by_chance) * (1e0 - cohen_kappa) / nullif(1e0 - agreed_by_chance, 0e0), 2
+        ))) / max(n) as cohen_kappa_error,
+        sqrt(sum(n_cell * power(
+            (is_hit - accuracy - n_by_chance / n + 2e0 * agreed_by_chance)
+            / nullif(sqrt((1e0 - same_label) * (1e0 - same_prediction)), 0e0)
+            + mcc * (n_same_label / n - same_label) / nullif(1e0 - same_label, 0e0)
+            + mcc * (n_same_prediction / n - same_prediction) / nullif(1e0 - same_prediction, 0e0), 2
+        ))) / max(n) as mcc_error
     from moves
-    inner join class_averages
-        on {{ scorehouse._same_cohort('moves', 'class_averages') }}
-    group by {{ 'class_averages.' ~ (g | replace(', ', ', class_averages.')) }}
+    inner join agreements
+        on {{ scorehouse._same_cohort('moves', 'agreements') }}
+    group by {{ 'agreements.' ~ (g | replace(', ', ', agreements.')) }}
 
 ),
 
 averages as (
 
-    select class_averages.*, average_errors.macro_f1_error, average_errors.weighted_f1_error
-    from class_averages
+    select
+        agreements.*,
+        average_errors.macro_f1_error, average_errors.weighted_f1_error,
+        average_errors.cohen_kappa_error, average_errors.mcc_error
+    from agreements
     left join average_errors
-        on {{ scorehouse._same_cohort('class_averages', 'average_errors') }}
+        on {{ scorehouse._same_cohort('agreements', 'average_errors') }}
 
 ),
 
@@ -196,6 +241,7 @@ losses as (
         {{ g }},
         -{{ scorehouse._weighted_mean(log_of_label, spec) }} as log_loss,
         {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
+        {{ scorehouse._weighted_mean(in_first, spec) }} as top_k_accuracy,
         {{ scorehouse._row_weights(spec) }} as n
     from usable
     group by {{ g }}

@@ -5,7 +5,8 @@
 ) %}
     {% set known_options = {
         'score': 'distance' if task == 'clustering' else 'score', 'prediction': 'prediction', 'positive': 1,
-        'classes': [], 'lower': none, 'upper': none, 'set': none, 'query': none, 'weight': none, 'k': 10,
+        'classes': [], 'lower': none, 'upper': none, 'set': none, 'query': none, 'weight': none,
+        'k': 10 if task == 'ranking' else 2,
         'relevant_from': 1, 'min_rows': 1, 'min_segment_rows': 200, 'thresholds': {}, 'include_training': false
     } %}
     {% set known_maturity = {'days': 0, 'share': 0.9, 'as_of': none, 'label_time': none} %}

@@ -50,6 +50,10 @@ def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
         "weighted_f1": metrics.f1_score(y, predicted, average="weighted", zero_division=0),
         "macro_precision": metrics.precision_score(y, predicted, average="macro", zero_division=0),
         "macro_recall": metrics.recall_score(y, predicted, average="macro", zero_division=0),
+        "balanced_accuracy": metrics.recall_score(y, predicted, labels=np.unique(y), average="macro"),
+        "mcc": metrics.matthews_corrcoef(y, predicted),
+        "cohen_kappa": metrics.cohen_kappa_score(y, predicted),
+        "top_k_accuracy": ((scores > own[:, None]).sum(axis=1) < 2).mean(),
         # scikit-learn's own log_loss is of scores that sum to one, which rounded ones do not
         "log_loss": -np.log(np.maximum(own, np.finfo(float).eps)).mean(),
         "roc_auc_ovr": None if None in areas else float(np.mean(areas)),
@@ -63,10 +67,14 @@ def expected_of_several(frame: pd.DataFrame) -> dict[str, float | None]:
     return expected
 
 
-def f1_of(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Macro and weighted F1, where each row counts as often as its weight says."""
+def averages_of(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple[float, ...]:
+    """Macro and weighted F1, kappa and the correlation, where each row counts as often as its weight says."""
     told = {"sample_weight": weights, "zero_division": 0}
-    return tuple(metrics.f1_score(y, predicted, average=average, **told) for average in ("macro", "weighted"))
+    return (
+        *(metrics.f1_score(y, predicted, average=average, **told) for average in ("macro", "weighted")),
+        metrics.cohen_kappa_score(y, predicted, sample_weight=weights),
+        metrics.matthews_corrcoef(y, predicted, sample_weight=weights),
+    )
 
 
 def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse) -> None:
@@ -74,19 +82,22 @@ def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse)
     month = SEVERAL[(SEVERAL["day"].dt.month == 1) & SEVERAL["y"].notna()]
     y, predicted = month["y"].astype(str).to_numpy(), month["prediction"].to_numpy()
     n, step = len(month), 1e-4
-    value = np.array(f1_of(y, predicted, np.ones(n)))
+    value = np.array(averages_of(y, predicted, np.ones(n)))
     moved = {}
     for cell in {*zip(y, predicted, strict=True)}:
         row = np.flatnonzero((y == cell[0]) & (predicted == cell[1]))[0]
         weights = np.ones(n)
         weights[row] += step
-        moved[cell] = (np.array(f1_of(y, predicted, weights)) - value) / step
+        moved[cell] = (np.array(averages_of(y, predicted, weights)) - value) / step
     error = np.sqrt(sum(moved[cell] ** 2 for cell in zip(y, predicted, strict=True)))
     found = intervals(warehouse, "several", 1)
-    for name, middle, deviation in zip(("macro_f1", "weighted_f1"), value, error, strict=True):
-        half = 1.959963984540054 * deviation / (middle * (1 - middle))
-        expected = special.expit(special.logit(middle) + np.array([-half, half]))
-        assert found[name] == pytest.approx(tuple(expected), rel=1e-3), name
+    names = ("macro_f1", "weighted_f1", "cohen_kappa", "mcc")
+    for name, of_name, deviation in zip(names, value, error, strict=True):
+        span, lowest = (1, 0) if name.endswith("f1") else (2, -1)
+        middle = (of_name - lowest) / span
+        half = 1.959963984540054 * deviation / span / (middle * (1 - middle))
+        expected = lowest + span * special.expit(special.logit(middle) + np.array([-half, half]))
+        assert found[name] == pytest.approx(tuple(expected), rel=2e-3), name
     for name, of in (("macro_precision", predicted), ("macro_recall", y)):
         hits = np.array([((y == one) & (predicted == one)).sum() for one in CLASSES])
         all_of = np.array([(of == one).sum() for one in CLASSES])
