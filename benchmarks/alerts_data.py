@@ -146,20 +146,6 @@ def regions(count: int, rows: int) -> pa.Table:
     return table(columns)
 
 
-def cohorts(count: int, labels: int) -> tuple[pa.Table, pa.Table]:
-    """Predictions and labels by month of a model with an ECE of 0.010 and a ROC AUC of about 0.79."""
-    rng = np.random.default_rng([41, labels])
-    rows = count * labels
-    score = rng.beta(1.2, 2.2, rows)
-    # the true probability is off by 0.010 in every bin, upwards and downwards in turn
-    true = np.clip(score + 0.010 * np.where(np.floor(score * 10) % 2 == 0, 1, -1), 0, 1)
-    month = np.datetime64("2000-01", "M") + np.repeat(np.arange(count), labels)
-    keys = np.arange(rows)
-    given = {"id": keys, "day": month.astype("datetime64[us]"), "score": score}
-    given["prediction"] = (score >= 0.5).astype("int64")
-    return table(given), table({"id": keys, "y": (rng.random(rows) < true).astype("int64")})
-
-
 def pairs(days: int, rows: int, correlation: float, seed: int) -> pa.Table:
     """Daily windows of six normal features, the first two of which are correlated."""
     rng = np.random.default_rng([61, rows, seed])

@@ -27,34 +27,7 @@ with source_rows as (
 
 {{ scorehouse._sequential_evidence(id) }},
 
-judged as (
-
-    select
-        *,
-        max(e_value) over (
-            partition by {{ id }} order by place rows between unbounded preceding and current row
-        ) as highest,
-        {#- All series of a version share the error rate. #}
-        n_series / {{ scorehouse._double_literal(alpha) }} as needed
-    from evidence
-
-),
-
-final as (
-
-    select
-        {{ scorehouse._shared_columns(
-            'rows_so_far', 'n_rows', has_part=false, feature="nullif(feature, '') as feature",
-            status="case when highest >= needed then 'alert' else 'ok' end as status"
-        ) }},
-        side,
-        e_value,
-        least(1e0, n_series / highest) as p_value,
-        min(case when highest >= needed then window_start end) over (partition by {{ id }}) as alert_since,
-        time_zone
-    from judged
-
-)
+{{ scorehouse._sequential_alerts(id, alpha) }}
 
 select * from final
 {% endmacro %}

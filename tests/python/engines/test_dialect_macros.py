@@ -47,6 +47,8 @@ MODELS = {
         options={'set': 'prediction_set'}) }}""",
     "joint": """{{ scorehouse.joint_drift(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'),
         key='id') }}""",
+    "powered": """{{ scorehouse.prediction_powered_monitor(ref('wide_predictions'), ref('labels'), key='id',
+        label='y', limits={'accuracy': 0.6}, segments=['region']) }}""",
     "watched": "{{ scorehouse.sequential_monitor(ref('wide_performance'), {'accuracy': 0.6}) }}",
     "segments": """{{ scorehouse.worst_segments(ref('wide_predictions'), ['region'], 'brier', ref('labels'),
         key='id', label='y', features=ref('features'), numbers=['f00', 'f01'], depth=3) }}""",

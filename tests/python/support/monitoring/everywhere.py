@@ -48,6 +48,9 @@ MODELS = {
     "joint": f"{{{{ scorehouse.joint_drift({SOURCE}, source('raw', 'ml_f__reference'), day='day') }}}}",
     "sequential": "{{ scorehouse.sequential_monitor(ref('classified_performance'), "
     "{'accuracy': 0.6, 'brier': 0.3}, segments=true) }}",
+    "powered": "{{ scorehouse.prediction_powered_monitor(source('raw', 'classified'), "
+    "source('raw', 'classified_labels'), key='id', label='y', day='day', period='month', "
+    "limits={'accuracy': 0.6, 'brier': 0.3, 'positive_rate': 0.4}) }}",
     "segments": f"{{{{ scorehouse.worst_segments({SOURCE}, ['origin', 'carrier'], 'score_shift', "
     "numbers=['distance'], options={'score': 'dep_delay', 'day': 'day', 'compare_from': '2013-10-01'}) }}",
     "moved": "{{ scorehouse.attribution(source('raw', 'explained'), 'day', segments=['origin']) }}",
@@ -83,6 +86,7 @@ KEYS = {
     "segments": "segment",
     "moved": "window_start, segment, part, feature, metric",
     "sequential": "window_start, segment, metric",
+    "powered": "window_start, segment, metric",
     "joint": "window_start, feature",
     "known": "id",
 }
@@ -98,6 +102,7 @@ VALUES = {
     "error_calibration": "mean_score, mean_absolute_error, mean_error, squared_error_deviation, n_labelled",
     "joint": "value, correlation, reference_correlation, p_value, q_value, status, n_current, place",
     "sequential": "value, threshold, status, n_current, n_reference, e_value, p_value",
+    "powered": "value, value_low, value_high, threshold, status, n_current, n_scored, e_value, p_value",
     "moved": "value, reference_shift, previous_shift, explained_share, status, n_current, place",
     "segments": "value, rest_value, difference_low, p_value, q_value, status, n_current, n_reference",
     "calibration": "mean_score, positive_rate, n_labelled",

@@ -1,0 +1,137 @@
+{#- The select of a monitor that need not wait for labels to mature: the scores of all rows of a window say what is
+    promised, and the labels that are there by how much it is wrong (prediction-powered inference, Angelopoulos and
+    others 2023). However often one looks, at most `alpha` of unchanged ML models ever raise an alert. -#}
+{% macro prediction_powered_monitor(
+    predictions, labels, key, label, limits, day=none, period='day', segments=[], alpha=0.05, options={}
+) %}
+    {% set call = 'prediction_powered_monitor' %}
+    {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
+    {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
+    {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
+    {#- Of a row: what its score promises, and what its label says. -#}
+    {% set of_row = {
+        'accuracy': ('case when yhat = 1e0 then score else 1e0 - score end', 'case when yhat = y then 1e0 else 0e0 end'),
+        'brier': ('score * (1e0 - score)', scorehouse._row_loss('brier', 'score', 'y')),
+        'positive_rate': ('score', 'y')
+    } %}
+    {% set example = "write `limits: {'accuracy': 0.7}`" %}
+    {% if limits is not mapping or not limits %}
+        {% do scorehouse._argument_error(call, 'limits', limits, 'limits by metric', example) %}
+    {% endif %}
+    {% for metric, limit in limits.items() %}
+        {% do scorehouse._check_choice(call, 'limits', metric, of_row | list, 'accuracy') %}
+        {% do scorehouse._check_number(call, 'limits', limit, example, lowest=0, highest=1) %}
+    {% endfor %}
+    {% set options = dict(options) %}
+    {% set label_time, design_effect = options.pop('label_time', none), options.pop('design_effect', 1) %}
+    {% do scorehouse._check_number(
+        call, 'options', design_effect, 'write `design_effect: 1`, or more', lowest=1
+    ) %}
+    {% set spec = scorehouse._performance_spec(
+        call=call, task='classification', key=key, label=label, day=day, period=period, segments=segments,
+        maturity={'label_time': label_time}, options=options, predictions=predictions
+    ) %}
+    {% if spec.classes or spec.weight %}
+        {% do scorehouse._argument_error(
+            call, 'options', options, 'two classes, and rows without weights', 'leave `classes` and `weight` out'
+        ) %}
+    {% endif %}
+
+{% set id = 'ml_model, version, segment, feature, metric, side' %}
+{% set promised, found, sides, thresholds = {}, {}, {}, {} %}
+{% for metric, limit in limits.items() %}
+    {% do promised.update({metric: of_row[metric][0]}) %}
+    {% do found.update({metric: of_row[metric][1]}) %}
+    {% do sides.update({metric: scorehouse._text_literal(scorehouse._metrics().watched.performance[metric])}) %}
+    {% do thresholds.update({metric: limit}) %}
+{% endfor %}
+{#- How much of what it has each of twelve bets stakes on a row; and the half width of an interval by it, of 24 ends
+    (Fan and others 2015). -#}
+{% set bets, halves = [], [] %}
+{% for number in range(12) %}
+    {% set bet = scorehouse._double_literal(0.005 * 1.6 ** number) %}
+    {% do bets.append(bet) %}
+    {% do halves.append('((-ln(1e0 - ' ~ bet ~ ') - ' ~ bet ~ ') * squares + ln(480e0)) / (' ~ bet ~ ' * n)') %}
+{% endfor %}
+with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
+
+rows_by_metric as (
+
+    select
+        labelled.ml_model,
+        labelled.version,
+        labelled.segment,
+        labelled.window_start,
+        metric,
+        {{ scorehouse._case_of('metric', promised) }} as promised,
+        case when is_usable = 1 then {{ scorehouse._case_of('metric', found) }} end as found
+    from labelled
+    cross join (
+        {{ scorehouse._given_names('metric', limits.keys() | list) }}
+    ) as metric_names
+    where is_scored = 1
+        and score between 0e0 and 1e0
+
+),
+
+{#- What a label is beyond the limit by, if the promise of all rows is corrected by it alone; at least -1 then. -#}
+beyond as (
+
+    select
+        *,
+        found - promised as wrong,
+        sign * (found - promised + mean_promised - threshold)
+        / (1e0 + greatest(0e0, sign * (threshold - mean_promised))) as beyond
+    from (
+        select
+            *,
+            {{ scorehouse._case_of('metric', thresholds) }} as threshold,
+            case when {{ scorehouse._case_of('metric', sides) }} = 'above' then 1e0 else -1e0 end as sign,
+            avg(promised) over (partition by ml_model, version, segment, window_start, metric) as mean_promised
+        from rows_by_metric
+    ) as placed
+
+),
+
+windows as (
+
+    select
+        ml_model, version, segment, metric, window_start, threshold,
+        '' as feature,
+        {{ scorehouse._case_of('metric', sides) }} as side,
+        {{ scorehouse._period_end(spec.period) }} as window_end,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone,
+        count(*) as n_scored,
+        count(found) as n_rows,
+        count(found) / {{ scorehouse._double_literal(design_effect) }} as n,
+        max(mean_promised) + avg(wrong) as value,
+        {%- for bet in bets %}
+        sum(ln(1e0 + {{ bet }} * beyond)) / {{ scorehouse._double_literal(design_effect) }} as wealth{{ loop.index0 }},
+        {%- endfor %}
+        sum(wrong * wrong) / {{ scorehouse._double_literal(design_effect) }} as squares
+    from beyond
+    group by ml_model, version, segment, metric, window_start, threshold
+
+),
+
+batches as (
+
+    select
+        *,
+        least(
+            {{ halves | join(',\n            ') }}
+        ) as half_width
+    from windows
+    where n_rows > 0
+
+),
+
+{{ scorehouse._sequential_evidence(id, by_bets=true) }},
+
+{{ scorehouse._sequential_alerts(id, alpha, further="greatest(0e0, value - half_width) as value_low,
+        least(1e0, value + half_width) as value_high,
+        cast(n_scored as " ~ dbt.type_bigint() ~ ") as n_scored,
+        ") }}
+
+select * from final
+{% endmacro %}
