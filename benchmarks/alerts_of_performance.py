@@ -128,7 +128,9 @@ def window_tests(
 def gap_test(warehouse: MonitoredWarehouse, count: int, windows: int) -> dict[str, Any]:
     """Windows of segments that do not differ, and a test that they do not, with the limit 0."""
     rows = count * SEGMENT_ROWS
-    frame = classified(np.random.default_rng([count, 5]), windows * rows, 0.0).assign(day=months(windows, rows))
+    frame = classified(np.random.default_rng([count, 5]), windows * rows, 0.0).assign(
+        day=months(windows, rows)
+    )
     frame["part"] = np.char.add("p", (np.arange(len(frame)) % count).astype(str))
     name = f"segments_{count}"
     fill(warehouse, name, frame, ", segments=['part'], options={'min_segment_rows': 1}")
@@ -160,9 +162,7 @@ def registered(warehouse: MonitoredWarehouse) -> None:
     """A registry for each task."""
     for task in TASKS:
         text = ", ".join(f'"{name}": {value}' for name, value in of_known(task).items())
-        warehouse.table(
-            f"registry_{task}", f"select 'm' as name, 1 as version, '{{{{{text}}}}}' as metrics"
-        )
+        warehouse.table(f"registry_{task}", f"select 'm' as name, 1 as version, '{{{{{text}}}}}' as metrics")
 
 
 def failing(name: str, test: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ MACROS = {
         "estimated_performance",
         "worst_segments",
         "sequential_monitor",
+        "prediction_powered_monitor",
     ),
     "Retrain and compare": ("retraining_signals", "compare_versions", "compare_metric"),
     "History and training sets": ("live_predictions", "features_as_of", "training_set"),

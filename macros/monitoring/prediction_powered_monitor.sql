@@ -10,7 +10,9 @@
     {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
     {#- Of a row: what its score promises, and what its label says. -#}
     {% set of_row = {
-        'accuracy': ('case when yhat = 1e0 then score else 1e0 - score end', 'case when yhat = y then 1e0 else 0e0 end'),
+        'accuracy': (
+            'case when yhat = 1e0 then score else 1e0 - score end', 'case when yhat = y then 1e0 else 0e0 end'
+        ),
         'brier': ('score * (1e0 - score)', scorehouse._row_loss('brier', 'score', 'y')),
         'positive_rate': ('score', 'y')
     } %}

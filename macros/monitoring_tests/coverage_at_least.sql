@@ -7,7 +7,8 @@
     calibration, which is a sample as well (beta-binomial). A cohort that has labels, and no interval or set that could
     hold them, keeps no promise either. -#}
 {% set level_sql = scorehouse._double_literal(level) %}
-{% set n = 'n_current' if calibration is none else '1e0 / (1e0 / n_current + coalesce(1e0 / (n_calibration + 2e0), 0e0))' %}
+{% set n = 'n_current' if calibration is none
+    else '1e0 / (1e0 / n_current + coalesce(1e0 / (n_calibration + 2e0), 0e0))' %}
 with measured as (
 
     {{ scorehouse._mature_rows(call, model, ['coverage'], segments, latest, min_labels, undefined=true) }}
@@ -53,7 +54,9 @@ tested as (
 
 ),
 
-{{ scorehouse._holm('tested', 'judged', "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end") }},
+{{ scorehouse._holm(
+    'tested', 'judged', "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end"
+) }},
 
 validation_errors as (
 

@@ -41,7 +41,8 @@
     than its `limit`: after Holm over all that is judged in a window, segments by themselves. A metric without an
     interval is not judged, except in a table that `performance` did not make. -#}
 {% macro _certainly_worse(source, name, limit, has_interval=true) %}
-{% set rest = "(case when " ~ scorehouse._lower_is_better() ~ " then value - " ~ limit ~ " else " ~ limit ~ " - value end)" %}
+{% set rest = '(case when ' ~ scorehouse._lower_is_better() ~ ' then value - ' ~ limit ~ ' else ' ~ limit
+    ~ ' - value end)' %}
 {{ name }}_placed as (
 
     select
@@ -64,8 +65,8 @@
 {%- endmacro %}
 
 
-{#- How many standard errors a distance is above 0, from the half of its 95 % interval that ends there; 0 for one that is
-    not, and at most 38, where the chance is 0. -#}
+{#- How many standard errors a distance is above 0, from the half of its 95 % interval that ends there; 0 for one that
+    is not, and at most 38, where the chance is 0. -#}
 {% macro _steps_beyond(distance, half) -%}
     case
             when {{ distance }} is null or {{ half }} is null then null

@@ -28,7 +28,9 @@ def drawn(rises: bool) -> pd.DataFrame:
     model, day = (np.repeat(one, ROWS) for one in (model, day))
     late = (day >= DAYS // 2) & rises
     kind = draw.random(len(day))
-    score = np.where(kind < np.where(late, 0.42, 0.3), 0.95, np.where(kind < np.where(late, 0.62, 0.5), 0.4, 0.03))
+    score = np.where(
+        kind < np.where(late, 0.42, 0.3), 0.95, np.where(kind < np.where(late, 0.62, 0.5), 0.4, 0.03)
+    )
     frame = pd.DataFrame({"model_name": np.char.add("m", model.astype(str)), "score": score})
     frame["id"], frame["prediction"] = np.arange(len(day)), (score >= 0.5).astype(int)
     frame["day"] = np.datetime64("2026-01-01", "us") + day.astype("timedelta64[D]")
@@ -85,7 +87,9 @@ def test_equals_plain_python(warehouse: MonitoredWarehouse) -> None:
             evidence += float(np.exp(sum(wealth[begun:])).mean()) / weight
         value = mean + wrong.mean()
         assert row[0] == day.to_pydatetime()
-        assert row[1:5] == pytest.approx((value, max(0, value - half), min(1, value + half), evidence), rel=1e-9)
+        assert row[1:5] == pytest.approx(
+            (value, max(0, value - half), min(1, value + half), evidence), rel=1e-9
+        )
         assert row[5:] == (n, len(rows))
 
 
