@@ -2,9 +2,9 @@
 
     python benchmarks/alerts_of_performance.py [--windows 300] [--folder target/alerts_of_performance]
 
-Windows of a classifier and of a regression, with 50 to 1,000 labels; registered is what a million labels say. A
-window fails if any metric does. Segments have 200 rows each. Every figure is read from the failing rows of dbt
-tests, in a project of its own.
+Windows of a classifier and of a regression, with 50 to 1,000 labels; registered is what a million labels say.
+A window fails if any metric does. Segments have 200 rows each. Every figure is read from the failing rows of
+dbt tests, in a project of its own.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def of_errors(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
-# by task: how it is drawn and registered, the share that is lost where a model became worse, and the tolerances
+# by task: how it is drawn and registered, the share that is lost where a model became worse, the tolerance
 TASKS: dict[str, tuple[Draw, Callable[[pd.DataFrame], dict[str, float]], float, float]] = {
     "classification": (classified, of_classes, 0.55, 0.05),
     "regression": (measured, of_errors, 0.1, 0.05),
