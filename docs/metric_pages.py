@@ -28,7 +28,7 @@ TITLES = {
     "sets": "Sets of classes, with the option `set`",
     "regression": "Regression",
     "intervals": "Intervals, with the options `lower` and `upper`",
-    "ranking": "Ranking: means over all orders of items with the same score; a query without hits counts as 0",
+    "ranking": "Ranking: means over all orders of items with the same score; 0 for a query without hits",
     "clustering": "Clustering",
 }
 ELSEWHERE = {

@@ -240,7 +240,11 @@ def main() -> int:
     parser.add_argument(
         "--part", default="1/1", help="which part of them, such as 1/2 in one of two processes"
     )
-    parser.add_argument("--keep", type=Path, help="a file to which a line of JSON per mutant is added")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="a file to which a line of JSON per mutant is added; what it has is not tried again",
+    )
     asked = parser.parse_args()
     part, parts = map(int, asked.part.split("/"))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -262,6 +266,16 @@ def main() -> int:
 
 def judged(tree: Tree, tests: Tests, mutant: Mutant, keep: Path | None) -> bool:
     """Whether a test notices a mutant; what none notices is printed."""
+    own = {
+        "file": str(mutant.file),
+        "line": mutant.line,
+        "operator": mutant.operator,
+        "text": changed_line(mutant),
+    }
+    for line in keep.read_text().splitlines() if keep and keep.exists() else ():
+        known = json.loads(line)
+        if own.items() <= known.items():
+            return bool(known["killed"])
     chosen, place = tests.of(mutant), tree.folder / mutant.file
     before, started = place.read_text(), time.monotonic()
     place.write_text(mutant.text)
@@ -270,12 +284,14 @@ def judged(tree: Tree, tests: Tests, mutant: Mutant, keep: Path | None) -> bool:
         killed = bool(chosen) and tree.pytest("-x", *chosen, seconds=60 + 4 * expected) != 0
     finally:
         place.write_text(before)
-    line = changed_line(mutant)
     if not killed:
-        print(f"  {mutant.file}:{mutant.line} survived {len(chosen)} tests: {line}", flush=True)
+        print(f"  {mutant.file}:{mutant.line} survived {len(chosen)} tests: {own['text']}", flush=True)
     if keep:
-        facts = {"file": str(mutant.file), "line": mutant.line, "operator": mutant.operator, "text": line}
-        facts |= {"killed": killed, "tests": len(chosen), "seconds": round(time.monotonic() - started, 1)}
+        facts = own | {
+            "killed": killed,
+            "tests": len(chosen),
+            "seconds": round(time.monotonic() - started, 1),
+        }
         with keep.open("a") as file:
             file.write(json.dumps(facts) + "\n")
     return killed

@@ -1,4 +1,4 @@
-"""Few labels and the scores of all rows, in one sequence: equal to plain Python, never crying wolf, and sooner."""
+"""Few labels and the scores of all rows, in one sequence: as plain Python has it, without alarms, and sooner."""
 
 from __future__ import annotations
 
