@@ -171,7 +171,11 @@ WORDS: dict[str, Words] = {
     ),
     "feature_quality": Words("quality", "{measure_of_feature}", DRIFT),
     "rows_repeated": Words("quality", "Rows repeat the features of other rows, under other keys", DRIFT),
-    "retrain": Words("retraining", "Version {version} should be retrained", "{reasons}"),
+    "retrain": Words(
+        "retraining",
+        "Version {version} should be retrained",
+        "{reasons}; that it helps is not known before a new version is compared on labels that it did not learn",
+    ),
     "data_fault": Words(
         "retraining",
         "Do not retrain version {version} yet: look at the data first",

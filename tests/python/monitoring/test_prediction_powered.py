@@ -1,4 +1,4 @@
-"""Few labels and the scores of all rows, in one sequence: as plain Python has it, without alarms, and sooner."""
+"""Few labels and the scores of all rows, in one sequence: as in plain Python, without alarms, and sooner."""
 
 from __future__ import annotations
 
