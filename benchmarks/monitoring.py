@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
 sys.path.append(str(HERE))
 
-from monitoring_peers import PEERS, ROUNDS  # noqa: E402
+from monitoring_peers import PEERS, ROUNDS, peer  # noqa: E402
 
 from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
 
@@ -134,15 +134,9 @@ def peer_lines(connection: duckdb.DuckDBPyConnection, folder: Path, python: str)
     connection.execute(f"copy ({rows}) to '{folder}/current.parquet'")
     connection.execute(f"copy ({rows} limit {REFERENCE_ROWS}) to '{folder}/reference.parquet'")
     files = [str(folder / f"{name}.parquet") for name in ("reference", "current")]
-    for tool, requirements in PEERS.items():
-        environment = HERE.parent / "target" / "peers" / tool
-        if not (environment / "ready").exists():
-            subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
-            pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, *requirements], check=True)
-            (environment / "ready").touch()
-        command = [str(environment / "bin" / "python"), str(HERE / "monitoring_peers.py"), tool]
-        ended = subprocess.run([*command, *files, WEEK["from"]], check=True, capture_output=True, text=True)
+    for tool in PEERS:
+        command = [*peer(tool, python), *files, WEEK["from"]]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
         told = json.loads(ended.stdout.splitlines()[-1])
         for what, times in told["seconds"].items():
             line(f"{tool}", what, times, told["version"])

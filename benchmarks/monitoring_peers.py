@@ -1,19 +1,23 @@
 """Drift with tools that hold the rows in pandas: run by `monitoring.py --peers`, in an environment of each.
 
     python benchmarks/monitoring_peers.py evidently|nannyml REFERENCE.parquet CURRENT.parquet DAY
+    python benchmarks/monitoring_peers.py evidently|nannyml alerts FOLDER
 
 Prints one JSON object: the tool's version, and seconds per task, without reading. Evidently compares the week
 from DAY on with the reference (PSI); NannyML compares every day of the current rows (Jensen-Shannon).
+`alerts` is run by `alerts_beside_peers.py`, and prints which share of the windows in a folder each reports.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -66,7 +70,58 @@ def nannyml(reference: pd.DataFrame, current: pd.DataFrame, day: str) -> dict[st
     return {"drift_by_day": drift}
 
 
+def windows_of(folder: Path) -> Iterator[tuple[str, pd.DataFrame, list[pd.DataFrame]]]:
+    """The cases of a folder: the number of each, its training rows, and its windows in order."""
+    for file in sorted(folder.glob("*_training.parquet")):
+        number = file.name.partition("_")[0]
+        training = pd.read_parquet(file)
+        rows = pd.read_parquet(folder / f"{number}_windows.parquet")
+        week = (rows["day"] - rows["day"].min()).dt.days // 7
+        yield number, training, [one for _, one in rows.groupby(week)]
+
+
+def evidently_alerts(training: pd.DataFrame, windows: list[pd.DataFrame]) -> list[float]:
+    """The share of windows with a drifted column, and with drift of the whole table."""
+    from evidently import Report
+    from evidently.presets import DataDriftPreset
+
+    known, any_column, whole = training.drop(columns="day"), 0, 0
+    for rows in windows:
+        told = Report([DataDriftPreset()]).run(rows.drop(columns="day"), known).dict()
+        drifted = told["metrics"][0]["value"]
+        any_column += drifted["count"] > 0
+        whole += drifted["share"] >= 0.5
+    return [any_column / len(windows), whole / len(windows)]
+
+
+def nannyml_alerts(training: pd.DataFrame, windows: list[pd.DataFrame]) -> list[float]:
+    """The share of windows with an alert of any column."""
+    import nannyml as nml
+
+    names = [name for name in training.columns if name != "day"]
+    calculator = nml.UnivariateDriftCalculator(column_names=names, chunk_size=len(windows[0]))
+    found = calculator.fit(training).calculate(pd.concat(windows, ignore_index=True))
+    frame = found.filter(period="analysis").to_df()
+    alerts = frame[[column for column in frame.columns if column[-1] == "alert"]].any(axis=1)
+    return [float(alerts.iloc[: len(windows)].mean())]
+
+
+def peer(tool: str, python: str) -> list[str]:
+    """The command of this file in the environment of a tool, which is made where it is missing."""
+    environment = Path(__file__).parents[1] / "target" / "peers" / tool
+    if not (environment / "ready").exists():
+        subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, *PEERS[tool]], check=True)
+        (environment / "ready").touch()
+    return [str(environment / "bin" / "python"), __file__, tool]
+
+
 def main() -> None:
+    if sys.argv[2] == "alerts":
+        of_tool = {"evidently": evidently_alerts, "nannyml": nannyml_alerts}[sys.argv[1]]
+        print(json.dumps({number: of_tool(*case) for number, *case in windows_of(Path(sys.argv[3]))}))
+        return
     tool, reference, current, day = sys.argv[1:]
     frames = [pd.read_parquet(path) for path in (reference, current)]
     for frame in frames:

@@ -1,0 +1,131 @@
+"""How often drift is reported where nothing changed, and where something did: beside Evidently and NannyML.
+
+    python benchmarks/alerts_beside_peers.py [--windows 60] [--peer-python python3.11]
+
+Each tool has its defaults, the same training rows and the same windows; a window counts if any column of it
+is reported. Evidently's verdict of the whole table, drift of half of the columns, is printed too. The other
+tools have environments of their own in `target/peers/` (see `monitoring_peers.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HERE = Path(__file__).parent
+sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
+sys.path.append(str(HERE))
+
+import alerts_data as data  # noqa: E402
+from monitoring_peers import peer  # noqa: E402
+
+from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
+
+HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id"
+EMPTY = "empty"  # a column that is empty in training, which the others refuse
+TRAINING, SIZES = (300, 1_000, 20_000), (200, 1_000)
+PRICE_WEEKS = (26, 81)
+
+
+def cases(windows: int) -> Iterator[tuple[str, str, pa.Table, pa.Table]]:
+    """Situation, rows of training and of a window, both tables; `day` tells the windows apart."""
+    for number, rows in enumerate(TRAINING):
+        for size in SIZES:
+            yield (
+                "independent rows, no change", f"{rows:,} / {size:,}",
+                plain(rows, 1, None, number), plain(size, windows, None, 100 + number),
+            )  # fmt: skip
+    for weeks in PRICE_WEEKS:
+        training = data.prices(weeks, 1)
+        yield (
+            "prices set weekly by zone, no change",
+            f"{weeks} weeks / a week",
+            training,
+            data.prices(windows, 2),
+        )
+    for number, (name, change) in enumerate(data.CHANGES.items()):
+        if change and "filled" not in name:
+            for size in SIZES:
+                made = plain(size, windows, change, 200 + number)
+                yield name, f"{TRAINING[-1]:,} / {size:,}", plain(TRAINING[-1], 1, None, 50), made
+
+
+def plain(rows: int, windows: int, change: data.Change | None, seed: int) -> pa.Table:
+    rng = np.random.default_rng([seed, rows])
+    parts = []
+    for window in range(windows):
+        columns = data.plain(rows, rng)
+        columns.pop(EMPTY)
+        if change:
+            change(columns, rng)
+        day = np.datetime64("2024-01-01", "us") + np.timedelta64(7 * window, "D")
+        parts.append(data.table(columns | {"day": np.repeat(day, rows)}))
+    return pa.concat_tables(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--windows", type=int, default=60, help="of each case")
+    parser.add_argument("--peer-python", default="python3.11", help="the Python of their environments")
+    asked = parser.parse_args()
+    made = list(cases(asked.windows))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        ours = scorehouse(folder / "house", made)
+        for number, (*_, training, windows) in enumerate(made):
+            pq.write_table(training, folder / f"{number}_training.parquet")
+            pq.write_table(windows, folder / f"{number}_windows.parquet")
+        told = {tool: alerts(tool, folder, asked.peer_python) for tool in ("evidently", "nannyml")}
+    print("| situation | rows of training / window | scorehouse | Evidently | of the whole table | NannyML |")
+    print("|---|---|--:|--:|--:|--:|")
+    for number, (name, rows, *_) in enumerate(made):
+        shares = [ours[number], *told["evidently"][str(number)], *told["nannyml"][str(number)]]
+        print(f"| {name} | {rows} | {' | '.join(f'{share:.1%}' for share in shares)} |")
+
+
+def scorehouse(folder: Path, made: list[tuple[str, str, pa.Table, pa.Table]]) -> list[float]:
+    """The share of windows with the status `drift`, by case."""
+    warehouse = MonitoredWarehouse(folder)
+    for number, (_, rows, training, windows) in enumerate(made):
+        warehouse.table(f"training{number}", "select * from frame", frame=training)
+        warehouse.table(f"windows{number}", f"select *, {HEAD} from frame", frame=windows)
+        known = f"select * exclude (day) from raw.training{number}"
+        time = {"time": f"select day from raw.training{number}"} if "week" in rows else {}
+        warehouse.reference(f"reference{number}", {(1, "feature"): known}, **time)
+        reference = f"source('raw', 'reference{number}')"
+        warehouse.model(
+            f"profiles{number}",
+            f"{{{{ scorehouse.profile(source('raw', 'windows{number}'), {reference}, day='day') }}}}",
+        )
+        warehouse.model(
+            f"drift{number}",
+            f"{{{{ scorehouse.drift(ref('profiles{number}'), {reference}, window='week') }}}}",
+        )
+    warehouse.build().check()
+    return [
+        warehouse.query(
+            "select avg(found::int) from (select bool_or(status = 'drift') as found "
+            f"from drift{number} group by window_start)"
+        )[0][0]
+        for number in range(len(made))
+    ]
+
+
+def alerts(tool: str, folder: Path, python: str) -> dict[str, list[float]]:
+    """What a tool reports of all cases, in its own process."""
+    command = [*peer(tool, python), "alerts", str(folder)]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(ended.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    main()
