@@ -198,14 +198,13 @@ def _peers_of(medians: Medians, model: str) -> str:
         if seconds is None:
             why = medians.first(model, peer, "refused")
             if why:
-                rows.append([name, "", "", "", "", _plain(why)])
+                rows.append([name, "", "", "", _plain(why)])
             continue
         parity = medians.first(model, peer, "parity")
-        rate = f"{medians.rows(model) / seconds:,.0f}"
         mib = _cell(medians.mib(model, peer), "{:,.0f}")
         of_raw = _cell(ratio(seconds, raw)) if peer != RAW else ""
-        rows.append([name, f"{seconds:.2f}", rate, of_raw, mib, _parity(parity)])
-    head = ["", "seconds", "rows/s", "seconds relative to the raw call", "peak MiB"]
+        rows.append([name, f"{seconds:.2f}", of_raw, mib, _parity(parity)])
+    head = ["", "seconds", "seconds relative to the raw call", "peak MiB"]
     return _table([*head, "values compared with the raw call"], rows)
 
 
