@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,8 +31,7 @@ features are doubles that float32 cannot hold: flights in metric units.
 A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
 are not the same double. On boundary rows, one bit of a score decides the label, so differences there say
 nothing about ordinary rows. A converter that gives only probabilities gets the label of a probability above
-one half. Converters that read float32 get the doubles rounded. Nothing is timed here; [the
-benchmark](benchmarks.md) does that.
+one half. Converters that read float32 get the doubles rounded.
 """
 CHOICES = """
 ## Where differences come from
@@ -112,13 +112,21 @@ def _without_result(results: Sequence[Result]) -> str:
     estimators: dict[tuple[str, str], list[str]] = {}
     for one in results:
         if not one.total:
-            title = ESTIMATORS[one.estimator].title.partition(",")[0]
-            estimators.setdefault((one.refused, _parts(one.converter)[0]), []).append(title)
+            estimators.setdefault((one.refused, _parts(one.converter)[0]), []).append(_short(one.estimator))
     converters: dict[tuple[str, str], list[str]] = {}
     for (why, name), titles in estimators.items():
-        converters.setdefault((why, "; ".join(titles)), []).append(name)
-    lines = [f"- {'; '.join(names)}: {_plain(why)} ({of})" for (why, of), names in converters.items()]
+        of = "all" if len(titles) == len(ESTIMATORS) else "; ".join(titles)
+        converters.setdefault((why, of), []).append(name)
+    lines = [
+        f"- {'; '.join(names)}: {_plain(why.removeprefix('not converted: '))} ({of})"
+        for (why, of), names in converters.items()
+    ]
     return "\n".join(["## No result", "", *lines, ""]) if lines else ""
+
+
+def _short(estimator: str) -> str:
+    """The title of an estimator, without its steps and sizes."""
+    return re.split(", | of ", ESTIMATORS[estimator].title)[0].removeprefix("Scaler and ")
 
 
 def _parts(converter: str) -> tuple[str, str]:

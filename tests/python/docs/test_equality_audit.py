@@ -120,7 +120,7 @@ def test_the_page_names_what_differs_and_what_gave_nothing() -> None:
     ]
     text = page(results, "2026-01-01", "x 1", 5_000)
     assert "| theirs | 4 | 2 | 2 | 3 | 0.2, 1 rows without a result |" in text
-    assert "- none: `not converted: a / b 'c'`" in text
+    assert "- none: `a / b 'c'`" in text
     assert sentence(results) in text
     assert "Of 3 pairs of a converter and an estimator, 2 gave results: 1 equalled" in text
     assert "0 differed but gave every training row its label, 1 gave training rows another label" in text
