@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import subprocess
@@ -40,10 +39,8 @@ joblib.dump(HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(X, y
 """
 
 
-def test_the_diff_is_that_of_the_two_models() -> None:
+def test_the_model_is_shorter_than_the_one_by_hand() -> None:
     before, after = (block.text.splitlines() for block in blocks(HAND_WRITTEN) if block.language == "python")
-    (shown,) = (block.text.splitlines() for block in blocks(HAND_WRITTEN) if block.language == "diff")
-    assert shown == list(difflib.unified_diff(before, after, n=99, lineterm=""))[3:]
     assert len(after) < len(before)
 
 
