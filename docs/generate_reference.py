@@ -44,9 +44,9 @@ MEANINGS = {
     "scorehouse_retrain": "[How `scorehouse retrain` trains](../how-to/retrain.md) each ML model.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
     "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
-    "if it is called without `older_than_days`. Nothing is ever deleted automatically.",
+    "if it is called without `older_than_days`.",
     "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, if it "
-    "is called without `older_than_days`. Nothing is ever deleted automatically.",
+    "is called without `older_than_days`.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }
