@@ -51,6 +51,8 @@ GROUPS = {
         "report": "Write an HTML report on the ML model NAME, or on all of them, from the target that you "
         "name.",
         "export": "Export predictions, ML models or what monitoring found.",
+        "rehearse": "Try the monitors of NAME on the past: which planted faults they find, how often they "
+        "cry wolf.",
     },
     "Audit": {
         "check": "Verify every registered version, or those of NAMES; exits with 1 if one cannot score.",

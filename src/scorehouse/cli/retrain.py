@@ -11,18 +11,16 @@ import click
 from scorehouse.cli.common import (
     EXIT_DIFFERENT,
     FILE,
-    FOLDER,
     answer,
     echo,
     heading,
     json_option,
     name_argument,
-    project_option,
     this_call,
 )
 from scorehouse.cli.diff import differences
 from scorehouse.cli.diff import lines as diff_lines
-from scorehouse.cli.target import Target, as_target, connect
+from scorehouse.cli.target import Target, connect, dbt_target_options
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 if TYPE_CHECKING:
@@ -43,13 +41,7 @@ EXIT_CODES = {
 
 @click.command("retrain")
 @name_argument
-@click.option("--target", required=True, help="Target of the profile.")
-@click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml.")
-@click.option(
-    "--profiles-dir",
-    type=FOLDER,
-    help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
-)
+@dbt_target_options
 @click.option("--force", is_flag=True, help="Train even if no signal asks for it.")
 @click.option("--prove", is_flag=True, help="Train twice and compare; nothing is registered.")
 @click.option(
@@ -57,8 +49,6 @@ EXIT_CODES = {
 )
 @click.option("--key", type=FILE, help="PEM file of the private key that signs the new version.")
 @json_option
-@project_option
-@as_target
 @click.pass_context
 def retrain_command(
     ctx: click.Context,

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from scorehouse.report.warehouse import Warehouse
 
 MEMORY, LAKE = ":memory:", "ducklake:"
+PROFILE = "Profile of the target; default: the one in dbt_project.yml."
+PROFILES_DIR = click.option(
+    "--profiles-dir",
+    type=FOLDER,
+    help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
+)
 
 
 @dataclass(frozen=True)
@@ -174,14 +180,23 @@ def file_options(function: Function) -> Function:
     function = as_target(function)
     for option in (
         project_option,
-        click.option(
-            "--profiles-dir",
-            type=FOLDER,
-            help="Folder of profiles.yml; default: DBT_PROFILES_DIR, else the project, else ~/.dbt.",
-        ),
+        PROFILES_DIR,
         click.option("--target", help="Target of the profile; default for reading: its own."),
-        click.option("--profile", help="Profile of the target; default: the one in dbt_project.yml."),
+        click.option("--profile", help=PROFILE),
         click.option("--database", type=FILE, help="The DuckDB file."),
+    ):
+        function = option(function)
+    return function
+
+
+def dbt_target_options(function: Function) -> Function:
+    """Options of a command that runs dbt in a target, which has to be named; passed as a Target."""
+    function = as_target(function)
+    for option in (
+        project_option,
+        PROFILES_DIR,
+        click.option("--profile", help=PROFILE),
+        click.option("--target", required=True, help="Target of the profile."),
     ):
         function = option(function)
     return function

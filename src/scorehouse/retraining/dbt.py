@@ -35,11 +35,12 @@ class Dbt:
     project: Path
     options: tuple[str, ...]
     call: str
+    target: str = TARGET
 
     def run(self, *words: str, may_fail: bool = False) -> None:
         """Run one dbt command. Raises EngineError with dbt's last lines if it fails, unless it may."""
         command = [_program(self.call), "--quiet", "--no-use-colors", *words]
-        command += ["--project-dir", str(self.project), "--target-path", TARGET, *self.options]
+        command += ["--project-dir", str(self.project), "--target-path", self.target, *self.options]
         ended = subprocess.run(
             command,
             cwd=self.project,
@@ -110,7 +111,7 @@ class Dbt:
         return (exact or found)[0]
 
     def _read(self, file: str) -> dict[str, Any]:
-        return dict(json.loads((self.project / TARGET / file).read_text(encoding="utf-8")))
+        return dict(json.loads((self.project / self.target / file).read_text(encoding="utf-8")))
 
 
 def dbt_options(target: str, profile: str | None, profiles_dir: Path | None) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "score": (("churn", *TARGET, "--limit", "5"), "5 rows: 5 scored", ("chrn", *TARGET), 1, NEAR),
     "show": (("churn",), "churn version 1", ("chrn",), 1, NEAR),
 }
-NEEDS_A_RUN = {"replay", "retrain"}  # in tests of its own below
+NEEDS_A_RUN = {"rehearse", "replay", "retrain"}  # in tests of its own below
 NEEDS_A_SERVER = {"sync mlflow"}  # in test_mlflow_sync.py
 NAMED = re.compile(r"`scorehouse ([a-z][^`]*)`|^\$ scorehouse ([a-z].*)$", re.M)
 
@@ -278,6 +278,21 @@ def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(sho
     shop.run("scorehouse", "report", "churn", *TARGET, "--output", "complete.html")
     page = (shop.folder / "complete.html").read_text()
     assert "Labels arrived" in page and "Metrics appear when enough labels" not in page
+
+
+@pytest.mark.slow
+def test_a_strangers_monitors_are_rehearsed(shop: ForeignProject, tmp_path: Path) -> None:
+    """In a schema of its own, with features from an attached database, and one run as its past."""
+    copy = ForeignProject(tmp_path / "a shop", shop.home)
+    shutil.copytree(shop.folder, copy.folder, symlinks=True)
+    words = ("rehearse", "churn", *TARGET)
+    assert NEAR in copy.run("scorehouse", "rehearse", "chrn", *TARGET, code=1).stderr
+    assert "scaffold monitors churn" in copy.run("scorehouse", *words, code=1).stderr
+    copy.run("scorehouse", "scaffold", "monitors", "churn", *FEATURES, "--yes")
+    copy.run("dbt", "build", "--select", "churn_profiles", "churn_drift")
+    found = json.loads(copy.run("scorehouse", *words, "--json").stdout)
+    by_fault = {(one["fault"], one["feature"]): one["windows"] for one in found["faults"]}
+    assert by_fault["NULL throughout", "amount"] == {"churn_drift": [1, 1]}
 
 
 RETRAIN = """

@@ -25,8 +25,8 @@ ROOMS = (
         "segmented",
     ),
     *("quantiles", "dates", "child_process", "certificate"),
-    *("program", "scoring", "engines", "registration", "online", "report", "retraining", "replay", "explain"),
-    *("evidence", "outbox", "interop", "api", "cli"),
+    *("program", "scoring", "engines", "registration", "online", "report", "retraining", "rehearsal"),
+    *("replay", "explain", "evidence", "outbox", "interop", "api", "cli"),
 )
 
 

@@ -128,6 +128,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
 WITHOUT_ARTIFACTS = {
     ("report",),
     ("runs",),
+    ("rehearse",),
     ("evidence", "seal"),
     ("evidence", "verify"),
     ("export", "monitoring"),

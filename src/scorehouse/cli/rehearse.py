@@ -1,0 +1,166 @@
+"""`scorehouse rehearse`: the monitoring of an ML model, tried on the project's own past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scorehouse.cli.changes import Change
+from scorehouse.cli.common import (
+    answer,
+    count,
+    find_version,
+    json_option,
+    name_argument,
+    option,
+    table,
+    this_call,
+    waiting,
+)
+from scorehouse.cli.target import Target, dbt_target_options
+from scorehouse.errors import ConfigurationError
+from scorehouse.registry.seeds import ModelSeeds, replace_file
+
+if TYPE_CHECKING:
+    from scorehouse.rehearsal.rehearse import Rehearsal
+
+SOON = 3  # days
+SHOWN = 30  # unseen faults, and faults that were not planted, in the terminal
+
+
+@click.command("rehearse")
+@name_argument
+@dbt_target_options
+@option(
+    "--alarms",
+    "allowed",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.02,
+    help="Share of windows in which a light may come on without a fault.",
+)
+@click.option(
+    "--hold-out",
+    "days",
+    type=click.IntRange(1),
+    metavar="DAYS",
+    help="Also predict the alarms of the last DAYS from the windows before, and compare.",
+)
+@click.option("--write", is_flag=True, help="Write the proposed thresholds into the files of the monitors.")
+@json_option
+def rehearse_command(
+    name: str, target: Target, allowed: float, days: int | None, write: bool, as_json: bool
+) -> None:
+    """Try the monitors of NAME on the past: which planted faults they find, how often they cry wolf.
+
+    Faults are planted into copies of the features, one feature at a time, and judged by the project's own
+    monitors; those that no monitor finds are listed first. Every past window is judged without a fault as
+    well; a light that comes on too often gets a larger threshold, shown as a diff. Of the database, nothing
+    is changed.
+
+    \b
+    Examples:
+      scorehouse rehearse churn --target dev
+      scorehouse rehearse churn --target dev --hold-out 90 --json
+    """
+    from scorehouse.rehearsal.monitors import compile_monitors
+    from scorehouse.rehearsal.rehearse import rehearse
+    from scorehouse.retraining.dbt import Dbt, dbt_options
+
+    call, project = f"{this_call()} {name}", target.project
+    live = find_version(ModelSeeds(project, name), None, call)
+    if target.adapter != "duckdb":
+        raise ConfigurationError(
+            call,
+            f"the target {target.target!r} is of type {target.adapter!r}",
+            expected="a DuckDB target, where monitors give the same verdicts",
+            action="copy features, labels and predictions into a DuckDB file, build the monitors there by a "
+            "target such as `dev`, and rehearse in it",
+        )
+    target.place()  # which exists
+    dbt = Dbt(project, dbt_options(str(target.target), target.profile, target.profiles_dir), call)
+    with waiting("compiling the monitors"):
+        nodes = compile_monitors(dbt, name)
+    with target.opened() as opened:
+        result = rehearse(opened.monitoring, nodes, live, call, waiting, allowed=allowed, days=days)
+    changes = [Change(one.file, text) for one in result.proposals if (text := one.text(project))]
+    lines = list(_lines(result, project, changes, write=write))
+    if write:
+        for change in changes:
+            replace_file(project / change.path, change.text.encode())
+    answer(as_json, _document(result), lines)
+
+
+def _document(result: Rehearsal) -> dict[str, Any]:
+    """The result for --json: all faults and lights, without the values behind them."""
+    document = asdict(result)
+    for light in document["monitors"] + document["lights"]:
+        del light["values"]
+    for line, found in zip(document["faults"], result.faults, strict=True):
+        line["seen"] = found.seen
+    for line, compared in zip(document["hold_outs"], result.hold_outs, strict=True):
+        line["inside"] = compared.inside
+    return document
+
+
+def _lines(result: Rehearsal, project: Path, changes: list[Change], *, write: bool) -> Iterator[str]:
+    """Unseen faults, lights that came on, proposals; and the summary, which stays in sight."""
+    unseen = [line for line in result.faults if not line.seen]
+    if unseen:
+        yield from table(
+            ("unseen fault", "feature", "rows", "found in", "by"),
+            [
+                (line.fault, line.feature, f"{line.changed:.0%}", _of(*line.windows[line.best]), line.best)
+                for line in unseen[:SHOWN]
+            ],
+        )
+        yield f"and {len(unseen) - SHOWN} more; --json has all\n" if len(unseen) > SHOWN else ""
+    if result.lights:
+        on = sorted(result.lights, key=lambda light: -light.low)
+        yield from table(
+            ("light that came on", "metric", "in", "95 %", "of"),
+            [
+                (
+                    one.feature,
+                    one.metric,
+                    _of(one.alarms, one.windows),
+                    f"{one.low:.0%} to {one.high:.0%}",
+                    one.monitor,
+                )
+                for one in on
+            ],
+        )
+        yield ""
+    files = {change.path: change for change in changes}
+    for one in result.proposals:
+        if (change := files.get(one.file)) is None:
+            yield f"{one.file}: add to its call of drift by hand: thresholds={one.thresholds}"
+        else:
+            yield from change.diff(project)
+        yield from (f"would hide: {each}" for each in one.hides)
+        yield "written" if write and change else ""
+    yield from _summary(result)
+
+
+def _summary(result: Rehearsal) -> Iterator[str]:
+    for held in result.hold_outs:
+        (was, before), (came, after) = held.before, held.after
+        yield (
+            f"{held.monitor}: {was} of {before} windows predict {held.low} to {held.high} alarms in the next "
+            f"{after}; {came} came: {'inside' if held.inside else 'outside'}"
+        )
+    if result.not_planted:
+        some = ", ".join(result.not_planted[:SHOWN])
+        yield f"not planted, since rows would be lost, or the light is on anyway: {some}"
+    seen = [line for line in result.faults if line.seen]
+    soon = sum(line.days is not None and line.days <= SOON for line in seen)
+    yield f"{len(seen)} of {count(len(result.faults), 'fault')} are found, {soon} of them within {SOON} days"
+    for one in result.monitors:
+        yield f"{one.monitor}: {_of(one.alarms, one.windows)} windows had an alarm without a fault"
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole}"

@@ -1,0 +1,105 @@
+"""A whole rehearsal: every past window judged, every fault planted, and larger thresholds proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.registry.version import Version
+from scorehouse.rehearsal.faults import FAULTS
+from scorehouse.rehearsal.monitors import monitors_of
+from scorehouse.rehearsal.outcome import Found, HoldOut, Light, found_of, hold_out, lights_of
+from scorehouse.rehearsal.planting import Past, Trial
+from scorehouse.rehearsal.proposal import Thresholds, hidden, proposed, with_thresholds
+from scorehouse.report import limits
+from scorehouse.report.monitors import CLAIMED, NO_CLAIM
+from scorehouse.report.warehouse import Row, Warehouse
+
+Progress = Callable[[str], AbstractContextManager[None]]
+PERFORMANCE = f"""
+select * from {{table}}
+where ml_model = {{name}} and segment = 'all' and status in {CLAIMED} and metric not in {NO_CLAIM}
+    and value is not null
+"""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Larger thresholds for one monitor: its file, and the faults that they would hide, in words."""
+
+    monitor: str
+    file: str
+    thresholds: Thresholds
+    hides: list[str]
+
+    def text(self, project: Path) -> str | None:
+        """The new text of the file; None if its call of `drift` cannot be changed for certain."""
+        return with_thresholds((project / self.file).read_text(encoding="utf-8"), self.thresholds)
+
+
+@dataclass
+class Rehearsal:
+    """What was found: faults, the unseen first; monitors as a whole; lights that came on; and proposals."""
+
+    faults: list[Found] = field(default_factory=list)
+    not_planted: list[str] = field(default_factory=list)
+    monitors: list[Light] = field(default_factory=list)
+    lights: list[Light] = field(default_factory=list)
+    hold_outs: list[HoldOut] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+
+    def add(self, monitor: str, rows: Sequence[Row], alarms: Sequence[bool], days: int | None) -> list[Light]:
+        """The verdicts of one monitor on the past, each row with whether it is an alarm; all its lights."""
+        if not rows:
+            return []
+        whole, *lights = lights_of(monitor, rows, alarms)
+        self.monitors.append(whole)
+        self.lights += [light for light in lights if light.alarms]
+        if days and (compared := hold_out(monitor, rows, alarms, days)):
+            self.hold_outs.append(compared)
+        return lights
+
+
+def rehearse(
+    warehouse: Warehouse,
+    nodes: Mapping[str, Any],
+    live: Version,
+    call: str,
+    progress: Progress,
+    *,
+    allowed: float,
+    days: int | None,
+) -> Rehearsal:
+    """Try the monitors of an ML model on the past that the warehouse holds.
+
+    `nodes` are those of dbt's manifest; `allowed` is the share of windows in which a light may come on
+    without a fault; the alarms of the last `days` are predicted from the windows before.
+    """
+    result, trials, changed = Rehearsal(), list[Trial](), dict[tuple[str, str], float]()
+    for monitored in monitors_of(nodes, warehouse, live.name, call):
+        with progress(f"judging every window of {monitored.profile.name}"):
+            past = Past(warehouse, live.name, monitored)
+        for number, fault in enumerate(FAULTS, 1):
+            with progress(f"planting fault {number} of {len(FAULTS)}, {fault.kind}"):
+                shares = past.changed(fault)
+                trials += past.trials(fault, list(shares)) if shares else []
+            changed |= {(fault.kind, feature): share for feature, share in shares.items()}
+        for monitor, rows in past.judged.items():
+            lights = result.add(monitor.name, rows, [row["status"] == "drift" for row in rows], days)
+            if thresholds := proposed(lights, allowed):
+                hides = hidden([trial for trial in trials if trial.monitor == monitor.name], thresholds)
+                result.proposals.append(Proposal(monitor.name, monitor.file, thresholds, hides))
+    for table in warehouse.of_kind("performance"):
+        rows = warehouse.rows(PERFORMANCE.format(table=table.quoted, name=DUCKDB.literal(live.name)))
+        alarms = [row["status"] == "below" or limits.far_from(live, row) in limits.FAR for row in rows]
+        result.add(table.name, rows, alarms, days)
+    result.faults = found_of(trials, changed)
+    planted = {(line.fault, line.feature) for line in result.faults}
+    result.not_planted = [
+        f"{fault} of {feature}" for fault, feature in changed if (fault, feature) not in planted
+    ]
+    return result

@@ -1,0 +1,183 @@
+"""A rehearsal of scaffolded monitors: 60 days, one of them odd, and a feature that no threshold watches."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from project import NAME, DbtProject
+from scorehouse.cli.main import main
+from scorehouse.rehearsal import rehearse
+from scorehouse.rehearsal.faults import FAULTS, NUMBER, ROWS, Fault
+
+pytestmark = pytest.mark.slow
+DAYS, ODD = 60, 20
+FEATURES = ["amount", "deaf", "plan"]
+NUMBER_FAULTS = {fault.kind for fault in FAULTS if fault.of == NUMBER}
+# Every metric of drift that a wrong number can move; missing values alone are judged.
+METRICS = ("psi", "mean_shift", "spread_shift", "out_of_range_share", "extreme_value", "constant_value")
+ALARMED = """
+select distinct window_start from churn_daily_drift where status = 'drift' and segment = 'all' order by 1
+"""
+DEAF = "thresholds={'deaf': {" + ", ".join(f"'{metric}': 1e12" for metric in METRICS) + "}},"
+
+
+def rows(count: int, seed: int) -> pd.DataFrame:
+    """Independent rows; the feature `amount` of one day is shifted."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame({"id": np.arange(count), "number": np.arange(count) % DAYS})
+    frame["day"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(frame["number"], "D")
+    frame["amount"], frame["deaf"] = random.normal(50, 10, (2, count))
+    frame["plan"] = random.choice(["basic", "plus", "pro"], count, p=[0.6, 0.3, 0.1])
+    return frame
+
+
+def estimator(training: pd.DataFrame) -> Any:
+    steps = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+    labels = training["amount"] + training["deaf"] > 100
+    return make_pipeline(steps, LogisticRegression(max_iter=1000)).fit(training[FEATURES], labels), labels
+
+
+def scorehouse(project: DbtProject, *words: str) -> Result:
+    return CliRunner(env=project.environment).invoke(main, [*words, "--project-dir", str(project.folder)])
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    project = DbtProject(tmp_path_factory.mktemp("rehearsal") / "house")
+    training = rows(6000, seed=1)
+    fitted, labels = estimator(training)
+    for name in ("churn", "bare", "fresh"):
+        project.register(fitted, name, training[FEATURES], labels, task="classification")
+    past = rows(DAYS * 200, seed=2)
+    past.loc[past["number"] == ODD, "amount"] += 30
+    past.drop(columns="number").to_parquet(project.folder / "past.parquet")
+    project.features(f"select * from '{project.folder}/past.parquet'")
+    project.features("select * from {{ ref('features') }} where false", name="no_features")
+    for name, features in (("churn", "features"), ("fresh", "no_features")):
+        project.python_model(f"{name}_predictions", name, features=features, key="id", passthrough=["day"])
+        words = ("--features", features, "--key", "id", "--day", "day", "--yes")
+        assert scorehouse(project, "scaffold", "monitors", name, *words).exit_code == 0
+    for monitor in ("churn_drift", "churn_daily_drift"):
+        file = project.folder / f"models/ml/monitoring/{monitor}.sql"
+        text = file.read_text()
+        assert text.count("\n) }}") == 1
+        file.write_text(text.replace("\n) }}", f"\n    {DEAF}\n) }}}}"))
+    outputs = yaml.safe_load((project.folder / "profiles.yml").read_text())
+    outputs[NAME]["outputs"]["prod"] = {"type": "postgres", "host": "nowhere"}
+    project.write("profiles.yml", yaml.safe_dump(outputs))
+    project.build().check()
+    return project
+
+
+def digests(project: DbtProject) -> dict[str, Any]:
+    """Number and content of the rows of every table, and its name."""
+    with duckdb.connect(str(project.database), read_only=True) as connection:
+        names = [
+            name for (name,) in connection.sql("select table_name from information_schema.tables").fetchall()
+        ]
+        digest = "select count(*), bit_xor(hash(one)) from {} as one"
+        return {name: connection.sql(digest.format(name)).fetchall() for name in names}
+
+
+@pytest.fixture(scope="module")
+def rehearsed(project: DbtProject) -> dict[str, Any]:
+    """The result of a rehearsal of `churn`, after which every table is as it was."""
+    before = digests(project)
+    ended = scorehouse(project, "rehearse", "churn", "--target", "dev", "--hold-out", "30", "--json")
+    assert ended.exit_code == 0, ended.output
+    assert digests(project) == before
+    return dict(json.loads(ended.stdout))
+
+
+def test_faults_are_found_by_day(rehearsed: dict[str, Any]) -> None:
+    by_fault = {(one["fault"], one["feature"]): one for one in rehearsed["faults"]}
+    for fault in FAULTS:
+        feature = {NUMBER: "amount", ROWS: "(all features)"}.get(fault.of, "plan")
+        if fault.kind == "a year late":
+            assert not any(kind == fault.kind for kind, _ in by_fault), "no feature is a date"
+            continue
+        one = by_fault[fault.kind, feature]
+        assert one["seen"], one
+        assert one["days"] == 1.0, one
+        found, tried = one["windows"]["churn_daily_drift"]
+        # the odd day is on without a fault, so nothing can be found there
+        assert tried == (DAYS - 1 if feature == "amount" else DAYS) and found > 0.9 * tried
+
+
+def test_what_no_threshold_watches_is_unseen_and_comes_first(rehearsed: dict[str, Any]) -> None:
+    unseen = [one for one in rehearsed["faults"] if not one["seen"]]
+    assert unseen == rehearsed["faults"][: len(unseen)]
+    assert {(one["fault"], one["feature"]) for one in unseen} == {(kind, "deaf") for kind in NUMBER_FAULTS}
+    assert {one["days"] for one in unseen} == {None}
+
+
+def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, Any]) -> None:
+    daily = next(one for one in rehearsed["monitors"] if one["monitor"] == "churn_daily_drift")
+    alarmed = [day for (day,) in project.query(ALARMED)]
+    assert datetime(2025, 1, 1) + timedelta(ODD) in alarmed and len(alarmed) < 4
+    assert (daily["alarms"], daily["windows"]) == (len(alarmed), DAYS)
+    share, z = len(alarmed) / DAYS, 1.959963984540054  # Wilson (1927)
+    middle, half = share + z**2 / (2 * DAYS), z * (share * (1 - share) / DAYS + (z / (2 * DAYS)) ** 2) ** 0.5
+    for end, sign in (("low", -1), ("high", 1)):
+        assert daily[end] == pytest.approx((middle + sign * half) / (1 + z**2 / DAYS), rel=1e-9)
+    on = {(one["feature"], one["metric"], one["alarms"]) for one in rehearsed["lights"]}
+    assert ("amount", "mean_shift", 1) in on
+    assert {feature for feature, _, _ in on} <= {"amount", "score", "prediction"}
+
+
+def test_the_last_days_are_predicted(project: DbtProject, rehearsed: dict[str, Any]) -> None:
+    daily = next(one for one in rehearsed["hold_outs"] if one["monitor"] == "churn_daily_drift")
+    later = [day >= datetime(2025, 1, 1) + timedelta(DAYS - 30) for (day,) in project.query(ALARMED)]
+    assert daily["before"] == [later.count(False), DAYS - 30]
+    assert daily["after"] == [later.count(True), 30]
+    assert daily["inside"] and daily["low"] == 0 and 2 <= daily["high"] <= 8
+
+
+def test_a_light_that_cries_wolf_gets_a_larger_threshold(
+    project: DbtProject, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """And with it, the same past has no alarm; a fault that it would hide is named."""
+    twin = project.copy(tmp_path_factory.mktemp("written") / "house")
+    shift = Fault("shifted by 1 sd", NUMBER, "{x} + {deviation}")
+    tiny = Fault("shifted a little", NUMBER, "{x} + 0.001 * {deviation}")
+    monkeypatch.setattr(rehearse, "FAULTS", (shift, tiny))
+    words = ("rehearse", "churn", "--target", "dev", "--alarms", "0.001")
+    shown = scorehouse(twin, *words)
+    assert shown.exit_code == 0, shown.output
+    assert "+        'amount': {" in shown.stdout and "'deaf': {'psi': " in shown.stdout
+    assert "would hide: shifted by 1 sd of amount, in " in shown.stdout
+    assert "shifted a little" in shown.stdout and "churn_daily_drift: " in shown.stdout
+    assert max(len(line) for line in shown.stdout.splitlines() if line[:1] not in "+- ") <= 80
+    written = scorehouse(twin, *words, "--write")
+    assert "written" in written.stdout
+    twin.build("--select", "churn_drift", "churn_daily_drift").check()
+    assert twin.query(
+        "select count(*) from churn_daily_drift where feature = 'amount' and status = 'drift'"
+    ) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("chrn", "--target", "dev"), "did you mean 'churn'?"),
+        (("bare", "--target", "dev"), "scaffold monitors bare"),
+        (("fresh", "--target", "dev"), "fresh_profiles has no window of 'fresh' yet"),
+        (("churn", "--target", "prod"), "a DuckDB target, where monitors give the same verdicts"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_said(project: DbtProject, words: tuple[str, ...], why: str) -> None:
+    ended = scorehouse(project, "rehearse", *words)
+    assert ended.exit_code == 1 and why in ended.stderr, ended.output
