@@ -280,6 +280,12 @@ def test_a_window_that_has_not_ended_is_shown_where_all_its_labels_are_there(sho
     assert "Labels arrived" in page and "Metrics appear when enough labels" not in page
 
 
+WATCHED = {
+    "watched": "profile(ref('churn_predictions'), ref('ml_churn__reference'), ref('basket'), key='id')",
+    "watched_drift": "drift(ref('watched'), ref('ml_churn__reference'))",
+}
+
+
 @pytest.mark.slow
 def test_a_strangers_monitors_are_rehearsed(shop: ForeignProject, tmp_path: Path) -> None:
     """In a schema of its own, with features from an attached database, and one run as its past."""
@@ -288,11 +294,14 @@ def test_a_strangers_monitors_are_rehearsed(shop: ForeignProject, tmp_path: Path
     words = ("rehearse", "churn", *TARGET)
     assert NEAR in copy.run("scorehouse", "rehearse", "chrn", *TARGET, code=1).stderr
     assert "scaffold monitors churn" in copy.run("scorehouse", *words, code=1).stderr
-    copy.run("scorehouse", "scaffold", "monitors", "churn", *FEATURES, "--yes")
-    copy.run("dbt", "build", "--select", "churn_profiles", "churn_drift")
+    for name, sql in WATCHED.items():
+        copy.write(
+            f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{{{{ scorehouse.{sql} }}}}\n"
+        )
+    copy.run("dbt", "build", "--select", *WATCHED)
     found = json.loads(copy.run("scorehouse", *words, "--json").stdout)
     by_fault = {(one["fault"], one["feature"]): one["windows"] for one in found["faults"]}
-    assert by_fault["NULL throughout", "amount"] == {"churn_drift": [1, 1]}
+    assert by_fault["NULL throughout", "amount"] == {"watched_drift": [1, 1]}
 
 
 RETRAIN = """

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from scipy.stats import binom
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -21,9 +22,10 @@ from project import NAME, DbtProject
 from scorehouse.cli.main import main
 from scorehouse.rehearsal import rehearse
 from scorehouse.rehearsal.faults import FAULTS, NUMBER, ROWS, Fault
+from scorehouse.rehearsal.outcome import hold_out
 
 pytestmark = pytest.mark.slow
-DAYS, ODD = 60, 20
+DAYS, ODD, START = 60, 20, datetime(2025, 1, 1)
 FEATURES = ["amount", "deaf", "plan"]
 NUMBER_FAULTS = {fault.kind for fault in FAULTS if fault.of == NUMBER}
 # Every metric of drift that a wrong number can move; missing values alone are judged.
@@ -127,7 +129,7 @@ def test_what_no_threshold_watches_is_unseen_and_comes_first(rehearsed: dict[str
 def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, Any]) -> None:
     daily = next(one for one in rehearsed["monitors"] if one["monitor"] == "churn_daily_drift")
     alarmed = [day for (day,) in project.query(ALARMED)]
-    assert datetime(2025, 1, 1) + timedelta(ODD) in alarmed and len(alarmed) < 4
+    assert START + timedelta(ODD) in alarmed and len(alarmed) < 4
     assert (daily["alarms"], daily["windows"]) == (len(alarmed), DAYS)
     share, z = len(alarmed) / DAYS, 1.959963984540054  # Wilson (1927)
     middle, half = share + z**2 / (2 * DAYS), z * (share * (1 - share) / DAYS + (z / (2 * DAYS)) ** 2) ** 0.5
@@ -140,10 +142,27 @@ def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, 
 
 def test_the_last_days_are_predicted(project: DbtProject, rehearsed: dict[str, Any]) -> None:
     daily = next(one for one in rehearsed["hold_outs"] if one["monitor"] == "churn_daily_drift")
-    later = [day >= datetime(2025, 1, 1) + timedelta(DAYS - 30) for (day,) in project.query(ALARMED)]
+    later = [day >= START + timedelta(DAYS - 30) for (day,) in project.query(ALARMED)]
     assert daily["before"] == [later.count(False), DAYS - 30]
     assert daily["after"] == [later.count(True), 30]
     assert daily["inside"] and daily["low"] == 0 and 2 <= daily["high"] <= 8
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.02, 0.1, 0.3])
+def test_predicted_alarms_come_as_often_as_promised(rate: float) -> None:
+    """By all outcomes of 90 windows before and 30 after, where windows do not depend on each other."""
+    day = timedelta(days=1)
+    rows = [
+        {"window_start": START + n * day, "window_end": START + (n + 1) * day, "value": 0.0}
+        for n in range(120)
+    ]
+    held = 0.0
+    for before in range(91):
+        compared = hold_out("drift", rows, [n < before for n in range(120)], 30)
+        assert compared is not None and (compared.before, compared.after) == ((before, 90), (0, 30))
+        inside = binom.cdf(compared.high, 30, rate) - binom.cdf(compared.low - 1, 30, rate)
+        held += binom.pmf(before, 90, rate) * inside
+    assert held >= 0.95
 
 
 def test_a_light_that_cries_wolf_gets_a_larger_threshold(
