@@ -22,6 +22,7 @@ from scorehouse.cli.common import (
     waiting,
 )
 from scorehouse.cli.target import Target, dbt_target_options
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 
@@ -84,7 +85,8 @@ def rehearse_command(
     dbt = Dbt(project, dbt_options(str(target.target), target.profile, target.profiles_dir), call)
     with waiting("compiling the monitors"):
         nodes = compile_monitors(dbt, name)
-    with target.opened() as opened:
+    with target.opened() as opened:  # relative paths in views are those of dbt, which runs in the project
+        opened.connection.execute(f"set file_search_path = {DUCKDB.literal(str(project))}")
         result = rehearse(opened.monitoring, nodes, live, call, waiting, allowed=allowed, days=days)
     changes = [Change(one.file, text) for one in result.proposals if (text := one.text(project))]
     lines = list(_lines(result, project, changes, write=write))

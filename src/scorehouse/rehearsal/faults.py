@@ -15,7 +15,7 @@ NUMBERS = (
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
 )
 # What SQL of a fault may name: the column and its moments, the table, and a place of the row from 0 to 99.
-FINITE = "filter (where isfinite(cast({x} as double)))"
+FINITE = "filter (where isfinite({x}))"
 WORDS = {
     "mean": f"(select avg({{x}}) {FINITE} from {{rows}})",
     "deviation": f"(select stddev_pop({{x}}) {FINITE} from {{rows}})",
@@ -74,6 +74,8 @@ class Source:
         for feature, type_name in self.types.items():
             if fault.of in (COLUMN, kind_of(type_name)):
                 x = DUCKDB.quote(feature)
+                if fault.of == NUMBER:  # a whole number would overflow with an error
+                    x = f"cast({x} as double)"
                 words = {name: sql.format(x=x, rows=self.copy) for name, sql in WORDS.items()}
                 value = fault.sql.format(x=x, place=PLACE, **words)
                 yield feature, f"try_cast({value} as {type_name})"

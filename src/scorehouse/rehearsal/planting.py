@@ -67,12 +67,11 @@ class Past:
 
     def _sources(self) -> Iterator[Source]:
         """Copies of the tables that the profile reads features from; a copy has numbered rows."""
+        known = {feature.lower(): feature for feature in self.features}
         for number, relation in enumerate(self.profile.reads):
-            types = {
-                row["column_name"]: row["column_type"]
-                for row in self.warehouse.rows(f"describe select * from {relation}")
-                if row["column_name"] in self.features
-            }
+            columns = self.warehouse.rows(f"describe select * from {relation}")
+            names = {row["column_name"].lower(): row["column_type"] for row in columns}
+            types = {known[name]: type_name for name, type_name in names.items() if name in known}
             if types:
                 copy = f"temp.main.scorehouse_rows_{number}"
                 self.execute(f"create or replace temp table {_bare(copy)} as select * from {relation}")

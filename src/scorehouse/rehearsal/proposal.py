@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,9 @@ from scorehouse.project.dbt_names import jinja
 from scorehouse.rehearsal.outcome import Light
 from scorehouse.rehearsal.planting import Trial
 
-CALL = "scorehouse.drift("
-ARGUMENT = "thresholds="
-PAIRS = {"(": ")", "[": "]", "{": "}"}
+CALL, ARGUMENT_BEGINS = "scorehouse.drift(", "thresholds="
+ARGUMENT = re.compile(ARGUMENT_BEGINS + r"(\{(?:[^{}]|\{[^{}]*\})*\})")
+END = re.compile(r",?(\s*)\)\s*\}\}\s*\Z")  # of the call, which ends the file
 Thresholds = dict[str, dict[str, float]]
 
 
@@ -50,68 +51,25 @@ def hidden(trials: Sequence[Trial], thresholds: Thresholds) -> list[str]:
 
 def with_thresholds(sql: str, thresholds: Thresholds) -> str | None:
     """The text of a monitor whose call has these thresholds as well; None if it is not read for certain."""
-    start = sql.find(CALL)
-    inside = start + len(CALL)
-    end = _closing(sql, inside - 1) if start >= 0 and sql.count(CALL) == 1 else None
-    if end is None:
+    end = END.search(sql)
+    if sql.count(CALL) != 1 or end is None:
         return None
-    given = sql.find(ARGUMENT, inside, end)
-    if given < 0:
-        return _added(sql, end, thresholds)
-    first = given + len(ARGUMENT)
-    last = _closing(sql, first) if sql[first] == "{" else None
-    if last is None:
+    if given := ARGUMENT.search(sql):
+        try:
+            known = ast.literal_eval(given[1])
+        except (SyntaxError, ValueError):  # it has a variable or none, as Jinja has it
+            return None
+        merged = known | {feature: known.get(feature, {}) | limits for feature, limits in thresholds.items()}
+        return sql[: given.start(1)] + _written(merged) + sql[given.end(1) :]
+    if ARGUMENT_BEGINS in sql:
         return None
-    try:
-        known = ast.literal_eval(sql[first : last + 1])
-    except (SyntaxError, ValueError):  # with a variable or none, as Jinja has it
-        return None
-    return sql[:first] + _written(_merged(known, thresholds), _indent(sql, given)) + sql[last + 1 :]
+    before, after = sql[: end.start()], sql[end.start(1) :]
+    if "\n" in end[1]:  # one argument per line
+        return f"{before},\n    {ARGUMENT_BEGINS}{_written(thresholds)},{after}"
+    return f"{before}, {ARGUMENT_BEGINS}{jinja(thresholds)}{after}"
 
 
-def _added(sql: str, end: int, thresholds: Thresholds) -> str:
-    """The call with one more argument before its closing bracket."""
-    before = sql[:end].rstrip()
-    comma = "" if before.endswith((",", "(")) else ","
-    if "\n" in sql[len(before) : end]:  # one argument per line
-        indent = _indent(sql, len(before) - 1)
-        argument = f"\n{indent}{ARGUMENT}{_written(thresholds, indent)},"
-    else:
-        argument = f" {ARGUMENT}{jinja(thresholds)}"
-    return before + comma + argument + sql[len(before) :]
-
-
-def _merged(known: Mapping[str, Any], new: Thresholds) -> dict[str, Any]:
-    merged = dict(known)
-    for feature, limits in new.items():
-        merged[feature] = {**merged.get(feature, {}), **limits}
-    return merged
-
-
-def _written(thresholds: Mapping[str, Any], indent: str) -> str:
+def _written(thresholds: Mapping[str, Any]) -> str:
     """A dict in Jinja, one key per line."""
-    lines = [f"{indent}    {jinja(name)}: {jinja(value)},\n" for name, value in thresholds.items()]
-    return "{\n" + "".join(lines) + indent + "}"
-
-
-def _indent(sql: str, place: int) -> str:
-    line = sql[sql.rfind("\n", 0, place) + 1 : place + 1]
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _closing(sql: str, opening: int) -> int | None:
-    """The place of the bracket that closes the one at `opening`, strings left out; None without one."""
-    waiting, quote = [], ""
-    for place in range(opening, len(sql)):
-        character = sql[place]
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in PAIRS:
-            waiting.append(PAIRS[character])
-        elif waiting and character == waiting[-1]:
-            waiting.pop()
-            if not waiting:
-                return place
-    return None
+    lines = (f"        {jinja(name)}: {jinja(value)},\n" for name, value in thresholds.items())
+    return "{\n" + "".join(lines) + "    }"

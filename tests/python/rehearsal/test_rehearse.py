@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +24,12 @@ from scorehouse.cli.main import main
 from scorehouse.rehearsal import rehearse
 from scorehouse.rehearsal.faults import FAULTS, NUMBER, ROWS, Fault
 from scorehouse.rehearsal.outcome import hold_out
+from scorehouse.rehearsal.proposal import with_thresholds
 
 pytestmark = pytest.mark.slow
 DAYS, ODD, START = 60, 20, datetime(2025, 1, 1)
-FEATURES = ["amount", "deaf", "plan"]
+FEATURES = ["amount", "deaf", "big", "plan"]
+VIEW = "{{ config(materialized='view') }}"
 NUMBER_FAULTS = {fault.kind for fault in FAULTS if fault.of == NUMBER}
 # Every metric of drift that a wrong number can move; missing values alone are judged.
 METRICS = ("psi", "mean_shift", "spread_shift", "out_of_range_share", "extreme_value", "constant_value")
@@ -42,6 +45,7 @@ def rows(count: int, seed: int) -> pd.DataFrame:
     frame = pd.DataFrame({"id": np.arange(count), "number": np.arange(count) % DAYS})
     frame["day"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(frame["number"], "D")
     frame["amount"], frame["deaf"] = random.normal(50, 10, (2, count))
+    frame["big"] = random.normal(1e9, 1e8, count).astype("int32")
     frame["plan"] = random.choice(["basic", "plus", "pro"], count, p=[0.6, 0.3, 0.1])
     return frame
 
@@ -66,7 +70,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     past = rows(DAYS * 200, seed=2)
     past.loc[past["number"] == ODD, "amount"] += 30
     past.drop(columns="number").to_parquet(project.folder / "past.parquet")
-    project.features(f"select * from '{project.folder}/past.parquet'")
+    # a view with a relative path, a column in other letters, and one whose multiples are no such integers
+    columns = "id, day, Amount, deaf, big, plan"
+    project.write("models/features.sql", f"{VIEW}\nselect {columns} from 'past.parquet'\n")
     project.features("select * from {{ ref('features') }} where false", name="no_features")
     for name, features in (("churn", "features"), ("fresh", "no_features")):
         project.python_model(f"{name}_predictions", name, features=features, key="id", passthrough=["day"])
@@ -86,7 +92,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 
 def digests(project: DbtProject) -> dict[str, Any]:
     """Number and content of the rows of every table, and its name."""
-    with duckdb.connect(str(project.database), read_only=True) as connection:
+    with (
+        contextlib.chdir(project.folder),
+        duckdb.connect(project.database.name, read_only=True) as connection,
+    ):
         names = [
             name for (name,) in connection.sql("select table_name from information_schema.tables").fetchall()
         ]
@@ -117,6 +126,31 @@ def test_faults_are_found_by_day(rehearsed: dict[str, Any]) -> None:
         found, tried = one["windows"]["churn_daily_drift"]
         # the odd day is on without a fault, so nothing can be found there
         assert tried == (DAYS - 1 if feature == "amount" else DAYS) and found > 0.9 * tried
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        (
+            "{{ scorehouse.drift(ref('a'), window='day') }}\n",
+            "window='day', thresholds={'x': {'psi': 0.3}}) }}\n",
+        ),
+        (
+            "{{ scorehouse.drift(\n    ref('a'),\n) }}",
+            "ref('a'),\n    thresholds={\n        'x': {'psi': 0.3},\n    },\n) }}",
+        ),
+        (
+            "{{ scorehouse.drift(\n    thresholds={'psi': 0.2, 'x': {'psi': 0.1, 'mean_shift': 1}}\n) }}",
+            "'psi': 0.2,\n        'x': {'psi': 0.3, 'mean_shift': 1},\n    }\n) }}",
+        ),
+        ("{{ scorehouse.drift(ref('a'), thresholds=var('limits')) }}", None),
+        ("{{ scorehouse.drift(ref('a'), thresholds={'psi': none}) }}", None),
+        ("{{ scorehouse.drift(ref('a')) }}\nunion all select 1", None),
+    ],
+)
+def test_thresholds_are_added_to_a_call(text: str, new: str | None) -> None:
+    written = with_thresholds(text, {"x": {"psi": 0.3}})
+    assert written is None if new is None else written is not None and written.endswith(new)
 
 
 def test_what_no_threshold_watches_is_unseen_and_comes_first(rehearsed: dict[str, Any]) -> None:
