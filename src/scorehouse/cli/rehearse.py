@@ -48,9 +48,9 @@ SHOWN = 30  # unseen faults, and faults that were not planted, in the terminal
     "days",
     type=click.IntRange(1),
     metavar="DAYS",
-    help="Also predict the alarms of the last DAYS from the windows before, and compare.",
+    help="Also predict the alarms of the last DAYS from those before, and compare.",
 )
-@click.option("--write", is_flag=True, help="Write the proposed thresholds into the files of the monitors.")
+@click.option("--write", is_flag=True, help="Write the proposed thresholds.")
 @json_option
 def rehearse_command(
     name: str, target: Target, allowed: float, days: int | None, write: bool, as_json: bool
@@ -58,14 +58,12 @@ def rehearse_command(
     """Try the monitors of NAME on the past: which planted faults they find, how often they cry wolf.
 
     Faults are planted into copies of the features, one feature at a time, and judged by the project's own
-    monitors; those that no monitor finds are listed first. Every past window is judged without a fault as
-    well; a light that comes on too often gets a larger threshold, shown as a diff. Of the database, nothing
-    is changed.
+    monitors; what none of them finds comes first. A light that comes on too often without a fault gets a
+    larger threshold, as a diff. The database is only read.
 
     \b
-    Examples:
-      scorehouse rehearse churn --target dev
-      scorehouse rehearse churn --target dev --hold-out 90 --json
+    Example:
+      scorehouse rehearse churn --target dev --hold-out 90
     """
     from scorehouse.rehearsal.monitors import compile_monitors
     from scorehouse.rehearsal.rehearse import rehearse
