@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from scorehouse.rehearsal.rehearse import Rehearsal
 
 SOON = 3  # days
+WIDTH = 80
 SHOWN = 30  # unseen faults, and faults that were not planted, in the terminal
 
 
@@ -142,7 +144,8 @@ def _lines(result: Rehearsal, project: Path, changes: list[Change], *, write: bo
             yield from change.diff(project)
         yield from (f"would hide: {each}" for each in one.hides)
         yield "written" if write and change else ""
-    yield from _summary(result)
+    for sentence in _summary(result):
+        yield from wrap(sentence, WIDTH, subsequent_indent="  ")
 
 
 def _summary(result: Rehearsal) -> Iterator[str]:
@@ -154,7 +157,7 @@ def _summary(result: Rehearsal) -> Iterator[str]:
         )
     if result.not_planted:
         some = ", ".join(result.not_planted[:SHOWN])
-        yield f"not planted, since rows would be lost, or the light is on anyway: {some}"
+        yield f"not planted, since rows are joined by it or gone, or the light is on anyway: {some}"
     seen = [line for line in result.faults if line.seen]
     soon = sum(line.days is not None and line.days <= SOON for line in seen)
     yield f"{len(seen)} of {count(len(result.faults), 'fault')} are found, {soon} of them within {SOON} days"

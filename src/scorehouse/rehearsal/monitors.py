@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.report.dbt_results import nodes_of, read_json
 from scorehouse.report.warehouse import Table, Warehouse
 from scorehouse.retraining.dbt import Dbt
 
+# In the SQL of a profile: a column of the key, and the one of the day.
+FIXED = re.compile(r"""(?:= features|date_trunc\('day', (?:features|predictions))\."((?:[^"]|"")+)\"""")
 FOLDER = "target/rehearsal"  # not target/, whose results are those of the user's last command
 
 
@@ -23,6 +27,11 @@ class Monitor:
     sql: str
     file: str
     reads: tuple[str, ...]
+
+    @property
+    def fixed(self) -> set[str]:
+        """The columns, in lower case, by which a profile joins its rows and cuts its windows."""
+        return {name.replace('""', '"').lower() for name in FIXED.findall(self.sql)}
 
     @property
     def compares_windows(self) -> bool:
@@ -64,7 +73,7 @@ def monitors_of(nodes: Mapping[str, Any], warehouse: Warehouse, name: str, call:
             expected="models that call scorehouse.profile and scorehouse.drift, built in this target",
             action=f"write them with `scorehouse scaffold monitors {name}`, and build them",
         )
-    has_rows = f"select 1 from {{}} where ml_model = '{name}' and kind = 'all' limit 1"
+    has_rows = f"select 1 from {{}} where ml_model = {DUCKDB.literal(name)} and kind = 'all' limit 1"
     known = [one for one in found if warehouse.rows(has_rows.format(one.profile.relation))]
     if not known:
         raise ConfigurationError(

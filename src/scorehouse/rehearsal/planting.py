@@ -58,6 +58,7 @@ class Past:
         self.judged = {monitor: self._judge(monitor) for monitor in monitored.drift}
         sql = f"select distinct feature from {REAL} where part = 'feature' and kind = 'all' order by 1"
         self.features = [row["feature"] for row in warehouse.rows(sql)]
+        self.fixed = [name for name in self.features if name.lower() in self.profile.fixed]
         self.sources = list(self._sources())
 
     def _judge(self, monitor: Monitor) -> list[Row]:
@@ -66,12 +67,19 @@ class Past:
         return self.warehouse.rows(JUDGED.format(sql=sql))
 
     def _sources(self) -> Iterator[Source]:
-        """Copies of the tables that the profile reads features from; a copy has numbered rows."""
-        known = {feature.lower(): feature for feature in self.features}
-        for number, relation in enumerate(self.profile.reads):
+        """Copies of the tables that the profile reads features from; a copy has numbered rows.
+
+        Features that predictions pass through are those of the table of features.
+        """
+        known = {name.lower(): name for name in self.features if name not in self.fixed}
+        tables = {}
+        for relation in self.profile.reads:
             columns = self.warehouse.rows(f"describe select * from {relation}")
-            names = {row["column_name"].lower(): row["column_type"] for row in columns}
-            types = {known[name]: type_name for name, type_name in names.items() if name in known}
+            tables[relation] = {row["column_name"].lower(): row["column_type"] for row in columns}
+        of_features_first = sorted(tables, key=lambda relation: "scoring_run_id" in tables[relation])
+        for number, relation in enumerate(of_features_first):
+            names = tables[relation]
+            types = {known.pop(name): names[name] for name in names.keys() & known.keys()}
             if types:
                 copy = f"temp.main.scorehouse_rows_{number}"
                 self.execute(f"create or replace temp table {_bare(copy)} as select * from {relation}")

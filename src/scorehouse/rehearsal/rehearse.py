@@ -83,6 +83,7 @@ def rehearse(
     for monitored in monitors_of(nodes, warehouse, live.name, call):
         with progress(f"judging every window of {monitored.profile.name}"):
             past = Past(warehouse, live.name, monitored)
+        result.not_planted += [f"any fault of {feature}" for feature in past.fixed]
         for number, fault in enumerate(FAULTS, 1):
             with progress(f"planting fault {number} of {len(FAULTS)}, {fault.kind}"):
                 shares = past.changed(fault)
@@ -99,7 +100,7 @@ def rehearse(
         result.add(table.name, rows, alarms, days)
     result.faults = found_of(trials, changed)
     planted = {(line.fault, line.feature) for line in result.faults}
-    result.not_planted = [
+    result.not_planted += [
         f"{fault} of {feature}" for fault, feature in changed if (fault, feature) not in planted
     ]
     return result

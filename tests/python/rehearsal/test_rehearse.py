@@ -17,7 +17,7 @@ from scipy.stats import binom
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import NAME, DbtProject
 from scorehouse.cli.main import main
@@ -28,11 +28,15 @@ from scorehouse.rehearsal.proposal import with_thresholds
 
 pytestmark = pytest.mark.slow
 DAYS, ODD, START = 60, 20, datetime(2025, 1, 1)
-FEATURES = ["amount", "deaf", "big", "plan"]
+FEATURES = ["amount", "deaf", "big", "plan", "id"]  # the last is the key as well
 VIEW = "{{ config(materialized='view') }}"
 NUMBER_FAULTS = {fault.kind for fault in FAULTS if fault.of == NUMBER}
 # Every metric of drift that a wrong number can move; missing values alone are judged.
 METRICS = ("psi", "mean_shift", "spread_shift", "out_of_range_share", "extreme_value", "constant_value")
+LABELS = """
+select id, amount + deaf > case when day < '2025-02-01' then 100 else 1000 * (id % 2) end as y
+from {{ ref('features') }}
+"""
 ALARMED = """
 select distinct window_start from churn_daily_drift where status = 'drift' and segment = 'all' order by 1
 """
@@ -51,7 +55,7 @@ def rows(count: int, seed: int) -> pd.DataFrame:
 
 
 def estimator(training: pd.DataFrame) -> Any:
-    steps = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+    steps = make_column_transformer((OneHotEncoder(), ["plan"]), (StandardScaler(), ["amount", "deaf"]))
     labels = training["amount"] + training["deaf"] > 100
     return make_pipeline(steps, LogisticRegression(max_iter=1000)).fit(training[FEATURES], labels), labels
 
@@ -63,10 +67,11 @@ def scorehouse(project: DbtProject, *words: str) -> Result:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     project = DbtProject(tmp_path_factory.mktemp("rehearsal") / "house")
-    training = rows(6000, seed=1)
+    training = rows(DAYS * 200, seed=1)
     fitted, labels = estimator(training)
     for name in ("churn", "bare", "fresh"):
-        project.register(fitted, name, training[FEATURES], labels, task="classification")
+        facts = {"task": "classification", "metrics": {"roc_auc": 0.99}}
+        project.register(fitted, name, training[FEATURES], labels, **facts)
     past = rows(DAYS * 200, seed=2)
     past.loc[past["number"] == ODD, "amount"] += 30
     past.drop(columns="number").to_parquet(project.folder / "past.parquet")
@@ -74,10 +79,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     columns = "id, day, Amount, deaf, big, plan"
     project.write("models/features.sql", f"{VIEW}\nselect {columns} from 'past.parquet'\n")
     project.features("select * from {{ ref('features') }} where false", name="no_features")
+    project.features(LABELS, name="labels")
     for name, features in (("churn", "features"), ("fresh", "no_features")):
         project.python_model(f"{name}_predictions", name, features=features, key="id", passthrough=["day"])
-        words = ("--features", features, "--key", "id", "--day", "day", "--yes")
-        assert scorehouse(project, "scaffold", "monitors", name, *words).exit_code == 0
+        words = ("--features", features, "--key", "id", "--day", "day", "--labels", "labels", "--label", "y")
+        assert scorehouse(project, "scaffold", "monitors", name, *words, "--yes").exit_code == 0
     for monitor in ("churn_drift", "churn_daily_drift"):
         file = project.folder / f"models/ml/monitoring/{monitor}.sql"
         text = file.read_text()
@@ -86,7 +92,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     outputs = yaml.safe_load((project.folder / "profiles.yml").read_text())
     outputs[NAME]["outputs"]["prod"] = {"type": "postgres", "host": "nowhere"}
     project.write("profiles.yml", yaml.safe_dump(outputs))
-    project.build().check()
+    project.build("--exclude-resource-type", "test").check()
     return project
 
 
@@ -171,7 +177,24 @@ def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, 
         assert daily[end] == pytest.approx((middle + sign * half) / (1 + z**2 / DAYS), rel=1e-9)
     on = {(one["feature"], one["metric"], one["alarms"]) for one in rehearsed["lights"]}
     assert ("amount", "mean_shift", 1) in on
-    assert {feature for feature, _, _ in on} <= {"amount", "score", "prediction"}
+    assert {feature for feature, _, _ in on} <= {"amount", "score", "prediction", ""}
+
+
+def test_a_month_whose_labels_contradict_is_a_false_alarm_of_performance(rehearsed: dict[str, Any]) -> None:
+    found = {one["monitor"]: (one["alarms"], one["windows"]) for one in rehearsed["monitors"]}
+    assert found["churn_performance"] == (1, 3)  # February; in March, all labels are one class
+
+
+def test_a_fault_of_the_key_is_not_planted(rehearsed: dict[str, Any]) -> None:
+    """Rows would be lost in the join, which is not what monitors of drift judge."""
+    assert {one["feature"] for one in rehearsed["faults"]} == {
+        "amount",
+        "deaf",
+        "big",
+        "plan",
+        "(all features)",
+    }
+    assert rehearsed["not_planted"] == ["any fault of id"]
 
 
 def test_the_last_days_are_predicted(project: DbtProject, rehearsed: dict[str, Any]) -> None:
