@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
+from math import exp, lgamma, sqrt
 from statistics import median
-
-from scipy.stats import betabinom, binomtest
 
 from scorehouse.rehearsal.planting import Trial, Window
 from scorehouse.report.warehouse import Row
 
 DAY = timedelta(days=1)
+Z = 1.959963984540054  # of 95 %
 SEEN = 0.5  # share of the windows of one monitor, from which on a fault counts as found
 
 
@@ -38,15 +40,41 @@ class Light:
         return self.low > allowed
 
 
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    share, scale = part / whole, 1 + Z**2 / whole
+    half = Z * sqrt(share * (1 - share) / whole + (Z / (2 * whole)) ** 2)
+    middle = share + Z**2 / (2 * whole)
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def predicted(part: int, whole: int, later: int) -> tuple[int, int]:
+    """The 95 % interval of how many of `later` windows have an alarm, if `part` of `whole` had one.
+
+    The quantiles of a beta-binomial distribution, with Jeffreys' prior.
+    """
+    a, b = part + 0.5, whole - part + 0.5
+
+    def log_beta(x: float, y: float) -> float:
+        return lgamma(x) + lgamma(y) - lgamma(x + y)
+
+    shares = [
+        exp(log_beta(k + a, later - k + b) - log_beta(a, b) - log_beta(k + 1, later - k + 1)) / (later + 1)
+        for k in range(later + 1)
+    ]
+    up_to = list(accumulate(shares))
+    return bisect_left(up_to, 0.025), bisect_left(up_to, 0.975)
+
+
 def light_of(monitor: str, feature: str, metric: str, rows: Sequence[Row], is_alarm: Iterable[bool]) -> Light:
     """The light over these rows; several rows of one window, such as those of two versions, are one."""
     on: dict[Window, bool] = defaultdict(bool)
     for row, alarm in zip(rows, is_alarm, strict=True):
         on[row["window_start"], row["window_end"]] |= alarm
     alarms = sum(on.values())
-    interval = binomtest(alarms, len(on)).proportion_ci(method="wilson")
+    low, high = wilson(alarms, len(on))
     values = tuple(row["value"] for row in rows if row["value"] is not None)
-    return Light(monitor, feature, metric, len(on), alarms, float(interval.low), float(interval.high), values)
+    return Light(monitor, feature, metric, len(on), alarms, low, high, values)
 
 
 def lights_of(monitor: str, rows: Sequence[Row], alarms: Sequence[bool]) -> list[Light]:
@@ -134,10 +162,7 @@ class HoldOut:
 
 
 def hold_out(monitor: str, rows: Sequence[Row], alarms: Sequence[bool], days: int) -> HoldOut | None:
-    """What the windows that end `days` before the newest end predict; None if one side has no window.
-
-    The 95 % interval of the number of alarms among the later windows (beta-binomial, with Jeffreys' prior).
-    """
+    """What the windows that end `days` before the newest end predict; None if one side has no window."""
     cut = max(row["window_end"] for row in rows) - days * DAY
     sides: dict[bool, list[int]] = {False: [], True: []}
     for place, row in enumerate(rows):
@@ -148,8 +173,5 @@ def hold_out(monitor: str, rows: Sequence[Row], alarms: Sequence[bool], days: in
         light_of(monitor, "", "", [rows[place] for place in side], [alarms[place] for place in side])
         for side in sides.values()
     )
-    low, high = betabinom.interval(
-        0.95, after.windows, before.alarms + 0.5, before.windows - before.alarms + 0.5
-    )
     counts = [(one.alarms, one.windows) for one in (before, after)]
-    return HoldOut(monitor, counts[0], counts[1], int(low), int(high))
+    return HoldOut(monitor, counts[0], counts[1], *predicted(*counts[0], after.windows))

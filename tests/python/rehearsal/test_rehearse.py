@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from scipy.stats import binom
+from scipy.stats import betabinom, binom, binomtest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -171,10 +171,8 @@ def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, 
     alarmed = [day for (day,) in project.query(ALARMED)]
     assert START + timedelta(ODD) in alarmed and len(alarmed) < 4
     assert (daily["alarms"], daily["windows"]) == (len(alarmed), DAYS)
-    share, z = len(alarmed) / DAYS, 1.959963984540054  # Wilson (1927)
-    middle, half = share + z**2 / (2 * DAYS), z * (share * (1 - share) / DAYS + (z / (2 * DAYS)) ** 2) ** 0.5
-    for end, sign in (("low", -1), ("high", 1)):
-        assert daily[end] == pytest.approx((middle + sign * half) / (1 + z**2 / DAYS), rel=1e-9)
+    expected = binomtest(len(alarmed), DAYS).proportion_ci(method="wilson")
+    assert (daily["low"], daily["high"]) == pytest.approx((expected.low, expected.high), rel=1e-9)
     on = {(one["feature"], one["metric"], one["alarms"]) for one in rehearsed["lights"]}
     assert ("amount", "mean_shift", 1) in on
     assert {feature for feature, _, _ in on} <= {"amount", "score", "prediction", ""}
@@ -217,6 +215,8 @@ def test_predicted_alarms_come_as_often_as_promised(rate: float) -> None:
     for before in range(91):
         compared = hold_out("drift", rows, [n < before for n in range(120)], 30)
         assert compared is not None and (compared.before, compared.after) == ((before, 90), (0, 30))
+        expected = betabinom.interval(0.95, 30, before + 0.5, 90 - before + 0.5)
+        assert (compared.low, compared.high) == expected
         inside = binom.cdf(compared.high, 30, rate) - binom.cdf(compared.low - 1, 30, rate)
         held += binom.pmf(before, 90, rate) * inside
     assert held >= 0.95
