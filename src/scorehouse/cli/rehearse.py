@@ -157,7 +157,10 @@ def _summary(result: Rehearsal) -> Iterator[str]:
         )
     if result.not_planted:
         some = ", ".join(result.not_planted[:SHOWN])
-        yield f"not planted, since rows are joined by it or gone, or the light is on anyway: {some}"
+        yield (
+            "not planted (a key or a day, rows that are gone, a light that is on anyway, windows that are "
+            f"compared with each other): {some}"
+        )
     seen = [line for line in result.faults if line.seen]
     soon = sum(line.days is not None and line.days <= SOON for line in seen)
     yield f"{len(seen)} of {count(len(result.faults), 'fault')} are found, {soon} of them within {SOON} days"

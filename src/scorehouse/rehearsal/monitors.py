@@ -35,8 +35,8 @@ class Monitor:
 
     @property
     def compares_windows(self) -> bool:
-        """Whether windows are compared with the one before, as a fault in all of them would not show."""
-        return "previous_id" in self.sql
+        """Whether drift compares windows with each other: a fault in all of them would not show."""
+        return "reference_bins" not in self.sql
 
 
 @dataclass(frozen=True)

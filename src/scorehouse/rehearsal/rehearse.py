@@ -84,6 +84,7 @@ def rehearse(
         with progress(f"judging every window of {monitored.profile.name}"):
             past = Past(warehouse, live.name, monitored)
         result.not_planted += [f"any fault of {feature}" for feature in past.fixed]
+        result.not_planted += [f"any fault in {one.name}" for one in past.judged if one.compares_windows]
         for number, fault in enumerate(FAULTS, 1):
             with progress(f"planting fault {number} of {len(FAULTS)}, {fault.kind}"):
                 shares = past.changed(fault)

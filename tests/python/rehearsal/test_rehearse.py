@@ -33,6 +33,7 @@ VIEW = "{{ config(materialized='view') }}"
 NUMBER_FAULTS = {fault.kind for fault in FAULTS if fault.of == NUMBER}
 # Every metric of drift that a wrong number can move; missing values alone are judged.
 METRICS = ("psi", "mean_shift", "spread_shift", "out_of_range_share", "extreme_value", "constant_value")
+CHANGE = "{{ scorehouse.drift(ref('churn_profiles'), against='previous', window='month') }}"
 LABELS = """
 select id, amount + deaf > case when day < '2025-02-01' then 100 else 1000 * (id % 2) end as y
 from {{ ref('features') }}
@@ -84,6 +85,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
         project.python_model(f"{name}_predictions", name, features=features, key="id", passthrough=["day"])
         words = ("--features", features, "--key", "id", "--day", "day", "--labels", "labels", "--label", "y")
         assert scorehouse(project, "scaffold", "monitors", name, *words, "--yes").exit_code == 0
+    project.features(CHANGE, name="churn_change")
     for monitor in ("churn_drift", "churn_daily_drift"):
         file = project.folder / f"models/ml/monitoring/{monitor}.sql"
         text = file.read_text()
@@ -192,7 +194,15 @@ def test_a_fault_of_the_key_is_not_planted(rehearsed: dict[str, Any]) -> None:
         "plan",
         "(all features)",
     }
-    assert rehearsed["not_planted"] == ["any fault of id"]
+    assert rehearsed["not_planted"] == ["any fault of id", "any fault in churn_change"]
+
+
+def test_a_fault_in_every_window_is_not_sought_by_a_comparison_of_windows(rehearsed: dict[str, Any]) -> None:
+    assert "churn_change" in {one["monitor"] for one in rehearsed["monitors"]}
+    assert {name for one in rehearsed["faults"] for name in one["windows"]} == {
+        "churn_drift",
+        "churn_daily_drift",
+    }
 
 
 def test_the_last_days_are_predicted(project: DbtProject, rehearsed: dict[str, Any]) -> None:
