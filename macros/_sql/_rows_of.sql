@@ -16,7 +16,10 @@
 {#- The names of a relation's columns; none while dbt parses, which has no connection, and where it compiles before
     the table is built. -#}
 {% macro _existing_columns(relation) %}
-    {% if not execute or load_relation(relation) is none %}
+    {% if execute and relation is string %}
+        {#- the subquery of a test with `where` #}
+        {{ return(run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names | list) }}
+    {% elif not execute or load_relation(relation) is none %}
         {{ return([]) }}
     {% endif %}
     {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}

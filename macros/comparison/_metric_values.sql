@@ -105,14 +105,16 @@ metric_values as (
 {%- endmacro %}
 
 
-{#- The best value of a metric that the same score for every row reaches, from labels; NULL where none is known. -#}
+{#- What the mean of the labels reaches as the score of every row; NULL where that is not known. -#}
 {% macro _guess_value(metric, settings) %}
-    {% set known = {'roc_auc': '0.5e0', 'mae': 'avg(abs(label - middle))', 'rmse': 'stddev_pop(label)'} %}
+    {% set known = {'mae': 'avg(abs(label - mean_label))', 'rmse': 'stddev_pop(label)'} %}
     {% if not settings.by_row %}
         {% do known.update({
             'brier': 'avg(label) * (1 - avg(label))',
             'log_loss': '-avg(label) * ln(nullif(avg(label), 0)) - (1 - avg(label)) * ln(nullif(1 - avg(label), 0))'
         }) %}
     {% endif %}
-    {{ return(known.get(metric, 'null')) }}
+    {#- Of labels that are all alike, nothing is worse than they are. #}
+    {% set guess = 'case when min(label) < max(label) then ' ~ known.get(metric, 'null') ~ ' end' %}
+    {{ return('0.5e0' if metric == 'roc_auc' else guess) }}
 {% endmacro %}

@@ -68,10 +68,11 @@ judged_whole as (
             when not {{ scorehouse._has_challenger(model, challenger) }} then 'not_compared'
             when coalesce(comparison.n_rows, 0) < {{ min_rows }} then 'too_few_rows'
             when comparison.difference_low is null or comparison.difference_low < -asked.margin then 'worse'
-            {#- However bad the champion is. #}
+            {#- However bad the champion is. What guessing reaches is uncertain, but for the area of a ROC curve. #}
             {%- set worst = scorehouse._double_literal(floor) if floor is not none else 'comparison.guess_value' %}
+            {%- set own = 'value' if floor is not none or metric == 'roc_auc' else 'best' %}
             {%- set is_higher = 'higher' in scorehouse._metrics().contests[metric] %}
-            when comparison.challenger_value {{ '<' if is_higher else '>' }} {{ worst }} then 'below_floor'
+            when comparison.challenger_{{ own }} {{ '<' if is_higher else '>' }} {{ worst }} then 'below_floor'
             {%- if gain is not none %}
             {#- The mean decides whether there is a gain; without several outputs, the only row. #}
             when comparison.difference_low < {{ scorehouse._double_literal(gain) }}

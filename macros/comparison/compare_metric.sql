@@ -34,6 +34,7 @@
     {% endif %}
     {% set settings, segments = used, by %}
 
+{% set is_higher = 'higher' in scorehouse._metrics().contests[metric] %}
 {% set tail = (1 - settings['confidence']) / 2 %}
 {% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
 {% set key_names = scorehouse._each('key_<number>', keys) %}
@@ -82,7 +83,7 @@ replicated as (
         n_rows,
         live_value,
         challenger_value,
-        {{ 'challenger_value - live_value' if 'higher' in scorehouse._metrics().contests[metric]
+        {{ 'challenger_value - live_value' if is_higher
             else 'live_value - challenger_value' }} as difference
     from metric_values
     inner join (select distinct part, {{ parts }} from numbered) as named
@@ -132,7 +133,6 @@ sized as (
 ),
 {%- endif %}
 
-{#- What a constant reaches that knows the labels: a challenger that does not knows nothing. #}
 guesses as (
 
     select
@@ -144,7 +144,7 @@ guesses as (
     from (
         select
             *,
-            median(label) over (partition by model_alias, output, segment, segment_value) as middle
+            avg(label) over (partition by model_alias, output, segment, segment_value) as mean_label
         from segmented
     ) as centred
     group by model_alias, output, segment, segment_value
@@ -182,6 +182,9 @@ final as (
         max(n_rows) filter (replicate = 0) as n_rows,
         max(live_value) filter (replicate = 0) as live_value,
         max(challenger_value) filter (replicate = 0) as challenger_value,
+        {#- the better end of its interval #}
+        quantile_cont(challenger_value, {{ 1 - tail if is_higher else tail }}) filter (replicate > 0)
+            as challenger_best,
         max(guess_value) as guess_value,
         max(difference) filter (replicate = 0) as difference,
         quantile_cont(difference, {{ tail }}) filter (replicate > 0) as difference_low,

@@ -42,7 +42,8 @@ by_output as (
         measured.value as current_value,
         {{ scorehouse._worse_by('measured.value', reference, limits.metric) }} as decay,
         cast({{ one.decay or 0 }} as {{ double }}) as decay_allowed,
-        abs(measured.best_value - measured.value) as half
+        {{ 'abs(measured.best_value - measured.value)' if one.decay is not none
+            else 'cast(null as ' ~ double ~ ')' }} as half
     from live
     left join measured_{{ loop.index }} as measured
         on {{ scorehouse._same('live', 'measured', ['ml_model', 'version']) }}

@@ -88,9 +88,8 @@
             },
             'clustering': {
                 'points': {
-                    'mean_distance': {'interval': 'mean'}, 'n_clusters': {},
-                    'largest_share': {'interval': 'wilson'}, 'smallest_share': {'interval': 'wilson'},
-                    'entropy': {'interval': 'mean'}
+                    'mean_distance': {'interval': 'mean'}, 'n_clusters': {}, 'largest_share': {},
+                    'smallest_share': {}, 'entropy': {'interval': 'mean'}
                 },
                 'sized': {
                     'share_of_': {'interval': 'wilson', 'column': 'share', 'by': 'cluster_label'},

@@ -24,6 +24,10 @@
         {% do scorehouse._check_choice(call, 'limits', metric, of_row | list, 'accuracy') %}
         {% do scorehouse._check_number(call, 'limits', limit, example, lowest=0, highest=1) %}
     {% endfor %}
+    {% set own = [
+        'design_effect', 'label_time', 'score', 'prediction', 'positive', 'min_segment_rows', 'include_training'
+    ] %}
+    {% do scorehouse._check_keys(call, 'options', options, own) %}
     {% set options = dict(options) %}
     {% set label_time, design_effect = options.pop('label_time', none), options.pop('design_effect', 1) %}
     {% do scorehouse._check_number(
@@ -33,11 +37,6 @@
         call=call, task='classification', key=key, label=label, day=day, period=period, segments=segments,
         maturity={'label_time': label_time}, options=options, predictions=predictions
     ) %}
-    {% if spec.classes or spec.weight %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'two classes, and rows without weights', 'leave `classes` and `weight` out'
-        ) %}
-    {% endif %}
 
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
 {% set promised, found, sides, thresholds = {}, {}, {}, {} %}
@@ -47,13 +46,16 @@
     {% do sides.update({metric: scorehouse._text_literal(scorehouse._metrics().watched.performance[metric])}) %}
     {% do thresholds.update({metric: limit}) %}
 {% endfor %}
-{#- How much of what it has each of twelve bets stakes on a row; and the half width of an interval by it, of 24 ends
-    (Fan and others 2015). -#}
+{#- How much of what it has each of twelve bets stakes on a row; and the half width of an interval for the rows of the
+    window by it, of 24 ends (Fan and others 2015). -#}
 {% set bets, halves = [], [] %}
 {% for number in range(12) %}
     {% set bet = scorehouse._double_literal(0.005 * 1.6 ** number) %}
     {% do bets.append(bet) %}
-    {% do halves.append('((-ln(1e0 - ' ~ bet ~ ') - ' ~ bet ~ ') * squares + ln(480e0)) / (' ~ bet ~ ' * n)') %}
+    {% do halves.append(
+        '((-ln(1e0 - ' ~ bet ~ ') - ' ~ bet ~ ') * squares + ln(24e0 / ' ~ scorehouse._double_literal(alpha) ~ ')) / ('
+        ~ bet ~ ' * n)'
+    ) %}
 {% endfor %}
 with {{ scorehouse._labelled_rows(predictions, labels, spec) }},
 
@@ -77,18 +79,18 @@ rows_by_metric as (
 ),
 
 {#- What a label is beyond the limit by, if the promise of all rows is corrected by it alone; at least -1 then. -#}
-beyond as (
+corrected as (
 
     select
         *,
         found - promised as wrong,
-        sign * (found - promised + mean_promised - threshold)
-        / (1e0 + greatest(0e0, sign * (threshold - mean_promised))) as beyond
+        turned * (found - promised + mean_promised - threshold)
+        / (1e0 + greatest(0e0, turned * (threshold - mean_promised))) as beyond
     from (
         select
             *,
             {{ scorehouse._case_of('metric', thresholds) }} as threshold,
-            case when {{ scorehouse._case_of('metric', sides) }} = 'above' then 1e0 else -1e0 end as sign,
+            case when {{ scorehouse._case_of('metric', sides) }} = 'above' then 1e0 else -1e0 end as turned,
             avg(promised) over (partition by ml_model, version, segment, window_start, metric) as mean_promised
         from rows_by_metric
     ) as placed
@@ -108,10 +110,12 @@ windows as (
         count(found) / {{ scorehouse._double_literal(design_effect) }} as n,
         max(mean_promised) + avg(wrong) as value,
         {%- for bet in bets %}
-        sum(ln(1e0 + {{ bet }} * beyond)) / {{ scorehouse._double_literal(design_effect) }} as wealth{{ loop.index0 }},
+        {#- less what the scores of these rows may promise by chance (Hoeffding 1963) #}
+        (sum(ln(1e0 + {{ bet }} * beyond)) - {{ bet }} * {{ bet }} * count(found) * count(found) / (8e0 * count(*)))
+        / {{ scorehouse._double_literal(design_effect) }} as wealth{{ loop.index0 }},
         {%- endfor %}
         sum(wrong * wrong) / {{ scorehouse._double_literal(design_effect) }} as squares
-    from beyond
+    from corrected
     group by ml_model, version, segment, metric, window_start, threshold
 
 ),

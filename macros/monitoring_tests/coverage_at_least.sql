@@ -3,10 +3,11 @@
     {% do scorehouse._check_level(call, 'level', level) %}
     {% do scorehouse._check_relation(call, 'calibration', calibration, 'demand_interval_calibration', optional=true) %}
 
-{#- A cohort fails only if chance would hardly explain its coverage: the chance of its own labels, and of those of its
-    calibration, which is a sample as well (beta-binomial). A cohort that has labels, and no interval or set that could
-    hold them, keeps no promise either. -#}
+{#- A cohort fails only if chance would hardly explain its coverage: Chernoff's limit of the binomial distribution,
+    which is never too small, for its own labels and those of its calibration, a sample as well (beta-binomial). A
+    cohort that has labels, and no interval or set that could hold them, keeps no promise either. -#}
 {% set level_sql = scorehouse._double_literal(level) %}
+{% set missed = '(1e0 - value)' %}
 {% set n = 'n_current' if calibration is none
     else '1e0 / (1e0 / n_current + coalesce(1e0 / (n_calibration + 2e0), 0e0))' %}
 with measured as (
@@ -22,35 +23,31 @@ calibrations as (
     select
         ml_model,
         version,
-        min(n_labelled) * 1e0 as n_calibration
+        max(n_labelled) * 1e0 as n_calibration
     from {{ calibration }}
     where status = 'calibrated'
+        and basis = 'all'
     group by ml_model, version
 
 ),
 {%- endif %}
 
-compared as (
+tested as (
 
     select
         measured.*,
         case
-            when value >= {{ level_sql }} then 0e0
-            else ({{ level_sql }} - value) / sqrt({{ level_sql }} * (1e0 - {{ level_sql }}) / ({{ n }}))
-        end as steps
+            when value is null then null
+            when value >= {{ level_sql }} then 1e0
+            else {{ scorehouse._exp('-(' ~ n ~ ') * (' ~ missed ~ ' * ln(' ~ missed ~ ' / (1e0 - ' ~ level_sql
+                ~ ')) + case when value > 0e0 then value * ln(value / ' ~ level_sql ~ ') else 0e0 end)') }}
+        end as p_value
     from measured
     {%- if calibration is not none %}
     left join calibrations
         on measured.ml_model = calibrations.ml_model
         and measured.version = calibrations.version
     {%- endif %}
-
-),
-
-tested as (
-
-    select *, ({{ scorehouse._two_sided_p('steps') }}) / 2e0 as p_value
-    from compared
 
 ),
 

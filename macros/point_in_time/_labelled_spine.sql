@@ -36,12 +36,12 @@ from (
             partition by {% for name in keys %}predictions.{{ name }}, {% endfor %}{{ at }}
             order by
                 predictions.scored_at desc,
-                {%- if label_time %}
-                case when {{ label_time }} > {{ at }} then 0 else 1 end,
-                {%- endif %}
                 {#- a row that only says that the label is awaited hides none #}
                 case when {{ label_columns | join(' is null or ') }} is null then 1 else 0 end,
-                {{ label_time ~ ',' if label_time }}
+                {%- if label_time %}
+                case when {{ label_time }} > {{ at }} then 0 else 1 end,
+                {{ label_time }},
+                {%- endif %}
                 {{ label_columns | join(', ') }}
         ) as scorehouse_place
     from {{ scorehouse._named(predictions, 'predictions') }}

@@ -104,7 +104,7 @@ validation_errors as (
         cast(null as {{ text }}) as value_known
     from trained
     where {{ label_time }} <= trained.{{ at }}
-        {#- A label whose time nobody knows may have been known; `training_set` says which rows have none. #}
+        {#- A label whose time nobody knows may have been known; `label_status` says which rows have none. #}
         or {{ label_time }} is null
         {%- if 'label_status' in scorehouse._existing_columns(model) | map('lower') %} and label_status = 'labelled'
         {%- endif %}

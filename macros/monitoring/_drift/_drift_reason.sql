@@ -20,7 +20,7 @@
                     else {{ units }} || ' of training differ as if '
                 end || case
                     when metric = 'spread_shift' then 'the spread were ten times as large'
-                    when mean_minimum > least(2e0, farthest) then 'the mean had moved by '
+                    when mean_minimum > least(2e0, coalesce(farthest, 2e0)) then 'the mean had moved by '
                         || cast(cast(least(mean_minimum, 1e3) as decimal(6, 1)) as {{ dbt.type_string() }})
                         || ' standard deviations'
                     else 'all rows had one value'

@@ -103,7 +103,7 @@ measured as (
         sqrt(noise / 2e0 * spread_shift_effect) as spread_error,
         abs(shift) / nullif(shift_error * sqrt(mean_shift_effect), 0e0) as shift_z,
         abs(mood_z) / sqrt(spread_shift_effect) as spread_z,
-        greatest(low_reach, high_reach) as extreme_value,
+        greatest(coalesce(low_reach, high_reach), coalesce(high_reach, low_reach)) as extreme_value,
         {#- The tail index is that of the largest 1 % of training on a side, 25 rows at least, and as uncertain. #}
         greatest(25e0, n_then / 200e0) * ln(1e0 + greatest(
             coalesce(low_tail * ln(low_reach), 0e0), coalesce(high_tail * ln(high_reach), 0e0)

@@ -68,7 +68,7 @@ visible as (
         case
             when is_learned = 0 then 0
             when metric = 'spread_shift' and minimum_detectable > 2.3e0 then 1
-            when metric in ('mean_shift', '{{ shapes }}') and mean_minimum > least(2e0, farthest) then 1
+            when metric in ('mean_shift', '{{ shapes }}') and mean_minimum > least(2e0, coalesce(farthest, 2e0)) then 1
             when metric in ('{{ shapes }}') and psi_part > 1e0 then 1
             else 0
         end as is_blind

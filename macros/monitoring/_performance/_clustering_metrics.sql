@@ -52,7 +52,7 @@ points as (
     select
         shares.*,
         {#- of -ln(share) over rows, whose mean is the entropy #}
-        sqrt(greatest(0e0, mean_square - entropy * entropy)) as entropy_deviation,
+        nullif(sqrt(greatest(0e0, mean_square - entropy * entropy)), 0e0) as entropy_deviation,
         distances.mean_distance_deviation
     from shares
     inner join distances

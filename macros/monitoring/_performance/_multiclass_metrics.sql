@@ -8,15 +8,15 @@
 {% for label in spec.classes %}
     {% do scores.update({scorehouse._class_text(label): 'score_' ~ loop.index0}) %}
 {% endfor %}
-{% set log_of_label = 'ln(greatest(' ~ scorehouse._case_of('y', scores, '0e0') ~ ', 2.220446049250313e-16))' %}
+{% set log_of_label = 'ln(greatest(coalesce(own_score, 0e0), 2.220446049250313e-16))' %}
 {% set one = 'w' if spec.weight else '1e0' %}
-{#- The number of classes with a higher score than the label's. -#}
-{% set own, above = scorehouse._case_of('y', scores), [] %}
+{#- Whether fewer than k classes have a higher score than the label's. -#}
+{% set above = [] %}
 {% for column in scores.values() %}
-    {% do above.append('case when ' ~ column ~ ' > ' ~ own ~ ' then 1 else 0 end') %}
+    {% do above.append('case when ' ~ column ~ ' > own_score then 1 else 0 end') %}
 {% endfor %}
-{% set in_first = 'case when ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int) ~ ' and ' ~ own
-    ~ ' is not null then 1e0 else 0e0 end' %}
+{% set in_first = 'case when own_score is not null and ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int)
+    ~ ' then 1e0 else 0e0 end' %}
 class_scores as (
     {%- for label in spec.classes %}
 
@@ -243,7 +243,7 @@ losses as (
         {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
         {{ scorehouse._weighted_mean(in_first, spec) }} as top_k_accuracy,
         {{ scorehouse._row_weights(spec) }} as n
-    from usable
+    from (select *, {{ scorehouse._case_of('y', scores) }} as own_score from usable) as scored
     group by {{ g }}
     having sum(case when y in ({{ scorehouse._class_literals(spec) }}) then 1 else 0 end) > 0
 

@@ -24,6 +24,12 @@
     {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}
         {% do scorehouse._check_number(call, 'options', spec[name], 'write a number for `' ~ name ~ '`', lowest=0) %}
     {% endfor %}
+    {% for metric in spec.thresholds if scorehouse._has_no_interval(metric) %}
+        {% do scorehouse._argument_error(
+            call, 'options', metric,
+            'thresholds of metrics with an interval, without which nothing tells chance from a change', 'leave `' ~ metric ~ '` out, or write a test in SQL that compares the column `value`'
+        ) %}
+    {% endfor %}
     {% if spec.classes and (
         task != 'classification' or spec.classes is string or spec.classes is mapping
         or spec.classes is not iterable or spec.classes | length < 2

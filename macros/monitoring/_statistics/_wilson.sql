@@ -1,6 +1,6 @@
-{#- One end of the interval of a share of n rows (Wilson 1927): `side` is -1 or 1, `z` the normal quantile, which is
-    that of 95 % unless another is given. -#}
-{% macro _wilson(share, n, side, z=1.959963984540054) -%}
+{#- One end of the interval of a share of n rows (Wilson 1927): of 95 %; `side` is -1 or 1. -#}
+{% macro _wilson(share, n, side) -%}
+    {%- set z = 1.959963984540054 -%}
     ({{ share }} + {{ z * z / 2 }}e0 / nullif({{ n }}, 0e0)
         {{ '-' if side < 0 else '+' }} {{ z }}e0 * sqrt(
             {{ share }} * (1e0 - {{ share }}) / nullif({{ n }}, 0e0)

@@ -78,8 +78,8 @@ PERFORMANCE = {
     "value": "Value of the metric; NULL if none is reported.",
     "threshold": "Worst value allowed; NULL: not judged.",
     "status": (
-        "`ok`; `below` (worse than the threshold); `uncertain` (worse, but the interval of the value reaches "
-        "the threshold); `info` (no threshold); `immature` (labels are still "
+        "`ok`; `below` (worse than the threshold); `uncertain` (worse, but not for certain); "
+        "`info` (no threshold); `immature` (labels are still "
         "to arrive); `complete` (all labels have arrived before the cohort has ended; not judged yet); "
         "`too_small`; `undefined`, such as the ROC AUC of one class; `not_judged` (the version was trained "
         "on all of these days); or `estimate` (no labels were used)."

@@ -174,7 +174,7 @@ WORDS: dict[str, Words] = {
     "retrain": Words(
         "retraining",
         "Version {version} should be retrained",
-        "{reasons}; that it helps is not known before a new version is compared on labels that it did not learn",
+        "{reasons}; that it helps is not known before a new version is compared, on labels new to it",
     ),
     "data_fault": Words(
         "retraining",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from monitoring.warehouse import MonitoredWarehouse
 
@@ -191,8 +191,9 @@ def test_the_chance_of_the_calibration_counts(built: MonitoredWarehouse) -> None
     certain = built.query(read.format("certain"))
     assert [month for month, *_ in certain] == [1, 3]
     for _, coverage, labels, p_value in certain:
-        steps = (0.92 - coverage) / math.sqrt(0.92 * 0.08 / labels)
-        assert p_value == pytest.approx(stats.norm.sf(steps), rel=1e-8)
+        limit = math.exp(-labels * special.rel_entr([coverage, 1 - coverage], [0.92, 0.08]).sum())
+        assert p_value == pytest.approx(limit, rel=1e-6)
+        assert p_value >= stats.binom.cdf(round(coverage * labels), labels, 0.92)
     assert [month for month, *_ in built.query(read.format("sample"))] == [3]
 
 

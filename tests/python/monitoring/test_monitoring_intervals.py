@@ -69,7 +69,7 @@ def warehouse(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
     performance = (
         "{{{{ scorehouse.performance(source('raw', '{}'), source('raw', '{}'), key='id', label='y', "
     )
-    given = "day='day', options={'thresholds': {'roc_auc': 0.8, 'mce': 0.1}}) }}"
+    given = "day='day', options={'thresholds': {'roc_auc': 0.8}}) }}"
     warehouse.model("flawless", performance.format("perfect", "perfect_labels") + "day='day') }}")
     warehouse.model("rated", performance.format("scored", "labels") + given)
     regression = performance.format("guessed", "truths") + "task='regression', day='day') }}"
@@ -258,10 +258,6 @@ def test_an_area_is_below_registration_only_if_its_interval_is(warehouse: Monito
         (value < 0.8, high < 0.8): status for value, _, high, status in rows(warehouse, "rated", "roc_auc")
     }
     assert statuses[True, False] == "uncertain" and statuses[False, False] == "ok"
-
-
-def test_a_metric_without_an_interval_is_not_judged(warehouse: MonitoredWarehouse) -> None:
-    assert {status for *_, status in rows(warehouse, "rated", "mce")} == {"not_judged"}
 
 
 def test_intervals_of_clusters(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:

@@ -98,6 +98,17 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("profile", {"predictions": "p", "reference": "r"}, "profile(predictions='p')", "Expected: a relation"),
     ("drift", {"profiles": "p"}, "drift(profiles='p')", "Expected: a relation"),
     (
+        "_performance_spec",
+        {
+            "call": "performance",
+            "task": "classification",
+            "options": {"thresholds": {"mce": 0.1}},
+            "has_labels": False,
+        },
+        "performance(options='mce')",
+        "metrics with an interval",
+    ),
+    (
         "performance",
         {"predictions": "p", "labels": "l", "key": "k", "label": "y", "task": "guess"},
         "performance(task='guess')",

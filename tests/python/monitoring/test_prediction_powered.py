@@ -13,13 +13,13 @@ from monitoring.warehouse import MonitoredWarehouse
 
 pytestmark = pytest.mark.slow
 
-DAYS, ROWS, MODELS = 60, 100, 40
-LIMIT = {"accuracy": 0.89, "positive_rate": 0.38}
+DAYS, ROWS, MODELS = 60, 300, 20
+LIMIT = {"accuracy": 0.939, "positive_rate": 0.343}
 BETS = [0.005 * 1.6**number for number in range(12)]
 
 
 def drawn(rises: bool) -> pd.DataFrame:
-    """Calibrated scores of models at their limits; a tenth of the labels is there.
+    """Calibrated, sharp scores of models at their limits; a twenty-fifth of the labels is there.
 
     Where it `rises`, the second half has more rows with high scores.
     """
@@ -28,17 +28,16 @@ def drawn(rises: bool) -> pd.DataFrame:
     model, day = (np.repeat(one, ROWS) for one in (model, day))
     late = (day >= DAYS // 2) & rises
     kind = draw.random(len(day))
-    score = np.where(
-        kind < np.where(late, 0.42, 0.3), 0.95, np.where(kind < np.where(late, 0.62, 0.5), 0.4, 0.03)
-    )
+    sure = np.where(late, 0.42, 0.3)
+    score = np.where(kind < sure, 0.97, np.where(kind < sure + 0.1, 0.4, 0.02))
     frame = pd.DataFrame({"model_name": np.char.add("m", model.astype(str)), "score": score})
     frame["id"], frame["prediction"] = np.arange(len(day)), (score >= 0.5).astype(int)
     frame["day"] = np.datetime64("2026-01-01", "us") + day.astype("timedelta64[D]")
     frame["y"] = (draw.random(len(day)) < score).astype(float)
-    return frame.assign(known=draw.random(len(day)) < 0.1)
+    return frame.assign(known=draw.random(len(day)) < 0.04)
 
 
-FRAMES = {"stays": drawn(False), "rises": drawn(True)}
+FRAMES = {"stays": drawn(False), "rises": drawn(True), "all_known": drawn(False).assign(known=True)}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_equals_plain_python(warehouse: MonitoredWarehouse) -> None:
         squares, n, mean = float((wrong**2).sum()), len(wrong), promise.mean()
         half = min((costs * squares + math.log(480)) / (bets * n))
         beyond = -(wrong + mean - LIMIT["accuracy"]) / (1 + max(0, mean - LIMIT["accuracy"]))
-        wealth.append(np.log(1 + np.outer(beyond, bets)).sum(axis=0))
+        wealth.append(np.log(1 + np.outer(beyond, bets)).sum(axis=0) - (bets * n) ** 2 / (8 * len(rows)))
         evidence = 1 / (len(wealth) + 1)
         for begun in range(len(wealth)):
             weight = (begun + 1) * (begun + 2)
@@ -97,17 +96,18 @@ def first_alerts(warehouse: MonitoredWarehouse, table: str, metric: str) -> list
     """Of each model: days from the rise until the first alert; those that are left where there is none."""
     found = warehouse.query(
         f"select datediff('day', date '2026-01-01', min(alert_since)::date) from {table} "
-        f"where metric = '{metric}' group by ml_model"
+        f"where metric = '{metric}' group by ml_model order by ml_model"
     )
     return [(DAYS if day is None else day) - DAYS // 2 for (day,) in found]
 
 
 def test_models_at_their_limit_raise_no_alert(warehouse: MonitoredWarehouse) -> None:
-    early = [day for metric in LIMIT for day in first_alerts(warehouse, "stays_powered", metric)]
-    assert sum(day < DAYS // 2 for day in early) <= 0.05 * MODELS
+    for name in ("stays", "all_known"):  # the scores of few rows may promise too much by chance
+        days = [first_alerts(warehouse, f"{name}_powered", metric) for metric in LIMIT]
+        assert sum(min(both) < DAYS // 2 for both in zip(*days, strict=True)) <= 0.05 * MODELS
     # the interval of each of 60 days holds, at once, for 95 % of the models and more
     ((held,),) = warehouse.query(
-        "select avg(held::int) from (select bool_and(0.89 between value_low and value_high) as held "
+        "select avg(held::int) from (select bool_and(0.939 between value_low and value_high) as held "
         "from stays_powered where metric = 'accuracy' group by ml_model)"
     )
     assert held >= 0.95
@@ -128,7 +128,7 @@ def test_a_change_that_scores_show_is_seen_in_half_the_time(warehouse: Monitored
         ("limits={'mae': 3}", "prediction_powered_monitor(limits='mae')"),
         ("limits={'accuracy': 7}", "prediction_powered_monitor(limits=7)"),
         ("limits={}", "prediction_powered_monitor(limits={})"),
-        ("limits={'accuracy': 0.7}, options={'classes': ['a', 'b', 'c']}", "two classes"),
+        ("limits={'accuracy': 0.7}, options={'weight': 'w'}", "one of the keys design_effect"),
     ],
 )
 def test_refuses(given: str, said: str, warehouse: MonitoredWarehouse, tmp_path: Path) -> None:
