@@ -39,13 +39,14 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
 # which tests are asked of each room, by folders of tests/python
 ROOMS = {
-    "kernel": ("kernel",),
+    "kernel": ("kernel", "scoring"),
     "scoring": ("scoring",),
     "registry": ("registration",),
     "engines": ("engines", "scoring"),
     "retraining": ("retraining",),
     "evidence": ("evidence",),
 }
+CONTEXTS = "mutant_contexts"  # tells coverage which test runs
 MARKED = "not soak and not heavy and not foreign"
 MOST_SECONDS = 120.0  # of the tests that are run for one mutant, by what they took before
 # decorators and exceptions that are left out change what no test has to notice
@@ -53,7 +54,6 @@ LEFT_OUT = ("RemoveDecorator", "ExceptionReplacer", "VariableReplacer", "Variabl
 COVERED = """
 [run]
 source_pkgs = scorehouse
-dynamic_context = test_function
 data_file = {data}
 disable_warnings = no-data-collected,module-not-imported,module-not-measured
 """
@@ -116,21 +116,26 @@ class Tests:
         settings.write_text(COVERED.format(data=data))
         folders = [f"tests/python/{name}" for name in ROOMS[room]]
         through = ("-m", "coverage", "run", f"--rcfile={settings}")
-        code = tree.pytest("-m", MARKED, f"--junitxml={report}", *folders, through=through)
+        (tree.folder / f"{CONTEXTS}.py").write_text(Path(__file__).with_name(f"{CONTEXTS}.py").read_text())
+        words = ("-p", CONTEXTS, "-m", MARKED, f"--junitxml={report}")
+        code = tree.pytest(*words, *folders, through=through)
         if code:
             raise SystemExit(f"the tests of {room} do not pass without a mutant: exit code {code}")
         seconds: dict[str, float] = defaultdict(float)
         for case in ET.parse(report).iter("testcase"):
             module, function = str(case.get("classname")), str(case.get("name")).partition("[")[0]
             seconds[f"{module.replace('.', '/')}.py::{function}"] += float(case.get("time") or 0.0)
-        by_context = {test.rpartition("/")[2].replace(".py::", "."): test for test in seconds}
+        by_context = defaultdict(set)
+        for test in seconds:
+            by_context[test] = {test}
+            by_context[test.partition("::")[0]].add(test)  # what a fixture runs is asked of its whole file
         held = CoverageData(str(data))
         held.read()
         of_line: dict[tuple[Path, int], list[str]] = {}
         for file in held.measured_files():
             place = Path(file).relative_to(tree.folder)
             for line, contexts in held.contexts_by_lineno(file).items():
-                known = {by_context[one] for one in contexts if one in by_context}
+                known = {test for one in contexts for test in by_context[one]}
                 of_line[place, line] = sorted(known, key=seconds.__getitem__)
         return cls(dict(seconds), of_line)
 
