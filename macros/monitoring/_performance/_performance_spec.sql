@@ -27,7 +27,8 @@
     {% for metric in spec.thresholds if scorehouse._has_no_interval(metric) %}
         {% do scorehouse._argument_error(
             call, 'options', metric,
-            'thresholds of metrics with an interval, without which nothing tells chance from a change', 'leave `' ~ metric ~ '` out, or write a test in SQL that compares the column `value`'
+            'thresholds of metrics with an interval, without which nothing tells chance from a change',
+            'leave `' ~ metric ~ '` out, or write a test in SQL that compares the column `value`'
         ) %}
     {% endfor %}
     {% if spec.classes and (

@@ -145,6 +145,10 @@ def of_grades(own: pd.DataFrame) -> dict[str, float]:
         "accuracy": metrics.accuracy_score(y, guess, sample_weight=w),
         "log_loss": metrics.log_loss(y, scores, labels=order, sample_weight=w),
         "weighted_f1": metrics.f1_score(y, guess, average="weighted", sample_weight=w),
+        "balanced_accuracy": metrics.balanced_accuracy_score(y, guess, sample_weight=w),
+        "mcc": metrics.matthews_corrcoef(y, guess, sample_weight=w),
+        "cohen_kappa": metrics.cohen_kappa_score(y, guess, sample_weight=w),
+        "top_k_accuracy": metrics.top_k_accuracy_score(y, scores, k=2, labels=order, sample_weight=w),
     }
     for kind in ("precision", "recall", "f1"):
         measured = getattr(metrics, f"{kind}_score")
