@@ -29,11 +29,6 @@ LABELS = (50, 100, 200, 500, 1_000)
 SEGMENTS = (2, 5, 10, 50)
 SEGMENT_ROWS = 200
 TRUTH = 1_000_000
-HEAD = (
-    "'m' as model_name, 1 as model_version, timestamp '1950-01-01' as scored_at, 'r' as scoring_run_id, "
-    "'scored' as row_status"
-)
-Draw = Callable[[np.random.Generator, int, float], pd.DataFrame]
 
 
 def classified(rng: np.random.Generator, rows: int, lost: float) -> pd.DataFrame:
@@ -81,6 +76,7 @@ def of_errors(frame: pd.DataFrame) -> dict[str, float]:
 
 
 # by task: how it is drawn and registered, the share that is lost where a model became worse, the tolerance
+Draw = Callable[[np.random.Generator, int, float], pd.DataFrame]
 TASKS: dict[str, tuple[Draw, Callable[[pd.DataFrame], dict[str, float]], float, float]] = {
     "classification": (classified, of_classes, 0.55, 0.05),
     "regression": (measured, of_errors, 0.1, 0.05),
@@ -116,7 +112,7 @@ def window_tests(
     name = f"{task}{'_worse' if lost else ''}_{labels}"
     rng = np.random.default_rng([labels, len(name)])
     frame = draw(rng, count * labels, share if lost else 0.0).assign(day=months(count, labels))
-    fill(warehouse, name, frame, f", task='{task}'")
+    warehouse.performance(name, frame, f", task='{task}'")
     known = of_known(task)
     below = {"registry": f"source('raw', 'registry_{task}')", "metrics": dict.fromkeys(known, tolerance)}
     tests = [failing(f"below_{name}", "performance_not_below_reference", below | {"min_labels": 0})]
@@ -133,20 +129,9 @@ def gap_test(warehouse: MonitoredWarehouse, count: int, windows: int) -> dict[st
     )
     frame["part"] = np.char.add("p", (np.arange(len(frame)) % count).astype(str))
     name = f"segments_{count}"
-    fill(warehouse, name, frame, ", segments=['part'], options={'min_segment_rows': 1}")
+    warehouse.performance(name, frame, ", segments=['part'], options={'min_segment_rows': 1}")
     limits = {"column": "part", "metrics": {"recall": 0, "accuracy": 0}, "latest": False}
     return {"name": f"{name}_performance", "data_tests": [failing(f"gap_{count}", "gap_at_most", limits)]}
-
-
-def fill(warehouse: MonitoredWarehouse, name: str, frame: pd.DataFrame, given: str) -> None:
-    frame["id"] = np.arange(len(frame))
-    warehouse.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
-    warehouse.table(f"{name}_labels", "select id, y from frame", frame=frame)
-    warehouse.model(
-        f"{name}_performance",
-        f"{{{{ scorehouse.performance(source('raw', '{name}'), source('raw', '{name}_labels'), key='id', "
-        f"label='y', day='day'{given}) }}}}",
-    )
 
 
 def months(count: int, rows: int) -> np.ndarray:

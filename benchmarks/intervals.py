@@ -27,10 +27,6 @@ LABELS = (30, 50, 100, 300, 1_000, 10_000)
 TRUTH = 1_000_000
 QUERIES = 100_000
 CLASSES = ["a", "b", "c"]
-HEAD = (
-    "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id, "
-    "'scored' as row_status"
-)
 Draw = Callable[[np.random.Generator, int], pd.DataFrame]
 
 
@@ -115,15 +111,7 @@ def add(warehouse: MonitoredWarehouse, name: str, draw: Draw, given: str, labels
         if "query" in part:
             part["query"] = f"{window} " + part["query"]
         parts.append(part.assign(day=(month + window).astype("datetime64[us]")))
-    frame = pd.concat(parts, ignore_index=True)
-    frame["id"] = np.arange(len(frame))
-    warehouse.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
-    warehouse.table(f"{name}_labels", "select id, y from frame", frame=frame)
-    warehouse.model(
-        f"{name}_performance",
-        f"{{{{ scorehouse.performance(source('raw', '{name}'), source('raw', '{name}_labels'), key='id', "
-        f"label='y', day='day'{given}) }}}}",
-    )
+    warehouse.performance(name, pd.concat(parts, ignore_index=True), given)
 
 
 def covered(warehouse: MonitoredWarehouse, task: str) -> dict[str, list[float]]:

@@ -54,21 +54,7 @@ by_output as (
 
 ),
 
-compared as (
-
-    select *, {{ scorehouse._steps_beyond('(decay - decay_allowed)', 'half') }} as steps
-    from by_output
-
-),
-
-tested as (
-
-    select *, ({{ scorehouse._two_sided_p('steps') }}) / 2e0 as p_value
-    from compared
-
-),
-
-{{ scorehouse._holm('tested', 'judged', 'ml_model, version') }},
+{{ scorehouse._certainly_above('by_output', 'judged', '(decay - decay_allowed)', 'half', 'ml_model, version') }},
 
 placed as (
 

@@ -43,11 +43,19 @@
 {% macro _certainly_worse(source, name, limit, has_interval=true) %}
 {% set rest = '(case when ' ~ scorehouse._lower_is_better() ~ ' then value - ' ~ limit ~ ' else ' ~ limit
     ~ ' - value end)' %}
+{{ scorehouse._certainly_above(
+    source, name, rest, 'abs(' ~ scorehouse._best_end(has_interval) ~ ' - value)',
+    "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end"
+) }}
+{%- endmacro %}
+
+
+{#- CTEs from `source` to `name`: the same rows with `adjusted_p`, of a distance that is not above 0, from the half of
+    its 95 % interval that ends there; after Holm over a `family`. -#}
+{% macro _certainly_above(source, name, distance, half, family) %}
 {{ name }}_placed as (
 
-    select
-        *,
-        {{ scorehouse._steps_beyond(rest, 'abs(' ~ scorehouse._best_end(has_interval) ~ ' - value)') }} as steps
+    select *, {{ scorehouse._steps_beyond(distance, half) }} as steps
     from {{ source }}
 
 ),
@@ -59,9 +67,7 @@
 
 ),
 
-{{ scorehouse._holm(
-    name ~ '_tested', name, "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end"
-) }}
+{{ scorehouse._holm(name ~ '_tested', name, family) }}
 {%- endmacro %}
 
 

@@ -1,4 +1,4 @@
-{#- One end of the interval of a share of n rows (Wilson 1927): of 95 %; `side` is -1 or 1. -#}
+{#- One end of the 95 % interval of a share of n rows (Wilson 1927); `side` is -1 or 1. -#}
 {% macro _wilson(share, n, side) -%}
     {%- set z = 1.959963984540054 -%}
     ({{ share }} + {{ z * z / 2 }}e0 / nullif({{ n }}, 0e0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from shop import ML_MODELS
@@ -33,6 +34,14 @@ def looked_up(life: Life) -> None:
         ("export", "predictions", model.predictions, "--target", "dev", "--to", "exports"),
     ):
         life.house.run("scorehouse", *words)
+    listed = json.loads(life.house.run("scorehouse", "runs", "--target", "dev", "--json").output)
+    ids = [run["run_id"] for run in listed]
+    if twice := {one for one in ids if ids.count(one) > 1}:
+        life.violate("run log", f"`scorehouse runs` lists {len(twice)} runs twice, such as {min(twice)}")
+    if life.engine.name == "duckdb":
+        told = life.house.run("scorehouse", "rehearse", model.name, "--target", "dev").output
+        if "faults are found" not in told:
+            life.violate("same words", f"a rehearsal does not say what it finds: {told[-400:]}")
     life.house.run("git", "clean", "-fdq", "scorehouse_report", "exports")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pandas as pd
 import yaml
 
 from project import REPOSITORY, Build, DbtProject
@@ -21,6 +23,10 @@ REFERENCE_TYPES = """
     category varchar, row_count bigint
 """
 Row = tuple[Any, ...]
+HEAD = (
+    "'m' as model_name, 1 as model_version, timestamp '1950-01-01' as scored_at, 'r' as scoring_run_id, "
+    "'scored' as row_status"
+)
 
 
 class MonitoredWarehouse:
@@ -75,6 +81,20 @@ class MonitoredWarehouse:
             f"{key}={value!r}" for key, value in {"materialized": materialized, **config}.items()
         )
         self.project.write(f"models/{name}.sql", f"{{{{ config({given}) }}}}\n{sql}\n")
+
+    def performance(self, name: str, frame: pd.DataFrame, given: str = "") -> None:
+        """Predictions of one version with labels `y`, and the table `<name>_performance`, by `day`.
+
+        `given` are further arguments of the macro, after a comma.
+        """
+        frame["id"] = np.arange(len(frame))
+        self.table(name, f"select * exclude (y), {HEAD} from frame", frame=frame)
+        self.table(f"{name}_labels", "select id, y from frame", frame=frame)
+        self.model(
+            f"{name}_performance",
+            f"{{{{ scorehouse.performance(source('raw', '{name}'), source('raw', '{name}_labels'), key='id', "
+            f"label='y', day='day'{given}) }}}}",
+        )
 
     def tests(self, document: Any) -> None:
         """Tests of models, as the text or the value of a YAML file."""
