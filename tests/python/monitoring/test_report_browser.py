@@ -177,7 +177,8 @@ def test_bins_of_any_name_stand_apart(browser: Browser, tmp_path: Path, width: i
     figures = "".join(f"<figure>{one}</figure>" for one in drawn)
     style = files("scorehouse.report").joinpath("templates/report.css").read_text()
     page.write_text(
-        f"<!doctype html><meta name=viewport content='width=device-width'><style>{style}</style><main>"
+        "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<style>{style}</style><main>"
         f"<div class=charts>{figures}</div><div class='charts details'>{figures}</div></main>"
     )
     browser.size(width)
