@@ -9,15 +9,20 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
 from compile_case import ROWS
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from compile_kinds import LINEAR_KINDS, TREE_KINDS, rest_marked
 from project import MakeKernel
-from proved import compared
+from proved import compared, sql_parity
 from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import kernel_rows
@@ -79,3 +84,15 @@ def parts_of(estimator: Any) -> set[str]:
 def test_every_class_that_the_compiler_knows_is_tried() -> None:
     known = {name for name in {**TRANSFORMERS, **PREDICTORS} if importlib.util.find_spec(name.split(".")[0])}
     assert known - set().union(*(parts_of(case.make()) for case in CASES.values())) == set()
+
+
+def test_products_of_features_round_as_those_of_the_estimator(make_kernel: MakeKernel) -> None:
+    rows = np.random.default_rng(0).normal(size=(400, 3))
+    frame = pd.DataFrame(rows, columns=["a", "b", "c"])
+    estimator = make_pipeline(PolynomialFeatures(3), Ridge()).fit(frame, rows[:, 0])
+    powers, ridge = estimator[0].powers_, estimator[-1]
+    for place in np.flatnonzero(powers.sum(axis=1) == 3):
+        ridge.coef_, ridge.intercept_ = np.eye(len(powers))[place], 0.0
+        kernel = make_kernel(estimator, frame, rows[:, 0], task="regression", program=False)
+        compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
+        assert sql_parity(compiled, kernel, frame).max_difference == 0.0, powers[place]

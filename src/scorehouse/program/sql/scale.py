@@ -157,12 +157,12 @@ def k_bins(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
 
 
 def polynomial(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """Products of powers of the features."""
+    """Products of powers of the features, the last feature first, which rounds as scikit-learn does."""
     numbers_only(b, estimator, values)
     columns = [b.bind(value.expr, value.name) for value in values]
     made = []
     for powers in estimator.powers_:
-        factors = [columns[i] for i, power in enumerate(powers) for _ in range(int(power))]
+        factors = [columns[i] for i, power in enumerate(powers) for _ in range(int(power))][::-1]
         name = " ".join(values[i].name for i in np.flatnonzero(powers)) or "bias"
         expr: Expr = factors[0] if factors else number(1.0)
         for factor in factors[1:]:
