@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clock import clock_variables
+from installation import PYTHON_SETTINGS
 from warehouse import RAW, DuckDb
 from world import Row
 
@@ -56,13 +57,15 @@ class Spark:
         flags = [part for pair in quick(self.folder, **place).items() for part in ("--conf", "=".join(pair))]
         command = [str(home / "bin" / "spark-class"), "org.apache.spark.deploy.SparkSubmit", *flags]
         spark = {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": host, "PYSPARK_PYTHON": str(python)}
+        # Python workers run what is installed, whatever the shell of the test points at
+        shell = {name: value for name, value in os.environ.items() if name not in PYTHON_SETTINGS}
         with (self.folder / "server.log").open("wb") as log:
             self.server = subprocess.Popen(
                 [*command, "--class", SERVER, "spark-internal"],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**os.environ, **clock_variables(self.folder.parent), **spark},
+                env={**shell, **clock_variables(self.folder.parent), **spark},
             )
 
     def _session(self) -> Any:

@@ -29,6 +29,7 @@ BUGS = (
                 "relation: true",
             ),
         ),
+        test="with the one thread that a lake needs, no commit is tried again",
     ),
     Bug(
         "the row that a run began with is a run of its own on a lake",
