@@ -55,6 +55,7 @@ BUGS = (
                 'str(\n            f"create table if not exists',
             ),
         ),
+        test="tests/python/engines/test_spark_tables.py",
     ),
     Bug(
         "a column that the select of scored() lacks is reported as an argument of predict()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,19 @@ def test_a_rename_whose_answer_is_lost(statement: str, rows: list[int], session:
     assert [row["id"] for row in session.table("swaps.swapped").collect()] == rows
     assert left(session) == ["swapped"]
     session.sql("drop table swaps.swapped")
+
+
+def test_a_job_that_fails_leaves_nothing_behind(session: Any, tmp_path: Path) -> None:
+    """Also no folder, which a failing `saveAsTable` of a new table would leave without a table."""
+    session.sql(f"create schema halves location '{tmp_path}'")
+    tables = SparkTables(session, "halves.scored", ["aaaaaaaa"], Storage(), "test")
+    rows = session.range(1000).selectExpr("if(id = 999, raise_error('the job ends here'), id) as id")
+    with pytest.raises(Exception, match="the job ends here"):
+        tables.write(rows, tables.staging)
+    tables.clean()
+    tables.recover()
+    assert [*tmp_path.iterdir()] == []
+    session.sql("drop schema halves cascade")
 
 
 def test_no_run_drops_what_another_has_moved_aside(session: Any) -> None:
