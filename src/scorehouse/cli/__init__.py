@@ -48,6 +48,7 @@ GROUPS = {
         "would flip it.",
     },
     "Monitor": {
+        "status": "Say in a few lines which ML models need a person, why, and what to do.",
         "report": "Write an HTML report on the ML model NAME, or on all of them, from the target that you "
         "name.",
         "export": "Export predictions, ML models or what monitoring found.",

@@ -41,16 +41,20 @@ class Report:
 
     @property
     def facts(self) -> dict[str, Any]:
-        chapters = sorted(self.chapters, key=lambda one: (ORDER.index(headline(one).state), one.data.name))
         return {
             "title": self.title,
             "database": self.database,
             "made_at": self.made_at,
             "release": version("scorehouse"),
             "generator": GENERATOR,
-            "chapters": chapters,
+            "chapters": by_state(self.chapters),
             "distances": of_drift("shape"),
         }
+
+
+def by_state(chapters: Sequence[Chapter]) -> list[Chapter]:
+    """The chapters, worst first."""
+    return sorted(chapters, key=lambda one: (ORDER.index(headline(one).state), one.data.name))
 
 
 def one_page(report: Report) -> str:

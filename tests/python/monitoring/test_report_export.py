@@ -82,6 +82,25 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     assert "p &lt; 1e" in message["blocks"][3]["text"]["text"]
 
 
+def test_the_status_says_the_worst_first(
+    monitored_project: DbtProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = ["status", "--database", monitored_project.database]
+    ended = run(*told, "--exit-code")
+    assert ended.exit_code == 3
+    first, _, second, *lines = ended.output.splitlines()
+    assert (first.partition(":")[0], second[:9]) == ("1 need action", "Act  wide")
+    assert "f01 has drifted (new)." in ended.output.replace("\n ", "") and max(map(len, lines)) <= 60
+    assert ended.output.count("Act  ") == 1 and "to watch" not in ended.output
+    payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
+    said = " ".join(ended.output.split())
+    assert all(f"{alert['title']} (" in said for alert in payload["alerts"])
+    (wide, *_) = json.loads(run(*told, "--json").output)
+    assert wide["ml_model"] == "wide" and wide["sentence"].startswith("Act: ")
+    assert run("status", "bare", *told[1:], "--exit-code").exit_code == 0
+
+
 def test_no_alert_is_a_payload_too(monitored_project: DbtProject) -> None:
     told = ["export", "alerts", "bare", "--database", monitored_project.database, "--exit-code"]
     ended = run(*told)

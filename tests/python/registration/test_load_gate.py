@@ -128,6 +128,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
 WITHOUT_ARTIFACTS = {
     ("report",),
     ("runs",),
+    ("status",),
     ("rehearse",),
     ("evidence", "seal"),
     ("evidence", "verify"),
