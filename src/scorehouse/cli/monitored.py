@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.cli.scaffold import TABLE, call_of, given, key_of, model_entry
-from scorehouse.registry.class_columns import PREFIX, score_of
-from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
+from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, PREFIX, Version, score_of
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from scorehouse.cli.monitoring_columns import (
 )
 from scorehouse.cli.scaffold import VIEW, package_test
 from scorehouse.metrics import LOWER, METRICS, of_drift
-from scorehouse.project.dbt_names import jinja
+from scorehouse.project.dbt_text import jinja
 
 JUDGED = ("roc_auc", "mae", "rmse")  # what decay is judged by: the first that was measured at registration
 # How much worse than at registration a metric may become; for an error, in its own unit.

@@ -9,12 +9,10 @@ from typing import Any
 import yaml
 
 from scorehouse.cli.common import find_version
-from scorehouse.project.dbt_names import jinja, with_columns
-from scorehouse.project.dbt_text import Rendered, code
+from scorehouse.project.dbt_text import Rendered, code, jinja, with_columns
 from scorehouse.registration.lock import check_name
-from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import MULTILABEL, Version
+from scorehouse.registry.version import MULTILABEL, Version, score_of
 
 NOTHING = "nothing to do: the files already exist"
 AUDIT = {

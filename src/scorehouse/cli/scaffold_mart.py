@@ -20,8 +20,7 @@ from scorehouse.cli.scaffold import (
     version_of,
 )
 from scorehouse.dialect import double
-from scorehouse.project.dbt_names import identifier, with_columns
-from scorehouse.project.dbt_text import dump_yaml, prose
+from scorehouse.project.dbt_text import dump_yaml, identifier, prose, with_columns
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import Version

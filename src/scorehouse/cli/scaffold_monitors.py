@@ -14,9 +14,8 @@ from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
 from scorehouse.cli.scaffold import NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
-from scorehouse.registry.class_columns import PREFIX, column_of
 from scorehouse.registry.seeds import ModelSeeds, build_command
-from scorehouse.registry.version import SEVERAL, Version
+from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
 TASKS = ("classification", "regression", *SEVERAL)
 # How the names of monitors end that `NAME_retraining` does not depend on; of several outputs, also others.

@@ -20,8 +20,7 @@ from scorehouse.cli.scaffold import (
     scored,
     version_of,
 )
-from scorehouse.project.dbt_names import python, with_columns
-from scorehouse.project.dbt_text import dump_yaml, prose
+from scorehouse.project.dbt_text import dump_yaml, prose, python, with_columns
 from scorehouse.registry.seeds import build_command
 from scorehouse.registry.version import Version
 

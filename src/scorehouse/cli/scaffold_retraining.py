@@ -13,8 +13,7 @@ from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
 from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
 from scorehouse.cli.scaffolded_contest import described, gate_of
-from scorehouse.project.dbt_names import identifier
-from scorehouse.project.dbt_text import dump_yaml
+from scorehouse.project.dbt_text import dump_yaml, identifier
 from scorehouse.project.folder import project_variable
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version

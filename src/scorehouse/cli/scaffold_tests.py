@@ -11,8 +11,7 @@ import yaml
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.dbt_names import with_columns
-from scorehouse.project.dbt_text import dump_yaml
+from scorehouse.project.dbt_text import dump_yaml, with_columns
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.project.dbt_names import needs_quotes, python
-from scorehouse.project.dbt_text import code
+from scorehouse.project.dbt_text import code, needs_quotes, python
 
 TRAINING = '''\
 """Fit and register `{name}`: python {path}{argument}"""

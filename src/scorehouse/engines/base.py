@@ -24,8 +24,7 @@ from scorehouse.program.choose import Backend
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import Request, RunRecord
 
 S = TypeVar("S", bound=Source)
 

@@ -9,7 +9,7 @@ from scorehouse.engines.columns import FEATURE_HASH, PART, Columns, of_part
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 BATCHES = "scorehouse_batches"
 MODEL_VERSION = "model_version"

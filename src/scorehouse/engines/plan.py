@@ -11,7 +11,7 @@ from scorehouse.engines.columns import find_columns
 from scorehouse.engines.source import Source
 from scorehouse.errors import ConfigurationError
 from scorehouse.scoring.options import Rescore
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 S = TypeVar("S", bound=Source)
 SCORED_STATES = ("new", "changed", "stale")  # the states in which a row is scored

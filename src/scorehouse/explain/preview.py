@@ -13,7 +13,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_runs
 from scorehouse.explain.story import row_policy

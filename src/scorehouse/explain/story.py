@@ -9,16 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.explain.flips import Flip, flips_of
 from scorehouse.explain.row import LoggedRow
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.online.online_backend import online_backend
 from scorehouse.program.choose import ProgramFiles
-from scorehouse.program.reasons.asked import Asked, asked_outputs
 from scorehouse.program.reasons.background import background_facts
-from scorehouse.program.reasons.kernel import ReasonedKernel
+from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs
 from scorehouse.program.reasons.read import read_reasons, why_none
 from scorehouse.registry.signature import Feature, match_columns
 from scorehouse.registry.version import Version

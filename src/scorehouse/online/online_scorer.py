@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
@@ -141,8 +141,7 @@ class OnlineModel:
             raise ConfigurationError(
                 call, f"top is {top!r}", expected="a number of reasons from 1", action="correct the call"
             )
-        from scorehouse.program.reasons.asked import Asked, asked_outputs
-        from scorehouse.program.reasons.kernel import ReasonedKernel
+        from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs
 
         asked = Asked(top, outputs=asked_outputs(self.version, output, call))
         return self._like(rows, ReasonedKernel(self.kernel, self._reasons, asked), call)

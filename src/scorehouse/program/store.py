@@ -88,8 +88,7 @@ def sql_in(data: bytes, version: Version, signature: Signature) -> CompiledSql:
 
 def reasons_in(data: bytes, version: Version) -> StoredReasons:
     """The reasons of a version, from a file whose digest was verified; ValueError as in `scores_of`."""
-    from scorehouse.program.matrix.layers import one_product
-    from scorehouse.program.matrix.stored import StoredMatrix
+    from scorehouse.program.matrix.layers import StoredMatrix, one_product
     from scorehouse.program.native.stored import StoredTrees
     from scorehouse.program.reasons.background import of_array
     from scorehouse.program.reasons.linear import LinearReasons
@@ -154,7 +153,7 @@ def _kind_of(head: Mapping[str, Any]) -> type[ScoringBackend]:
         from scorehouse.program.native.stored import StoredTrees
 
         return StoredTrees
-    from scorehouse.program.matrix.stored import StoredMatrix
+    from scorehouse.program.matrix.layers import StoredMatrix
 
     return StoredMatrix
 

@@ -17,9 +17,8 @@ import pyarrow.compute as pc
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.registry.class_columns import text_of
 from scorehouse.registry.seeds import calibration_digest
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import Version, text_of
 
 Row = dict[str, str]
 METHODS = {"split": "regression", "lac": "classification", "aps": "classification"}

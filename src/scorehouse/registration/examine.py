@@ -18,10 +18,9 @@ from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
 from scorehouse.registration.outputs import output_columns
 from scorehouse.registration.training import Training
-from scorehouse.registry.class_columns import registered_columns
 from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.signature import Signature
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import Version, registered_columns
 
 CHECK_ROWS = 50_000
 

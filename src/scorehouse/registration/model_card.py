@@ -7,7 +7,6 @@ from typing import Any
 
 from scorehouse.project.dbt_text import code, prose
 from scorehouse.registration.pictures import KINDS, picture_of
-from scorehouse.registry.class_columns import score_of
 from scorehouse.registry.program_facts import (
     certified_in_words,
     databases_of,
@@ -16,7 +15,7 @@ from scorehouse.registry.program_facts import (
     segments_in_words,
 )
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.version import MULTILABEL, Version
+from scorehouse.registry.version import MULTILABEL, Version, score_of
 
 CHAMPION = "champion"
 MOST_NAMES = 4

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry.class_columns import PREFIX, column_of
-from scorehouse.registry.version import SEVERAL
+from scorehouse.registry.version import PREFIX, SEVERAL, column_of
 
 # `prediction_intervals` and `prediction_sets` add them
 TAKEN = (f"{PREFIX}low", f"{PREFIX}high", f"{PREFIX}set")

@@ -13,15 +13,14 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.hard_rows import PLAIN
-from scorehouse.program.matrix.stored import StoredMatrix
+from scorehouse.program.matrix.layers import StoredMatrix
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.prove import Trial
-from scorehouse.program.reasons.asked import asked_outputs, score_columns
+from scorehouse.program.proof import Trial
 from scorehouse.program.reasons.background import FACT, Background, canonical_columns
+from scorehouse.program.reasons.kernel import asked_outputs, score_columns
 from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.reasons.make import linear_reasons, tree_reasons
-from scorehouse.program.reasons.proof_rows import proof_of
-from scorehouse.program.reasons.prove_reasons import prove, prove_trees
+from scorehouse.program.reasons.prove_reasons import proof_of, prove, prove_trees
 from scorehouse.program.reasons.stored_reasons import StoredReasons
 from scorehouse.program.reasons.trees import TreeReasons
 from scorehouse.program.sql.compiled import CompiledSql

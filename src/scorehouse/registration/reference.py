@@ -15,7 +15,7 @@ from scorehouse.program.sql.in_duckdb import scratch
 from scorehouse.registration.reference_pairs import with_pairs
 from scorehouse.registration.reference_windows import Row, learned, reference_row
 from scorehouse.registration.training_windows import Recorded
-from scorehouse.registry.class_columns import text_of
+from scorehouse.registry.version import text_of
 
 QUANTILE_BINS = 10
 CATEGORY_LIMIT = 1000

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scorehouse.project.dbt_names import jinja
+from scorehouse.project.dbt_text import jinja
 from scorehouse.rehearsal.outcome import Light
 from scorehouse.rehearsal.planting import Trial
 

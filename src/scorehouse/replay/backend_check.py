@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.engines.columns import KEPT
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.errors import LoadRefusedError
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
 from scorehouse.program.parity import compare, tolerance_of_backend

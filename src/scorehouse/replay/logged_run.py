@@ -26,8 +26,7 @@ from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import Rescore, ScoreOptions
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import library_versions
+from scorehouse.scoring.request import Request, library_versions
 
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|\w+)'
 TABLE = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}")

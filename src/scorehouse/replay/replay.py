@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.engines.statistics import Fingerprint
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registry import artifact

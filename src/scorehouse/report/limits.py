@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from scorehouse.metrics import LOWER, METRICS, Use
 from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS
-from scorehouse.registry.class_columns import PREFIX
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PREFIX, Version
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import metric_name, percent
 

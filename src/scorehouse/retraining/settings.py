@@ -10,8 +10,7 @@ from typing import Any
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.project.folder import project_variable
-from scorehouse.registry.class_columns import PREFIX, column_of
-from scorehouse.registry.version import SEVERAL, Version
+from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
 VARIABLE = "scorehouse_retrain"
 BY_A_PERSON, WHEN_GATE_PASSES = "by_a_person", "when_gate_passes"

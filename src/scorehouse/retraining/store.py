@@ -23,8 +23,7 @@ from scorehouse.program.reasons.read import read_background
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
-from scorehouse.registry.class_columns import PREFIX
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import PREFIX, Version
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of

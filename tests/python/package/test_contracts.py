@@ -18,8 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from project import REPOSITORY, DbtProject
 from scorehouse.cli.scaffold import AUDIT as DESCRIBED
 from scorehouse.engines.columns import AUDIT_COLUMNS
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import Request, RunRecord
 
 RENAMED = {"registry_files": "registries", "package_version": ""}  # read by Request, not kept
 WRITTEN_BY_A_QUERY = {"finished_at"}  # PostgreSQL's own clock

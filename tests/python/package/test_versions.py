@@ -11,8 +11,7 @@ import yaml
 import scorehouse
 from project import REPOSITORY, DbtProject
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import Request, RunRecord
 
 
 def test_one_version_in_all_manifests() -> None:

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from project import registered_kernel
-from scorehouse.engines.prepare import kernel_of
+from scorehouse.engines.run import kernel_of
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from project import EVERY_DATABASE, DbtProject
-from scorehouse.registry.class_columns import class_columns
+from scorehouse.registry.version import class_columns
 
 NAMED: list[tuple[list[Any], list[str]]] = [
     ([-1, 0, 1], ["score_minus_1", "score_0", "score_1"]),

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from project import DbtProject
-from scorehouse.project.dbt_names import RESERVED, identifier, jinja, needs_quotes, python
+from scorehouse.project.dbt_text import RESERVED, identifier, jinja, needs_quotes, python
 
 pytestmark = pytest.mark.slow
 

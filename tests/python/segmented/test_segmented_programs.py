@@ -30,13 +30,12 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program import hard_rows
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend
-from scorehouse.program.matrix.layers import Layer, run
+from scorehouse.program.matrix.layers import Layer, StoredMatrix, run
 from scorehouse.program.matrix.make import compiled, folded
-from scorehouse.program.matrix.stored import StoredMatrix
 from scorehouse.program.native.edge_rows import edges_of_segments
 from scorehouse.program.native.make import compile_trees
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.prove import prove, trial_of
+from scorehouse.program.proof import prove, trial_of
 from scorehouse.program.store import scores_of, to_bytes
 from scorehouse.registry.policy import LoadPolicy
 

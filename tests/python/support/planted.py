@@ -177,7 +177,7 @@ FAULTS = (
     ),
     Fault(
         "a full refresh merges",
-        "src/scorehouse/engines/prepare.py",
+        "src/scorehouse/engines/run.py",
         "    if request.full_refresh and options.as_of is None:\n        return",
         "    if False:\n        return",
     ),

@@ -21,7 +21,7 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.log import logger
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 INTERVAL_SECONDS = 5.0  # between two lines about the progress of a run
 

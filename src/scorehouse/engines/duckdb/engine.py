@@ -36,8 +36,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.run_log_place import STARTED
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import Request, RunRecord
 
 
 class DuckDBEngine(Engine[DuckDBSource]):

@@ -19,7 +19,7 @@ from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import column_list, quote, same
 from scorehouse.project.log import logger
 from scorehouse.project.run_log_place import SUCCESS
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 SAMPLE_ROWS = 1000
 INSERTED, DELETED, MOVED, LIVE, ROWS, GONE, SAMPLE, KNOWN = (

@@ -12,7 +12,7 @@ import duckdb
 from scorehouse.engines.duckdb.sql import literal
 from scorehouse.engines.shared_setting import SharedSetting
 from scorehouse.project.log import logger
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 WATCH_SECONDS = 0.1
 AUTO = "auto"

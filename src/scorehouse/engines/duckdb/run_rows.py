@@ -18,7 +18,7 @@ import duckdb
 from scorehouse.engines.duckdb.staging import is_duckdb, parts_of
 from scorehouse.errors import ScorehouseError
 from scorehouse.project.run_log_place import FAILED, STARTED, SUCCESS
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 ROOM = 64 * 1024  # bytes: more than a row of the run log takes in the write-ahead log
 

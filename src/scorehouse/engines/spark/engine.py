@@ -32,7 +32,7 @@ from scorehouse.registry import registry_file
 from scorehouse.registry.version import Version
 from scorehouse.scoring.arguments import refuse
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take

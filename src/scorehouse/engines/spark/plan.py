@@ -14,7 +14,7 @@ from scorehouse.engines.plan import SCORED_STATES, Planner
 from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
 from scorehouse.engines.spark.states import SparkStates
 from scorehouse.engines.spark.tables import SparkTables
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 SCORES = "state <> 'vanished'"
 EPOCH = "timestamp '1970-01-01 00:00:00'"

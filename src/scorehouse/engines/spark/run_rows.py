@@ -13,7 +13,7 @@ from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.run_log_place import SUCCESS
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.request import RunRecord
 
 
 def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.reasons.asked import Asked
+from scorehouse.program.reasons.kernel import Asked
 from scorehouse.program.store import READERS, reading
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy

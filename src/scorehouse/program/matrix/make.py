@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from scorehouse.errors import CompileError
-from scorehouse.program.matrix.layers import NEUTRAL, Layer
+from scorehouse.program.matrix.layers import NEUTRAL, Layer, StoredMatrix
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
-from scorehouse.program.matrix.stored import StoredMatrix
 from scorehouse.program.preprocessing import begun, ended, in_singles, steps_of
 from scorehouse.program.segments_made import is_segmented, refused, stacked
 from scorehouse.program.sql.builder import Builder, Value, name_of

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
-from scorehouse.program.matrix.layers import one_product
-from scorehouse.program.matrix.stored import StoredMatrix
+from scorehouse.program.matrix.layers import StoredMatrix, one_product
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.reasons.trees import TreeReasons, over_all_outputs

@@ -10,7 +10,7 @@ from scorehouse.errors import CompileError, ConfigurationError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.program.native.kernel import require_library
-from scorehouse.program.reasons.proof_rows import differs_here
+from scorehouse.program.reasons.prove_reasons import differs_here
 from scorehouse.program.reasons.stored_reasons import StoredReasons
 from scorehouse.program.store import reading, reasons_in
 from scorehouse.registry.artifact import PROGRAM_FILE, REASONS_PROOF_FILE, read_program
