@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scorehouse.registration.groups import Calibration, Card, Reference, Storage
     from scorehouse.registration.promote import promote
     from scorehouse.registration.register import register
-    from scorehouse.replay.samples import backend_sample, replay_sample
+    from scorehouse.replay.backend_check import backend_sample, replay_sample
     from scorehouse.segmented import SegmentedClassifier, SegmentedRegressor
     from scorehouse.training import days_since_epoch, read_training
 

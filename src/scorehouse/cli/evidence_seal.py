@@ -14,8 +14,17 @@ import click
 from scorehouse.cli.common import EXIT_DIFFERENT, FILE, answer, count, echo, json_option, this_call
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
-from scorehouse.evidence.canonical import to_lines
-from scorehouse.evidence.seal import RUN, Finding, Line, findings, head, head_finding, read_seal, sealed
+from scorehouse.evidence.seal import (
+    RUN,
+    Finding,
+    Line,
+    findings,
+    head,
+    head_finding,
+    read_seal,
+    sealed,
+    to_lines,
+)
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.dbt import dbt_options
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.evidence.canonical import canonical, digest, from_lines
-from scorehouse.evidence.seal import RUN, chain_findings, head
+from scorehouse.evidence.seal import RUN, canonical, chain_findings, digest, from_lines, head
 from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_files, signed_files
 
 MANIFEST = "MANIFEST.json"

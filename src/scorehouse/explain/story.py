@@ -1,17 +1,21 @@
-"""The story of one prediction: what the table says, and what the version says of the row as it is now."""
+"""The story of one prediction: what the table says, and what the version says of the row as it is now.
+
+What a single feature would have to become for the decision to be another one.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorehouse.engines.run import kernel_of
-from scorehouse.explain.flips import Flip, flips_of
 from scorehouse.explain.row import LoggedRow
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.online.online_backend import online_backend
@@ -20,9 +24,120 @@ from scorehouse.program.reasons.background import background_facts
 from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs
 from scorehouse.program.reasons.read import read_reasons, why_none
 from scorehouse.registry.signature import Feature, match_columns
-from scorehouse.registry.version import Version
+from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version
 from scorehouse.scoring.options import ScoreOptions
+
+STEPS = 128  # values of a number that are tried, over the range of training
+ROUNDS = 50  # of halving
+MOST_CATEGORIES = 100
+Decide = Callable[[pa.RecordBatch], list[Any]]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """With `feature` at `becomes`, and all else as it is, the decision would be `decision`."""
+
+    feature: str
+    value: Any
+    becomes: Any
+    decision: Any
+
+
+def flips_of(
+    kernel: Kernel, row: pa.RecordBatch, policy: Mapping[str, Any] | None, call: str
+) -> tuple[Flip, ...] | None:
+    """For each feature, the value nearest to its own at which the decision changes, within training's range.
+
+    The decision is that of `policy`, else the predicted class; None for a number that nothing decides
+    from. Every value is scored by the kernel, so this holds for every ML model.
+    """
+    decide = _decide(kernel, policy, call)
+    if decide is None:
+        return None
+    now = decide(row)[0]
+    found = (_flip(feature, row, decide, now) for feature in kernel.signature.features)
+    return tuple(flip for flip in found if flip is not None)
+
+
+def _decide(kernel: Kernel, policy: Mapping[str, Any] | None, call: str) -> Decide | None:
+    """The decision of each row of a batch; None for a rejected one."""
+    if policy is not None:
+        added = decider(policy, kernel.schema.names, call)
+        what = "decision" if {"threshold", "abstain"} & set(policy) else "band"
+        return lambda batch: added(pa.Table.from_batches([kernel(batch)])).column(what).to_pylist()
+    task, labels = kernel.version.task, kernel.version.outputs
+    has_class = task in ("classification", "anomaly") and "prediction" in kernel.schema.names
+    if not has_class and task != MULTILABEL:
+        return None
+
+    def decision(row: Mapping[str, Any]) -> Any:
+        if row[REJECT_REASON] is not None:
+            return None
+        if has_class:
+            return row["prediction"]
+        return ", ".join(label for column, label in labels.items() if row[column]) or "no label"
+
+    return lambda batch: list(map(decision, kernel(batch).to_pylist()))
+
+
+def _flip(feature: Feature, row: pa.RecordBatch, decide: Decide, now: Any) -> Flip | None:
+    own = row.column(feature.name)[0].as_py()
+    tried = [value for value in _values(feature) if value != own]
+    if not tried:
+        return None
+    decided = decide(_with(row, feature.name, tried))
+    others = [place for place, made in enumerate(decided) if made is not None and made != now]
+    if not others:
+        return None
+    is_number = isinstance(own, int | float) and not isinstance(own, bool)
+    if not is_number or feature.type not in ("double", "integer"):
+        place = others[0]
+        return Flip(feature.name, own, tried[place], decided[place])
+    place = min(others, key=lambda each: abs(tried[each] - own))
+    becomes = _halved(feature, row, decide, own, tried[place], decided[place])
+    return Flip(feature.name, own, becomes, decided[place])
+
+
+def _values(feature: Feature) -> list[Any]:
+    if feature.type == "boolean":
+        return [True, False]
+    if feature.type == "string":
+        return list(feature.categories or ())[:MOST_CATEGORIES]
+    if feature.minimum is None or feature.maximum is None:
+        return []
+    grid = np.linspace(feature.minimum, feature.maximum, STEPS)
+    values = grid if feature.type == "double" else np.unique(np.round(grid)).astype(np.int64)
+    return [value.item() for value in values]
+
+
+def _halved(feature: Feature, row: pa.RecordBatch, decide: Decide, own: Any, far: Any, made: Any) -> Any:
+    """The value next to which the decision changes, between the own one and `far`."""
+    near = own
+    for _ in range(ROUNDS):
+        middle = (near + far) / 2 if feature.type == "double" else (near + far) // 2
+        if middle in (near, far):
+            break
+        if decide(_with(row, feature.name, [middle]))[0] == made:
+            far = middle
+        else:
+            near = middle
+        if feature.type == "double" and abs(far - near) <= 1e-9 * max(1.0, abs(far)):
+            break
+    return far
+
+
+def _with(row: pa.RecordBatch, name: str, values: list[Any]) -> pa.RecordBatch:
+    """The row once for each value of a feature."""
+    many = row.take(arrays.of_numpy(np.zeros(len(values), dtype=np.int64)))
+    place = row.schema.get_field_index(name)
+    kind = row.schema.field(place).type
+    if pa.types.is_integer(kind) and not all(float(value).is_integer() for value in values):
+        kind = pa.float64()
+    if pa.types.is_decimal(kind):
+        kind = pa.float64()
+    return many.set_column(place, pa.field(name, kind), pa.array(values, kind))
+
 
 SAME = 1e-9
 AUDIT = ("row_status", REJECT_REASON, "scored_at", "scoring_run_id", "model_version", "model_digest")

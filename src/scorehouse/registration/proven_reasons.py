@@ -27,7 +27,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import LIMITS
 from scorehouse.program.sql.macros import ReasonMacros
 from scorehouse.program.sql.reasons import compile_reasons, prove_reasons_sql
-from scorehouse.program.sql.sizes import check_size
+from scorehouse.program.sql.stages import check_size
 from scorehouse.program.store import reasons_in, to_bytes
 from scorehouse.registration.proven_backend import ProvenBackend, why_refused
 from scorehouse.registry.storage import sha256

@@ -15,7 +15,6 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.background import background_of, require_reasons
 from scorehouse.registration.card import write_card
 from scorehouse.registration.conformal import calibration_rows
-from scorehouse.registration.examine import examine
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.find_backends import Backends, BackendSearch
 from scorehouse.registration.groups import (
@@ -33,7 +32,7 @@ from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
-from scorehouse.registration.prove_given import prove_as_given
+from scorehouse.registration.prove_given import examine, prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_windows import Row

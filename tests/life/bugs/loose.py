@@ -22,7 +22,7 @@ BUGS = (
         review="13",
         edits=(
             (
-                "src/scorehouse/evidence/canonical.py",
+                "src/scorehouse/evidence/seal.py",
                 'for line in data.split(b"\\n") if line.strip()]',
                 "for line in data.decode().splitlines()]",
             ),

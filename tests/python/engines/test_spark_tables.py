@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from scorehouse.engines.spark import run_rows
+from scorehouse.engines.spark import engine
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConservationError
@@ -137,8 +137,8 @@ def test_the_row_of_a_success_is_there_once(
         if len(calls) == 1:
             raise RuntimeError("the answer was lost")
 
-    monkeypatch.setattr(run_rows, "insert_runs", insert)
-    run_rows.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
+    monkeypatch.setattr(engine, "insert_runs", insert)
+    engine.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
     assert [tuple(row) for row in session.table("swaps.runs_told").collect()] == [("one", "success")]
     assert len(calls) == (1 if is_written else 2)
     session.sql("drop table swaps.runs_told")

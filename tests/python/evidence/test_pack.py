@@ -18,10 +18,9 @@ from keys import make_key
 from project import SUPPORT
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
-from scorehouse.evidence.bom import bill_of_materials
-from scorehouse.evidence.lineage import Relation, event_of
+from scorehouse.evidence.collect import Relation, event_of
 from scorehouse.evidence.manifest import MANIFEST, verify, write_pack
-from scorehouse.evidence.pack import PARTS, Material, contents, facts
+from scorehouse.evidence.pack import PARTS, Material, bill_of_materials, contents, facts
 from scorehouse.evidence.seal import findings, read_seal, sealed
 from scorehouse.registry.version import Version
 

@@ -20,8 +20,7 @@ from sklearn.preprocessing import OneHotEncoder
 from monitoring.warehouse import MonitoredWarehouse
 from project import DbtProject
 from scorehouse.cli.main import main
-from scorehouse.registration.reference import reference_rows
-from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference import reference_rows, with_pairs
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.signature import Feature, Signature

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from monitoring.warehouse import MonitoredWarehouse
-from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference import with_pairs
 from scorehouse.registration.reference_windows import Windows
 
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id"

@@ -25,7 +25,7 @@ from project import EVERY_DATABASE
 from scorehouse import Storage, register
 from scorehouse.program import hard_rows
 from scorehouse.program.sql import compile as compiled
-from scorehouse.program.sql import in_duckdb, sizes
+from scorehouse.program.sql import in_duckdb, stages
 from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.dialects import LIMITS, Limits
 from scorehouse.program.sql.printer import Printer
@@ -157,7 +157,7 @@ def test_trees_that_a_dialect_refuses_are_not_compiled_for_it(
     few = Limits(sql_bytes=900_000, nodes=20, columns=1_000)
     for dialect in ("snowflake", "bigquery"):
         monkeypatch.setitem(LIMITS, dialect, few)
-    monkeypatch.setattr(sizes, "LARGEST_IN_STAGES", few)
+    monkeypatch.setattr(stages, "LARGEST_IN_STAGES", few)
     finished = []
     own = Builder.finish
     monkeypatch.setattr(Builder, "finish", lambda *given: finished.append(1) or own(*given))

@@ -28,7 +28,7 @@ from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import LIMITS
 from scorehouse.program.sql.dialects import SPARK as DIALECT
 from scorehouse.program.sql.in_duckdb import ROW
-from scorehouse.program.sql.sizes import check_size
+from scorehouse.program.sql.stages import check_size
 from scorehouse.program.sql.together import together
 from scorehouse.registry import artifact
 

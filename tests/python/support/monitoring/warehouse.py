@@ -12,8 +12,7 @@ import pandas as pd
 import yaml
 
 from project import REPOSITORY, Build, DbtProject
-from scorehouse.registration.reference import reference_rows, repeat_rows
-from scorehouse.registration.reference_pairs import with_pairs
+from scorehouse.registration.reference import reference_rows, repeat_rows, with_pairs
 from scorehouse.registration.training_windows import training_windows
 from scorehouse.registry.seed_columns import REFERENCE
 
