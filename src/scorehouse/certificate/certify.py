@@ -10,21 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.certificate import contributions
 from scorehouse.certificate.boosters import Links
-from scorehouse.certificate.columns import Column, Expressions, differ
+from scorehouse.certificate.columns import Column, Expressions, columns_in_single, differ, in_single
 from scorehouse.certificate.forest import Forest, NotRead, differences, read_in_single
 from scorehouse.certificate.libraries import READERS, name_of, taken_apart, trees_of
 from scorehouse.certificate.products import (
     MODELS,
     SHIFTS,
+    contributions_differ,
     layers_in,
     links_differ,
     moved_columns,
     products_differ,
     products_of,
 )
-from scorehouse.certificate.singles import columns_in_single, in_single
 from scorehouse.certificate.sql import SqlCompared, sums_of
 from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
@@ -264,7 +263,7 @@ class _Compared:
         head = self.stored.head["reasons"]
         if head["against"] != ("background" in self.stored.arrays):
             return ["it has no background, or one that it does not name"]
-        texts = contributions.differences(head, self.version, self._found(0), links, sums_of(model))
+        texts = contributions_differ(head, self.version, self._found(0), links, sums_of(model))
         if isinstance(model, Forest) and not head["against"]:
             texts += differences(self.forests[0], model, counts=True)
         return texts

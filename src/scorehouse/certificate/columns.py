@@ -4,6 +4,8 @@ A column is a nested tuple: ("feature", position, type), ("constant", number), a
 column: ("-", column, number), ("/", ...), ("*", ...), ("+", ...), ("fill", column, value), ("clip", column,
 low, high), ("above", column, number), ("bins", column, edges) and ("map", column, {value: answer}, answer for
 a missing value, answer for all others); SAME as an answer is the value itself, None a missing number.
+
+Features that training held in float32: the estimator gets a table's doubles rounded.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scorehouse.certificate.forest import NotRead
+from scorehouse.registry.signature import Feature
 
 Column = tuple[Any, ...]
 # Answers that no document holds: the value itself, and one that no row reads, since it is rejected before.
@@ -150,3 +153,33 @@ def differ(found: Column, expected: Column) -> bool:
 def _is_column(part: Any) -> bool:
     """Whether it is a column, and no number or edges of bins."""
     return isinstance(part, tuple) and bool(part) and isinstance(part[0], str)
+
+
+def in_single(features: Sequence[Feature]) -> list[int]:
+    """The places of these features."""
+    return [i for i, one in enumerate(features) if (one.type, one.dtype.lower()) == ("double", "float32")]
+
+
+def columns_in_single(columns: Sequence[Column], features: Sequence[Feature], *, trees: bool) -> list[int]:
+    """The columns that are one of these features, which trees in SQL may read as doubles.
+
+    NotRead where something else reads one: this reader does not know how SQL rounds it.
+    """
+    places = in_single(features)
+    found = []
+    for i, column in enumerate(columns):
+        if column[0] == "constant" or feature_of(column) not in places:
+            continue
+        if trees and column[0] == "feature":
+            found.append(i)
+        elif column[0] != "map" or column[2]:  # a map without values asks for NULL alone
+            name = features[feature_of(column)].name
+            raise NotRead(f"how {name!r} becomes a float32 is not read in SQL")
+    return found
+
+
+def feature_of(column: Column) -> int:
+    """The feature that a column is made of; a constant, which contributes nothing, counts as the first's."""
+    while column[0] not in ("feature", "constant"):
+        column = column[1]
+    return int(column[1]) if column[0] == "feature" else 0

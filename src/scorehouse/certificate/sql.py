@@ -15,7 +15,7 @@ from scorehouse.certificate.forest import Forest, NotRead
 from scorehouse.certificate.products import Layer
 from scorehouse.certificate.sql_checks import Checks
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
-from scorehouse.certificate.sql_links import labels_of, raw, scores_of
+from scorehouse.certificate.sql_linear import labels_of, raw, scores_of
 from scorehouse.certificate.sql_trees import Nodes, Pairs
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import MULTIOUTPUT, Version

@@ -16,8 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.certificate.forest import NotRead
-from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
-from scorehouse.certificate.sql_values import Values
+from scorehouse.certificate.sql_expressions import Expr, SqlExpressions, Values
 from scorehouse.kernel.rows import LARGEST, check_batch
 from scorehouse.registry.signature import Feature, Signature
 

@@ -17,7 +17,7 @@ import yaml
 from scorehouse.cli.profile_file import profiles_file
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS
-from scorehouse.program.sql.settings import VARIABLE as COMPILED
+from scorehouse.program.sql.macros import VARIABLE as COMPILED
 from scorehouse.registry.policy import VARIABLE
 from scorehouse.retraining.settings import VARIABLE as RETRAIN
 

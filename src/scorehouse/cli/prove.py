@@ -27,12 +27,12 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.reasons.background import Background, background_facts
 from scorehouse.program.reasons.read import read_background
-from scorehouse.program.sql.settings import SqlSettings
-from scorehouse.registration.background import require_reasons
+from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import writing
 from scorehouse.registration.module_paths import on_path
+from scorehouse.registration.proven_reasons import require_reasons
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
 from scorehouse.registry.program_facts import backend_lines

@@ -26,7 +26,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, parse_reference, resolve
 
 if TYPE_CHECKING:
-    from scorehouse.explain.row import Preview, Rows
+    from scorehouse.explain.preview import Preview, Rows
 
 ROWS = 10
 
@@ -74,7 +74,7 @@ def score_command(
 
 
 def _rows(opened: Opened, name: str, table: str | None, keys: Sequence[str], call: str) -> Rows:
-    from scorehouse.explain.row import rows_of_newest_run, rows_of_table
+    from scorehouse.explain.preview import rows_of_newest_run, rows_of_table
 
     if table is None:
         return rows_of_newest_run(opened.connection, opened.run_log, name, None, call)
@@ -86,7 +86,7 @@ def _rows(opened: Opened, name: str, table: str | None, keys: Sequence[str], cal
 
 
 def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: str, limit: int) -> Preview:
-    from scorehouse.explain.row import preview
+    from scorehouse.explain.preview import preview
     from scorehouse.scoring.request import Request, load_policy
 
     request = Request(

@@ -58,8 +58,8 @@ def to_bytes(
 
 def _reasons_in_file(reasons: StoredReasons) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     from scorehouse.program.reasons.background import to_array
-    from scorehouse.program.reasons.linear import LinearReasons
     from scorehouse.program.reasons.stored_reasons import reasons_head
+    from scorehouse.program.reasons.trees import LinearReasons
 
     rows = reasons.background
     arrays = {} if rows is None else {"background": to_array(rows)}
@@ -91,9 +91,8 @@ def reasons_in(data: bytes, version: Version) -> StoredReasons:
     from scorehouse.program.matrix.layers import StoredMatrix, one_product
     from scorehouse.program.native.stored import StoredTrees
     from scorehouse.program.reasons.background import of_array
-    from scorehouse.program.reasons.linear import LinearReasons
     from scorehouse.program.reasons.stored_reasons import reasons_of
-    from scorehouse.program.reasons.trees import TreeReasons, over_all_outputs
+    from scorehouse.program.reasons.trees import LinearReasons, TreeReasons, over_all_outputs
     from scorehouse.program.stored_backend import places
 
     head, held = read_arrays(LAYOUT, data, _expected, lambda head: _of_scores(head) | _of_reasons(head))

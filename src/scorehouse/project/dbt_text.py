@@ -1,8 +1,8 @@
 """Text from others in files that dbt renders: it stays plain text, in Jinja, in Markdown and in HTML.
 
 Names, labels, owners and descriptions come from training data, from registries and from command lines. dbt
-renders every YAML value as Jinja, and its docs show descriptions as Markdown, in which HTML runs. Column names
-have any characters, in files of SQL, Jinja, Python and YAML.
+renders every YAML value as Jinja, and its docs show descriptions as Markdown, in which HTML runs. Names of
+columns have any characters, in files of SQL, Jinja, Python and YAML.
 """
 
 from __future__ import annotations

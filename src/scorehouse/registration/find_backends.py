@@ -20,13 +20,12 @@ from scorehouse.program.matrix.make import compiled
 from scorehouse.program.native.make import CompiledTrees, compile_trees, made_of_trees, reads_predictions
 from scorehouse.program.proof import Edges, Trial, trial_of
 from scorehouse.program.reasons.background import Background
-from scorehouse.program.reasons.linear import LinearReasons
+from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.segments_made import is_segmented
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import fault_of_stages
-from scorehouse.program.sql.macros import ReasonMacros, drop_macros, pins_of, write_macros
-from scorehouse.program.sql.settings import SqlSettings
+from scorehouse.program.sql.macros import ReasonMacros, SqlSettings, drop_macros, pins_of, write_macros
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_backend import (

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registration.background import EXPECTED, is_background
 from scorehouse.registration.conformal import LEVELS, METHODS
+from scorehouse.registration.proven_reasons import EXPECTED, is_background
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS, Version
 

@@ -19,10 +19,10 @@ from scorehouse.kernel.tasks import outputs_of
 from scorehouse.program.parity import compare
 from scorehouse.program.reasons.background import Background, background_facts
 from scorehouse.registration.conformal import calibration_facts
-from scorehouse.registration.examine import Examined
 from scorehouse.registration.groups import Storage
 from scorehouse.registration.native_file import try_native
 from scorehouse.registration.probe import Prober
+from scorehouse.registration.prove_given import Examined
 from scorehouse.registration.steps import Progress
 from scorehouse.registry.artifact import SIGNATURE_FILE, open_estimator, read_given
 from scorehouse.registry.formats import FORMATS, NATIVE

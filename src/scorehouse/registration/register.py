@@ -10,9 +10,8 @@ from typing import Any
 
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.in_duckdb import one_scratch
-from scorehouse.program.sql.settings import SqlSettings
+from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.project.folder import find_project
-from scorehouse.registration.background import background_of, require_reasons
 from scorehouse.registration.card import write_card
 from scorehouse.registration.conformal import calibration_rows
 from scorehouse.registration.facts import check_task, require_fitted
@@ -34,6 +33,7 @@ from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
 from scorehouse.registration.prove_given import examine, prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
+from scorehouse.registration.proven_reasons import background_of, require_reasons
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_windows import Row
 from scorehouse.registration.renew import renew_reference

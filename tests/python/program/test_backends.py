@@ -29,7 +29,7 @@ from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
-from scorehouse.program.reasons.linear import LinearReasons
+from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.macros import ReasonMacros, macro_file, macro_text, write_macros

@@ -18,8 +18,7 @@ from rescoring import execute, register_version, training
 from scorehouse import promote
 from scorehouse.cli.main import main
 from scorehouse.program.sql.compile import compile_sql
-from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.together import Together, together
+from scorehouse.program.sql.compiled import CompiledSql, Together, together
 
 pytestmark = pytest.mark.slow
 

@@ -24,8 +24,7 @@ from scorehouse.engines.duckdb.workers import BatchSize, one_thread_each, overla
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.program.choose import Backend
-from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.together import together
+from scorehouse.program.sql.compiled import CompiledSql, together
 
 
 class ScoredSelect:

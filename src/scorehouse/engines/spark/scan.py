@@ -24,12 +24,11 @@ from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function, digest_of, file_of
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import in_unit
-from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.compiled import CompiledSql, together
 from scorehouse.program.sql.dialects import LIMITS
 from scorehouse.program.sql.dialects import SPARK as DIALECT
 from scorehouse.program.sql.in_duckdb import ROW
 from scorehouse.program.sql.stages import check_size
-from scorehouse.program.sql.together import together
 from scorehouse.registry import artifact
 
 # A closure is sent with every task; from this size on, the artifact is sent as a file, once per executor.

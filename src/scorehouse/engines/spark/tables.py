@@ -13,9 +13,8 @@ from typing import Any
 
 from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
-from scorehouse.engines.spark.row_change import GONE, Change
 from scorehouse.engines.spark.source import column_list, literal, matching, quote, type_text
-from scorehouse.engines.spark.storage import Storage
+from scorehouse.engines.spark.storage import GONE, Change, Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.project.log import logger
 

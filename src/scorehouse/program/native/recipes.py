@@ -13,7 +13,6 @@ from scorehouse.program.links import Link
 from scorehouse.program.several import FOR_EACH, MULTI_LABEL, OTHER_CLASSES, QUANTILES, has_two_classes
 from scorehouse.program.sql.builder import name_of
 from scorehouse.program.trees import Ensemble, Read, Recipe, Refuse
-from scorehouse.program.trees import of_hist as hist
 from scorehouse.program.trees import of_lightgbm as lightgbm
 from scorehouse.program.trees import of_sklearn as sklearn
 from scorehouse.program.trees import of_xgboost as xgboost
@@ -136,7 +135,9 @@ def _boosting_regressor(estimator: Any, refuse: Refuse) -> Read:
 
 def _hist(estimator: Any, outputs: Outputs) -> Read:
     # with categories, the estimator itself turns them into the codes that its trees read
-    return hist.boosting(estimator), Recipe(outputs, takes_numbers=estimator._preprocessor is None)
+    return sklearn.histogram_boosting(estimator), Recipe(
+        outputs, takes_numbers=estimator._preprocessor is None
+    )
 
 
 def _hist_classifier(estimator: Any, refuse: Refuse) -> Read:

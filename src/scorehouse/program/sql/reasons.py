@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from scorehouse.errors import CompileError
 from scorehouse.kernel import arrays
-from scorehouse.program.reasons.linear import LinearReasons
 from scorehouse.program.reasons.prove_reasons import explained
 from scorehouse.program.reasons.stored_reasons import TOLERANCE
+from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.sql.builder import Builder, Value
 from scorehouse.program.sql.compile import builder_of, finished
 from scorehouse.program.sql.compiled import CompiledSql

@@ -17,7 +17,6 @@ from scorehouse.program.sql import (
     encode,
     ensembles,
     linear,
-    nearest,
     scale,
     several,
     times,
@@ -58,9 +57,9 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.ClassifierChain": several.classifier_chain,
     **dict.fromkeys(REGRESSORS, linear.regression),
     **dict.fromkeys(CLASSIFIERS, linear.classification),
-    "sklearn.GaussianNB": nearest.gaussian_naive_bayes,
-    "sklearn.KMeans": nearest.k_means,
-    "sklearn.MiniBatchKMeans": nearest.k_means,
+    "sklearn.GaussianNB": linear.gaussian_naive_bayes,
+    "sklearn.KMeans": linear.k_means,
+    "sklearn.MiniBatchKMeans": linear.k_means,
     **dict.fromkeys(TREES, ensembles.trees),
 }
 
