@@ -25,8 +25,8 @@ from scorehouse.cli.target import Target, file_options
 from scorehouse.errors import ConfigurationError, SignatureError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.program.reasons.background import Background, background_facts
-from scorehouse.program.reasons.read import read_background
+from scorehouse.program.reasons.kernel import read_background
+from scorehouse.program.reasons.stored_reasons import Background, background_facts
 from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends, find_backends

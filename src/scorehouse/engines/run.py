@@ -6,19 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import pyarrow as pa
 
-from scorehouse.engines.base import Engine, Scan
-from scorehouse.engines.column_change import ColumnChange
+from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.load_lock import collector_paused
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend, in_batches
-from scorehouse.program.reasons.kernel import Asked, asked_outputs, score_columns
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
@@ -26,6 +24,9 @@ from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part, resolve_parts, scoring_bases
 from scorehouse.scoring.request import Request, RunRecord
+
+if TYPE_CHECKING:
+    from scorehouse.program.reasons.kernel import Asked
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,7 @@ def with_reasons(kernels: Sequence[Kernel], files: ProgramFiles, options: ScoreO
     """The kernels, which also give the reasons that were asked for."""
     if options.reasons is None:
         return list(kernels)
-    from scorehouse.program.reasons.kernel import ReasonedKernel
-    from scorehouse.program.reasons.read import read_reasons
+    from scorehouse.program.reasons.kernel import ReasonedKernel, read_reasons
 
     reasoned: list[Kernel] = []
     for kernel in kernels:
@@ -205,6 +205,8 @@ def with_reasons(kernels: Sequence[Kernel], files: ProgramFiles, options: ScoreO
 
 def asked_rows(kernel: Kernel, options: ScoreOptions) -> Asked:
     """The rows to explain; refused if the column that says so is no score."""
+    from scorehouse.program.reasons.kernel import Asked, asked_outputs, score_columns
+
     reasons, policy = options.reasons, options.decision
     assert reasons is not None
     scores = [field.name for field in kernel.schema if pa.types.is_floating(field.type)]

@@ -20,9 +20,8 @@ from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.decider import decider
 from scorehouse.online.online_backend import online_backend
 from scorehouse.program.choose import ProgramFiles
-from scorehouse.program.reasons.background import background_facts
-from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs
-from scorehouse.program.reasons.read import read_reasons, why_none
+from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs, read_reasons, why_none
+from scorehouse.program.reasons.stored_reasons import background_facts
 from scorehouse.registry.signature import Feature, match_columns
 from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version

@@ -7,8 +7,7 @@ from dataclasses import replace
 from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend, in_batches
-from scorehouse.program.parity import tolerance_of_backend
-from scorehouse.program.proof import differs_here, kernel_rows
+from scorehouse.program.proof import differs_here, kernel_rows, tolerance_of_backend
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.registry.artifact import PROOF_FILE
 
@@ -32,7 +31,7 @@ def online_backend(kernel: Kernel, asked: str, files: ProgramFiles) -> Backend:
 def _without_database(
     backend: Backend, compiled: CompiledSql, kernel: Kernel, asked: str, files: ProgramFiles
 ) -> Backend:
-    from scorehouse.program.sql.in_process import ArrowKernel
+    from scorehouse.program.sql.in_duckdb import ArrowKernel
 
     try:
         own = ArrowKernel(backend.kernel, compiled)

@@ -148,7 +148,7 @@ class OnlineModel:
 
     @cached_property
     def _reasons(self) -> StoredReasons:
-        from scorehouse.program.reasons.read import read_reasons
+        from scorehouse.program.reasons.kernel import read_reasons
 
         return read_reasons(self.kernel, self.files)[0]
 

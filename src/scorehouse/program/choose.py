@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from scorehouse.errors import ArtifactError, CompileError, ConfigurationError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.parity import TOLERANCE, tolerance_of_backend
-from scorehouse.program.proof import differs_here, kernel_rows
+from scorehouse.program.proof import TOLERANCE, differs_here, kernel_rows, tolerance_of_backend
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.store import reading, scores_of, sql_in
 from scorehouse.project.log import logger
@@ -113,7 +112,7 @@ def in_batches(backend: Backend) -> Backend:
     """The same backend where batches pass through kernels, since other versions of the scan need them."""
     if backend.compiled is None:
         return backend
-    from scorehouse.program.sql.in_process import SqlKernel
+    from scorehouse.program.sql.in_duckdb import SqlKernel
 
     return replace(backend, kernel=SqlKernel(backend.kernel, backend.compiled), compiled=None)
 

@@ -57,8 +57,7 @@ def to_bytes(
 
 
 def _reasons_in_file(reasons: StoredReasons) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    from scorehouse.program.reasons.background import to_array
-    from scorehouse.program.reasons.stored_reasons import reasons_head
+    from scorehouse.program.reasons.stored_reasons import reasons_head, to_array
     from scorehouse.program.reasons.trees import LinearReasons
 
     rows = reasons.background
@@ -90,8 +89,7 @@ def reasons_in(data: bytes, version: Version) -> StoredReasons:
     """The reasons of a version, from a file whose digest was verified; ValueError as in `scores_of`."""
     from scorehouse.program.matrix.layers import StoredMatrix, one_product
     from scorehouse.program.native.stored import StoredTrees
-    from scorehouse.program.reasons.background import of_array
-    from scorehouse.program.reasons.stored_reasons import reasons_of
+    from scorehouse.program.reasons.stored_reasons import of_array, reasons_of
     from scorehouse.program.reasons.trees import LinearReasons, TreeReasons, over_all_outputs
     from scorehouse.program.stored_backend import places
 

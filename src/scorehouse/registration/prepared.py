@@ -16,8 +16,8 @@ import sklearn
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.kernel.tasks import outputs_of
-from scorehouse.program.parity import compare
-from scorehouse.program.reasons.background import Background, background_facts
+from scorehouse.program.proof import compare
+from scorehouse.program.reasons.stored_reasons import Background, background_facts
 from scorehouse.registration.conformal import calibration_facts
 from scorehouse.registration.groups import Storage
 from scorehouse.registration.native_file import try_native

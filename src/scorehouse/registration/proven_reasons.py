@@ -21,18 +21,17 @@ from scorehouse.program.hard_rows import PLAIN
 from scorehouse.program.matrix.layers import StoredMatrix
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.proof import Trial
-from scorehouse.program.reasons.background import (
+from scorehouse.program.reasons.kernel import asked_outputs, score_columns, why_none
+from scorehouse.program.reasons.make import linear_reasons, tree_reasons
+from scorehouse.program.reasons.prove_reasons import proof_of, prove, prove_trees
+from scorehouse.program.reasons.stored_reasons import (
     FACT,
     MOST_ROWS,
     Background,
+    StoredReasons,
     canonical_columns,
     canonical_rows,
 )
-from scorehouse.program.reasons.kernel import asked_outputs, score_columns
-from scorehouse.program.reasons.make import linear_reasons, tree_reasons
-from scorehouse.program.reasons.prove_reasons import proof_of, prove, prove_trees
-from scorehouse.program.reasons.read import why_none
-from scorehouse.program.reasons.stored_reasons import StoredReasons
 from scorehouse.program.reasons.trees import LinearReasons, TreeReasons
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import LIMITS

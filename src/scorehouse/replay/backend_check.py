@@ -18,8 +18,7 @@ from scorehouse.engines.duckdb.source import registry_of
 from scorehouse.engines.run import kernel_of
 from scorehouse.errors import ConfigurationError, LoadRefusedError
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
-from scorehouse.program.parity import compare, tolerance_of_backend
-from scorehouse.program.proof import kernel_rows
+from scorehouse.program.proof import compare, kernel_rows, tolerance_of_backend
 from scorehouse.registry.policy import VARIABLE
 from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import (

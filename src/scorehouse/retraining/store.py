@@ -18,8 +18,8 @@ from sklearn.calibration import CalibratedClassifierCV
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.tasks import outputs_of
-from scorehouse.program.reasons.background import background_facts
-from scorehouse.program.reasons.read import read_background
+from scorehouse.program.reasons.kernel import read_background
+from scorehouse.program.reasons.stored_reasons import background_facts
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator

@@ -16,8 +16,7 @@ from certified_pipelines import Registered, boosters, models_of_numbers, pipelin
 from edited_programs import Meaning, edits
 from edited_reasons import ReasonsMeaning, reasons_edits
 from edited_sql import SqlMeaning, sql_edits
-from scorehouse.program.parity import TOLERANCE, TOLERANCE_NATIVE
-from scorehouse.program.proof import differs_here
+from scorehouse.program.proof import TOLERANCE, TOLERANCE_NATIVE, differs_here
 from scorehouse.program.store import scores_of
 from scorehouse.registry.artifact import PROOF_FILE
 

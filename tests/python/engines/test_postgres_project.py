@@ -24,7 +24,7 @@ from postgres.examples import ComparedWithPostgres, build_examples
 from postgres.project import MODELS, ODD, SCHEMA, SCORED, TRIED, build, write_models, write_project
 from postgres.server import Server
 from project import Row
-from scorehouse.program.parity import compare
+from scorehouse.program.proof import compare
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]

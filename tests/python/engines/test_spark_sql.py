@@ -26,7 +26,7 @@ from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
 from scorehouse.engines.spark.scan import session_rows
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.hard_rows import hard_rows
-from scorehouse.program.parity import distances
+from scorehouse.program.proof import distances
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.groups import grouped

@@ -22,7 +22,7 @@ from emulated_table import ParityTable, parity_table
 from parity_rows import ROW, parity_of, parity_rows
 from project import MakeKernel
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.parity import Parity
+from scorehouse.program.proof import Parity
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 

@@ -29,7 +29,7 @@ from scorehouse.program.proof import kernel_rows
 from scorehouse.program.sql.builder import name_of
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.in_process import ArrowKernel
+from scorehouse.program.sql.in_duckdb import ArrowKernel
 from scorehouse.program.sql.registers import PREDICTORS, TRANSFORMERS
 from scorehouse.registry.version import CERTIFICATE
 

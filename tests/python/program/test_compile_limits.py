@@ -27,8 +27,7 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.hard_rows import hard_rows
-from scorehouse.program.parity import compare
-from scorehouse.program.proof import kernel_rows
+from scorehouse.program.proof import compare, kernel_rows
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import LIMITS

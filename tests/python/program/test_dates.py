@@ -30,7 +30,7 @@ from scorehouse.program.proof import kernel_rows
 from scorehouse.program.sql.builder import Builder
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.dialects import DUCKDB
-from scorehouse.program.sql.in_process import ArrowKernel
+from scorehouse.program.sql.in_duckdb import ArrowKernel
 from scorehouse.program.sql.inputs import inputs_of
 from scorehouse.program.sql.printer import Printer
 from scorehouse.program.sql.registers import CONVERTERS

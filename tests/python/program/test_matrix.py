@@ -47,8 +47,7 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program import proof
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.program.matrix.make import compile_matrix
-from scorehouse.program.parity import compare
-from scorehouse.program.proof import kernel_rows, proof_bytes
+from scorehouse.program.proof import compare, kernel_rows, proof_bytes
 from scorehouse.registry.policy import LoadPolicy
 from visits_frame import FRAME, LABEL, ROWS
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scorehouse.program.parity import compare
+from scorehouse.program.proof import compare
 
 ESTIMATOR = [
     {"prediction": "no", "score": 0.25, "reject_reason": None},

@@ -13,9 +13,8 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from project import MakeKernel, batch_of
 from scorehouse.program.choose import ProgramFiles
-from scorehouse.program.reasons.kernel import Asked, ReasonedKernel
+from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, read_reasons
 from scorehouse.program.reasons.prove_reasons import differs_here
-from scorehouse.program.reasons.read import read_reasons
 from scorehouse.program.reasons.stored_reasons import law_broken, score_error
 from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.registry.artifact import REASONS_PROOF_FILE

@@ -27,8 +27,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.program.proof import kernel_rows
-from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs
-from scorehouse.program.reasons.read import read_reasons
+from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs, read_reasons
 from scorehouse.registration.groups import grouped
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.registry_file import RegistryFile

@@ -32,14 +32,13 @@ from scorehouse.cli.main import main
 from scorehouse.errors import ArtifactError, ConfigurationError, ScorehouseError, SignatureError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import ProgramFiles
-from scorehouse.program.reasons.background import (
+from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, read_reasons
+from scorehouse.program.reasons.stored_reasons import (
     background_facts,
     canonical_columns,
     canonical_rows,
     of_array,
 )
-from scorehouse.program.reasons.kernel import Asked, ReasonedKernel
-from scorehouse.program.reasons.read import read_reasons
 from scorehouse.registry import artifact
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.retraining.frames import Frames

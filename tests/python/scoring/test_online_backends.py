@@ -23,8 +23,8 @@ from project import DbtProject
 from scorehouse import load
 from scorehouse.errors import ArtifactError, ConfigurationError, LoadRefusedError
 from scorehouse.program import in_arrow
-from scorehouse.program.sql import in_process
-from scorehouse.program.sql.in_process import SqlKernel
+from scorehouse.program.sql import in_duckdb
+from scorehouse.program.sql.in_duckdb import SqlKernel
 from visits_frame import FRAME, LABEL
 
 BACKENDS = {"linear": "sql", "trees": "native", "network": "matrix"}
@@ -186,7 +186,7 @@ def test_sql_that_arrow_cannot_compute_is_left_to_the_estimator_or_a_database(
 ) -> None:
     features = rows_of(project, "from features limit 80")
     expected = load("linear", project.folder).predict(features)
-    monkeypatch.setattr(in_process, "unknown_parts", lambda program: {"a function"})
+    monkeypatch.setattr(in_duckdb, "unknown_parts", lambda program: {"a function"})
     model = load("linear", project.folder)
     assert model.backend.name == "estimator" and "it needs ['a function']" in model.backend.reason
     project.settings(NEVER)

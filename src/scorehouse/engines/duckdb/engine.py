@@ -26,8 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.engines.base import Engine, Scan
-from scorehouse.engines.column_change import ColumnChange
+from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.duckdb.counted import CountedBatches, count_table
 from scorehouse.engines.duckdb.errors import check_interrupted, named, seed_table
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory

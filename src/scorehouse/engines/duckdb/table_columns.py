@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from scorehouse.engines.column_change import APPEND, FAIL, SYNC, ColumnChange
+from scorehouse.engines.base import APPEND, FAIL, SYNC, ColumnChange
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.staging import described, parts_of

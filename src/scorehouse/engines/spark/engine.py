@@ -14,8 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from scorehouse.dialect import SPARK
-from scorehouse.engines.base import Engine, Scan
-from scorehouse.engines.column_change import ColumnChange
+from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.source import not_a_registry

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorehouse.engines.column_change import APPEND, SYNC, ColumnChange
+from scorehouse.engines.base import APPEND, SYNC, ColumnChange
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.source import column_list, literal, matching, quote, type_text
 from scorehouse.engines.spark.storage import GONE, Change, Storage

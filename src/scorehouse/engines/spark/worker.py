@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,13 +17,15 @@ from scorehouse.engines.spark.errors import WorkerError
 from scorehouse.errors import ArtifactError, ScorehouseError
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.reasons.kernel import Asked
 from scorehouse.program.store import READERS, reading
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import PROGRAM_SHA256, Version
+
+if TYPE_CHECKING:
+    from scorehouse.program.reasons.kernel import Asked
 
 ESTIMATORS_KEPT = 2
 ESTIMATOR = "estimator"  # the backend that scores with the artifact

@@ -19,9 +19,8 @@ from scorehouse.program.hard_rows import EXTREMES, around
 from scorehouse.program.links import Link
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.stored import StoredTrees, sums_of
-from scorehouse.program.parity import TOLERANCE_NATIVE as TOLERANCE
-from scorehouse.program.parity import distances
-from scorehouse.program.proof import Trial, unequal
+from scorehouse.program.proof import TOLERANCE_NATIVE as TOLERANCE
+from scorehouse.program.proof import Trial, distances, unequal
 from scorehouse.program.sql.builder import Value
 from scorehouse.program.sql.expression import Feature
 from scorehouse.program.trees import Ensemble

@@ -16,8 +16,7 @@ import numpy as np
 from scorehouse.program.native.kernel import Packed, add_trees
 from scorehouse.program.native.layout import TreeModel, pack
 from scorehouse.program.native.reasons import Attribution
-from scorehouse.program.reasons.background import canonical_columns
-from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons
+from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons, canonical_columns
 from scorehouse.program.trees.tree import LEAF, Tree
 
 BLOCK = 4_096  # rows, of which the columns stay in the cache

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.program.parity import ROW_STATUS
+from scorehouse.program.proof import ROW_STATUS
 from scorehouse.program.sql.builder import Builder, Program, Scores, Step, Value
 from scorehouse.program.sql.compiled import MARK, CompiledSql
 from scorehouse.program.sql.decision import class_parameters, of_two

@@ -10,7 +10,7 @@ import pytest
 
 from parity_rows import ROW, parity_of, parity_rows
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.parity import Parity
+from scorehouse.program.proof import Parity
 from scorehouse.program.sql.compile import compile_sql
 
 chdb = pytest.importorskip("chdb", reason="run `./run test clickhouse`")

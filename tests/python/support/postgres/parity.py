@@ -9,7 +9,7 @@ import pandas as pd
 from parity_rows import ROW, parity_of, parity_rows
 from postgres.server import load
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.parity import Parity
+from scorehouse.program.proof import Parity
 from scorehouse.program.sql.compile import compile_sql
 
 
