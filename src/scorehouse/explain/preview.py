@@ -18,7 +18,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_runs
 from scorehouse.explain.story import row_policy
 from scorehouse.kernel.scorer import REJECT_REASON
-from scorehouse.online.decider import decider
+from scorehouse.online.online_backend import decider
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import TABLE, logged_options

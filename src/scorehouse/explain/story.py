@@ -17,8 +17,7 @@ from scorehouse.engines.run import kernel_of
 from scorehouse.explain.row import LoggedRow
 from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.online.decider import decider
-from scorehouse.online.online_backend import online_backend
+from scorehouse.online.online_backend import decider, online_backend
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs, read_reasons, why_none
 from scorehouse.program.reasons.stored_reasons import background_facts

@@ -22,8 +22,7 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import STRICT_CHOICES
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.online.decider import decider
-from scorehouse.online.online_backend import online_backend
+from scorehouse.online.online_backend import decider, online_backend
 from scorehouse.program.choose import Backend, ProgramFiles
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds

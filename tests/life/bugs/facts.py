@@ -10,7 +10,7 @@ BUGS = (
         review="11",
         edits=(
             (
-                "src/scorehouse/program/sql/decision.py",
+                "src/scorehouse/program/sql/links.py",
                 "        values[THRESHOLD.name] = number(version.threshold)\n",
                 "        values[THRESHOLD.name] = number(0.4)\n",  # that of registration
             ),
@@ -27,7 +27,7 @@ BUGS = (
         review="11",
         edits=(
             (
-                "src/scorehouse/program/sql/decision.py",
+                "src/scorehouse/program/sql/links.py",
                 "literal_of(label) for place, label in enumerate(version.classes)}\n",
                 "literal_of(('no', 'yes')[place]) for place in range(len(version.classes))}\n",
             ),

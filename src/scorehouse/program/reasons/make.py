@@ -11,8 +11,8 @@ import pyarrow as pa
 from scorehouse.errors import CompileError
 from scorehouse.program.matrix.layers import StoredMatrix, one_product
 from scorehouse.program.native.stored import StoredTrees
+from scorehouse.program.reasons.stored_reasons import explained_outputs, scoring_link, unit_of
 from scorehouse.program.reasons.trees import LinearReasons, TreeReasons, over_all_outputs
-from scorehouse.program.reasons.units import explained_outputs, scoring_link, unit_of
 from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import Case, Column, Expr, Feature, Literal, walk
 from scorehouse.program.stored_backend import StoredBackend

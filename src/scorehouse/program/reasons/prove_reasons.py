@@ -1,6 +1,11 @@
 """The proof of reasons: the law of their sum, the score that follows, and a slow second computation.
 
 Some of the rows are kept, and what they contributed is computed again where a run explains.
+
+Shapley values of trees, computed slowly and in another way: what registration compares the loops with.
+
+Rows go through the trees as doubles, not as codes; and a leaf's values are sums over the sizes of coalitions,
+not an integral.
 """
 
 from __future__ import annotations

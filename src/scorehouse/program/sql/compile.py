@@ -18,7 +18,6 @@ from scorehouse.errors import CompileError
 from scorehouse.program.proof import ROW_STATUS
 from scorehouse.program.sql.builder import Builder, Program, Scores, Step, Value
 from scorehouse.program.sql.compiled import MARK, CompiledSql
-from scorehouse.program.sql.decision import class_parameters, of_two
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS
 from scorehouse.program.sql.expression import (
     Arith,
@@ -41,6 +40,7 @@ from scorehouse.program.sql.expression import (
     text,
 )
 from scorehouse.program.sql.inputs import finite, inputs_of
+from scorehouse.program.sql.links import class_parameters, of_two
 from scorehouse.program.sql.printer import Dialect
 from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.program.sql.several import second_wins

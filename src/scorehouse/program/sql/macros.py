@@ -21,8 +21,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.compiled import MARK, CompiledSql
-from scorehouse.program.sql.decision import THRESHOLD, class_parameters
 from scorehouse.program.sql.dialects import ALIASES, BY_DEFAULT, DIALECTS
+from scorehouse.program.sql.links import THRESHOLD, class_parameters
 from scorehouse.project.dbt_text import jinja_literal
 from scorehouse.project.folder import project_variable
 from scorehouse.registry.seeds import replace_file
