@@ -20,8 +20,7 @@ import pyarrow as pa
 
 from scorehouse.dialect import Spelling
 from scorehouse.engines.output import Output
-from scorehouse.engines.plan import Planner
-from scorehouse.engines.source import Source
+from scorehouse.engines.source import Planner, Source
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import Backend

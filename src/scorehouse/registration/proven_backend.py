@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from scorehouse.certificate import certify
 from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.native.edge_rows import prove_numbers
+from scorehouse.program.native.make import prove_numbers
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.proof import TOLERANCE, TOLERANCE_NATIVE, Parity, Trial, compare, prove
 from scorehouse.program.sql import in_duckdb

@@ -32,8 +32,7 @@ from scorehouse.program import hard_rows
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend
 from scorehouse.program.matrix.layers import Layer, StoredMatrix, run
 from scorehouse.program.matrix.make import compiled, folded
-from scorehouse.program.native.edge_rows import edges_of_segments
-from scorehouse.program.native.make import compile_trees
+from scorehouse.program.native.make import compile_trees, edges_of_segments
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.proof import prove, trial_of
 from scorehouse.program.store import scores_of, to_bytes

@@ -157,7 +157,7 @@ FAULTS = (
     ),
     Fault(
         "rows left by a budget are counted without the stale ones",
-        "src/scorehouse/engines/plan.py",
+        "src/scorehouse/engines/source.py",
         "record.rows_left = sum(record.found[state] for state in SCORED_STATES) - rows",
         'record.rows_left = record.found["new"] + record.found["changed"] - rows',
     ),

@@ -13,7 +13,7 @@ from scorehouse.engines.duckdb.lake import utc
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.engines.plan import Planner
+from scorehouse.engines.source import Planner
 from scorehouse.errors import RowKeyError
 from scorehouse.scoring.options import PLANNED_RULES
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from scorehouse.engines.columns import NEED
-from scorehouse.engines.plan import SCORED_STATES, Planner
+from scorehouse.engines.source import SCORED_STATES, Planner
 from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
 from scorehouse.engines.spark.states import SparkStates
 from scorehouse.engines.spark.tables import SparkTables

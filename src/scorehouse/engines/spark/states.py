@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from scorehouse.engines.columns import of_part
-from scorehouse.engines.plan import Planner
+from scorehouse.engines.source import Planner
 from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
 
 LAST = "cast('9999-12-31' as timestamp_ntz)"

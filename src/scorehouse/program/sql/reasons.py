@@ -28,8 +28,7 @@ from scorehouse.program.sql.expression import (
 )
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.program.sql.inputs import inputs_of
-from scorehouse.program.sql.linear import weighted_sum
-from scorehouse.program.sql.lookups import is_coded, with_lookups
+from scorehouse.program.sql.linear import is_coded, weighted_sum, with_lookups
 
 PART, BASE, TOTAL = "sh_part_{output}_{feature}", "sh_base_{output}", "sh_total_{output}"
 MOST_ROWS = 4_096  # of a proof
