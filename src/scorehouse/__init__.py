@@ -57,7 +57,7 @@ _MODULES = {
     "registration.groups": ("Calibration", "Card", "Reference", "Storage"),
     "registration.promote": ("promote",),
     "registration.register": ("register",),
-    "replay.samples": ("backend_sample", "replay_sample"),
+    "replay.backend_check": ("backend_sample", "replay_sample"),
     "segmented": ("SegmentedClassifier", "SegmentedRegressor"),
     "training": ("days_since_epoch", "read_training"),
 }

@@ -162,7 +162,7 @@ def _stored(
 def _parity(estimator: Any, served: Any, version: Version, features: Any, call: str) -> dict[str, float]:
     """Compare two estimators on the same rows: `rows`, `label_flips` and `max_difference`.
 
-    `max_difference` is defined as in `program.parity.Parity`.
+    `max_difference` is defined as in `program.proof.Parity`.
     """
     outputs = outputs_of(version)
     original = outputs.predict(estimator, features)
