@@ -87,8 +87,7 @@ def certify(estimator: Any, program: bytes, version: Version, signature: Signatu
     only; a part that it knows and that differs is a difference.
     """
     try:
-        stored = read(program)
-        pairs = _pairs(estimator, stored, version, signature)
+        pairs = _pairs(estimator, read(program), version, signature)
     except Unreadable as error:
         return Certificate((Part("program", False, str(error)),), (str(error),))
     parts, found = [], []

@@ -36,8 +36,7 @@ class Change:
         before = self.before(project)
         old = [] if before is None else before.splitlines()
         origin = "/dev/null" if before is None else f"a/{self.path}"
-        lines = difflib.unified_diff(old, self.text.splitlines(), origin, f"b/{self.path}", lineterm="")
-        return list(lines)
+        return list(difflib.unified_diff(old, self.text.splitlines(), origin, f"b/{self.path}", lineterm=""))
 
 
 def new_files(project: Path, changes: Sequence[Change]) -> list[Change]:

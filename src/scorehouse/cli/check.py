@@ -61,8 +61,7 @@ def check_command(
             action="leave one of them out",
         )
     with waiting("verifying the registered versions"):
-        project = find_project(project_dir)
-        found = check_project(project, load=not no_load, certify=certify, names=names)
+        found = check_project(find_project(project_dir), load=not no_load, certify=certify, names=names)
     answer(as_json, [asdict(item) for item in found], _lines(found))
     if any(item.faults for item in found):
         click.get_current_context().exit(EXIT_FAULT)

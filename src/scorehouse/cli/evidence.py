@@ -246,8 +246,7 @@ def evidence_sign_command(reference: str, key: Path, as_json: bool, project_dir:
     """
     project = find_project(project_dir)
     _, version = find_reference(project, reference, this_call())
-    policy = load_policy(project)
-    place = sign_version(project, version, key, policy, this_call())
+    place = sign_version(project, version, key, load_policy(project), this_call())
     digests = artifact.signed_digests(version)
     lines = [
         f"signed: {version.label}, {len(digests)} files ({place})",

@@ -96,8 +96,7 @@ def _settle(
     plan = engine.planner(source, records)
     plan.run()
     backends = _backends(engine, source, kernels, records, files)
-    suffixes = wide_suffixes(options, records)
-    return Scan(source, output, plan, kernels, backends, change, records, suffixes)
+    return Scan(source, output, plan, kernels, backends, change, records, wide_suffixes(options, records))
 
 
 def _backends(

@@ -212,8 +212,7 @@ def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Tab
     names = [name for name in rows.column_names if name.startswith(EXPECTED)]
     expected = rows.select(names).rename_columns([name.removeprefix(EXPECTED) for name in names])
     expected = kernel.outputs.with_labels(expected)
-    found = score(rows.select(kernel.signature.names))
-    parity = compare(expected, found, tolerance=tolerance)
+    parity = compare(expected, score(rows.select(kernel.signature.names)), tolerance=tolerance)
     return f"it differs on its proof rows: {parity.problem}" if parity.problem else ""
 
 

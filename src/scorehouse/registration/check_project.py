@@ -188,8 +188,7 @@ def _read_program(file: str, data: bytes, version: Version, signature: Signature
 
 
 def _open(data: bytes, version: Version, signature: Signature, policy: LoadPolicy, call: str) -> None:
-    estimator = artifact.open_estimator(data, version, policy, call)
-    Kernel(estimator, version, signature, call=call)
+    Kernel(artifact.open_estimator(data, version, policy, call), version, signature, call=call)
 
 
 def _certified(project: Path, version: Version, policy: LoadPolicy, call: str) -> Certificate:

@@ -104,8 +104,7 @@ def register(
     if alias is not None:
         check_name("alias", alias, call)
     check_arguments(call, {"task": task, "threshold": threshold})
-    groups = {"card": card, "storage": storage, "reference": reference, "calibration": calibration}
-    check_groups(call, groups)
+    check_groups(call, {"card": card, "storage": storage, "reference": reference, "calibration": calibration})
     card, reference, storage = card or Card(), reference or Reference(), storage or Storage()
     warm_up()
     seeds = ModelSeeds(find_project(project_dir), name)

@@ -104,6 +104,5 @@ def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, re
     """Write the reference of a registered version again: these rows may say more than those before."""
     number = kernel.version.version
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
-    bins = scored_reference(kernel, batch, kernel(batch), recorded, known)
-    seeds.write_rows("reference", number, bins)
+    seeds.write_rows("reference", number, scored_reference(kernel, batch, kernel(batch), recorded, known))
     write_card(seeds)  # it has the size of the reference

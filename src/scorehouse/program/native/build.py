@@ -85,8 +85,7 @@ def build(name: str, folder: Path = FOLDER, *, local: bool = False) -> Path:
         return library
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / library.name
-        source = str(FOLDER / "kernel.c")
-        command = [*compiler(target, own), *FLAGS, source, "-o", str(made), "-lm"]
+        command = [*compiler(target, own), *FLAGS, str(FOLDER / "kernel.c"), "-o", str(made), "-lm"]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError as error:

@@ -156,8 +156,7 @@ class ReasonedKernel(Kernel):
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         scored = self.inner(batch)
-        rows = self.asked.rows(scored)
-        columns = self._reasons(batch, scored, rows)
+        columns = self._reasons(batch, scored, self.asked.rows(scored))
         *outputs, reject_reason = scored.columns
         return pa.RecordBatch.from_arrays([*outputs, *columns, reject_reason], schema=self.schema)
 
