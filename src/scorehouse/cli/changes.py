@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from scorehouse.cli.common import Function, echo, json_option, print_json, project_option
+from scorehouse.cli.common import Function, echo, json_option, packed, print_json, project_option
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import replace_file
 
@@ -101,12 +99,7 @@ class Writing:
 def write_options(function: Function) -> Function:
     """The options of a command that shows what it will write; passed as one argument `writing`."""
 
-    @functools.wraps(function)
-    def with_writing(*arguments: Any, **given: Any) -> Any:
-        writing = Writing(**{field.name: given.pop(field.name) for field in fields(Writing)})
-        return function(*arguments, **given, writing=writing)
-
-    return yes_option(dry_run_option(json_option(project_option(with_writing))))
+    return yes_option(dry_run_option(json_option(project_option(packed(Writing, "writing", function)))))
 
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Write without asking.")

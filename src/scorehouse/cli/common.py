@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 project_option = click.option(
     "--project-dir", type=FOLDER, help="Folder of the dbt project; default: the nearest above this one."
 )
+
+
+def packed(kind: type, name: str, function: Function) -> Function:
+    """Pass the options that are fields of the dataclass `kind` as one argument `name`."""
+
+    @functools.wraps(function)
+    def with_one(*arguments: Any, **given: Any) -> Any:
+        own = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
+        return function(*arguments, **given, **{name: kind(**own)})
+
+    return with_one
 
 
 def option(*names: str, **settings: Any) -> Function:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorehouse.cli.common import FILE, FOLDER, Function, echo, project_option, this_call
+from scorehouse.cli.common import FILE, FOLDER, Function, echo, packed, project_option, this_call
 from scorehouse.cli.profile_file import Profile, read_profile, rendered
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
@@ -164,20 +164,9 @@ class Target:
         return f", one of {', '.join(sorted(profile.targets))}" if profile.targets else ""
 
 
-def as_target(function: Function) -> Function:
-    """Pass the options that are fields of Target as one argument `target`."""
-
-    @functools.wraps(function)
-    def with_target(*arguments: Any, **given: Any) -> Any:
-        named = {field.name: given.pop(field.name) for field in fields(Target) if field.name in given}
-        return function(*arguments, **given, target=Target(**named))
-
-    return with_target
-
-
 def file_options(function: Function) -> Function:
     """Options that name the DuckDB file, and the project whose profile may name it; passed as a Target."""
-    function = as_target(function)
+    function = packed(Target, "target", function)
     for option in (
         project_option,
         PROFILES_DIR,
@@ -191,7 +180,7 @@ def file_options(function: Function) -> Function:
 
 def dbt_target_options(function: Function) -> Function:
     """Options of a command that runs dbt in a target, which has to be named; passed as a Target."""
-    function = as_target(function)
+    function = packed(Target, "target", function)
     for option in (
         project_option,
         PROFILES_DIR,
