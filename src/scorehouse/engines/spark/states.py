@@ -174,7 +174,7 @@ class SparkStates:
             grouped, todo.select("part", "in_group").union(gaps), ["part", "in_group"], "left_semi"
         )
         rest = touched.join(todo.select(*self.keys, "part"), [*self.keys, "part"], "left_anti")
-        rest = rest.selectExpr(
+        return rest.selectExpr(
             *self.keys,
             "part",
             "in_group",
@@ -183,4 +183,3 @@ class SparkStates:
             "false as was_flagged",
             *(["'' as model_alias"] if self.options.in_parts else []),
         )
-        return rest
