@@ -8,21 +8,16 @@ Compare the rows of a backend with the estimator's rows: one measure for every b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, EstimatorError
+from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
-from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.program.hard_rows import HOLED, PLAIN, PROBED, Tried, training_rows, tried_rows
-from scorehouse.program.segments_made import segment_column
-from scorehouse.program.stored_backend import StoredBackend
+from scorehouse.program.hard_rows import HOLED, PLAIN, PROBED, Tried
 
 TOLERANCE = 1e-9
 TOLERANCE_NATIVE = 1e-12  # the same arithmetic, but for the last digits of an exponential
@@ -218,61 +213,3 @@ def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Tab
 
 def _evenly(places: np.ndarray, most: int) -> np.ndarray:
     return places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64)]
-
-
-FEW = 64
-Edges = Mapping[int, Iterable[float]]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Rows that backends are tried on. `kernel` holds the estimator, `training` are its rows among them."""
-
-    kernel: Kernel
-    training: pa.RecordBatch
-    tried: Tried
-
-    @cached_property
-    def expected(self) -> pa.Table:
-        """What the estimator makes of the rows."""
-        return kernel_rows(self.kernel, self.tried.rows)
-
-    @cached_property
-    def proof(self) -> bytes:
-        """The file of some of the rows, on which a backend proves itself again wherever it runs."""
-        return proof_bytes(self.tried, self.kernel)
-
-
-def trial_of(kernel: Kernel, rows: pa.RecordBatch, *edges: Edges) -> Trial:
-    """Rows of training, of every segment, and hard ones around the `edges` of each backend, by feature."""
-    training = training_rows(rows, segment_column(kernel.estimator, kernel.signature))
-    together: dict[int, set[float]] = {}
-    for found in edges:
-        for position, some in found.items():
-            together.setdefault(position, set()).update(some)
-    return Trial(kernel, training, tried_rows(kernel.signature, together, training))
-
-
-def prove(backend: Any, trial: Trial, tolerance: float = TOLERANCE) -> Parity:
-    """Compare a backend, which has the methods of the estimator, with it on the rows of `trial`.
-
-    Raises CompileError if a label, a rejected row or its reason differs, or a score by more than `tolerance`.
-    """
-    kernel, rows = trial.kernel, trial.tried.rows
-    if isinstance(backend, StoredBackend):  # what cannot be computed fails here, and not once for each row
-        few = rows.slice(0, FEW).combine_chunks().to_batches()[0]
-        backend.numbers(check_batch(kernel.signature, few, frozenset()).columns)
-    parity = compare(trial.expected, kernel_rows(kernel.holding(backend), rows), tolerance=tolerance)
-    if parity.problem:
-        raise unequal(kernel.call, parity.problem, tolerance)
-    return parity
-
-
-def unequal(call: str, problem: str, tolerance: float) -> CompileError:
-    """The error that says how a backend differs from the estimator."""
-    return CompileError(
-        call,
-        f"the backend does not equal the estimator: {problem}",
-        expected=f"the same labels and rejected rows, and scores within {tolerance:g}",
-        action="score this version with the estimator itself, and report its class and version",
-    )
