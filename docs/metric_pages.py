@@ -9,7 +9,19 @@ from typing import Any
 
 from tables import table
 
-from scorehouse.metrics import HIGHER, KINDS, LEARNED, METRICS, Column, Drift, Metric, Use, of_drift, used
+from scorehouse.metrics import (
+    HIGHER,
+    KINDS,
+    LEARNED,
+    METRICS,
+    OUTSIDE_FAULT,
+    Column,
+    Drift,
+    Metric,
+    Use,
+    of_drift,
+    used,
+)
 
 WIDTH = 116
 MACRO = """\
@@ -124,7 +136,9 @@ def drift() -> dict[str, Any]:
     return {
         "thresholds": {name: one.threshold for name, one in judged.items()} | {"p_value": P_VALUE},
         "min_effects": {name: one.min_effect for name, one in judged.items()},
-        **{trait: of_drift(trait) for trait in ("shape", "moved", "learned", "fault")},
+        **{trait: of_drift(trait) for trait in ("shape", "moved", "learned")},
+        "fault": {name: one.fault for name, one in judged.items() if one.fault is not None},
+        "outside_fault": OUTSIDE_FAULT,
     }
 
 

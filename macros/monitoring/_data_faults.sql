@@ -3,6 +3,7 @@
     unseen, constant, repeated or far away, values beyond the range of training where these are more than a quarter of
     what has moved (another unit), and a mean or spread that no world reaches from one window to the next. -#}
 {% macro _data_faults(tables) -%}
+{%- set known = scorehouse._metrics().drift %}
 {%- for table in tables %}
 {#- Read several times: DuckDB and PostgreSQL would compute a view in it again for each reader; other databases know no
     such word, and decide for themselves. #}
@@ -42,10 +43,10 @@ faults as (
     from fault_rows
     where status = 'drift'
         and (
-            metric in ('{{ scorehouse._metrics().drift.fault | join("', '") }}')
-            or (metric = 'out_of_range_share' and value > 0.25e0 * coalesce(moved_share, value))
-            or (metric = 'mean_shift' and value >= 2.5e0)
-            or (metric = 'spread_shift' and value >= 0.7e0)
+            (metric = 'out_of_range_share' and value > {{ known.outside_fault }}e0 * coalesce(moved_share, value))
+            {%- for name, least in known.fault.items() %}
+            or (metric = '{{ name }}' and value >= {{ least }}e0)
+            {%- endfor %}
         )
 
 ),

@@ -143,10 +143,11 @@
                 'psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share',
                 'repeated_share'
             ],
-            'fault': [
-                'missing_share', 'unseen_share', 'filled_share', 'extreme_value', 'constant_value',
-                'repeated_share'
-            ]
+            'fault': {
+                'mean_shift': 2.5, 'spread_shift': 0.7, 'missing_share': 0, 'unseen_share': 0, 'filled_share': 0,
+                'extreme_value': 0, 'constant_value': 0, 'repeated_share': 0
+            },
+            'outside_fault': 0.25
         },
         'exact': {'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01}
     }) }}

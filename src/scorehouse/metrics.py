@@ -63,9 +63,9 @@ Columns = dict[str, Column]
 class Drift:
     """From which change on `drift` raises an alert, and the smallest that it reports; None: never.
 
-    `moved` says that a distribution has moved, `fault` that something is wrong with the values. Dates have no
-    `shape`. Of what is `learned`, registration knows how much windows of training differ. What is
-    `exact` is computed from raw values.
+    `moved` says that a distribution has moved. From `fault` on, drift is a fault of the data: no world gets
+    there from one window to the next. Dates have no `shape`. Of what is `learned`, registration knows how
+    much windows of training differ. What is `exact` is computed from raw values.
     """
 
     threshold: float | None = None
@@ -73,7 +73,7 @@ class Drift:
     shape: bool = False
     moved: bool = False
     learned: bool = False
-    fault: bool = False
+    fault: float | None = None
     exact: bool = False
 
 
@@ -99,6 +99,8 @@ class Metric:
 SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Use.CONTEST
 WATCHED, SEGMENTS, UNLABELLED, SHARE = Use.WATCHED, Use.SEGMENTS, Use.UNLABELLED, Use.SHARE
 MAIN = SHOWN | COMPARED
+# Values beyond the range of training are a fault of the data where they are more of what has moved than this.
+OUTSIDE_FAULT = 0.25
 LEARNED = "the threshold is added to the expected share"
 
 
@@ -231,28 +233,28 @@ TABLE = (
     Metric("chi2", "Chi-square", drift=Drift(shape=True),
            definition="of the contingency table; its p-value is in `p_value`"),
     Metric("mean_shift", "Shift of the mean, in standard deviations",
-           drift=Drift(0.3, 0.1, moved=True, learned=True),
+           drift=Drift(0.3, 0.1, moved=True, learned=True, fault=2.5),
            definition="difference of the means, in standard deviations of training"),
     Metric("spread_shift", "Change of the spread (log ratio)",
-           drift=Drift(0.3, 0.1, moved=True, learned=True),
+           drift=Drift(0.3, 0.1, moved=True, learned=True, fault=0.7),
            definition="logarithm of the ratio of the standard deviations, without its sign"),
     Metric("missing_share", "Missing values", "", WATCHED | SHARE,
-           drift=Drift(0.05, 0.005, learned=True, fault=True),
+           drift=Drift(0.05, 0.005, learned=True, fault=0),
            definition=f"NULL, NaN and infinities; {LEARNED}"),
     Metric("unseen_share", "Unseen values", "", WATCHED | SHARE,
-           drift=Drift(0.01, 0.002, learned=True, fault=True),
+           drift=Drift(0.01, 0.002, learned=True, fault=0),
            definition=f"values that the reference does not have, of all that are not missing; {LEARNED}"),
     Metric("out_of_range_share", "Outside the training range", "", WATCHED | SHARE,
            drift=Drift(0.01, 0.002, learned=True), definition=f"of finite values; {LEARNED}"),
     Metric("filled_share", "Filled, though always empty in training", "", WATCHED | SHARE,
-           drift=Drift(0.01, 0, fault=True),
+           drift=Drift(0.01, 0, fault=0),
            definition="rows with a value in a column that was empty in training"),
-    Metric("extreme_value", "Farthest value, in distances of the training data's", drift=Drift(3, fault=True),
+    Metric("extreme_value", "Farthest value, in distances of the training data's", drift=Drift(3, fault=0),
            definition="distance from the training mean, divided by that of the farthest training value"),
-    Metric("constant_value", "One value only", drift=Drift(1, fault=True),
+    Metric("constant_value", "One value only", drift=Drift(1, fault=0),
            definition="1 if the window has one value only, and training had several"),
     Metric("repeated_share", "Rows with the features of another row", "", SHARE,
-           drift=Drift(0.05, 0.005, learned=True, fault=True),
+           drift=Drift(0.05, 0.005, learned=True, fault=0),
            definition=f"of the same run or day, under the name `(all features)`; {LEARNED}"),
     Metric("ks", "Kolmogorov-Smirnov distance", drift=Drift(0.1, exact=True)),
     Metric("ks_p", "p-value of the Kolmogorov-Smirnov distance", drift=Drift(exact=True)),

@@ -18,6 +18,7 @@ NUMBERS |= {"items": (6.0, 3.2), "distance": (20.0, 20.0)}  # mean and standard 
 TEXTS = ("plan", "city", "shop")
 WORDS = ("feature", "title", "text", "cause", "segment")  # of an alert
 COLLAPSED = {"plan": "basic", "city": "Graz", "shop": "east"}
+UNIT = "another unit"
 INTEGERS = ("visits", "calls", "items")
 
 
@@ -44,7 +45,12 @@ class Fault:
         life.world.restore(table)
 
     def is_named(self, alert: dict[str, Any]) -> bool:
-        """Whether an alert is about this fault: of this ML model, with the feature in its words."""
+        """Whether an alert is about this fault: of this ML model, with the feature in its words.
+
+        Another unit is to be called one.
+        """
+        if self.kind == UNIT and alert.get("code", "unit_changed") != "unit_changed":
+            return False
         words = " ".join(str(alert.get(part) or "") for part in WORDS)
         return alert["ml_model"] == self.model.name and self.feature in words
 
@@ -67,7 +73,7 @@ def all_faults() -> Iterator[Fault]:
                 mean, deviation = NUMBERS[feature]
                 yield Fault("shifted by 2 sd", model, feature, _set(feature, _shift(feature, 2 * deviation)))
                 yield Fault("constant", model, feature, _constant(feature, _number(feature, mean)))
-                yield Fault("another unit", model, feature, _set(feature, _scale(feature, 100)))
+                yield Fault(UNIT, model, feature, _set(feature, _scale(feature, 100)))
                 yield Fault("sign turned", model, feature, _set(feature, _scale(feature, -1)))
                 yield Fault("spread tripled", model, feature, _set(feature, _spread(feature, mean, 3)))
                 yield Fault(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.report.alert_words import WORDS, phrase
+from scorehouse.report.alert_words import FAULTS, WORDS, phrase
 from scorehouse.report.warehouse import Row
 
 
@@ -66,6 +66,16 @@ class Alert:
         """The numbers behind the title."""
         said = phrase(WORDS[self.code].text, self.row or {}, self.numbers)
         return f"{said}. {self.numbers['moved_by']}" if self.numbers.get("moved_by") else said
+
+    @property
+    def fault(self) -> int:
+        """Its place among the kinds of data faults, the most specific first; the last place if it is none."""
+        return FAULTS.index(self.code) if self.code in FAULTS else len(FAULTS)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the data are at fault."""
+        return self.code in FAULTS
 
     @property
     def feature(self) -> str | None:

@@ -60,6 +60,7 @@ WORSE = {"rejected_share": "More rows are rejected", "score_shift": "Scores have
 DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     # of the row of a monitoring table
     "measure": lambda _, row: metric_name(row["metric"]),
+    "measure_within": lambda _, row: lower_first(metric_name(row["metric"])),
     "measure_of_feature": lambda _, row: f"{row['feature']}: {lower_first(metric_name(row['metric']))}",
     "series": lambda _, row: series_name(row),
     "segment": lambda _, row: "" if row["segment"] == "all" else f" of {row['segment']}",
@@ -169,6 +170,12 @@ WORDS: dict[str, Words] = {
         "{n_features} features of little importance have changed",
         "each has less than {least} of the importance",
     ),
+    "unit_changed": Words(
+        "quality",
+        "Data fault: {row[feature]} is about {factor} times what it was in training, as in another unit",
+        DRIFT,
+    ),
+    "feature_fault": Words("quality", "Data fault in {row[feature]}: {measure_within}", DRIFT),
     "feature_quality": Words("quality", "{measure_of_feature}", DRIFT),
     "rows_repeated": Words("quality", "Rows repeat the features of other rows, under other keys", DRIFT),
     "retrain": Words(
@@ -183,4 +190,6 @@ WORDS: dict[str, Words] = {
     ),
     "not_monitored": Words("retraining", "Version {version} is not monitored", "{missing}; next: {next}"),
 }
+# Faults of the data, the most specific first.
+FAULTS = ("unit_changed", "feature_fault", "rows_repeated")
 TOPICS = tuple(dict.fromkeys(words.topic for words in WORDS.values()))

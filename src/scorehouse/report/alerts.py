@@ -11,6 +11,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.faults import faults_of, units_of
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
 from scorehouse.report.monitors import Long
 from scorehouse.report.proofs import drift_sql
@@ -31,8 +32,9 @@ def facts_of(behind: Rows) -> list[Alert]:
     """The facts of the newest window of each table; a fact that two tables have is there once."""
     data, seen = behind.data, set()
     found = [alert for long in data.performance for alert in _performance_alerts(long, behind)]
+    units = units_of(data, behind.warehouse)
     for long in data.drift:
-        rows = drifted(long)
+        rows, faults = drifted(long), faults_of(long)
         rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
         for row in rows:
             # PSI, mean and spread of one feature say one thing: the first of them is kept
@@ -40,7 +42,14 @@ def facts_of(behind: Rows) -> list[Alert]:
             if fact not in seen:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
-                found.append(row_alert(*_drift_code(row), long, row, anchor, sql=sql, rows_sql=rows_sql))
+                code, subject = _drift_code(row)
+                numbers = {}
+                if row["part"] == "feature" and row["feature"] in units:  # its first fact says so
+                    code, numbers = "unit_changed", {"factor": units.pop(row["feature"])}
+                elif row in faults and subject.kind == "feature":
+                    code = "feature_fault"
+                more = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
+                found.append(row_alert(code, subject, long, row, anchor, **more))
             seen.add(fact)
     return found + _retraining_alerts(data) + _run_alerts(behind) + _age_alerts(data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from scorehouse.report.alert import Alert, Subject
@@ -32,7 +32,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     if results is not None:
         facts += results.alerts_of(data.name, {fact.topic for fact in facts})
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
-    together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights)
+    faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
+    together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)
     causes = [_cause(subject, group) for subject, group in _groups(facts, weights, together).items()]
     if data.attribution:  # where reasons are stored, an alert on scores says which features moved them
         drivers = {"moved_by": shift_of(data.attribution[0], "reference")}
@@ -44,9 +45,11 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     return _folded(causes, data)
 
 
-def _together(features: set[str], reference: Sequence[Row], weights: Mapping[str, float]) -> dict[str, str]:
-    """Features that go together in training, each with the most important one of them."""
-    names = sorted(sorted(features), key=lambda name: -weights.get(name, 0.0))
+def _together(
+    features: set[str], reference: Sequence[Row], weights: Mapping[str, float], faulty: Set[str] = frozenset()
+) -> dict[str, str]:
+    """Features that go together in training, each with the head of them: one at fault, or most important."""
+    names = sorted(sorted(features), key=lambda name: (name not in faulty, -weights.get(name, 0.0)))
     heads = {name: name for name in names}
     for row in reference:
         a, b = row["name"], row["category"]
@@ -66,6 +69,9 @@ def _groups(
         for fact in facts
         if fact.feature and max(weights.values()) > 0 and weights.get(fact.feature, 0.0) < MINOR
     }
+    wrong = {fact.feature for fact in facts if fact.feature in minor and fact.is_fault}
+    if len(wrong) < SEVERAL:  # these are named
+        minor -= wrong
     grouped: dict[Subject, list[Alert]] = {}
     for fact in facts:
         subject = fact.subject
@@ -80,21 +86,23 @@ def _groups(
 
 
 def _cause(subject: Subject, group: Sequence[Alert]) -> Alert:
-    """The first fact of the worst level, with the others behind it."""
+    """The most specific fault of the data, or the first fact of the worst level; the others behind it."""
     own = [fact for fact in group if fact.subject == subject] or group
-    first = next((fact for fact in own if fact.level == "bad"), own[0])
+    first = min(own, key=lambda fact: (fact.fault, fact.level != "bad"))
+    level = "bad" if any(fact.level == "bad" for fact in own) else first.level
     if subject == LITTLE:
         numbers = {"n_features": len({fact.subject for fact in group}), "limit": MINOR}
-        return Alert("features_of_little_importance", first.level, subject, "", numbers, also=tuple(group))
+        return Alert("features_of_little_importance", level, subject, "", numbers, also=tuple(group))
     others = sorted({fact.feature for fact in group if fact.feature} - {subject.name})
     also = tuple(fact for fact in group if fact is not first)
-    return replace(first, also=also, together=tuple(others) if subject.kind == "feature" else ())
+    return replace(first, level=level, also=also, together=tuple(others) if subject.kind == "feature" else ())
 
 
-def _rank(alert: Alert, weights: Mapping[str, float]) -> tuple[bool, int, float]:
-    # missing values of an important feature go before drift
+def _rank(alert: Alert, weights: Mapping[str, float]) -> tuple[bool, bool, int, float]:
+    # faults of the data go before what follows from them, missing values of an important feature before drift
     topic = "drift" if alert.feature else "quality" if alert.subject == LITTLE else alert.topic
-    return alert.level != "bad", TOPICS.index(topic), -weights.get(alert.feature or "", 0.0)
+    weight = weights.get(alert.feature or "", 0.0)
+    return alert.level != "bad", not alert.is_fault, TOPICS.index(topic), -weight
 
 
 def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:

@@ -53,7 +53,7 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "A wide <one> & more",
         "12,000 in, 12,000 scored, 0 rejected",
         "April 2025, 3,000 rows",
-        "f01 has drifted",
+        "Data fault in f01: outside the training range",
         "f02: missing values",
         "The distribution of score has changed",
         "ROC AUC is worse than allowed",

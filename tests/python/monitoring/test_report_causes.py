@@ -15,6 +15,8 @@ from project import DbtProject
 from scorehouse.report.causes import _together
 from scorehouse.report.words import number
 
+FAULT = "Data fault in f01: outside the training range"
+
 
 @pytest.fixture
 def database(monitored_project: DbtProject, tmp_path: Path) -> Path:
@@ -53,7 +55,7 @@ def test_what_goes_on_says_since_when(database: Path) -> None:
             "update wide_drift set status = 'drift' where feature = 'f01' and segment = 'all' "
             "and metric in ('psi', 'out_of_range_share') and window_start >= '2025-02-01'"
         )
-    found = next(alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted")
+    found = next(alert for alert in alerts_of(database) if alert["title"] == FAULT)
     assert (found["state"], found["since"]) == ("continuing", "February 2025")
     assert (found["also"][0]["state"], found["also"][0]["since"]) == ("continuing", "February 2025")
     assert "continuing since February 2025" in page_of(database)
@@ -66,7 +68,8 @@ def test_many_features_of_little_importance_are_one_alert(database: Path) -> Non
             "and metric = 'psi' and segment = 'all' and window_start = '2025-04-01'"
         )
     titles = [alert["title"] for alert in alerts_of(database)]
-    assert titles[2:] == ["f01 has drifted", "4 features of little importance have changed"]
+    little = "3 features of little importance have changed"
+    assert titles[1:3] == [FAULT, "Data fault in f02: missing values"] and titles[-1] == little
 
 
 @pytest.mark.slow
@@ -101,7 +104,7 @@ ALERT = "update wide_watch set status = 'alert', alert_since = '2025-02-01'"
 def test_a_pair_joins_the_feature_that_drifts(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.sql(PAIR.format("feature like '%f01%'"))
-    found = next(alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted")
+    found = next(alert for alert in alerts_of(database) if alert["title"] == FAULT)
     (pair,) = (one for one in found["also"] if "go together in another way" in one["title"])
     assert pair["state"] == "new" and pair["text"].startswith("Correlation ")
     assert "0.9000 in April 2025" in pair["text"] or "0.90 in April 2025" in pair["text"]
@@ -249,8 +252,28 @@ def test_features_that_go_together_are_one_cause() -> None:
     pairs = [("a", "b", 0.9), ("b", "c", -0.7), ("c", "d", 0.3), ("a", "unchanged", 0.95)]
     rows = [{"kind": "pair", "name": a, "category": b, "lower": r} for a, b, r in pairs]
     rows.append({"kind": "numeric", "name": "a", "category": None, "lower": None})
-    heads = _together(set("abcd"), rows, {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2})
-    assert heads == {**dict.fromkeys("abc", "c"), "d": "d"}
+    weights = {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2}
+    assert _together(set("abcd"), rows, weights) == {**dict.fromkeys("abc", "c"), "d": "d"}
+    assert _together(set("abcd"), rows, weights, {"a"}) == {**dict.fromkeys("abc", "a"), "d": "d"}
+
+
+@pytest.mark.parametrize(("scale", "says"), [(1000, "1,000"), (0.01, "0.01")])
+def test_another_unit_is_a_fault_of_the_data(database: Path, scale: float, says: str) -> None:
+    """It comes before what it causes, whatever its importance."""
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "update wide_drift set status = 'drift' where feature in ('f20', 'f21', 'f22') "
+            "and metric = 'psi' and segment = 'all' and window_start = '2025-04-01'; "
+            f"update wide_profiles set mean = {scale} * mean, deviation = {scale} * deviation "
+            "where feature = 'f20' and window_start >= '2025-04-01'"
+        )
+    found = [alert for alert in alerts_of(database) if alert["level"] == "warn"]
+    (unit,) = (alert for alert in found if alert["code"] == "unit_changed")
+    about = f"Data fault: f20 is about {says} times what it was in training, as in another unit"
+    assert (unit["subject"], unit["title"]) == ({"kind": "feature", "name": "f20"}, about)
+    codes = [alert["code"] for alert in found]
+    assert codes.index("unit_changed") < codes.index("output_drift")
+    assert about in page_of(database)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +301,8 @@ def test_advice_to_retrain_stands_behind_its_cause(database: Path, code: str, pa
 def test_advice_to_look_at_the_data_stands_behind_the_fault(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.sql("update wide_retraining set reasons = 'drift of output score'")
-    (found,) = [alert for alert in alerts_of(database) if alert["title"] == "f01 has drifted"]
+    (found,) = [alert for alert in alerts_of(database) if alert["title"] == FAULT]
     (advice,) = [fact for fact in found["also"] if fact["topic"] == "retraining"]
     assert advice["title"] == "Do not retrain version 1 yet: look at the data first"
-    assert (found["code"], found["subject"]) == ("feature_drift", {"kind": "feature", "name": "f01"})
+    assert (found["code"], found["subject"]) == ("feature_fault", {"kind": "feature", "name": "f01"})
     assert "out_of_range_share of f01" in advice["text"]

@@ -70,10 +70,14 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     first, *_ = plain["alerts"]
     assert (first["state"], first["since"]) == ("continuing", "January 2025")
     assert [fact["segment"] for fact in first["also"]] == ["region=(small groups)", "region=north"]
-    drifted = next(alert for alert in plain["alerts"] if alert["title"] == "f01 has drifted")
-    assert drifted["metric"] == "psi" and drifted["value"] > drifted["threshold"] == 0.1
+    drifted = next(
+        alert
+        for alert in plain["alerts"]
+        if alert["title"] == "Data fault in f01: outside the training range"
+    )
+    assert drifted["metric"] == "out_of_range_share" and drifted["value"] > drifted["threshold"] > 0
     assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
-    assert drifted["state"] == "new" and drifted["also"][-1]["title"] == "f01: outside the training range"
+    assert drifted["state"] == "new" and drifted["also"][0]["title"] == "f01 has drifted"
     assert run(*told, "--format", "slack").exit_code == 0
     message = json.loads(file.read_text())
     assert message["text"] == "Monitoring: 4 alerts"
