@@ -50,7 +50,13 @@ MACROS = {
     ),
 }
 TESTS = {
-    "Feature tables": ("feature_has_type", "feature_in_range", "no_fragile_rows"),
+    "Feature tables": (
+        "feature_has_type",
+        "feature_not_null",
+        "feature_in_categories",
+        "feature_in_range",
+        "no_fragile_rows",
+    ),
     "Prediction tables": (
         "one_prediction_per_row",
         "score_in_range",

@@ -25,6 +25,7 @@
         call, 'training_rows', training_rows, 'write the number of training rows, or leave it out', lowest=1,
         optional=true
     ) %}
+    {% set column = scorehouse._feature_column(call, model, column_name, 'double') %}
 
 {#- NULL passes: use `not_null` to forbid it. A new row may exceed the range of training by chance, so with
     `training_rows` more rows than chance explains are needed, as in a drift table. -#}
@@ -32,7 +33,7 @@ with features as (
 
     select
         *,
-        cast({{ scorehouse._identifier(column_name) }} as {{ scorehouse._type_double() }}) as feature_value
+        cast({{ column }} as {{ scorehouse._type_double() }}) as feature_value
     from {{ model }}
 
 ),

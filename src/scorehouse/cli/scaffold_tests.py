@@ -138,11 +138,10 @@ def feature_tests_yaml(
 def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
     yield _test("scorehouse.feature_has_type", severity, type=feature.sql_kind)
     if not feature.accepts_null:
-        yield _test("not_null", severity)
+        yield _test("scorehouse.feature_not_null", severity, type=feature.sql_kind)
     if feature.categories and not feature.accepts_unseen:
-        texts = feature.type == "string"
-        values = [v.replace("'", "''") if texts else v for v in feature.categories]
-        yield _test("accepted_values", severity, values=values, quote=texts)
+        accepted = {"type": feature.sql_kind, "values": list(feature.categories)}
+        yield _test("scorehouse.feature_in_categories", severity, **accepted)
 
 
 def _range(feature: Feature, severity: str, rows: int | None) -> Iterator[dict[str, Any]]:

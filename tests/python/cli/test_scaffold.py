@@ -37,10 +37,10 @@ BAD = (
 )
 # beginning of a test's name -> how it ends on the bad rows, and how many of them it finds
 FOUND = {
-    "not_null_features_active": ("fail", "1"),
-    "not_null_features_amount": ("fail", "1"),
-    "not_null_features_plan": ("fail", "1"),
-    "accepted_values_features_plan": ("fail", "1"),
+    "scorehouse_feature_not_null_features_active": ("fail", "1"),
+    "scorehouse_feature_not_null_features_amount": ("fail", "1"),
+    "scorehouse_feature_not_null_features_plan": ("fail", "1"),
+    "scorehouse_feature_in_categories_features_plan": ("fail", "1"),
     "scorehouse_feature_in_range_features_amount": ("warn", "5"),
     "scorehouse_feature_in_range_features_visits": ("warn", "4"),
 }
@@ -99,13 +99,41 @@ def test_types_are_found_even_in_an_empty_table(registered: DbtProject) -> None:
         registered,
         "select 1 as id, time '12:00' as amount, 1::uhugeint as visits, 5 as plan, 1 as active where false",
     )
-    found = {name for name, status in empty.statuses.items() if status == "fail"}
-    assert {name.partition("features_")[2].partition("_")[0] for name in found if "has_type" in name} == {
-        "amount",
-        "visits",
-        "plan",
-        "active",
-    }
+    names = ("amount", "visits", "plan", "active")
+    found = {name for name, status in empty.statuses.items() if status == "error"}
+    assert {name.partition("features_")[2].partition("_")[0] for name in found if "has_type" in name} == set(
+        names
+    )
+    says_nothing_raw(empty)
+    file.write_text(file.read_text().replace("severity: error", "severity: warn"))
+    warned = registered.dbt("test", "--select", "features,test_name:feature_has_type")
+    assert [status for name, status in warned.statuses.items() if "has_type" in name] == ["warn"] * 4
+
+
+def says_nothing_raw(build: Build) -> None:
+    """Errors are in our words, not the database's."""
+    for name, status in build.statuses.items():
+        if status == "error":
+            said = build.messages[name]
+            assert "Expected: " in said and "What to do: " in said and "Binder" not in said, said
+
+
+def test_a_column_renamed_or_retyped_upstream_is_named(registered: DbtProject) -> None:
+    file = registered.folder / "models" / "_features.yml"
+    scaffold(registered, "--output", str(file))
+    changed = run_tests(
+        registered,
+        "select 1 as id, 'much' as amount, 3 as visits_of_month, 5 as plan, true as active",
+    )
+    says_nothing_raw(changed)
+    messages = [text for name, text in changed.messages.items() if changed.statuses[name] == "error"]
+    for words, count in {
+        ("amount of features is varchar", "a number"): 2,
+        ("features has no column visits", "visits_of_month"): 3,
+        ("plan of features is integer", "a string"): 2,
+    }.items():
+        assert sum(all(each in text for each in words) for text in messages) == count, messages
+    assert len(messages) == 7
 
 
 def test_severities(registered: DbtProject) -> None:
@@ -119,8 +147,8 @@ def test_severities(registered: DbtProject) -> None:
     assert severities == {
         "scorehouse.feature_has_type": {"warn"},
         "scorehouse.feature_in_range": {"error"},
-        "not_null": {"warn"},
-        "accepted_values": {"warn"},
+        "scorehouse.feature_not_null": {"warn"},
+        "scorehouse.feature_in_categories": {"warn"},
     }
 
 

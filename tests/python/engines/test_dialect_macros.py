@@ -125,7 +125,9 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 BEYOND = {"min_value": 0, "max_share": 0.01, "training_rows": 4000}
 OF_FEATURES = {"no_fragile_rows": {"ml_model": "wide", "key": "id"}}
-OF_COLUMNS = {"feature_in_range": BEYOND, "feature_has_type": {"type": "double"}}
+DOUBLE = {"type": "double"}
+OF_COLUMNS = {"feature_in_range": BEYOND, "feature_has_type": DOUBLE, "feature_not_null": DOUBLE}
+OF_COLUMNS["feature_in_categories"] = {**DOUBLE, "values": [0.5, 1.5]}
 
 
 def write_tests(project: DbtProject) -> None:

@@ -129,8 +129,8 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
     null.loc[tonight & (null["order_id"] % 3 == 0), "weight"] = np.nan
     renamed.loc[tonight & (renamed["region"] == "north"), "region"] = "NORTH"
     nights = {
-        "not_null_orders_weight": null,
-        "accepted_values_orders_region": renamed,
+        "scorehouse_feature_not_null_orders_weight": null,
+        "scorehouse_feature_in_categories_orders_region": renamed,
         "scorehouse_volume_in_range_orders_ordered_on": good[~tonight],  # a day without upstream data
     }
     for test, frame in nights.items():

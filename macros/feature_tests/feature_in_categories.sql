@@ -1,0 +1,23 @@
+{% test feature_in_categories(model, column_name, type, values) %}
+    {% set call = 'feature_in_categories' %}
+    {% do scorehouse._check_feature_type(call, type) %}
+    {% if values is string or values is mapping or values is not sequence or not values %}
+        {% do scorehouse._argument_error(
+            call, 'values', values, 'a list of values', "write `values: ['basic', 'plus']`"
+        ) %}
+    {% endif %}
+    {% set column = scorehouse._feature_column(call, model, column_name, type) %}
+    {% set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' if type == 'string' else column %}
+
+{#- NULL passes: use `feature_not_null` to forbid it. -#}
+select
+    {{ value }} as category,
+    count(*) as n_rows
+from {{ model }}
+where {{ value }} not in (
+    {%- for category in values %}
+    {{ scorehouse._literal(category) }}{{ ',' if not loop.last }}
+    {%- endfor %}
+)
+group by {{ value }}
+{% endtest %}
