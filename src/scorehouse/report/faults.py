@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable
 
 from scorehouse.metrics import METRICS, OUTSIDE_FAULT
 from scorehouse.report.gather import ModelData
@@ -12,11 +12,12 @@ from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import limit
 
 UNIT, SAME = 8.0, 2.0  # how many times mean and spread are others, and how far the two numbers differ at most
+Moments = tuple[float, float]  # mean and standard deviation
 NEWEST = """
-select feature, mean, deviation from {table}
-where ml_model = ? and version = ? and part = 'feature' and segment = 'all' and kind = 'all'
-    and n_null < row_count
-qualify row_number() over (partition by feature order by window_start desc) = 1
+select feature, kind, category, row_count, mean, deviation from {table}
+where ml_model = ? and version = ? and part = 'feature' and segment = 'all'
+    and kind in ('all', 'category', 'unseen')
+qualify window_start = max(window_start) over ()
 """
 
 
@@ -42,37 +43,41 @@ def units_of(data: ModelData, warehouse: Warehouse) -> dict[str, str]:
 
     Mean and spread are larger, or smaller, alike.
     """
-    trained, found = dict(_trained(data)), {}
+    numbers = {row["feature"] for row in data.signature if row["type"] in ("double", "integer")}
+    trained, found = _moments(map(_as_profiled, data.reference), numbers), {}
     for table in data.profiles:
-        for row in warehouse.rows(NEWEST.format(table=table.quoted), [data.name, data.live.version]):
-            before, now = trained.get(row["feature"]), (row["mean"], row["deviation"])
-            if before and None not in now and (factor := _factor(before, now)):
-                found[row["feature"]] = limit(float(f"{factor:.1g}"))
+        rows = warehouse.rows(NEWEST.format(table=table.quoted), [data.name, data.live.version])
+        for feature, now in _moments(rows, numbers).items():
+            if feature in trained and (factor := _factor(trained[feature], now)):
+                found[feature] = limit(float(f"{factor:.1g}"))
     return found
 
 
-def _trained(data: ModelData) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Mean and standard deviation of numbers in training; of few values, from how often each is there."""
-    numbers = {row["feature"] for row in data.signature if row["type"] in ("double", "integer")}
+def _as_profiled(row: Row) -> Row:
+    """A row of a reference as a profile has it."""
+    known = (row["lower"], row["upper"]) if row["kind"] == "moments" else (None, None)
+    return {**row, "feature": row["name"], "mean": known[0], "deviation": known[1]}
+
+
+def _moments(rows: Iterable[Row], features: Container[str]) -> dict[str, Moments]:
+    """What is known of each feature; of one with few values, from how often each is there."""
+    found: dict[str, Moments] = {}
     counts: dict[str, dict[float, int]] = {}
-    for row in data.reference:
-        if row["part"] != "feature" or row["name"] not in numbers:
-            continue
-        if row["kind"] == "moments":
-            yield row["name"], (row["lower"], row["upper"])
-        elif row["kind"] == "category":
-            counts.setdefault(row["name"], {})[float(row["category"])] = row["row_count"]
+    for row in rows:
+        name = row["feature"]
+        if name in features and row["deviation"] is not None:
+            found[name] = (row["mean"], row["deviation"])
+        elif name in features and row["kind"] in ("category", "unseen") and row["category"] is not None:
+            counts.setdefault(name, {})[float(row["category"])] = row["row_count"]
     for name, values in counts.items():
-        yield name, _moments(values)
+        if n := sum(values.values()):
+            mean = sum(value * count for value, count in values.items()) / n
+            square = sum((value - mean) ** 2 * count for value, count in values.items()) / n
+            found.setdefault(name, (mean, math.sqrt(square)))
+    return found
 
 
-def _moments(counts: Mapping[float, int]) -> tuple[float, float]:
-    n = sum(counts.values())
-    mean = sum(value * count for value, count in counts.items()) / n
-    return mean, math.sqrt(sum((value - mean) ** 2 * count for value, count in counts.items()) / n)
-
-
-def _factor(before: tuple[float, float], now: tuple[float, float]) -> float | None:
+def _factor(before: Moments, now: Moments) -> float | None:
     if 0 in (*before, *now) or before[0] * now[0] < 0:
         return None
     by_mean, by_spread = (then / first for first, then in zip(before, now, strict=True))
