@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from scorehouse.cli.common import (
     reference_argument,
     table,
 )
+from scorehouse.metrics import shown
 from scorehouse.project.folder import find_project
 from scorehouse.registry.program_facts import (
     certified_in_words,
@@ -52,8 +55,8 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     """
     call = f"show {reference}"
     seeds, version = find_reference(find_project(project_dir), reference, call)
-    shown = lines(version, seeds.features(version.version), seeds.registered(call))
-    answer(as_json, facts_and_features(seeds, version), shown)
+    said = lines(version, seeds.features(version.version), seeds.registered(call))
+    answer(as_json, facts_and_features(seeds, version), said)
 
 
 def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds, Version]:
@@ -146,9 +149,10 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
     """
     versions = all_versions(find_project(project_dir))
     models = count(len({version.name for version in versions}), "ML model")
-    rows = table(LISTED, [_listed(version) for version in versions])
-    shown = [*rows, "", f"{models}, {count(len(versions), 'version')}"]
-    answer(as_json, [facts(version) for version in versions], shown if versions else [NOTHING_REGISTERED])
+    by_name = {name: list(group) for name, group in groupby(versions, lambda version: version.name)}
+    rows = table(LISTED, [_listed(version, _main_metric(by_name[version.name])) for version in versions])
+    said = [*rows, "", f"{models}, {count(len(versions), 'version')}"]
+    answer(as_json, [facts(version) for version in versions], said if versions else [NOTHING_REGISTERED])
 
 
 def all_versions(project: Path) -> list[Version]:
@@ -156,15 +160,21 @@ def all_versions(project: Path) -> list[Version]:
     return [version for name in registered_names(project) for version in ModelSeeds(project, name).versions()]
 
 
-def _listed(version: Version) -> list[Any]:
-    quality = ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())[:2])
+def _main_metric(versions: Sequence[Version]) -> str:
+    """The metric that most versions of an ML model have; of these, the one that the report shows first."""
+    known = Counter(name for version in versions for name in sorted(version.metrics))
+    names = [name for name in shown(versions[-1].task) if name in known]
+    return max([*names, *known], key=known.__getitem__, default="")
+
+
+def _listed(version: Version, metric: str) -> list[Any]:
     return [
         version.name,
         version.version,
         click.style(", ".join(version.aliases) or "-", fg="green" if version.aliases else None),
         version.task,
         version.training_rows,
-        quality,
+        f"{metric} {version.metrics[metric]:.3g}" if metric in version.metrics else "-",
         version.registered_at[:10],
         version.sha256[:12],
     ]

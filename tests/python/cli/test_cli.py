@@ -128,6 +128,15 @@ def test_command_list(empty_project: Path) -> None:
     assert isinstance(listed[0]["parity"], dict)
 
 
+def test_versions_are_listed_by_one_metric(empty_project: Path) -> None:
+    """The first that the report shows, of those that most versions have."""
+    known = ({"accuracy": 0.9, "roc_auc": 0.8}, {"brier": 0.1, "roc_auc": 0.7}, {"brier": 0.2})
+    for strength, metrics in enumerate(known, 1):
+        churn(strength, metrics=metrics)
+    lines = command("list").output.splitlines()[1:4]
+    assert ["roc_auc 0.8" in lines[0], "roc_auc 0.7" in lines[1], "brier" in lines[2]] == [True, True, False]
+
+
 def test_command_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ended = command("list")
