@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,8 @@ class Target:
             self.require_name()
         if not self.target:
             echo(f"target: {profile.default}", err=True)
-        return _place_of_target(project, profile.duckdb_settings(self.target or profile.default))
+        target = self.target or profile.default
+        return replace(_place_of_target(project, profile.duckdb_settings(target)), target=target)
 
     @contextmanager
     def opened(self) -> Iterator[Opened]:

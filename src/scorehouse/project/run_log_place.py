@@ -28,7 +28,7 @@ class Place:
     `alias` is the name under which the target attaches `file`, or None if it is the target's `path`.
     `schema` is the target's schema. `log_database` and `log_schema` are those of its run log; None means the
     database of `file`, and any schema. `attached` are the other files by their alias. The path of a lake
-    begins with `ducklake:`. `options` are those of the target's connection.
+    begins with `ducklake:`. `options` are those of the target's connection, `target` is its name.
     """
 
     file: Path
@@ -38,6 +38,7 @@ class Place:
     log_schema: str | None = None
     attached: Mapping[str, Path] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +52,7 @@ def facts_of(behind: Rows) -> list[Alert]:
                 more = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
                 found.append(row_alert(code, subject, long, row, anchor, **more))
             seen.add(fact)
-    return found + _retraining_alerts(data) + _run_alerts(behind) + _age_alerts(data)
+    return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
 
 
 def drifted(long: Long) -> list[Row]:
@@ -121,8 +122,12 @@ def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
     return found
 
 
-def _retraining_alerts(data: ModelData) -> list[Alert]:
-    """The advice to retrain; where the data are at fault, what to look at before; or that nothing judges."""
+def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
+    """The advice to retrain; where the data are at fault, what to look at before; or that nothing judges.
+
+    A command names the target that was read; a file alone does not tell in which one to train.
+    """
+    option = f" --target {shlex.quote(target)}" if target else ""
     sql = f"select *\nfrom {data.retraining_table}\nwhere ml_model = {DUCKDB.literal(data.name)}"
 
     def advice(code: str, numbers: Row, *, kind: str = "retraining", action: str = "") -> Alert:
@@ -134,11 +139,10 @@ def _retraining_alerts(data: ModelData) -> list[Alert]:
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
         elif row["retrain"]:
-            alerts.append(
-                advice("retrain", numbers, action=f"scorehouse retrain {data.name} --target TARGET")
-            )
+            action = f"scorehouse retrain {data.name}{option}" if option else ""
+            alerts.append(advice("retrain", numbers, action=action))
         elif row["retrain"] is None and row.get("not_judged") and not _is_monitored(data):
-            command = build_command(data.name)
+            command = build_command(data.name) + option
             numbers = {"version": row["version"], "missing": row["not_judged"], "next": command}
             alerts.append(advice("not_monitored", numbers, kind="version", action=command))
     return alerts

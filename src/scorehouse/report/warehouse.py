@@ -58,6 +58,7 @@ class Warehouse:
         self, connection: duckdb.DuckDBPyConnection, place: Place, schema: str | None, call: str
     ) -> None:
         self.connection = connection
+        self.target = place.target
         self.file = place.file
         self.call = call
         known = _tables(connection, place.log_database)

@@ -293,9 +293,23 @@ def test_advice_to_retrain_stands_behind_its_cause(database: Path, code: str, pa
         )
     (found,) = [alert for alert in alerts_of(database) if about in alert["title"].lower()]
     (advice,) = [fact for fact in found["also"] if fact["title"] == "Version 1 should be retrained"]
-    assert (advice["code"], advice["action"]) == ("retrain", "scorehouse retrain wide --target TARGET")
+    assert (advice["code"], advice["action"]) == ("retrain", "")  # a file has no target
     assert advice["numbers"]["reasons"] in advice["text"]
     assert "Version 1 should be retrained</" in page_of(database)
+
+
+def test_a_command_names_the_target_that_was_read(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
+    outputs = {"prod": {"type": "duckdb", "path": str(database)}}
+    profile = {"shop": {"target": "prod", "outputs": outputs}}
+    (tmp_path / "profiles.yml").write_text(json.dumps(profile))
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("update wide_retraining set retrain = true, reason_codes = 'age', data_faults = null")
+    for target in ((), ("--target", "prod")):
+        ended = run("export", "alerts", "wide", "--project-dir", tmp_path, *target)
+        found = json.loads(ended.stdout)["alerts"]
+        (advice,) = [fact for alert in found for fact in (alert, *alert["also"]) if fact["code"] == "retrain"]
+        assert advice["action"] == "scorehouse retrain wide --target prod"
 
 
 def test_advice_to_look_at_the_data_stands_behind_the_fault(database: Path) -> None:
