@@ -39,7 +39,10 @@ class Change:
 
 def new_files(project: Path, changes: Sequence[Change]) -> list[Change]:
     """The files that do not exist yet; an existing file belongs to its author and is not changed."""
-    return [change for change in changes if not (project / change.path).exists()]
+    for change in changes:
+        if change.before(project) not in (None, change.text):
+            echo(f"left as it is: {change.path}, which is not what these options would write", err=True)
+    return [change for change in changes if change.before(project) is None]
 
 
 @dataclass(frozen=True)

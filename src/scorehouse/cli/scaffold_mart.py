@@ -11,6 +11,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.known_columns import PASS, check_columns
 from scorehouse.cli.scaffold import (
     NOTHING,
     column_descriptions,
@@ -76,8 +77,12 @@ def scaffold_mart_command(name: str, writing: Writing, **answers: Any) -> None:
       scorehouse scaffold mart churn --key customer_id --bands 0.4 0.7
     """
     project = writing.project
-    version = version_of(project, name, f"scaffold mart {name}")
-    if writing.carry_out(project, planned_mart(project, version, **answers), NOTHING):
+    call = f"scaffold mart {name}"
+    version = version_of(project, name, call)
+    planned = planned_mart(project, version, **answers)
+    named = {"--key": answers["keys"], "--keep": answers["kept"]}
+    check_columns(project, call, answers["table"] or f"{name}_predictions", named, PASS)
+    if writing.carry_out(project, planned, NOTHING):
         echo(f"next: {build_command(name, f'+{name}_mart')}")
 
 

@@ -9,6 +9,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.known_columns import PASS, check_columns
 from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
@@ -56,12 +57,24 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
           --labels churn_labels --label churned --label-days 90
     """
     project = writing.project
-    version = version_of(project, name, f"scaffold monitors {name}")
+    call = f"scaffold monitors {name}"
+    version = version_of(project, name, call)
     planned = planned_monitors(project, version, **answers)
+    _check_named(project, call, **answers)
     if writing.carry_out(project, planned, NOTHING):
         ends = ENDS_OF_OUTPUTS if version.outputs else ENDS
         others = [stem for one in planned if (stem := Path(one.path).stem).endswith(ends)]
         echo(f"next: {build_command(name, f'+{name}_retraining', *others)}")
+
+
+def _check_named(project: Path, call: str, **given: Any) -> None:
+    """The columns that are named are there, as far as that is known."""
+    table = given["table"] or f"{call.rpartition(' ')[2]}_predictions"
+    labels = [one.rpartition("=")[2] for one in given["label_columns"]]
+    check_columns(project, call, given["features"], {"--key": given["keys"]})
+    check_columns(project, call, table, {"--day": given["day"], "--segment": given["segments"]}, PASS)
+    if given["labels"]:
+        check_columns(project, call, given["labels"], {"--key": given["keys"], "--label": labels})
 
 
 def _labels_of_outputs(version: Version, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.known_columns import check_columns
 from scorehouse.cli.scaffold import (
     AUDIT,
     NOTHING,
@@ -75,11 +76,13 @@ def scaffold_predictions_command(
       scorehouse scaffold predictions churn --features customer_features --key customer_id
     """
     project = writing.project
-    version = version_of(project, name, f"scaffold predictions {name}")
+    call = f"scaffold predictions {name}"
+    version = version_of(project, name, call)
     if version.task == "ranking" and group is None:
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     if version.task != "ranking" and group is not None:
         raise click.UsageError(f"{version.label} does not rank: leave out --group, or keep it with --keep")
+    check_columns(project, call, features, {"--key": keys, "--keep": kept, "--group": group})
     other_alias = alias if alias != "champion" else None
     settings = given(key=key_of(keys), alias=other_alias, group=group, passthrough=list(kept))
     if language == "sql":

@@ -9,6 +9,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, heading, key_option, name_argument, option
+from scorehouse.cli.known_columns import check_columns
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
 from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
@@ -137,10 +138,25 @@ def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> 
     """
     project, call = writing.project, f"scaffold retraining {name}"
     version = version_of(project, name, call)
-    if writing.carry_out(project, planned_retraining(project, version, call, **answers), NOTHING):
+    planned = planned_retraining(project, version, call, **answers)
+    _check_named(project, call, version, **answers)
+    if writing.carry_out(project, planned, NOTHING):
         echo(heading("next"))
         echo(f"  dbt build --select +{name}_shadow+")
         echo(f"  scorehouse retrain {name} --target {default_target(project)[0] or '<target>'} --force")
+
+
+def _check_named(project: Path, call: str, version: Version, **given: Any) -> None:
+    """The columns that are named are there, as far as that is known."""
+    of_features, of_labels = {"--key": given["keys"]}, {"--key": given["keys"]}
+    label = _label(version, given["label_columns"])
+    of_labels["--label"] = tuple(label.values()) if isinstance(label, dict) else given["label_columns"]
+    if given["event_time"]:
+        of_features["--event-time"] = (given["event_time"],)
+    at_labels = given["event_time"] or given["time_in"] == "labels"
+    (of_labels if at_labels else of_features)["--time"] = (given["time"],)
+    check_columns(project, call, given["features"], of_features)
+    check_columns(project, call, given["labels"], of_labels)
 
 
 def planned_retraining(

@@ -12,6 +12,8 @@ from shop import CHURN, LEARNING, ML_MODELS, ORDER, SOURCES, MlModel, models, mo
 from training_rows import write_training_rows
 from world import LABEL_DAYS, START, SUBJECTS, TRAINING_DAYS
 
+from events import second_week
+
 if TYPE_CHECKING:
     from life import Life
 
@@ -68,15 +70,16 @@ def register_models(life: Life) -> None:
 
 
 def first_tables(life: Life) -> None:
-    """A prediction table of each ML model, and monitors of the second; the page brings those of the first."""
+    """A prediction table of each ML model, and monitors of the second; the page has the first one's."""
     house, scaffolded = life.house, ("scorehouse", "scaffold")
+    second_week.paste(life, "Score")
+    of_order = ("--features", ORDER.feature_table, "--key", ORDER.subject.key)
+    kept = ("--keep", "day", "--keep", ORDER.segment)
+    house.run(*scaffolded, "predictions", ORDER.name, *of_order, *kept, "--yes")
     for model in ML_MODELS:
-        key = ("--key", model.subject.key)
-        house.run(*scaffolded, "predictions", model.name, "--features", model.feature_table, *key, "--yes")
-        rescore = f"rescore={rescore_rule(life)}, " if model is CHURN else ""
-        file = f"models/ml/{model.predictions}.sql"
-        arguments = f"key='{model.subject.key}', {rescore}passthrough=['day', '{model.segment}']"
-        text = house.read(file).replace(f"key='{model.subject.key}'", arguments, 1)
+        file, key = f"models/ml/{model.predictions}.sql", f"key='{model.subject.key}'"
+        rescore = f", rescore={rescore_rule(life)}" if model is CHURN else ""
+        text = house.read(file).replace(key, key + rescore, 1)
         house.write(file, text.replace("select ", f"{COMMENT}select ", 1))
     tests = ("--table", ORDER.feature_table, "--day", "day", "--output", f"models/_{ORDER.feature_table}.yml")
     house.run(*scaffolded, "tests", ORDER.name, *tests)

@@ -27,7 +27,7 @@ FEATURES = ("--features", "basket", "--key", "id")
 MODEL = ("artifacts/churn/1/model.joblib", "--features", "features.parquet")
 CLASSES = ("--task", "classification")
 LABELLED = ("churn", "--features", "training.parquet", "--label", "label")
-RETRAINED = (*FEATURES, "--labels", "churn_labels", "--label", "churned", "--time", "day")
+RETRAINED = (*FEATURES, "--labels", "churn_labels", "--label", "churned", "--time", "visits")
 READ = ("--table", "churn_predictions", "--owner", "CRM")
 NEAR = "did you mean 'churn'?"
 TARGET = ("--target", "dev")
@@ -232,6 +232,38 @@ def test_a_command_does_its_work_and_refuses_with_words(shop: ForeignProject, na
     failed = shop.run("scorehouse", *name.split(), *refused, code=code)
     assert why in failed.stderr and failed.stdout == ""
     assert code == 2 or ("Expected: " in failed.stderr and "What to do: " in failed.stderr)
+
+
+LABELS = ("--labels", "churn_labels", "--label", "churned")
+WRONG_NAMES = (
+    (("predictions", "churn", "--features", "basket", "--key", "idd"), "--key is 'idd', and basket has"),
+    (("predictions", "churn", *FEATURES, "--keep", "day"), "--keep is 'day', and basket has"),
+    (("mart", "churn", "--key", "id", "--keep", "vists"), "--keep is 'vists', and churn_predictions has"),
+    (("monitors", "churn", *FEATURES, "--day", "day"), "`passthrough=['day']`"),
+    (("monitors", "churn", *FEATURES, "--segment", "shop"), "`passthrough=['shop']`"),
+    (("monitors", "churn", *FEATURES, *LABELS[:3], "churn"), "--label is 'churn', and churn_labels has"),
+    (("retraining", "churn", *FEATURES, *LABELS, "--time", "day"), "--time is 'day', and basket has"),
+    (("tests", "churn", "--table", "basket", "--day", "day"), "--day is 'day', and basket has"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "why"), WRONG_NAMES, ids=[" ".join(words[::3]) for words, _ in WRONG_NAMES]
+)
+def test_a_scaffold_names_a_column_that_is_not_there(shop: ForeignProject, words: Words, why: str) -> None:
+    said = shop.run("scorehouse", "scaffold", *words, *(("--yes",) if words[0] != "tests" else ()), code=1)
+    assert why in said.stderr and "Expected: one of " in said.stderr and said.stdout == ""
+
+
+@pytest.mark.slow
+def test_a_scaffold_says_what_it_leaves_unchecked_and_as_it_is(shop: ForeignProject) -> None:
+    words = ("scaffold", "predictions", "churn", "--key", "id", "--folder", "scaffolded", "--yes")
+    unknown = shop.run("scorehouse", *words, "--features", "nowhere")
+    assert "not checked: --key id, as nowhere cannot be read in the default target" in unknown.stderr
+    again = shop.run("scorehouse", *words, "--features", "basket", "--keep", "visits")
+    assert "left as it is: scaffolded/churn_predictions.sql, which is not what these options" in again.stderr
+    assert "nothing to do: the files already exist" in again.stdout
 
 
 @pytest.mark.slow

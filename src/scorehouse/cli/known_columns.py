@@ -1,0 +1,77 @@
+"""Whether the columns that a command names are there, by the default target's database or dbt's catalog."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scorehouse.cli.common import echo
+from scorehouse.cli.profile_file import default_target
+from scorehouse.cli.target import Target, connect
+from scorehouse.errors import ConfigurationError, did_you_mean
+
+NAMED = "select column_name from duckdb_columns() where table_name = ? and (? is null or schema_name = ?)"
+BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
+PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
+
+
+def check_columns(
+    project: Path,
+    call: str,
+    table: str,
+    named: Mapping[str, str | Iterable[str] | None],
+    action: str = BUILD,
+) -> None:
+    """An error for a column that a table does not have; a line where nothing tells which it has.
+
+    `named` has the columns by option.
+    """
+    wanted = [
+        (option, name)
+        for option, names in named.items()
+        for name in ([names] if isinstance(names, str) else names or ())
+    ]
+    if not wanted:
+        return
+    known = columns_of(project, table)
+    if known is None:
+        listed = ", ".join(f"{option} {name}" for option, name in wanted)
+        echo(f"not checked: {listed}, as {table} cannot be read in the default target", err=True)
+        return
+    spelled = {column.lower() for column in known}
+    for option, name in wanted:
+        if name.lower() not in spelled:
+            raise ConfigurationError(
+                call,
+                f"{option} is {name!r}, and {table} has no such column{did_you_mean(name, known)}",
+                expected=f"one of {', '.join(known)}",
+                action=action.format(table=table, name=name),
+            )
+
+
+def columns_of(project: Path, table: str) -> list[str] | None:
+    """The columns of a model, seed or snapshot of dbt, as it was built; None where that is not known."""
+    node = next((one for one in _listed(project, "manifest") if one.get("name") == table), {})
+    with contextlib.suppress(ConfigurationError, click.UsageError):
+        place = Target(target=default_target(project)[0] or "default", project_dir=project).place()
+        schema = node.get("schema") or place.schema
+        with connect(place) as connection:
+            rows = connection.execute(NAMED, [node.get("alias") or table, schema, schema]).fetchall()
+        if rows:
+            return [str(name) for (name,) in rows]
+    catalogued = (one for one in _listed(project, "catalog") if one["unique_id"] == node.get("unique_id"))
+    return next((list(one["columns"]) for one in catalogued), None)
+
+
+def _listed(project: Path, document: str) -> list[dict[str, Any]]:
+    """The nodes of dbt's manifest or catalog; none where it cannot be read."""
+    try:
+        read = json.loads((project / "target" / f"{document}.json").read_text(encoding="utf-8"))
+        return [one for one in read["nodes"].values() if not str(one.get("unique_id")).startswith("test.")]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return []
