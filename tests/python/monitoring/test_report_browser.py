@@ -132,6 +132,16 @@ def test_each_page_of_the_folder_serves_every_reader(
     assert browser.value(WIDER.replace(".closest('.scroll, pre, svg')", ".closest('pre, svg')")) == []
 
 
+@pytest.mark.parametrize(("width", "lines"), [(390, 2), (1280, 1)])
+def test_a_fingerprint_does_not_stretch_other_facts(
+    browser: Browser, report: Path, width: int, lines: int
+) -> None:
+    browser.size(width)
+    browser.open(report)
+    there = settled(browser, "document.querySelectorAll('.facts .whole code')[0].getClientRects().length")
+    assert there <= lines
+
+
 def test_it_opens_at_once_and_asks_nobody(browser: Browser, report: Path) -> None:
     browser.size(1280)
     seconds = min(browser.open(report) for _ in range(3))
