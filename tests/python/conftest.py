@@ -30,6 +30,7 @@ from virtual_environments import WARM
 if TYPE_CHECKING:
     from every_engine import Engine
     from postgres.server import Server
+    from spark.project import SparkProject
 
 # Registration loads what it writes in a process of its own, which finds the classes of test modules here.
 FOLDERS = [str(WARM), *sorted(str(folder) for folder in Path(__file__).parent.iterdir() if folder.is_dir())]
@@ -224,6 +225,18 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
     with opened(request.param, tmp_path_factory.mktemp(request.param)) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def spark_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
+    """A project on Spark, whose session serves all tests of a module."""
+    from spark import project as spark
+    from spark.cluster import environment
+
+    os.environ.update(environment())
+    folder = tmp_path_factory.mktemp("spark") / "house"
+    yield spark.SparkProject(folder, spark.quick(folder))
+    spark.stop_session()
 
 
 @pytest.fixture(scope="session")

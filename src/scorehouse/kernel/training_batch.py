@@ -24,6 +24,8 @@ def training_batch(frame: pd.DataFrame, call: str) -> pa.RecordBatch:
             array = _in_one_piece(pa.array(column, from_pandas=True))
         except (pa.ArrowException, TypeError) as error:
             raise type_error(str(name), f"mixed or unknown values ({error})", call) from error
+        if pa.types.is_float16(array.type):
+            raise type_error(str(name), "numbers of half precision (float16), which no database has", call)
         arrays.append(_usual(array))
     return pa.RecordBatch.from_arrays(arrays, names=list(frame.columns))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from monitoring.findings import (
     status_of,
 )
 from monitoring.warehouse import MonitoredWarehouse
-from spark.cluster import environment
-from spark.project import SparkProject, quick, session_of, stop_session
+from spark.project import SparkProject, session_of
 
 pytestmark = pytest.mark.foreign
 # Spark plans the model that is left out for minutes; its classes and its weights are each in another one.
@@ -42,31 +40,25 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
-    os.environ.update(environment())
-    folder = tmp_path_factory.mktemp("spark") / "house"
-    yield SparkProject(folder, quick(folder))
-    stop_session()
-
-
-@pytest.fixture(scope="module")
-def session(on_duckdb: MonitoredWarehouse, project: SparkProject) -> Any:
+def session(on_duckdb: MonitoredWarehouse, spark_project: SparkProject) -> Any:
     """The session of a project whose sources are there and whose models are written."""
-    session = session_of(project)
+    session = session_of(spark_project)
     session.sql("create schema raw")
     for name in on_duckdb.tables:
-        session.read.parquet(str(parquet(on_duckdb, name, project.folder))).write.saveAsTable(f"raw.{name}")
+        session.read.parquet(str(parquet(on_duckdb, name, spark_project.folder))).write.saveAsTable(
+            f"raw.{name}"
+        )
     for name, sql in (MODELS | models()).items():
-        project.features(sql, name)
-    project.write("models/_tests.yml", yaml.safe_dump(document()))
+        spark_project.features(sql, name)
+    spark_project.write("models/_tests.yml", yaml.safe_dump(document()))
     tables = [{"name": name} for name in on_duckdb.tables]
     sources = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
-    project.write("models/_raw.yml", yaml.safe_dump(sources))
+    spark_project.write("models/_raw.yml", yaml.safe_dump(sources))
     return session
 
 
 @pytest.fixture(scope="module")
-def built(session: Any, project: SparkProject) -> Build:
+def built(session: Any, spark_project: SparkProject) -> Build:
     """Builds the group of a model once, in the time that one test has, and gives the results."""
     results: Results = {}
 
@@ -74,16 +66,16 @@ def built(session: Any, project: SparkProject) -> Build:
         if name not in results:
             group = group_of(name)
             results.update(dict.fromkeys(group, ("not built", "")))  # it takes too long: not tried again
-            results.update(project.build("--select", *group))
+            results.update(spark_project.build("--select", *group))
         return results
 
     return build
 
 
 @pytest.fixture(scope="module")
-def findings(session: Any, project: SparkProject) -> Results:
+def findings(session: Any, spark_project: SparkProject) -> Results:
     """The results of tests that find something."""
-    return project.build("--select", *models())
+    return spark_project.build("--select", *models())
 
 
 def group_of(name: str) -> list[str]:
@@ -144,14 +136,14 @@ def test_retraining_signals(name: str, session: Any, findings: Results) -> None:
 
 
 @pytest.mark.capability("generic tests")
-def test_generic_tests_find_the_same_rows(project: SparkProject, tmp_path: Path) -> None:
+def test_generic_tests_find_the_same_rows(spark_project: SparkProject, tmp_path: Path) -> None:
     """The foreign project of test_generic_tests, with two models in the words of Spark."""
     folder = install(tmp_path / "generic")
     for name in ("good", "bad_stamps"):
         path = folder / "models" / f"{name}.sql"
         text = path.read_text().replace("as uuid)", "as string)")
         path.write_text(text.replace("to_minutes(minutes)", "make_interval(0, 0, 0, 0, 0, minutes)"))
-    output = yaml.safe_load((project.folder / "profiles.yml").read_text())["house"]["outputs"]["spark"]
+    output = yaml.safe_load((spark_project.folder / "profiles.yml").read_text())["house"]["outputs"]["spark"]
     profile = {"house_with_tests": {"target": "spark", "outputs": {"spark": {**output, "schema": "generic"}}}}
     (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
     assert dbt(folder, "build", "--exclude-resource-type", "test").success
@@ -160,6 +152,8 @@ def test_generic_tests_find_the_same_rows(project: SparkProject, tmp_path: Path)
     assert outcomes == {name: ("fail" if rows else "pass", len(rows)) for name, (_, rows) in EXPECTED.items()}
     spelled = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
     for name, (columns, rows) in EXPECTED.items():
-        found = session_of(project).sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
+        found = (
+            session_of(spark_project).sql(f"select {columns} from generic_dbt_test__audit.{name}").collect()
+        )
         told = [tuple(spelled.get(value, value) for value in row) for row in found]
         assert sorted(told, key=repr) == sorted(rows, key=repr), name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows
 from scorehouse.registration.groups import grouped
 from spark.cluster import environment
-from spark.project import SparkProject, features, quick, session_of, stop_session
+from spark.project import SparkProject, features, quick, session_of
 
 pytestmark = pytest.mark.foreign
 
@@ -46,16 +45,8 @@ AS_USERS_RUN = [
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
-    os.environ.update(environment())
-    folder = tmp_path_factory.mktemp("home") / "project"
-    yield SparkProject(folder, quick(folder))
-    stop_session()
-
-
-@pytest.fixture(scope="module")
-def session(project: SparkProject) -> Any:
-    return session_of(project)
+def session(spark_project: SparkProject) -> Any:
+    return session_of(spark_project)
 
 
 def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
@@ -119,16 +110,16 @@ def test_a_local_session_starts_workers_with_the_python_of_dbt(tmp_path: Path) -
     assert found["by_worker"][0] == "success", found
 
 
-def test_one_that_needs_workers_takes_the_others_along(project: SparkProject) -> None:
+def test_one_that_needs_workers_takes_the_others_along(spark_project: SparkProject) -> None:
     """Trees score in Python workers; a linear model in the same scan scores there too."""
-    registered(project, LinearRegression())
-    registered(project, HistGradientBoostingRegressor(max_iter=5), alias="challenger")
-    features(project, 1000)
-    project.python_model("both", "toy", "alias=['champion', 'challenger']")
-    project.python_model("refused", "toy", "alias=['champion', 'challenger'], backend='matrix'")
-    results = project.build("--select", "+both", "+refused", "--exclude", "resource_type:test")
+    registered(spark_project, LinearRegression())
+    registered(spark_project, HistGradientBoostingRegressor(max_iter=5), alias="challenger")
+    features(spark_project, 1000)
+    spark_project.python_model("both", "toy", "alias=['champion', 'challenger']")
+    spark_project.python_model("refused", "toy", "alias=['champion', 'challenger'], backend='matrix'")
+    results = spark_project.build("--select", "+both", "+refused", "--exclude", "resource_type:test")
     assert results["both"][0] == "success", results
-    assert {run["alias_asked"]: run["backend"] for run in project.runs("both")} == {
+    assert {run["alias_asked"]: run["backend"] for run in spark_project.runs("both")} == {
         "champion": "matrix",
         "challenger": "native",
     }
@@ -137,7 +128,7 @@ def test_one_that_needs_workers_takes_the_others_along(project: SparkProject) ->
     counted = (
         "select model_alias, count(*), sum(prediction - a)::integer from {} join {} using (id) group by 1"
     )
-    rows = project.query(counted.format(project.table("both"), project.table("features")))
+    rows = spark_project.query(counted.format(spark_project.table("both"), spark_project.table("features")))
     assert sorted(rows)[1] == ("champion", 1000, 0)
     assert sorted(rows)[0][:2] == ("challenger", 1000)
 
@@ -149,21 +140,21 @@ def registered(project: SparkProject, estimator: Any, alias: str = "champion") -
     register(estimator.fit(X, X["a"]), "toy", X, X["a"], **grouped(facts))
 
 
-def test_an_estimator_per_segment_scores_in_the_workers(project: SparkProject) -> None:
+def test_an_estimator_per_segment_scores_in_the_workers(spark_project: SparkProject) -> None:
     X = pd.DataFrame({"a": range(60), "b": [0.5] * 60, "part": [0, 1] * 30}).astype({"a": float})
     y = X["a"] * (X["part"] + 1)
     estimator = SegmentedRegressor(LinearRegression(), "part", fallback="reject").fit(X, y)
     facts: dict[str, Any] = {"task": "regression", "alias": "champion"}
-    register(estimator, "per_part", X, y, project_dir=project.folder, **grouped(facts))
-    features(project, 300)
-    project.python_model("by_part", "per_part")
-    results = project.build("--select", "+by_part")
+    register(estimator, "per_part", X, y, project_dir=spark_project.folder, **grouped(facts))
+    features(spark_project, 300)
+    spark_project.python_model("by_part", "per_part")
+    results = spark_project.build("--select", "+by_part")
     assert results["by_part"][0] == "success", results
-    assert project.runs("by_part")[-1]["backend"] == "matrix"
-    rows = project.query(
+    assert spark_project.runs("by_part")[-1]["backend"] == "matrix"
+    rows = spark_project.query(
         "select id % 3, count(*), count(reject_reason), max(reject_reason), "
         "max(abs(prediction - id * (id % 3 + 1))) < 1e-9 "
-        f"from {project.table('by_part')} group by 1 order by 1"
+        f"from {spark_project.table('by_part')} group by 1 order by 1"
     )
     assert rows == [
         (0, 100, 0, None, True),

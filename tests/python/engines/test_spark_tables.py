@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,14 @@ from scorehouse.engines.spark import engine
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConservationError
-from spark.cluster import environment
-from spark.project import SparkProject, quick, session_of, stop_session
+from spark.project import SparkProject, session_of
 
 pytestmark = pytest.mark.foreign
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProject]:
-    os.environ.update(environment())
-    folder = tmp_path_factory.mktemp("home") / "project"
-    yield SparkProject(folder, quick(folder))
-    stop_session()
-
-
-@pytest.fixture(scope="module")
-def session(project: SparkProject) -> Iterator[Any]:
-    session = session_of(project)
+def session(spark_project: SparkProject) -> Iterator[Any]:
+    session = session_of(spark_project)
     session.sql("create schema if not exists swaps")  # of this file: others keep theirs in one catalog
     yield session
     session.sql("drop schema swaps cascade")

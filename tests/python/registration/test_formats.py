@@ -28,6 +28,7 @@ from scorehouse.errors import ArtifactError, ConfigurationError, EstimatorError,
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration.groups import grouped
 from scorehouse.registry import artifact
+from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.storage import locate, sha256, write
@@ -155,6 +156,21 @@ def test_given_onnx_file_is_measured_against_the_estimator(project: Path, tmp_pa
     file.write_bytes(b"not onnx")
     with pytest.raises(ArtifactError, match="does not load"):
         add(one, "given")
+
+
+def test_no_memory_is_not_called_a_missing_library(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = N.fillna(0.0)
+    fitted = LogisticRegression().fit(frame, LABEL)
+    version = added(fitted, "big", frame, task="classification", project_dir=project)
+
+    def load(file: object) -> None:
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr("joblib.load", load)
+    with pytest.raises(ArtifactError) as caught:
+        FORMATS["joblib"].open(b"", version, (), "check")
+    said = str(caught.value)
+    assert "Unable to allocate 9 GiB" in said and "more memory" in said and "install" not in said
 
 
 @pytest.mark.heavy

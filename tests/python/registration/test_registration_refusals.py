@@ -51,6 +51,11 @@ REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "unknown task": ("task is 'guessing'", classifier(), {"task": "guessing"}),
     "columns missing": ("lacks the columns ['visits']", classifier(), {"frame": X[["age"]]}),
     "array without names": ("ndarray without column names", classifier(), {"frame": X.to_numpy()}),
+    "half precision": (
+        "'age' holds numbers of half precision (float16), which no database has",
+        classifier(),
+        {"frame": X.astype({"age": "float16"})},
+    ),
     "no rows": ("X has no rows", classifier(), {"frame": X.iloc[:0]}),
     "labels of another fit": ("y has 3 labels for 40 rows", classifier(), {"y": [0, 1, 0]}),
     "other features": (

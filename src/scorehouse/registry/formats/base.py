@@ -66,6 +66,9 @@ def _does_not_load(version: Version, error: Exception, expected: str, call: str)
             f"if {error.name!r} is a library, install it; if it is a module of yours, name "
             f"{folder_of(error.name)} in module_paths in the profile of dbt-duckdb, or in PYTHONPATH"
         )
+    if isinstance(error, MemoryError):
+        expected = f"memory for an artifact of {version.size_bytes:,} bytes and what it becomes"
+        action = "give this process more memory, or stop others; nothing is wrong with the artifact"
     problem = f"the artifact of {version.label} does not load ({type(error).__name__}: {error})"
     return ArtifactError(call, problem, expected=expected, action=action)
 
