@@ -44,12 +44,12 @@ def facts_of(behind: Rows) -> list[Alert]:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
                 code, subject = _drift_code(row)
-                numbers = {}
+                numbers: Row = {}
                 if row["part"] == "feature" and row["feature"] in units:  # its first fact says so
                     code, numbers = "unit_changed", {"factor": units.pop(row["feature"])}
                 elif row in faults and subject.kind == "feature":
                     code = "feature_fault"
-                more = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
+                more: dict[str, Any] = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
                 found.append(row_alert(code, subject, long, row, anchor, **more))
             seen.add(fact)
     return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
