@@ -15,7 +15,12 @@ from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.target import Target, connect
 from scorehouse.errors import ConfigurationError, did_you_mean
 
-NAMED = "select column_name from duckdb_columns() where table_name = ? and (? is null or schema_name = ?)"
+NAMED = """
+select column_name from duckdb_columns()
+where table_name = $table and schema_name = coalesce($schema, schema_name)
+    and database_name = coalesce($database, database_name)
+order by database_name, schema_name, column_index
+"""
 BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
 
@@ -56,12 +61,15 @@ def check_columns(
 
 def columns_of(project: Path, table: str) -> list[str] | None:
     """The columns of a model, seed or snapshot of dbt, as it was built; None where that is not known."""
+    import duckdb  # slow to import
+
     node = next((one for one in _listed(project, "manifest") if one.get("name") == table), {})
-    with contextlib.suppress(ConfigurationError, click.UsageError):
+    with contextlib.suppress(ConfigurationError, click.UsageError, duckdb.Error):
         place = Target(target=default_target(project)[0] or "default", project_dir=project).place()
-        schema = node.get("schema") or place.schema
+        named = {"table": node.get("alias") or table, "database": node.get("database")}
+        named["schema"] = node.get("schema") or place.schema
         with connect(place) as connection:
-            rows = connection.execute(NAMED, [node.get("alias") or table, schema, schema]).fetchall()
+            rows = connection.execute(NAMED, named).fetchall()
         if rows:
             return [str(name) for (name,) in rows]
     catalogued = (one for one in _listed(project, "catalog") if one["unique_id"] == node.get("unique_id"))
