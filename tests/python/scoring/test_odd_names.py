@@ -96,8 +96,8 @@ def test_what_is_wrong_is_found(project: DbtProject) -> None:
     statuses = project.dbt("test", "--select", "features", "churn_predictions").statuses
     failed = [name for name, status in statuses.items() if status == "fail"]
     kinds = [name.partition("_features")[0].partition("_predictions")[0] for name in failed]
-    per_row = "scorehouse_one_prediction_per_row"
-    assert sorted(kinds) == ["not_null", "not_null", f"{per_row}_churn", f"{per_row}_other"]
+    null, per_row = "scorehouse_feature_not_null", "scorehouse_one_prediction_per_row"
+    assert sorted(kinds) == [null, null, f"{per_row}_churn", f"{per_row}_other"]
 
 
 def test_the_training_script_of_init_runs(tmp_path: Path) -> None:
