@@ -120,6 +120,8 @@ def test_everything_is_built_and_tested(project: PostgresProject) -> None:
     expected = {"ml_churn", "ml_flight_delay__signature", "scorehouse_runs", *SCORED, *MODELS}
     assert expected <= project.statuses.keys()
     assert len([status for status in project.statuses.values() if status == "pass"]) >= 10
+    typed = {name: status for name, status in project.statuses.items() if "feature_has_type" in name}
+    assert len(typed) == 5 and [typed[name] for name in typed if "origin" in name] == ["warn"], typed
 
 
 def test_the_seeds_keep_their_nulls(project: PostgresProject) -> None:
