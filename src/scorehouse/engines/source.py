@@ -14,7 +14,7 @@ from scorehouse.dialect import Spelling
 from scorehouse.engines.columns import Columns, find_columns, types_digest
 from scorehouse.errors import ConfigurationError, RowKeyError
 from scorehouse.registry.signature import Signature
-from scorehouse.scoring.options import AS_OF, Rescore, ScoreOptions
+from scorehouse.scoring.options import AS_OF, PLANNED_RULES, Rescore, ScoreOptions
 from scorehouse.scoring.request import Request, RunRecord
 
 
@@ -178,8 +178,15 @@ class Planner(ABC, Generic[S]):
         """An SQL interval in microseconds; None if the text is not an interval."""
 
     def vanished(self) -> Any:
-        """The keys of predictions to flag or delete, if the engine passes them on; None: there are none."""
+        """The keys of predictions whose row vanished, if the engine passes them on; None: there are none."""
         return None
+
+    @property
+    def unplaces(self) -> bool:
+        """Whether predictions that are kept though their row vanished lose their place among the best."""
+        planned = self.may_rescore and self.rescore.rule in PLANNED_RULES
+        is_whole = planned and not self.source.request.is_partial
+        return is_whole and self.rescore.vanished == "keep" and self.source.options.ranks_by_score
 
     def run(self) -> None:
         """Choose rows, and set in each record `rows_in`, what was found, and what is left for later runs."""

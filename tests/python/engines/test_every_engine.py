@@ -294,6 +294,8 @@ def test_two_versions_score_in_rows_of_their_own(story: Story) -> None:
     assert rows[10:] == [("champion", n, 1, p, True) for n, p in [(1, 21), *OF_SECOND]]
     decided = story.held("second", "long", "model_alias", "id", "decision")
     assert [row[:2] for row in decided if row[2] == "yes"] == [("challenger", 3), ("champion", 3)]
+    left = [row for row in decided if row[1] == 1]  # its prediction is kept, without a place
+    assert left == [("challenger", 1, None), ("champion", 1, None)]
     runs = sorted(
         (run["alias_asked"], run["is_live"], run["rows_in"], *(run[name] for name in COUNTS))
         for run in story.runs("long")[2:]

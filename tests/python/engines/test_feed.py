@@ -23,6 +23,7 @@ TABLES: dict[str, dict[str, Any]] = {
     "wide": {"vanished": "delete", "alias": ["champion", "challenger"], "layout": "wide"},
     "ranked": {"vanished": "delete", "model": "order", "group": "shop"},
     "best": {"vanished": "delete", "decision": {"score": "score", "top_n": 40, "per": "shop"}},
+    "unplaced": {"decision": {"score": "score", "top_n": 40, "per": "shop"}},
 }
 
 
@@ -145,7 +146,11 @@ def test_the_rows_of_the_feed_are_those_that_changed(house: FeedProject) -> None
         assert (run["rows_new"], run["rows_changed"], run["rows_vanished"]) == (4, 7, 4), name
     assert house.rows("select count(*) from flagged_feed where is_vanished") == [(4,)]
     house.change("insert into customers values (7, 1.5, 2, 'free', 3, 'back')")
-    assert {run["rows_new"] for run in house.built().values()} == {1}
+    runs = house.built()
+    assert runs.pop("unplaced")["rows_vanished"] == 3  # those that left before, too
+    assert {run["rows_new"] for run in runs.values()} == {1}
+    undecided = "select id from unplaced_feed where row_status = 'scored' and decision is null order by id"
+    assert house.rows(undecided) == [(8,), (40,), (52,)]
 
 
 def test_what_the_feed_cannot_tell_is_compared(house: FeedProject) -> None:

@@ -21,6 +21,13 @@ FAULTS = (
         DECISIONS,
     ),
     Fault(
+        "a row that has left and is kept counts among the best",
+        "src/scorehouse/engines/plan.py",
+        'self.rescore.vanished == "keep" and self.source',
+        "False and self.source",
+        DECISIONS,
+    ),
+    Fault(
         "decisions of rows that are not scored are left as they were",
         "src/scorehouse/engines/duckdb/engine.py",
         "if not made or options.as_of is not None:",

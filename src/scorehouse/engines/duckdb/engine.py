@@ -46,6 +46,8 @@ from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request, RunRecord
 
+UNPLACED = "scorehouse_unplaced"
+
 
 class DuckDBEngine(Engine[DuckDBSource]):
     """One scoring run on dbt-duckdb."""
@@ -107,6 +109,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
             hold_all_columns(self.session, self.request.relation)
             change_table(self.session, self.request, scan.change)
             self._decide_again(scan, self._write_vanished(scan))
+            self._unplace(scan)
         scan.source.close()
         log_end(self.session, scan.records)
 
@@ -163,17 +166,33 @@ class DuckDBEngine(Engine[DuckDBSource]):
             self.session.unregister(BATCHES)
 
     def _write_vanished(self, scan: Scan[DuckDBSource]) -> str | None:
-        """Pass the keys to flag or delete to the merge; returns their table, if there are any."""
-        if scan.options.rescore.vanished == "keep":
+        """Write the keys that take no part in decisions; returns their table, if there are any.
+
+        Those to flag or delete are for the merge; those that are kept lose their place before it.
+        """
+        kept = scan.options.rescore.vanished == "keep"
+        if kept and not scan.plan.unplaces:
             return None
-        keys = column_list(scan.options.table_key)
+        keys, table = column_list(scan.options.table_key), UNPLACED if kept else self.request.vanished
         rows = scan.source.cursor.sql(f"select {keys} from {VANISHED} where not was_flagged")
         self.session.register(VANISHED, rows.to_arrow_reader(scan.options.read_rows))
         self.session.execute(
-            f"create or replace table {self.request.vanished} as select * from {VANISHED}"
+            f"create or replace {'temp ' if kept else ''}table {table} as select * from {VANISHED}"
         ).fetchall()
         self.session.unregister(VANISHED)
-        return self.request.vanished
+        return table
+
+    def _unplace(self, scan: Scan[DuckDBSource]) -> None:
+        """Take the decision from predictions that are kept without a row: they have no place any more."""
+        if scan.plan.unplaces:
+            self.session.execute(
+                f"insert into {self.request.staging} by name select old.* replace (null as decision) "
+                f"from (select * from {self.request.relation} as old semi join {UNPLACED} as gone "
+                f"on {same('old', 'gone', scan.options.table_key)} "
+                f"union all by name (select * from {self.request.staging} limit 0)) as old "
+                "where decision is not null"
+            ).fetchall()
+            self.session.execute(f"drop table {UNPLACED}").fetchall()
 
     def _decide_again(self, scan: Scan[DuckDBSource], vanished: str | None) -> None:
         """Update the decisions of rows that are not scored again.

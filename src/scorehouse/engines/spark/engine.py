@@ -168,18 +168,20 @@ class SparkEngine(Engine[SparkSource]):
         if options.decision and options.as_of is None:
             rows = tables.decided
             tables.write(self._decided_again(scan, tables, gone), rows)
-            is_changed = is_changed or self.session.table(rows).limit(1).count() > 0
+            gone = None if scan.plan.unplaces else gone
+            is_changed = gone is not None or self.session.table(rows).limit(1).count() > 0
         if is_changed:
             tables.merge(rows, options.table_key, gone, options.rescore.vanished)
 
     def _decided_again(self, scan: Scan[SparkSource], tables: SparkTables, gone: Any) -> Any:
         """The rows of the run, and older rows whose decision changes, decided over the whole table.
 
-        `gone` has the keys of rows that do not take part; None: there are none. Scores are not changed.
+        `gone` has the keys of rows that do not take part; None: there are none. Those that are kept without a
+        place lose their decision. Scores are not changed.
         """
         key, made = scan.options.table_key, scan.output.decided_again()
-        staged = self.session.table(tables.staging)
-        stays = matching(self.session.table(tables.relation), staged, key, "left_anti")
+        staged, old = self.session.table(tables.staging), self.session.table(tables.relation)
+        stays = matching(old, staged, key, "left_anti")
         if gone is not None:
             stays = matching(stays, gone, key, "left_anti")
         if scan.options.rescore.vanished == "flag":
@@ -193,7 +195,12 @@ class SparkEngine(Engine[SparkSource]):
             f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name)
             for name in staged.columns
         ]
-        return decided.where(f"is_staged or {differs}").selectExpr(*columns)
+        decided = decided.where(f"is_staged or {differs}").selectExpr(*columns)
+        if gone is None or not scan.plan.unplaces:
+            return decided
+        columns = ["null as decision" if name == "decision" else quote(name) for name in staged.columns]
+        unplaced = matching(old, gone, key, "left_semi").where("decision is not null").selectExpr(*columns)
+        return decided.unionByName(unplaced)
 
 
 ENGINE = SparkEngine

@@ -60,8 +60,10 @@ class SparkPlanner(Planner[SparkSource]):
         return None if found is None else int(found)
 
     def vanished(self) -> Any:
-        """The keys of predictions to flag or delete, with their names in the prediction table; or None."""
-        if self.rescore.vanished == "keep" or not any(r.found.get("vanished") for r in self.records):
+        """The keys of predictions whose row vanished, named as in the prediction table; or None."""
+        if (self.rescore.vanished == "keep" and not self.unplaces) or not any(
+            r.found.get("vanished") for r in self.records
+        ):
             return None
         gone = self.session.table(self.tables.todo).where("state = 'vanished' and not was_flagged")
         pairs = zip(self.states.keys, self.source.columns.key, strict=True)

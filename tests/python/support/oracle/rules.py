@@ -107,7 +107,7 @@ class Table:
             elif asked.vanished == "flag":
                 old[name] = replace(old[name], vanished=True)
         self.rows = {**old, **made}
-        self._decide(made if asked.history or replaces else self.rows)
+        self._decide(made if asked.history or replaces else self.rows, gone)
         self.exists, self.columns, self.live = True, asked.columns, next(iter(parts))
         return found
 
@@ -159,12 +159,15 @@ class Table:
             found[label] = LoggedRun(known, len(rows), rejected, left)
         return found
 
-    def _decide(self, among: Mapping[tuple[Key, str], Prediction]) -> None:
+    def _decide(self, among: Mapping[tuple[Key, str], Prediction], gone: set[tuple[Key, str]]) -> None:
         policy = self.settings.decision
         if policy is None:
             return
-        # predictions whose row vanished take no part, unless they are kept
-        open_to = {name: row for name, row in among.items() if not row.vanished}
+        # predictions whose row vanished take no part, unless they are kept and nobody has a place
+        unplaced = gone if "top_n" in policy and self.settings.vanished == "keep" else set()
+        for name in unplaced:
+            self.rows[name] = replace(self.rows[name], decided=(None, self.rows[name].decided[1]))
+        open_to = {name: row for name, row in among.items() if not row.vanished and name not in unplaced}
         if self.settings.wide:  # the live version decides
             open_to = {name: row for name, row in open_to.items() if row.is_live}
         for name, decided in decide(policy, open_to, self.settings.history).items():
