@@ -23,6 +23,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.metrics import shown
 from scorehouse.project.folder import find_project
+from scorehouse.registry.detectable import monthly_shifts
 from scorehouse.registry.program_facts import (
     certified_in_words,
     fragile_in_words,
@@ -39,6 +40,8 @@ OBJECTS = ("libraries", "metrics", "parity", "program", "segments", "provenance"
 CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
 LISTED = ("ML model", "version", "aliases", "task", "trained on", "quality", "registered", "sha256")
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
+SHIFT = "minimum_detectable"
+SHIFT_NOTE = f"{SHIFT}: the least shift of the mean that 80 % of months show; blind: above 2 deviations"
 
 
 @click.command("show")
@@ -55,8 +58,8 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     """
     call = f"show {reference}"
     seeds, version = find_reference(find_project(project_dir), reference, call)
-    said = lines(version, seeds.features(version.version), seeds.registered(call))
-    answer(as_json, facts_and_features(seeds, version), said)
+    found = facts_and_features(seeds, version)
+    answer(as_json, found, lines(version, found["features"], seeds.registered(call)))
 
 
 def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds, Version]:
@@ -68,8 +71,12 @@ def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds
 
 
 def facts_and_features(seeds: ModelSeeds, version: Version) -> dict[str, Any]:
-    """A version for JSON, with the rows of its signature."""
-    return {**facts(version), "features": seeds.features(version.version)}
+    """A version for JSON, with the rows of its signature and what its reference finds."""
+    shifts = monthly_shifts(seeds.rows("reference", version.version))
+    found = {name: "blind" if shift is None else shift for name, shift in shifts.items()}
+    features = seeds.features(version.version)
+    shown = [{**row, SHIFT: found.get(row["feature"])} if found else row for row in features]
+    return {**facts(version), "features": shown}
 
 
 def facts(version: Version) -> dict[str, Any]:
@@ -123,14 +130,17 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
         **({"intervals": CALIBRATED.format(**version.calibration)} if version.calibration else {}),
         **({"trained by": _provenance(version.provenance)} if version.provenance else {}),
     }
-    rows = [[feature["feature"], *(feature.get(fact) for fact in FEATURE_FACTS)] for feature in features]
+    knows = any(SHIFT in feature for feature in features)
+    columns = ["feature", *FEATURE_FACTS, *([SHIFT] if knows else [])]
+    rows = [[feature.get(fact) for fact in columns] for feature in features]
     others = [[v.version, ", ".join(v.aliases), v.training_rows, v.registered_at[:10]] for v in versions]
     return [
         heading(f"{version.label} ({version.task})"),
         *([version.description] if version.description else []),
         *(f"  {label:<11} {text}" for label, text in known.items()),
         "",
-        *table(["feature", *FEATURE_FACTS], rows),
+        *table(columns, rows),
+        *([SHIFT_NOTE] if knows else []),
         "",
         *table(["version", "aliases", "training_rows", "registered"], others),
     ]

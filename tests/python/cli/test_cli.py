@@ -15,6 +15,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from project import REPOSITORY
 from scorehouse import promote, register
 from scorehouse.cli.main import main
 from scorehouse.registration.groups import grouped
@@ -52,6 +53,16 @@ def test_command_register(training_files: tuple[str, str], empty_project: Path) 
     assert "next: scorehouse promote churn 1 --alias champion" in ended.output
     (version,) = ModelSeeds(empty_project, "churn").versions()
     assert version.metrics == {"roc_auc": 0.8, "brier": 0.1} and version.owner == "team"
+
+
+def test_show_says_what_drift_finds_by_month(empty_project: Path) -> None:
+    """From when training rows were recorded; without that, nothing says how much months differ."""
+    told = command("show", "churn", "--project-dir", str(REPOSITORY)).output
+    shown = {line.split()[0]: line.split()[-1] for line in told.splitlines() if line.strip()}
+    assert (shown["country"], shown["tenure_days"], shown["recency_days"]) == ("-", "blind", "86.71")
+    assert "minimum_detectable: the least shift of the mean" in told
+    churn()
+    assert "minimum_detectable" not in command("show", "churn").output
 
 
 def test_command_register_from_csv(training_files: tuple[str, str], empty_project: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from monitoring.warehouse import MonitoredWarehouse
+from scorehouse.registry.detectable import monthly_shifts
 
 pytestmark = pytest.mark.slow
 
@@ -37,13 +38,13 @@ def days(count: int, seed: int, start: str) -> pd.DataFrame:
 
 
 def drift(warehouse: MonitoredWarehouse, frame: pd.DataFrame) -> None:
-    """Build tables of drift, `by_day` and `by_week`, of a frame with one ML model per change."""
+    """Build tables of drift, `by_day`, `by_week` and `by_month`, of a frame with one ML model per change."""
     head = "1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id"
     warehouse.table("scored", f"select *, {head} from frame", frame=frame)
     reference = "source('raw', 'ml_shop__reference')"
     profile = f"source('raw', 'scored'), {reference}, day='day'"
     warehouse.model("profiles", f"{{{{ scorehouse.profile({profile}) }}}}")
-    for unit in ("day", "week"):
+    for unit in (*UNITS, "month"):
         options = f"ref('profiles'), {reference}, window='{unit}'"
         warehouse.model(f"by_{unit}", f"{{{{ scorehouse.drift({options}) }}}}")
     warehouse.build().check()
@@ -104,6 +105,23 @@ def test_a_light_that_sees_less_than_a_feature_can_do_is_blind(shop: MonitoredWa
         "where metric = 'mean_shift' and minimum_detectable > 2 and status = 'ok'"
     )
     assert hidden == [(0,)]
+
+
+def test_a_version_shows_what_its_months_will_find(shop: MonitoredWarehouse) -> None:
+    """`scorehouse show` knows it from the reference alone, though training has too few months."""
+    columns = ("part", "name", "kind", "lower", "upper", "category", "row_count")
+    reference = shop.query(f"select {', '.join(columns)} from raw.ml_shop__reference")
+    rows = [dict(zip(columns, map(str, row), strict=True)) for row in reference]
+    shifts = monthly_shifts(rows)
+    stated = shop.query(
+        "select feature, median(minimum_detectable), any_value(r.upper) from by_month as d "
+        "inner join raw.ml_shop__reference as r on r.name = d.feature and r.kind = 'moments' "
+        "where metric = 'mean_shift' and ml_model = 'day colour 0.5' group by 1"
+    )
+    found = {feature: float(minimum) * float(deviation) for feature, minimum, deviation in stated}
+    assert found.keys() == shifts.keys() == {"steady", "stormy", "skewed", "scarce", "season"}
+    assert shifts.pop("season") is None  # blind
+    assert shifts == {feature: pytest.approx(found[feature], rel=0.1) for feature in shifts}
 
 
 def test_what_is_beyond_training_is_neither_steady_nor_small(shop: MonitoredWarehouse) -> None:

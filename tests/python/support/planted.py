@@ -22,7 +22,7 @@ FAULTS = (
     ),
     Fault(
         "a row that has left and is kept counts among the best",
-        "src/scorehouse/engines/plan.py",
+        "src/scorehouse/engines/source.py",
         'self.rescore.vanished == "keep" and self.source',
         "False and self.source",
         DECISIONS,
