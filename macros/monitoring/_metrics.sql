@@ -30,7 +30,8 @@
             'classes': {
                 'mean_areas': {
                     'roc_auc_ovr': {'interval': 'logit', 'n': 'n_side'},
-                    'roc_auc_ovr_weighted': {'interval': 'logit', 'n': 'n_side'}
+                    'roc_auc_ovr_weighted': {'interval': 'logit', 'n': 'n_side'},
+                    'roc_auc_ovo': {'interval': 'logit', 'n': 'n_side'}
                 },
                 'averages': {
                     'macro_f1': {'interval': 'logit', 'n': 'n_side'},

@@ -127,6 +127,8 @@ TABLE = (
            several("mean_areas", "logit", "n_side"), 0.5, "ROC AUC"),
     Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED,
            several("mean_areas", "logit", "n_side"), 0.5),
+    Metric("roc_auc_ovo", "ROC AUC, one-vs-one", HIGHER, COMPARED,
+           several("mean_areas", "logit", "n_side"), 0.5),
     Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit", "n_side")),
     Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit", "n_side")),
     Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),

@@ -1,6 +1,6 @@
 {#- CTEs with a column for each multiclass metric, as scikit-learn defines them. Averages of
     precision, recall and F1 are over the classes that occur as a label or a prediction. ROC AUC is averaged
-    one-vs-rest; it is undefined if a class has no labels, or if only one class has labels. -#}
+    one-vs-rest, and one-vs-one; it is undefined if a class has no labels, or if only one class has labels. -#}
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set by_class = g ~ ', class_label' %}
@@ -10,6 +10,8 @@
 {% endfor %}
 {% set log_of_label = 'ln(greatest(coalesce(own_score, 0e0), 2.220446049250313e-16))' %}
 {% set one = 'w' if spec.weight else '1e0' %}
+{#- Of a row of `cumulated`: the share of the class above it, and of the other classes below it. -#}
+{% set higher, lower = '((cum_pos - pos / 2e0) / nullif(all_pos, 0e0))', '(all_even - cum_even + even / 2e0)' %}
 {#- Whether fewer than k classes have a higher score than the label's. -#}
 {% set above = [] %}
 {% for column in scores.values() %}
@@ -17,6 +19,19 @@
 {% endfor %}
 {% set in_first = 'case when own_score is not null and ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int)
     ~ ' then 1e0 else 0e0 end' %}
+{#- Pairs of a class with each other class have the same mean as the class with all others together, if each of these
+    has the same weight, whatever its number of labels: `even` of a row. -#}
+even_labels as (
+
+    select
+        *,
+        case when y in ({{ scorehouse._class_literals(spec) }}) then
+            {{ one }} / sum({{ one }}) over (partition by {{ g }}, y) / {{ [1, spec.classes | length - 1] | max }}e0
+        else 0e0 end as even
+    from usable
+
+),
+
 class_scores as (
     {%- for label in spec.classes %}
 
@@ -24,9 +39,10 @@ class_scores as (
         {{ g }},
         {{ scorehouse._text_literal(scorehouse._class_text(label)) }} as class_label,
         score_{{ loop.index0 }} as class_score,
-        case when y = {{ scorehouse._text_literal(scorehouse._class_text(label)) }} then 1e0 else 0e0 end as is_true
+        case when y = {{ scorehouse._text_literal(scorehouse._class_text(label)) }} then 1e0 else 0e0 end as is_true,
+        even
         {{- ', w' if spec.weight }}
-    from usable
+    from even_labels
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 
@@ -38,13 +54,15 @@ by_score as (
         {{ by_class }},
         class_score,
         sum({{ scorehouse._weighted('is_true', spec) }}) as pos,
-        sum({{ scorehouse._weighted('1e0 - is_true', spec) }}) as neg
+        sum({{ scorehouse._weighted('1e0 - is_true', spec) }}) as neg,
+        sum((1e0 - is_true) * even) as even,
+        sum((1e0 - is_true) * even * even) as even_squares
     from class_scores
     group by {{ by_class }}, class_score
 
 ),
 
-{{ scorehouse._cumulated('by_score', by_class, 'class_score') }},
+{{ scorehouse._cumulated('by_score', by_class, 'class_score', ['pos', 'neg', 'even']) }},
 
 areas as (
 
@@ -53,7 +71,17 @@ areas as (
         sum(pos) as n_class,
         least(sum(pos), sum(neg)) as n_side,
         {{ scorehouse._roc_auc() }} as roc_auc,
-        {{ scorehouse._auc_error() }} as roc_auc_error
+        {{ scorehouse._auc_error() }} as roc_auc_error,
+        {{ scorehouse._total('even * ' ~ higher) }} as even_area,
+        {#- DeLong's, with weights; the spread of each other class is taken around the mean of all, so it is no less. #}
+        case when max(all_pos) > 1e0 then
+            greatest(0e0, {{ scorehouse._total('pos * ' ~ lower ~ ' * ' ~ lower) }}
+                - {{ scorehouse._total('pos * ' ~ lower) }} * {{ scorehouse._total('pos * ' ~ lower) }} / max(all_pos))
+            / (max(all_pos) * (max(all_pos) - 1e0))
+        end as even_spread,
+        {{ scorehouse._total('even_squares * ' ~ higher ~ ' * ' ~ higher) }} as even_second,
+        {{ scorehouse._total('even_squares * ' ~ higher) }} as even_first,
+        {{ scorehouse._total('even_squares') }} as even_whole
     from cumulated
     group by {{ by_class }}
 
@@ -67,6 +95,10 @@ mean_areas as (
         case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
         case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted,
         {#- no less than the error of the mean, however the classes hang together #}
+        case when count(*) = count(roc_auc) then avg(even_area) end as roc_auc_ovo,
+        case when count(*) = count(roc_auc_error) then avg(sqrt(even_spread + greatest(0e0,
+            even_second - 2e0 * even_area * even_first + even_area * even_area * even_whole
+        ))) end as roc_auc_ovo_error,
         case when count(*) = count(roc_auc_error) then avg(roc_auc_error) end as roc_auc_ovr_error,
         case when count(*) = count(roc_auc_error) then sum(roc_auc_error * n_class) / sum(n_class) end
             as roc_auc_ovr_weighted_error

@@ -132,6 +132,8 @@ def test_several_classes_equal_sklearn(month: int, warehouse: MonitoredWarehouse
         for average, name in (("macro", "roc_auc_ovr"), ("weighted", "roc_auc_ovr_weighted")):
             told = metrics.roc_auc_score(y, ordered, multi_class="ovr", average=average, labels=labels)
             assert found[name] == pytest.approx(told, abs=1e-8)
+        told = metrics.roc_auc_score(y, ordered, multi_class="ovo", labels=labels)
+        assert found["roc_auc_ovo"] == pytest.approx(told, abs=1e-8)
 
 
 @pytest.mark.parametrize("classes", ["low", ["low"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -159,6 +160,12 @@ def of_grades(own: pd.DataFrame) -> dict[str, float]:
         found[name] = metrics.roc_auc_score(
             y, scores, multi_class="ovr", average=average, labels=order, sample_weight=w
         )
+    pairs = []  # scikit-learn knows no weights here
+    for place, other in permutations(range(len(order)), 2):
+        rows = y.isin([order[place], order[other]])
+        told = (y == order[place])[rows], scores[rows, place]
+        pairs.append(metrics.roc_auc_score(*told, sample_weight=w[rows]))
+    found["roc_auc_ovo"] = sum(pairs) / len(pairs)
     for place, name in enumerate(order):
         found[f"roc_auc_of_{name}"] = metrics.roc_auc_score(y == name, scores[:, place], sample_weight=w)
         found[f"labels_of_{name}"] = w[y == name].sum()
