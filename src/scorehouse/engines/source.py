@@ -182,11 +182,13 @@ class Planner(ABC, Generic[S]):
         return None
 
     @property
-    def unplaces(self) -> bool:
-        """Whether predictions that are kept though their row vanished lose their place among the best."""
+    def unplaced(self) -> list[str]:
+        """The columns of a place among other rows, if predictions without a row are kept and lose theirs."""
         planned = self.may_rescore and self.rescore.rule in PLANNED_RULES
-        is_whole = planned and not self.source.request.is_partial
-        return is_whole and self.rescore.vanished == "keep" and self.source.options.ranks_by_score
+        if not planned or self.rescore.vanished != "keep" or self.source.request.is_partial:
+            return []
+        places = {"decision": self.source.options.ranks_by_score, "rank": self.ranks}
+        return [column for column, is_place in places.items() if is_place]
 
     def run(self) -> None:
         """Choose rows, and set in each record `rows_in`, what was found, and what is left for later runs."""

@@ -275,6 +275,10 @@ def test_a_group_that_lost_a_row_is_ranked_again_though_a_budget_left_it(
     assert found(project)[1] == 10
     settle()
     assert found(project)[1] == 0  # a prediction that is kept has nothing ranked again and again
+    if vanished == "keep":
+        assert project.query("select rank from scores where id = 3") == [(None,)]
+        execute(project, "insert into raw_rows values (3, 3, 3, 3, now()::timestamp)")  # as it was
+        settle()
 
 
 @pytest.mark.parametrize(

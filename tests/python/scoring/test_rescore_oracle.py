@@ -114,6 +114,7 @@ class Rankings(PredictionTables):
             scored_whole = ranked(self.given, version, table.settings.strict)
             got = {(row["id"],): row for row in rows or [] if not row.get("is_vanished")}
             if table.settings.vanished == "keep":
+                assert {row["rank"] for key, row in got.items() if key not in scored_whole} <= {None}
                 got = {key: row for key, row in got.items() if key in scored_whole}
             assert {key: row["rank"] for key, row in got.items()} == {
                 k: rank for k, (_, rank) in scored_whole.items()

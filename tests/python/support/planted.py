@@ -23,8 +23,8 @@ FAULTS = (
     Fault(
         "a row that has left and is kept counts among the best",
         "src/scorehouse/engines/source.py",
-        'self.rescore.vanished == "keep" and self.source',
-        "False and self.source",
+        '{"decision": self.source.options.ranks_by_score,',
+        '{"decision": False,',
         DECISIONS,
     ),
     Fault(

@@ -33,7 +33,7 @@ from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_m
 from scorehouse.engines.duckdb.plan import DuckDBPlanner
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
-from scorehouse.engines.duckdb.sql import column_list, same
+from scorehouse.engines.duckdb.sql import column_list, quote, same
 from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, parts_of, write_staging
 from scorehouse.engines.duckdb.stream import ScoredSelect, output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
@@ -171,7 +171,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         Those to flag or delete are for the merge; those that are kept lose their place before it.
         """
         kept = scan.options.rescore.vanished == "keep"
-        if kept and not scan.plan.unplaces:
+        if kept and not scan.plan.unplaced:
             return None
         keys, table = column_list(scan.options.table_key), UNPLACED if kept else self.request.vanished
         rows = scan.source.cursor.sql(f"select {keys} from {VANISHED} where not was_flagged")
@@ -183,14 +183,15 @@ class DuckDBEngine(Engine[DuckDBSource]):
         return table
 
     def _unplace(self, scan: Scan[DuckDBSource]) -> None:
-        """Take the decision from predictions that are kept without a row: they have no place any more."""
-        if scan.plan.unplaces:
+        """Take decision and rank from predictions that are kept without a row: they have no place."""
+        if places := [quote(name) for name in scan.plan.unplaced]:
             self.session.execute(
-                f"insert into {self.request.staging} by name select old.* replace (null as decision) "
+                f"insert into {self.request.staging} by name "
+                f"select old.* replace ({', '.join(f'null as {name}' for name in places)}) "
                 f"from (select * from {self.request.relation} as old semi join {UNPLACED} as gone "
                 f"on {same('old', 'gone', scan.options.table_key)} "
                 f"union all by name (select * from {self.request.staging} limit 0)) as old "
-                "where decision is not null"
+                f"where {' or '.join(f'{name} is not null' for name in places)}"
             ).fetchall()
             self.session.execute(f"drop table {UNPLACED}").fetchall()
 

@@ -47,7 +47,7 @@ class DuckDBPlanner(Planner[DuckDBSource]):
                 self.source.run(plan.todo(), *(plan.vanished() if self.may_rescore else []))
             if self.both_ways:
                 self._check_unique(plan)
-        if self.unplaces and is_feed and within:  # the feed shows only rows that left since the last run
+        if self.unplaced and is_feed and within:  # the feed shows only rows that left since the last run
             self.source.run(plan.vanished_by_join())
         if plan.group and self.may_rescore:
             within = ""  # the other rows of a group are somewhere else

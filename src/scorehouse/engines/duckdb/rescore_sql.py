@@ -189,8 +189,8 @@ class RescorePlan:
         """Adds, for each version, the other rows of each group whose ranks may change.
 
         These are the groups with a row to score, and the groups that lost a row, to another group or from
-        the feature table. Ranks run from 1 without a gap, so the ranks of the remaining rows show the loss,
-        in whichever run it happened. A group that lost its last row needs nothing.
+        the feature table, or got one back, which has no rank. Ranks run from 1 without a gap, so the ranks of
+        the rows that are there show it, in whichever run it happened. A group without a row needs nothing.
         """
         after = [quote("group:" + name) for name in self.group]
         now = [f"{column} as {quote(name)}" for column, name in zip(after, self.group, strict=True)]
@@ -235,7 +235,8 @@ class RescorePlan:
         return (
             f"select {', '.join(groups)} from {self.old} as old semi join {self._grouped()} "
             f"on {same('features', 'old', self.key)} and {stays}{where} "
-            f'group by {", ".join(groups)} having count("rank") <> coalesce(max("rank"), 0)'
+            f"group by {', '.join(groups)} "
+            "having count(*) filter (row_status = 'scored') <> coalesce(max(\"rank\"), 0)"
         )
 
     def order(self, slice_rows: int) -> str:

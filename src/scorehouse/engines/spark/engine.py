@@ -165,10 +165,10 @@ class SparkEngine(Engine[SparkSource]):
         tables.add_columns(self.request.on_schema_change)
         options, gone, rows = scan.options, scan.plan.vanished(), tables.staging
         is_changed = gone is not None or any(record.rows_in for record in scan.records)
-        if options.decision and options.as_of is None:
+        if (options.decision or scan.plan.unplaced) and options.as_of is None:
             rows = tables.decided
             tables.write(self._decided_again(scan, tables, gone), rows)
-            gone = None if scan.plan.unplaces else gone
+            gone = None if scan.plan.unplaced else gone
             is_changed = gone is not None or self.session.table(rows).limit(1).count() > 0
         if is_changed:
             tables.merge(rows, options.table_key, gone, options.rescore.vanished)
@@ -177,7 +177,7 @@ class SparkEngine(Engine[SparkSource]):
         """The rows of the run, and older rows whose decision changes, decided over the whole table.
 
         `gone` has the keys of rows that do not take part; None: there are none. Those that are kept without a
-        place lose their decision. Scores are not changed.
+        place lose it. Scores are not changed.
         """
         key, made = scan.options.table_key, scan.output.decided_again()
         staged, old = self.session.table(tables.staging), self.session.table(tables.relation)
@@ -190,16 +190,18 @@ class SparkEngine(Engine[SparkSource]):
             staged.selectExpr("*", "true as is_staged")
         )
         decided = whole.selectExpr("*", *(f"{sql} as {quote(NEW + name)}" for name, sql in made.items()))
-        differs = " or ".join(f"not {quote(name)} <=> {quote(NEW + name)}" for name in made)
+        differs = " or ".join(f"not {quote(name)} <=> {quote(NEW + name)}" for name in made) or "false"
         columns = [
             f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name)
             for name in staged.columns
         ]
         decided = decided.where(f"is_staged or {differs}").selectExpr(*columns)
-        if gone is None or not scan.plan.unplaces:
+        places = scan.plan.unplaced
+        if gone is None or not places:
             return decided
-        columns = ["null as decision" if name == "decision" else quote(name) for name in staged.columns]
-        unplaced = matching(old, gone, key, "left_semi").where("decision is not null").selectExpr(*columns)
+        columns = [f"{'null as ' if name in places else ''}{quote(name)}" for name in staged.columns]
+        has_place = " or ".join(f"{quote(name)} is not null" for name in places)
+        unplaced = matching(old, gone, key, "left_semi").where(has_place).selectExpr(*columns)
         return decided.unionByName(unplaced)
 
 

@@ -61,7 +61,7 @@ class SparkPlanner(Planner[SparkSource]):
 
     def vanished(self) -> Any:
         """The keys of predictions whose row vanished, named as in the prediction table; or None."""
-        if (self.rescore.vanished == "keep" and not self.unplaces) or not any(
+        if (self.rescore.vanished == "keep" and not self.unplaced) or not any(
             r.found.get("vanished") for r in self.records
         ):
             return None

@@ -155,18 +155,20 @@ class SparkStates:
     def rest_of_groups(self, todo: Any) -> Any:
         """The other rows of each group whose ranks may change, given the rows `todo` that were found.
 
-        These are, for each version, the groups with a row to score, and the groups that lost a row: ranks
-        run from 1 without a gap, so the ranks of the remaining rows show the loss.
+        These are, for each version, the groups with a row to score, and the groups that lost a row or got one
+        back: ranks run from 1 without a gap, so the ranks of the remaining rows show it.
         """
         from pyspark.sql.functions import expr
 
         grouped = self.source.table.selectExpr(*self._feature_keys(), f"{self._numbers()} as part")
         name = self.group[0] if self.group else ""
-        old = self._predictions().selectExpr(*self._old_keys(), f"{quote(name)} as old_group", "rank")
+        old = self._predictions().selectExpr(
+            *self._old_keys(), f"{quote(name)} as old_group", "row_status", "rank"
+        )
         on = [grouped[key] == old[f"old_{key}"] for key in (*self.keys, "part")]
         stays = grouped.join(old, on).where("in_group <=> old_group")
         ranked = stays.groupBy("part", "in_group").agg(
-            expr("count(rank) as ranks"), expr("max(rank) as last")
+            expr("count_if(row_status = 'scored') as ranks"), expr("max(rank) as last")
         )
         gaps = ranked.where("ranks <> coalesce(last, 0)").select("part", "in_group")
         todo = todo.where("state <> 'vanished'")
