@@ -92,6 +92,7 @@ def column_page() -> str:
         "ml_<name>__signature": seed_columns.SIGNATURE,
         "ml_<name>__reference": seed_columns.REFERENCE,
         "ml_<name>__calibration": seed_columns.CALIBRATIONS,
+        "ml_<name>__rehearsal": seed_columns.REHEARSALS,
     }
     for seed, columns in seeds.items():
         lines += [f"## Seed `{seed}`", ""]

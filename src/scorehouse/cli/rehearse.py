@@ -61,13 +61,15 @@ def rehearse_command(
 
     Faults are planted into copies of the features, one feature at a time, and judged by the project's own
     monitors; what none of them finds comes first. A light that comes on too often without a fault gets a
-    larger threshold, as a diff. The database is only read.
+    larger threshold, as a diff. The database is only read; what was found about each light is written to the
+    seed ml_NAME__rehearsal, for the report.
 
     \b
     Example:
       scorehouse rehearse churn --target dev --hold-out 90
     """
     from scorehouse.rehearsal.monitors import compile_monitors
+    from scorehouse.rehearsal.record import record
     from scorehouse.rehearsal.rehearse import rehearse
     from scorehouse.retraining.dbt import Dbt, dbt_options
 
@@ -93,11 +95,15 @@ def rehearse_command(
     if write:
         for change in changes:
             replace_file(project / change.path, change.text.encode())
+    record(name, live, [*result.monitors, *result.lights], project_dir=project)
+    lines.append(f"written to ml_{name}__rehearsal; next: dbt seed --select ml_{name}__rehearsal")
+    if write and changes:
+        lines.append(f"with the thresholds before; build the monitors, and rehearse {name} again")
     answer(as_json, _document(result), lines)
 
 
 def _document(result: Rehearsal) -> dict[str, Any]:
-    """The result for --json: all faults and lights, without the values behind them."""
+    """The result for --json: all faults, features and lights, without the values behind them."""
     document = asdict(result)
     for light in document["monitors"] + document["lights"]:
         del light["values"]
@@ -120,8 +126,8 @@ def _lines(result: Rehearsal, project: Path, changes: list[Change], *, write: bo
             ],
         )
         yield f"and {len(unseen) - SHOWN} more; --json has all\n" if len(unseen) > SHOWN else ""
-    if result.lights:
-        on = sorted(result.lights, key=lambda light: -light.low)
+    if on := [light for light in result.lights if light.alarms and light.metric]:
+        on.sort(key=lambda light: -light.low)
         yield from table(
             ("light that came on", "metric", "in", "95 %", "of"),
             [

@@ -34,7 +34,7 @@ def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> 
 
 
 def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
-    """The YAML of the three seeds, and of that of calibrations if a version has one.
+    """The YAML of the three seeds, of calibrations if a version has one, and of rehearsals if there are.
 
     All have the tag `ml_<name>`, so that `dbt build --select tag:ml_<name>+` loads what a version needs.
     """
@@ -64,6 +64,9 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         title = f"Calibration of the intervals or sets of the ML model `{name}`, by version and level."
         quantiles = {"quantiles": registered_quantiles(seeds, versions)}
         documents.append(_seed(name, "__calibration", title, PARTS["calibration"], quantiles))
+    if seeds.file("rehearsal").is_file():
+        title = f"The lights of the ML model `{name}` on its own past, as `scorehouse rehearse` found them."
+        documents.append(_seed(name, "__rehearsal", title, PARTS["rehearsal"]))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 

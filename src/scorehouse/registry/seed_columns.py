@@ -142,8 +142,31 @@ CALIBRATIONS = {
     "n_unknown": ("bigint", "Labels that are no class of the ML model; NULL for a regression."),
     "classes_without_label": ("varchar", "Classes that no label had, as JSON; NULL for a regression."),
 }
+REHEARSALS = {
+    "ml_model": ("varchar", "Name of the ML model."),
+    "version": ("integer", "The champion then."),
+    "rehearsed_on": ("varchar", "Day, UTC."),
+    "monitor": ("varchar", "Table of drift or performance."),
+    "feature": ("varchar", "NULL: all, or a metric of performance."),
+    "metric": ("varchar", "NULL: all lights of the feature."),
+    "window_from": ("varchar", "Begin of the first window."),
+    "window_to": ("varchar", "End of the last."),
+    "window_days": ("double precision", "Median length."),
+    "windows": ("bigint", "Their number."),
+    "windows_judged": ("bigint", "Those with a verdict."),
+    "alarms": ("bigint", "Windows in which it came on, without a planted fault."),
+    "alarm_rate": ("double precision", "Their share."),
+    "alarm_rate_low": ("double precision", "Lower end of its 95 % interval."),
+    "alarm_rate_high": ("double precision", "Upper end."),
+    "faults_planted": ("bigint", "Kinds of faults, each in one feature."),
+    "faults_found": ("bigint", "Those that half of the windows show."),
+    "days_to_find": ("double precision", "Median until one is found."),
+    "unseen": ("varchar", "The others, as JSON; NULL of a whole monitor."),
+}
 PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # the seeds beside the registry
     "signature": SIGNATURE,
     "reference": REFERENCE,
     "calibration": CALIBRATIONS,
+    "rehearsal": REHEARSALS,
 }
+REGISTERED = ("signature", "reference", "calibration")  # by `register`; a version is not loaded without them

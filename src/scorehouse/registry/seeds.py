@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.registry.seed_columns import PARTS
+from scorehouse.registry.seed_columns import PARTS, REGISTERED
 from scorehouse.registry.version import COLUMNS, OPTIONAL_COLUMNS, Version, versions_of
 
 if TYPE_CHECKING:  # it imports pyarrow, and the command line reads seeds and starts at once
@@ -124,12 +124,12 @@ class ModelSeeds:
         return any(row["kind"] == "pair" for row in self.rows("reference", number))
 
     def sizes(self) -> dict[int, dict[str, int]]:
-        """By version, its size in each seed beside the registry: rows, and of the reference what they count.
+        """By version, its size in each seed of registration: rows, and of the reference what they count.
 
         The sum of `row_count` also shows that a reference was learned again, from other rows.
         """
         sizes: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        for part in PARTS:
+        for part in REGISTERED:
             for row in self.rows(part):
                 sizes[int(row["version"])][part] += int(row.get("row_count") or 1)
         return {number: dict(size) for number, size in sizes.items()}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
 from math import exp, lgamma, sqrt
 from statistics import median
@@ -17,13 +17,28 @@ from scorehouse.report.warehouse import Row
 DAY = timedelta(days=1)
 Z = 1.959963984540054  # of 95 %
 SEEN = 0.5  # share of the windows of one monitor, from which on a fault counts as found
+VERDICTS = ("ok", "small_drift", "drift", "below", "uncertain", "info")  # "info": of performance
+ByFault = dict[tuple[str, str], list[Trial]]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Of the faults that a light could find: how many there are, and how many it finds, after which median of
+    days. `unseen` are the others, as their features and kinds."""
+
+    faults: int = 0
+    found: int = 0
+    days: float | None = None
+    unseen: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Light:
     """How often one light of a monitor came on in the past, with the 95 % interval (Wilson) of its rate.
 
-    `values` are those of the windows, without those that had none. A monitor as a whole has no metric.
+    A feature with all its lights has no metric, and a monitor with all its features no feature either.
+    `windows` go from `first` to `last`, of the median length `days`; in those that are not `judged` it was
+    grey, such as `blind`. `values` are those of the windows, without those that had none.
     """
 
     monitor: str
@@ -33,7 +48,12 @@ class Light:
     alarms: int
     low: float
     high: float
+    judged: int
+    first: datetime
+    last: datetime
+    days: float
     values: tuple[float, ...] = ()
+    planted: Planted = Planted()
 
     def cries_wolf(self, allowed: float) -> bool:
         """Whether it certainly comes on in more than this share of windows."""
@@ -72,21 +92,47 @@ def light_of(monitor: str, feature: str, metric: str, rows: Sequence[Row], is_al
     for row, alarm in zip(rows, is_alarm, strict=True):
         on[row["window_start"], row["window_end"]] |= alarm
     alarms = sum(on.values())
-    low, high = wilson(alarms, len(on))
-    values = tuple(row["value"] for row in rows if row["value"] is not None)
-    return Light(monitor, feature, metric, len(on), alarms, low, high, values)
+    return Light(
+        *(monitor, feature, metric, len(on), alarms, *wilson(alarms, len(on))),
+        judged=len({(row["window_start"], row["window_end"]) for row in rows if row["status"] in VERDICTS}),
+        first=min(start for start, _ in on),
+        last=max(end for _, end in on),
+        days=median((end - start) / DAY for start, end in on),
+        values=tuple(row["value"] for row in rows if row["value"] is not None),
+    )
 
 
 def lights_of(monitor: str, rows: Sequence[Row], alarms: Sequence[bool]) -> list[Light]:
-    """The monitor as a whole, then each of its lights; rows without a window or a verdict do not count."""
+    """The monitor as a whole, each feature with all its lights, then each light that ever has a value."""
     by_light: dict[tuple[str, str], list[int]] = defaultdict(list)
+    known = {(row.get("feature") or "", row["metric"]) for row in rows if row["value"] is not None}
     for place, row in enumerate(rows):
-        by_light[row.get("feature") or "", row["metric"]].append(place)
-    whole = [light_of(monitor, "", "", rows, alarms)] if rows else []
-    return whole + [
+        light = row.get("feature") or "", row["metric"]
+        if light in known:
+            for key in dict.fromkeys((("", ""), (light[0], ""), light)):
+                by_light[key].append(place)
+    return [
         light_of(monitor, *light, [rows[place] for place in places], [alarms[place] for place in places])
-        for light, places in by_light.items()
+        for light, places in sorted(by_light.items(), key=lambda pair: (pair[0][1] != "", pair[0][0] != ""))
     ]
+
+
+def planted_of(light: Light, trials: Mapping[str, ByFault]) -> Planted:
+    """What a light finds of the faults planted for its monitor; `trials` are by monitor and fault."""
+    delays, unseen = [], []
+    for (fault, feature), own in trials.get(light.monitor, {}).items():
+        if light.feature not in ("", feature):
+            continue
+        found = [
+            (one.window, light.metric in one.alarms if light.metric else bool(one.alarms)) for one in own
+        ]
+        if sum(is_found for _, is_found in found) < SEEN * len(found):
+            unseen.append((feature, fault))
+        else:
+            delays.append(_delay(found))
+    days = [delay for delay in delays if delay is not None]
+    faults = len(delays) + len(unseen)
+    return Planted(faults, len(delays), median(days) if days else None, tuple(sorted(unseen)))
 
 
 @dataclass(frozen=True)
@@ -119,29 +165,38 @@ class Found:
         return self.share >= SEEN
 
 
-def found_of(trials: Iterable[Trial], changed: dict[tuple[str, str], float]) -> list[Found]:
-    """One line per fault and feature, unseen faults first."""
-    by_fault: dict[tuple[str, str], dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+def by_monitor(trials: Iterable[Trial]) -> dict[str, ByFault]:
+    """The trials of each monitor, by fault and feature."""
+    found: dict[str, ByFault] = defaultdict(lambda: defaultdict(list))
     for trial in trials:
-        by_fault[trial.fault, trial.feature][trial.monitor].append(trial)
+        found[trial.monitor][trial.fault, trial.feature].append(trial)
+    return found
+
+
+def found_of(trials: Mapping[str, ByFault], changed: dict[tuple[str, str], float]) -> list[Found]:
+    """One line per fault and feature, unseen faults first; `trials` are those of `by_monitor`."""
+    by_fault: dict[tuple[str, str], dict[str, list[Trial]]] = defaultdict(dict)
+    for monitor, faults in trials.items():
+        for key, own in faults.items():
+            by_fault[key][monitor] = own
     lines = []
     for key, monitors in by_fault.items():
         windows = {
             name: (sum(bool(one.alarms) for one in each), len(each)) for name, each in monitors.items()
         }
-        delays = [delay for each in monitors.values() if (delay := _delay(each)) is not None]
+        tried = ([(one.window, bool(one.alarms)) for one in each] for each in monitors.values())
+        delays = [delay for each in tried if (delay := _delay(each)) is not None]
         lines.append(Found(*key, changed[key], windows, min(delays, default=None)))
     return sorted(lines, key=lambda line: (line.share, line.fault, line.feature))
 
 
-def _delay(trials: Sequence[Trial]) -> float | None:
-    """The median of days until one monitor finds a fault; None if it misses most that begin."""
-    ordered = sorted(trials, key=lambda trial: trial.window)
+def _delay(tried: Iterable[tuple[Window, bool]]) -> float | None:
+    """The median of days until a fault is found, by windows and whether they find it; None if most do not."""
     delays, end = [], None
-    for trial in reversed(ordered):
-        if trial.alarms:
-            end = trial.window[1]
-        delays.append((end - trial.window[0]) / DAY if end else float("inf"))
+    for window, is_found in sorted(tried, reverse=True):
+        if is_found:
+            end = window[1]
+        delays.append((end - window[0]) / DAY if end else float("inf"))
     middle = median(delays)
     return middle if middle < float("inf") else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,17 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.registry.version import Version
 from scorehouse.rehearsal.faults import FAULTS
 from scorehouse.rehearsal.monitors import monitors_of
-from scorehouse.rehearsal.outcome import Found, HoldOut, Light, found_of, hold_out, lights_of
+from scorehouse.rehearsal.outcome import (
+    ByFault,
+    Found,
+    HoldOut,
+    Light,
+    by_monitor,
+    found_of,
+    hold_out,
+    lights_of,
+    planted_of,
+)
 from scorehouse.rehearsal.planting import Past, Trial
 from scorehouse.rehearsal.proposal import Thresholds, hidden, proposed, with_thresholds
 from scorehouse.report import limits
@@ -43,7 +53,7 @@ class Proposal:
 
 @dataclass
 class Rehearsal:
-    """What was found: faults, the unseen first; monitors as a whole; lights that came on; and proposals."""
+    """What was found: faults, the unseen first; monitors as a whole; features and lights; and proposals."""
 
     faults: list[Found] = field(default_factory=list)
     not_planted: list[str] = field(default_factory=list)
@@ -52,16 +62,21 @@ class Rehearsal:
     hold_outs: list[HoldOut] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
 
-    def add(self, monitor: str, rows: Sequence[Row], alarms: Sequence[bool], days: int | None) -> list[Light]:
+    def add(
+        self,
+        monitor: str,
+        rows: Sequence[Row],
+        alarms: Sequence[bool],
+        days: int | None,
+        trials: Mapping[str, ByFault],
+    ) -> list[Light]:
         """The verdicts of one monitor on the past, each row with whether it is an alarm; all its lights."""
-        if not rows:
-            return []
-        whole, *lights = lights_of(monitor, rows, alarms)
-        self.monitors.append(whole)
-        self.lights += [light for light in lights if light.alarms]
-        if days and (compared := hold_out(monitor, rows, alarms, days)):
+        found = [replace(one, planted=planted_of(one, trials)) for one in lights_of(monitor, rows, alarms)]
+        self.monitors += found[:1]
+        self.lights += found[1:]
+        if found and days and (compared := hold_out(monitor, rows, alarms, days)):
             self.hold_outs.append(compared)
-        return lights
+        return found[1:]
 
 
 def rehearse(
@@ -90,16 +105,18 @@ def rehearse(
                 shares = past.changed(fault)
                 trials += past.trials(fault, list(shares)) if shares else []
             changed |= {(fault.kind, feature): share for feature, share in shares.items()}
-        for monitor, rows in past.judged.items():
-            lights = result.add(monitor.name, rows, [row["status"] == "drift" for row in rows], days)
+        tried = by_monitor(trials)
+        for monitor, judged in past.judged.items():
+            rows = [row for row in judged if row["status"] != "info"]  # a metric without a threshold
+            lights = result.add(monitor.name, rows, [row["status"] == "drift" for row in rows], days, tried)
             if thresholds := proposed(lights, allowed):
                 hides = hidden([trial for trial in trials if trial.monitor == monitor.name], thresholds)
                 result.proposals.append(Proposal(monitor.name, monitor.file, thresholds, hides))
     for table in warehouse.of_kind("performance"):
         rows = warehouse.rows(PERFORMANCE.format(table=table.quoted, name=DUCKDB.literal(live.name)))
         alarms = [row["status"] == "below" or limits.far_from(live, row) in limits.FAR for row in rows]
-        result.add(table.name, rows, alarms, days)
-    result.faults = found_of(trials, changed)
+        result.add(table.name, rows, alarms, days, {})
+    result.faults = found_of(by_monitor(trials), changed)
     planted = {(line.fault, line.feature) for line in result.faults}
     result.not_planted += [
         f"{fault} of {feature}" for fault, feature in changed if (fault, feature) not in planted

@@ -40,6 +40,7 @@ class ModelData:
     sequential: list[Long]
     attribution: list[Long]
     calibration: list[Row]
+    rehearsal: list[Row]
     retraining: list[Row]
     retraining_table: str  # quoted, as `run_log`; empty if there is none
     comparisons: list[Row]
@@ -193,6 +194,7 @@ def _data(
             for row in tables.first("calibration", name, "mean_score")
             if row["positive_rate"] is not None and row.get("class_label") is None
         ],
+        rehearsal=_rehearsed(warehouse, warehouse.beside(registry, "__rehearsal"), live),
         retraining=retraining,
         retraining_table=retraining_table.quoted if retraining_table else "",
         comparisons=tables.first("comparison", name, "model_alias, segment, segment_value"),
@@ -214,3 +216,15 @@ def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order:
     if table is None:
         return []
     return warehouse.rows(f"select * from {table.quoted} where version = ? order by {order}", [live.version])
+
+
+def _rehearsed(warehouse: Warehouse, table: Table | None, live: Version) -> list[Row]:
+    """The rehearsal of the newest version that has one, up to the one that is shown; most alarms first."""
+    if table is None:
+        return []
+    return warehouse.rows(
+        f"select * from {table.quoted} where version = "
+        f"(select max(version) from {table.quoted} where version <= ?) "
+        "order by alarm_rate_low desc, monitor, feature, metric",
+        [live.version],
+    )

@@ -19,6 +19,7 @@ from scorehouse.report.gather import ModelData
 from scorehouse.report.limits import segment_state
 from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.performance import Performance, performance_of
+from scorehouse.report.rehearsed import Rehearsed, rehearsed_of
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
@@ -40,6 +41,7 @@ class Chapter:
     run: Row | None
     performance: Performance | None
     attribution: Attribution | None
+    rehearsed: Rehearsed | None
     window: str
     drift: Cells
     quality: Cells
@@ -76,6 +78,7 @@ def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None
         run=run,
         performance=performance,
         attribution=attribution_of(data),
+        rehearsed=rehearsed_of(data.rehearsal),
         window=zoned(row_window(long.newest[0]), long.newest[0]) if long else "",
         drift=drift_rows(data, long, behind.found) if long else [],
         quality=quality_rows(data, behind.found, facts),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -175,7 +177,8 @@ def test_the_odd_day_is_a_false_alarm(project: DbtProject, rehearsed: dict[str, 
     assert (daily["alarms"], daily["windows"]) == (len(alarmed), DAYS)
     expected = binomtest(len(alarmed), DAYS).proportion_ci(method="wilson")
     assert (daily["low"], daily["high"]) == pytest.approx((expected.low, expected.high), rel=1e-9)
-    on = {(one["feature"], one["metric"], one["alarms"]) for one in rehearsed["lights"]}
+    came_on = [one for one in rehearsed["lights"] if one["alarms"]]
+    on = {(one["feature"], one["metric"], one["alarms"]) for one in came_on}
     assert ("amount", "mean_shift", 1) in on
     assert {feature for feature, _, _ in on} <= {"amount", "score", "prediction", ""}
 
@@ -213,12 +216,58 @@ def test_the_last_days_are_predicted(project: DbtProject, rehearsed: dict[str, A
     assert daily["inside"] and daily["low"] == 0 and 2 <= daily["high"] <= 8
 
 
+def test_every_light_is_recorded_beside_the_registry(project: DbtProject, rehearsed: dict[str, Any]) -> None:
+    with (project.folder / "seeds/ml/churn/ml_churn__rehearsal.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["ml_model"], row["version"]) for row in rows} == {("churn", "1")}
+    by_light = {(row["monitor"], row["feature"], row["metric"]): row for row in rows}
+    assert len(by_light) == len(rows) == len(rehearsed["monitors"] + rehearsed["lights"])
+    daily = by_light["churn_daily_drift", "", ""]
+    alarms = int(daily["alarms"])
+    assert alarms / DAYS == pytest.approx(float(daily["alarm_rate"]), abs=1e-6)
+    assert (daily["windows"], daily["window_days"], daily["window_from"], daily["window_to"]) == (
+        *("60", "1.0", "2025-01-01", "2025-03-02"),
+    )
+    tried = [one for one in rehearsed["faults"] if "churn_daily_drift" in one["windows"]]
+    found = [one for one in tried if 2 * one["windows"]["churn_daily_drift"][0] >= DAYS - alarms]
+    assert (daily["faults_planted"], daily["faults_found"]) == (str(len(tried)), str(len(found)))
+    deaf = by_light["churn_daily_drift", "deaf", ""]
+    assert set(json.loads(deaf["unseen"])) == NUMBER_FAULTS and deaf["alarms"] == "0"
+    # a light alone finds less than all of a feature together, and a mean that stays is none of its faults
+    amount, mean = (by_light["churn_daily_drift", "amount", metric] for metric in ("", "mean_shift"))
+    assert json.loads(amount["unseen"]) == [] and (mean["alarms"], mean["days_to_find"]) == ("1", "1.0")
+    assert {"constant", "spread tripled"} <= set(json.loads(mean["unseen"]))
+    assert not {"shifted by 2 sd", "sign turned"} & set(json.loads(mean["unseen"]))
+    performance = by_light["churn_performance", "", ""]
+    assert (performance["faults_planted"], performance["unseen"]) == ("0", "")
+    judged = {(row["windows"], row["windows_judged"]) for row in rows if row["feature"] == "deaf"}
+    assert ("60", "60") in judged and all(int(some) <= int(all_) for all_, some in judged)
+    assert scorehouse(project, "check", "churn").exit_code == 0
+
+
+def test_the_report_shows_the_rehearsal(
+    project: DbtProject, rehearsed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Only where one was loaded."""
+    twin = project.copy(tmp_path_factory.mktemp("reported") / "house")
+    twin.dbt("seed", "--select", "ml_churn__rehearsal").check()
+    pages = twin.folder / "pages"
+    assert scorehouse(twin, "report", "--target", "dev", "--output", str(pages)).exit_code == 0
+    page, other = ((pages / f"models/{name}.html").read_text() for name in ("churn", "fresh"))
+    unseen = sum(not one["seen"] for one in rehearsed["faults"])
+    assert f"{unseen} of {len(rehearsed['faults'])} planted faults stay unseen</summary>" in page
+    text = re.sub(r"<[^>]+>", " ", page)
+    daily = next(one for one in rehearsed["monitors"] if one["monitor"] == "churn_daily_drift")
+    assert re.search(rf"churn_daily_drift\s+2025-01-01 to 2025-03-02\s+{daily['alarms']} of {DAYS}\s", text)
+    assert re.search(r"deaf\s+-999 in 20 %; 0 in 50 %;", text) and "Rehearsed" not in other
+
+
 @pytest.mark.parametrize("rate", [0.002, 0.02, 0.1, 0.3])
 def test_predicted_alarms_come_as_often_as_promised(rate: float) -> None:
     """By all outcomes of 90 windows before and 30 after, where windows do not depend on each other."""
     day = timedelta(days=1)
     rows = [
-        {"window_start": START + n * day, "window_end": START + (n + 1) * day, "value": 0.0}
+        {"window_start": START + n * day, "window_end": START + (n + 1) * day, "value": 0.0, "status": "ok"}
         for n in range(120)
     ]
     held = 0.0
