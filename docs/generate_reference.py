@@ -93,6 +93,7 @@ def column_page() -> str:
         "ml_<name>__reference": seed_columns.REFERENCE,
         "ml_<name>__calibration": seed_columns.CALIBRATIONS,
         "ml_<name>__rehearsal": seed_columns.REHEARSALS,
+        "ml_<name>__refit": seed_columns.REFITS,
     }
     for seed, columns in seeds.items():
         lines += [f"## Seed `{seed}`", ""]

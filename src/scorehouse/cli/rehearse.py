@@ -68,8 +68,9 @@ def rehearse_command(
     Example:
       scorehouse rehearse churn --target dev --hold-out 90
     """
+    from scorehouse.registration.measured import write_measured
     from scorehouse.rehearsal.monitors import compile_monitors
-    from scorehouse.rehearsal.record import record
+    from scorehouse.rehearsal.record import recorded
     from scorehouse.rehearsal.rehearse import rehearse
     from scorehouse.retraining.dbt import Dbt, dbt_options
 
@@ -95,7 +96,8 @@ def rehearse_command(
     if write:
         for change in changes:
             replace_file(project / change.path, change.text.encode())
-    record(name, live, [*result.monitors, *result.lights], project_dir=project)
+    rows = map(recorded, [*result.monitors, *result.lights])
+    write_measured(name, "rehearsal", live, rows, project_dir=project)
     lines.append(f"written to ml_{name}__rehearsal; next: dbt seed --select ml_{name}__rehearsal")
     if write and changes:
         lines.append(f"with the thresholds before; build the monitors, and rehearse {name} again")

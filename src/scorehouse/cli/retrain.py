@@ -37,12 +37,14 @@ EXIT_CODES = {
     "waits_for_a_signature": 20,  # a person signs, too
     "gate_refused": 30,
 }
+HELPS, GAINS_NOTHING, UNKNOWN = 0, 10, 11  # of --measure
 
 
 @click.command("retrain")
 @name_argument
 @dbt_target_options
 @click.option("--force", is_flag=True, help="Train even if no signal asks for it.")
+@click.option("--measure", is_flag=True, help="Measure what a refit would gain; nothing is registered.")
 @click.option("--prove", is_flag=True, help="Train twice and compare; nothing is registered.")
 @click.option(
     "--version", type=int, help="Go on with this version, trained before; with --prove, compare with it."
@@ -55,6 +57,7 @@ def retrain_command(
     name: str,
     target: Target,
     force: bool,
+    measure: bool,
     prove: bool,
     version: int | None,
     key: Path | None,
@@ -67,22 +70,31 @@ def retrain_command(
     Where only signed versions are loaded (`require_signed_by` in the load policy), the new version is signed
     with --key; without it the run ends there, and `--version` goes on once the version is signed.
 
-    Exit codes: 0 promoted, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no signal asks for it,
-    11 the signals cannot judge this version, 20 trained and waits for a person (who signs or promotes),
-    30 the gate refused it.
+    With --measure, the labelled rows after the champion's training are cut into five blocks of time. The
+    function trains without each of them, and is compared on it with the champion. The gain goes to the seed
+    ml_NAME__refit, for the report and its alerts.
+
+    Exit codes: 0 promoted, or --measure found a gain, 1 failed, 2 wrong usage, 3 --prove found a difference,
+    10 no signal asks for it, or --measure found no certain gain, 11 signals, or --measure, cannot judge this
+    version, 20 trained and waits for a person (who signs or promotes), 30 the gate refused it.
 
     \b
     Examples:
       scorehouse retrain churn --target prod
       scorehouse retrain churn --target dev --force --json
+      scorehouse retrain churn --target dev --measure
       scorehouse retrain churn --target dev --prove
       scorehouse retrain churn --target prod --version 3
     """
     if prove and key is not None:
         raise click.UsageError("--key signs a version that is registered, and --prove registers none")
+    if measure and (force or prove or key is not None or version is not None):
+        raise click.UsageError("--measure registers nothing, and goes with none of the other options")
     if force and version is not None:
         raise click.UsageError("--force trains, and --version names what was trained before")
     house = _house(name, target, key, as_json=as_json)
+    if measure:
+        ctx.exit(_measured(house, name, as_json=as_json))
     if prove:
         ctx.exit(_proved(house, name, version, as_json=as_json))
     from scorehouse.registration.lock import check_name
@@ -150,6 +162,18 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
             "gate_refused": f"the gate refused {label}; it stays a challenger.",
         }[outcome.outcome],
     ]
+
+
+def _measured(house: House, name: str, *, as_json: bool) -> int:
+    from scorehouse.report.refit import gains_nothing, refit_in_words
+    from scorehouse.retraining.run import measure
+
+    found = measure(house)
+    code = UNKNOWN if found["gain"] is None else GAINS_NOTHING if gains_nothing([found]) else HELPS
+    seed = f"ml_{name}__refit"
+    lines = [refit_in_words([found], ""), f"written to {seed}; next: dbt seed --select {seed}"]
+    answer(as_json, {"name": name, **found, "exit_code": code}, lines)
+    return code
 
 
 def _proved(house: House, name: str, version: int | None, *, as_json: bool) -> int:

@@ -26,6 +26,12 @@ from scorehouse.registry.version import MULTILABEL, OPTIONAL_COLUMNS, Version, s
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
 BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
 
+# The seeds that commands write when they measure.
+MEASURED = {
+    "rehearsal": "The lights of the ML model `{}` on its own past, as `scorehouse rehearse` found them.",
+    "refit": "What a refit of the ML model `{}` would gain, as `scorehouse retrain --measure` found it.",
+}
+
 
 def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> None:
     """Write the YAML of the seeds, for the versions in the registry or for `versions`."""
@@ -34,7 +40,7 @@ def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> 
 
 
 def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
-    """The YAML of the three seeds, of calibrations if a version has one, and of rehearsals if there are.
+    """The YAML of the three seeds, and of those of calibrations and of what was measured that are there.
 
     All have the tag `ml_<name>`, so that `dbt build --select tag:ml_<name>+` loads what a version needs.
     """
@@ -64,9 +70,9 @@ def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
         title = f"Calibration of the intervals or sets of the ML model `{name}`, by version and level."
         quantiles = {"quantiles": registered_quantiles(seeds, versions)}
         documents.append(_seed(name, "__calibration", title, PARTS["calibration"], quantiles))
-    if seeds.file("rehearsal").is_file():
-        title = f"The lights of the ML model `{name}` on its own past, as `scorehouse rehearse` found them."
-        documents.append(_seed(name, "__rehearsal", title, PARTS["rehearsal"]))
+    for part, title in MEASURED.items():
+        if seeds.file(part).is_file():
+            documents.append(_seed(name, f"__{part}", title.format(name), PARTS[part]))
     header = "# Written by `scorehouse register`; edits are lost at the next registration.\n"
     return header + _named_once(dump_yaml({"version": 2, "seeds": documents}))
 

@@ -145,7 +145,7 @@ CALIBRATIONS = {
 REHEARSALS = {
     "ml_model": ("varchar", "Name of the ML model."),
     "version": ("integer", "The champion then."),
-    "rehearsed_on": ("varchar", "Day, UTC."),
+    "measured_on": ("varchar", "Day, UTC."),
     "monitor": ("varchar", "Table of drift or performance."),
     "feature": ("varchar", "NULL: all, or a metric of performance."),
     "metric": ("varchar", "NULL: all lights of the feature."),
@@ -163,10 +163,22 @@ REHEARSALS = {
     "days_to_find": ("double precision", "Median until one is found."),
     "unseen": ("varchar", "The others, as JSON; NULL of a whole monitor."),
 }
+REFITS = {
+    "ml_model": ("varchar", "Name of the ML model."),
+    "version": ("integer", "The champion then."),
+    "measured_on": ("varchar", "Day, UTC."),
+    "newer_rows": ("bigint", "Labelled rows after its training, on which both were measured."),
+    "metric": ("varchar", "ROC AUC of two classes, log loss of more, or MAE."),
+    "gain": ("double precision", "By how much a refit is better; negative: worse."),
+    "gain_low": ("double precision", "Lower end of its 95 % interval."),
+    "gain_high": ("double precision", "Upper end."),
+    "not_measured": ("varchar", "Why it cannot be known."),
+}
 PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # the seeds beside the registry
     "signature": SIGNATURE,
     "reference": REFERENCE,
     "calibration": CALIBRATIONS,
     "rehearsal": REHEARSALS,
+    "refit": REFITS,
 }
 REGISTERED = ("signature", "reference", "calibration")  # by `register`; a version is not loaded without them

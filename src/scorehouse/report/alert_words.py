@@ -181,7 +181,12 @@ WORDS: dict[str, Words] = {
     "retrain": Words(
         "retraining",
         "Version {version} should be retrained",
-        "{reasons}; that it helps is not known before a new version is compared, on labels new to it",
+        "{reasons}; {refit}",
+    ),
+    "retrain_without_gain": Words(
+        "retraining",
+        "A refit of version {version} gains nothing for certain: look for another cause",
+        "{reasons}; {refit}",
     ),
     "data_fault": Words(
         "retraining",

@@ -41,6 +41,7 @@ class ModelData:
     attribution: list[Long]
     calibration: list[Row]
     rehearsal: list[Row]
+    refit: list[Row]
     retraining: list[Row]
     retraining_table: str  # quoted, as `run_log`; empty if there is none
     comparisons: list[Row]
@@ -195,6 +196,7 @@ def _data(
             if row["positive_rate"] is not None and row.get("class_label") is None
         ],
         rehearsal=_rehearsed(warehouse, warehouse.beside(registry, "__rehearsal"), live),
+        refit=_of_version(warehouse, warehouse.beside(registry, "__refit"), live, "measured_on"),
         retraining=retraining,
         retraining_table=retraining_table.quoted if retraining_table else "",
         comparisons=tables.first("comparison", name, "model_alias, segment, segment_value"),

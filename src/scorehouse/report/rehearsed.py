@@ -46,7 +46,7 @@ def rehearsed_of(rows: Sequence[Row]) -> Rehearsed | None:
     )
     return Rehearsed(
         version=rows[0]["version"],
-        day=str(rows[0]["rehearsed_on"]),
+        day=str(rows[0]["measured_on"]),
         monitors=[row for row in rows if not row["feature"] and not row["metric"]],
         lights=[row for row in rows if row["metric"] and row["alarms"]],
         n_grey=sum(bool(row["metric"]) and not row["windows_judged"] for row in rows),

@@ -10,6 +10,7 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData, table_name
 from scorehouse.report.performance import Performance
+from scorehouse.report.refit import gains_nothing
 from scorehouse.report.warehouse import Row
 from scorehouse.report.watched import alerted, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
@@ -73,7 +74,8 @@ RULES = {
     ),
     "Retraining": (
         "Amber when the table of retraining signals gives a reason: drift, decay or age; or when it finds "
-        "the data at fault, which training would not mend."
+        "the data at fault, which training would not mend. `scorehouse retrain --measure` says whether a "
+        "refit helps."
     ),
     "dbt tests": (
         "By the last dbt command, for what depends on the registry of this ML model: red when a test or a "
@@ -261,7 +263,8 @@ def _retraining(data: ModelData) -> Verdict:
     if not data.retraining:
         return NOT_MONITORED
     if any(row["retrain"] for row in data.retraining):
-        return Verdict("warn", "recommended")
+        nothing = gains_nothing(data.refit)
+        return Verdict("warn", "a refit gains nothing for certain" if nothing else "recommended")
     if any(row.get("data_faults") for row in data.retraining):
         return Verdict("warn", "look at the data first")
     if unjudged := [row for row in data.retraining if row["retrain"] is None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One step of the training process: `look` or `train`; `answer` is the file of its answer.
+    """One step of the training process: `look`, `train` or `measure`; `answer` is the file of its answer.
 
     `labels` are the columns of the labels, of several outputs in the order of the outputs. `rows` is the
     Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the

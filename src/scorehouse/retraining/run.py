@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scorehouse.registration.measured import write_measured
 from scorehouse.registration.promote import promote
 from scorehouse.registry.artifact import check_key, key_signature, require_signed, sign_version
 from scorehouse.registry.version import Version
@@ -61,6 +62,18 @@ def retrain(house: House, warehouse_of: Callable[[Any], Warehouse], *, force: bo
     with ready(house, parent) as prepared:
         version, found = _version(house, prepared)
     return _promoted(house, parent, version, Outcome(WAITS, verdict.why, parent.version, found=found))
+
+
+def measure(house: House) -> dict[str, Any]:
+    """What a refit would gain over the champion, as the row that is written to the seed of refits.
+
+    Nothing is registered. Raises a ScorehouseError that says what to do; then nothing is written.
+    """
+    parent = house.champion()
+    with ready(house, parent) as prepared:
+        found = prepared.process.step(replace(prepared.job, step="measure"))
+    day = write_measured(parent.name, "refit", parent, [found], project_dir=house.project)
+    return {"version": parent.version, "measured_on": day, **found}
 
 
 def resumed(house: House, number: int) -> Outcome:

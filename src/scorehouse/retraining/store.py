@@ -72,7 +72,7 @@ def store(estimator: Any, frames: Frames, job: Job) -> dict[str, Any]:
         "artifact_sha256": version.sha256,
         "predictions_sha256": _predictions(estimator, version, frames, job),
         "metrics": metrics,
-        "compared_sha256": _predictions(_opened(compared, job), compared, frames, job) if compared else None,
+        "compared_sha256": _predictions(opened(compared, job), compared, frames, job) if compared else None,
     }
 
 
@@ -98,7 +98,7 @@ def _predictions(estimator: Any, version: Version, frames: Frames, job: Job) -> 
     return digest.hexdigest()
 
 
-def _opened(version: Version, job: Job) -> Any:
+def opened(version: Version, job: Job) -> Any:
     """The estimator of a registered version."""
     root = Path(job.project)
     return load_estimator(root, version, load_policy(root), job.call)[0]
@@ -129,7 +129,7 @@ def calibration_method(estimator: Any, job: Job) -> str | None:
         return None
     method = job.calibrate
     if method is None:
-        of_parent = _calibration_in(_opened(Version.from_row(job.parent), job))
+        of_parent = _calibration_in(opened(Version.from_row(job.parent), job))
         method = None if of_parent is None else str(of_parent.method)
     if method in (None, NONE):
         return None

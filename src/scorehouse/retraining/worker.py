@@ -16,6 +16,7 @@ import random
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from scorehouse.child_process import end_with_parent, jobs
 from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.fitted import fitted
-from scorehouse.retraining.frames import check_windows, read_frames
+from scorehouse.retraining.frames import Frames, check_windows, read_frames
+from scorehouse.retraining.gain import gain_of
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.store import store
 
@@ -33,13 +35,15 @@ SHOWN_FRAMES = 4
 
 
 def serve() -> None:
-    """Work through the jobs, in order: `look` imports the function, `train` calls it."""
+    """Work through the jobs, in order: `look` imports the function, `train` and `measure` call it."""
     end_with_parent()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
     for line in jobs():
         job = Job(**json.loads(line))
         try:
-            answer: dict[str, Any] = {"done": {"look": _look, "train": _train}[job.step](job)}
+            answer: dict[str, Any] = {
+                "done": {"look": _look, "train": _train, "measure": _measure}[job.step](job)
+            }
         except ScorehouseError as error:
             answer = {"error": error.fields()}
         replace_file(Path(job.answer), json.dumps(answer).encode())
@@ -58,11 +62,21 @@ def _train(job: Job) -> dict[str, Any]:
     """Call the function on the rows that are not held out, check what it returns, and store that."""
     function, frames = _function(job), read_frames(job)
     check_windows(frames, job)
+    return store(_fit(function, frames, job), frames, job)
+
+
+def _measure(job: Job) -> dict[str, Any]:
+    """Call the function for each block of newer rows, and compare what comes back with the champion."""
+    function, frames = _function(job), read_frames(job)
+    return asdict(gain_of(frames, lambda some: _fit(function, some, job), job))
+
+
+def _fit(function: Callable[..., Any], frames: Frames, job: Job) -> Any:
+    """The estimator that the function makes of the rows to train on, checked on the others."""
     random.seed(job.seed)
     np.random.seed(job.seed)
     known = {"seed": job.seed, "label": job.label, "time": job.time, "features": list(job.features)}
-    returned = _called(function, frames.training, known, job)
-    return store(fitted(returned, frames, job), frames, job)
+    return fitted(_called(function, frames.training, known, job), frames, job)
 
 
 def _function(job: Job) -> Callable[..., Any]:

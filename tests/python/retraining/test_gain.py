@@ -1,0 +1,136 @@
+"""`scorehouse retrain --measure`: whether a refit on newer rows helps, or that it cannot be known."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from project import DbtProject
+from retrained import FEATURES, make_shop, retrain, said, scorehouse, versions, world
+from scorehouse.registry.version import Version
+from scorehouse.retraining import gain
+from scorehouse.retraining.frames import Frames
+from scorehouse.retraining.job import Job
+
+FLIP = "2025-02-10"  # from which day on the world is another one
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
+    return make_shop(tmp_path_factory.mktemp("measured") / "shop")
+
+
+def champion(project: DbtProject, after: str, until: str) -> None:
+    """A champion of the days from `after` on, until `until`."""
+    rows = world()
+    rows = rows[(rows.day >= after) & (rows.day <= until)]
+    fitted = LogisticRegression().fit(rows[FEATURES], rows.came_back)
+    facts = {"task": "classification", "trained_to": until, "program": False, "alias": "champion"}
+    project.register(fitted, "loyal", rows[FEATURES], rows.came_back, **facts)
+    project.dbt("seed", "--full-refresh").check()
+
+
+def refits(project: DbtProject) -> list[dict[str, str]]:
+    with (project.folder / "seeds/ml/loyal/ml_loyal__refit.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def advice(project: DbtProject, version: int) -> dict[str, Any]:
+    """The alert about retraining, of a table of signals that asks for it."""
+    sql = (project.folder / "models/loyal_retraining.sql").read_text()
+    project.write("models/loyal_retraining.sql", sql.replace("1 as version", f"{version} as version"))
+    project.dbt("run", "--select", "loyal_retraining").check()
+    told = scorehouse(project, "export", "alerts", "--target", "dev", "--output", "alerts.json")
+    assert told.returncode == 0, told.stderr
+    alerts = json.loads((project.folder / "alerts.json").read_text())["alerts"]
+    (found,) = [alert for alert in alerts if alert["topic"] == "retraining"]
+    return dict(found)
+
+
+@pytest.mark.slow
+def test_a_world_that_has_changed_is_worth_a_refit(shop: DbtProject, tmp_path: Path) -> None:
+    project = shop.copy(tmp_path / "shop")
+    unmeasured = advice(project, 1)
+    assert (
+        unmeasured["code"] == "retrain" and "is not measured: scorehouse retrain loyal" in unmeasured["text"]
+    )
+    champion(project, "2025-01-01", "2025-02-09")
+    ended = retrain(project, "--measure", "--json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = said(ended)
+    assert (found["version"], found["metric"], found["not_measured"]) == (2, "roc_auc", "")
+    assert found["newer_rows"] == (world().day >= FLIP).sum()
+    assert 0.5 < found["gain_low"] < found["gain"] < found["gain_high"] < 1
+    assert len(versions(project)) == 2, "nothing is registered"
+    (row,) = refits(project)
+    assert float(row["gain"]) == pytest.approx(found["gain"], abs=1e-6)
+    assert scorehouse(project, "check", "loyal").returncode == 0
+
+    project.dbt("seed", "--select", "ml_loyal__refit").check()
+    told = advice(project, 2)
+    assert told["code"] == "retrain" and told["action"] == "scorehouse retrain loyal --target TARGET"
+    assert "a refit measured ROC AUC better by 0." in told["text"], told["text"]
+
+
+@pytest.mark.slow
+def test_a_world_that_stays_is_not(shop: DbtProject, tmp_path: Path) -> None:
+    """The advice says so; and why it cannot be known, where nobody recorded what the champion has seen."""
+    project = shop.copy(tmp_path / "shop")
+    unknown = retrain(project, "--measure")
+    assert unknown.returncode == 11 and "until when loyal version 1 was trained" in unknown.stdout
+    champion(project, FLIP, "2025-03-25")
+    ended = retrain(project, "--measure")
+    assert ended.returncode == 10, ended.stdout + ended.stderr
+    assert [(row["version"], bool(row["gain"])) for row in refits(project)] == [("1", False), ("2", True)]
+    project.dbt("seed", "--full-refresh", "--select", "ml_loyal__refit").check()
+    told = advice(project, 2)
+    assert (told["code"], told["action"]) == ("retrain_without_gain", "")
+    assert "a refit measured ROC AUC better by " in told["text"]
+    champion(project, FLIP, "2025-04-25")
+    few = retrain(project, "--measure", "--json")
+    assert few.returncode == 11 and "200 are needed" in said(few)["not_measured"]
+    wrong = retrain(project, "--measure", "--force")
+    assert wrong.returncode == 2 and "goes with none of the other options" in wrong.stderr
+
+
+def test_the_gain_is_the_mean_over_blocks_that_no_refit_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the corrected interval of Nadeau and Bengio; rows of one day are one block."""
+    random = np.random.default_rng(0)
+    day = np.sort(random.integers(0, 60, 900))
+    rows = pd.DataFrame({"x": random.normal(size=900), "day": pd.Timestamp("2025-01-01")})
+    rows["day"] += pd.to_timedelta(day, "D")
+    rows["y"] = rows.x * np.where(day < 20, 1, 2) + random.normal(size=900)
+    is_newer = rows.day > "2025-01-20"
+    before = LinearRegression().fit(rows.loc[~is_newer, ["x"]], rows.y[~is_newer])
+    monkeypatch.setattr(gain, "opened", lambda *_: before)
+    known = Version(name="price", version=1, task="regression", trained_to="2025-01-20")
+    job = Job("measure", "c", ".", "price", "", "f:f", (), ("y",), "day", 0, ("x",), parent=known.to_row())
+    monkeypatch.setattr(gain, "calibration_method", lambda *_: None)
+    seen: list[Frames] = []
+
+    def fit(frames: Frames) -> Any:
+        seen.append(frames)
+        return LinearRegression().fit(frames.training[["x"]], frames.training.y)
+
+    found = gain.gain_of(Frames(rows[:800], rows[800:]), fit, job)
+    assert sum(len(one.holdout) for one in seen) == is_newer.sum() == found.newer_rows
+    differences = []
+    for one in seen:
+        assert len(one.training) + len(one.holdout) == 900 and one.training.day.is_monotonic_increasing
+        assert not set(one.training.day) & set(one.holdout.day)
+        refit = LinearRegression().fit(one.training[["x"]], one.training.y)
+        errors = [np.abs(each.predict(one.holdout[["x"]]) - one.holdout.y).mean() for each in (before, refit)]
+        differences.append(errors[0] - errors[1])
+    share = np.mean([len(one.holdout) / len(one.training) for one in seen])
+    half = t.ppf(0.975, 4) * np.sqrt(np.var(differences, ddof=1) * (1 / 5 + share))
+    assert (found.metric, found.gain) == ("mae", pytest.approx(np.mean(differences)))
+    expected = pytest.approx((np.mean(differences) - half, np.mean(differences) + half), rel=1e-6)
+    assert (found.gain_low, found.gain_high) == expected and found.gain_low > 0
