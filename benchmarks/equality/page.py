@@ -21,7 +21,7 @@ compared with the estimator's own `predict` and `predict_proba` on rows where co
 features are doubles that float32 cannot hold: flights in metric units.
 
 | rows | what they are |
-| --- | --- |
+|---|---|
 | training | the {training:,} rows that the estimator was fitted on |
 | threshold | about half of the values are at a split of the trees, or at the double or float32 next to one |
 | missing | 15% of the values are missing, where the estimator takes that |
@@ -100,7 +100,7 @@ def _section(results: Sequence[Result], estimator: str) -> str:
         f"## {ESTIMATORS[estimator].title}",
         "",
         "| converter | " + " | ".join(names) + " |",
-        "| --- |" + " --: |" * len(names),
+        "|---|" + "--:|" * len(names),
         *rows,
         "",
     ]

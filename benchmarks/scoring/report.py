@@ -144,8 +144,9 @@ def _cell(value: float | None, text: str = "{:.2f}") -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [" | ".join(head), " | ".join("---" if i == 0 else "--:" for i in range(len(head)))]
-    return "\n".join(f"| {line} |" for line in [*lines, *(" | ".join(row) for row in rows)]) + "\n"
+    ruler = "|".join("---" if i == 0 else "--:" for i in range(len(head)))
+    above, *lines = (f"| {' | '.join(row)} |" for row in [head, *rows])
+    return "\n".join([above, f"|{ruler}|", *lines]) + "\n"
 
 
 def _bars(found: list[Result]) -> str:

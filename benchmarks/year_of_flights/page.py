@@ -83,7 +83,7 @@ def _did(step: Step) -> str:
 
 
 def _markdown(head: Row, rows: Sequence[Row]) -> str:
-    ruler = [" --- ", *(" --: " for _ in head[1:])]
+    ruler = ["---", *("--:" for _ in head[1:])]
     return "\n".join([_line(head), f"|{'|'.join(ruler)}|", *map(_line, rows)])
 
 

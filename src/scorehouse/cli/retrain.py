@@ -70,13 +70,12 @@ def retrain_command(
     Where only signed versions are loaded (`require_signed_by` in the load policy), the new version is signed
     with --key; without it the run ends there, and `--version` goes on once the version is signed.
 
-    With --measure, the labelled rows after the champion's training are cut into five blocks of time. The
-    function trains without each of them, and is compared on it with the champion. The gain goes to the seed
-    ml_NAME__refit, for the report and its alerts.
+    --measure cuts the labelled rows after the champion's training into five blocks of time, trains without
+    each, compares both on it, and writes the gain to the seed ml_NAME__refit, for the report.
 
-    Exit codes: 0 promoted, or --measure found a gain, 1 failed, 2 wrong usage, 3 --prove found a difference,
-    10 no signal asks for it, or --measure found no certain gain, 11 signals, or --measure, cannot judge this
-    version, 20 trained and waits for a person (who signs or promotes), 30 the gate refused it.
+    Exit codes: 0 promoted, or a refit helps, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no
+    signal asks for it, or a refit gains nothing for certain, 11 this version cannot be judged, 20 trained and
+    waits for a person (who signs or promotes), 30 the gate refused it.
 
     \b
     Examples:

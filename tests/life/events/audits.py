@@ -20,7 +20,7 @@ def replayed(life: Life) -> None:
 
 
 def looked_up(life: Life) -> None:
-    """Commands that read, one after the other."""
+    """Commands that read, one after the other; a rehearsal records what it finds."""
     life.night()
     model = life.pick(ML_MODELS)
     key = next(iter(life.world.rows[model.subject.table]))
@@ -42,6 +42,7 @@ def looked_up(life: Life) -> None:
         told = life.house.run("scorehouse", "rehearse", model.name, "--target", "dev").output
         if "faults are found" not in told:
             life.violate("same words", f"a rehearsal does not say what it finds: {told[-400:]}")
+        life.house.commit(f"Rehearse {model.name}")
     life.house.run("git", "clean", "-fdq", "scorehouse_report", "exports")
 
 
