@@ -17,7 +17,7 @@ def refit_in_words(refit: Sequence[Mapping[str, Any]], command: str) -> str:
     """What a refit would gain, as the end of a sentence; `command` measures it."""
     if not refit:
         return f"whether a refit helps is not measured: {command}"
-    (row,) = refit
+    row = refit[-1]
     if row["gain"] is None:
         return f"whether a refit helps cannot be known: {row['not_measured']} ({row['measured_on']})"
     gain, low, high = (number(row[name], 2) for name in ("gain", "gain_low", "gain_high"))
