@@ -39,13 +39,14 @@ if `NO_COLOR` is not set.
 | 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them |
 """
 WAREHOUSE = ("--database", "--target", "--profile", "--profiles-dir", "--schema")
-READS = "Reads [the warehouse](#options-that-several-share)"
 OPTIONS = f"""\
 ## Options that several share
 
 Commands that read the warehouse take {", ".join(f"`{one}`" for one in WAREHOUSE)}. Without the
 first two, they take the default target of the profile and print its name; seals, packs and `retrain` want
-one. `--help` prints a command with all of its options and more examples.
+one. They are %s.
+
+`--help` prints a command with all of its options and more examples.
 """
 USAGE = re.compile(r"^Usage: (.*?) \[OPTIONS\]")
 FIRST_LINE = re.compile(r"(?<!\\)\n")  # a backslash continues a line
@@ -57,7 +58,8 @@ def page() -> str:
     shared = _shared(leaves)
     rows = [[title, _links(names, leaves)] for title, names in GROUPS.items()]
     lines = ["# Commands", "", *table(["for", "commands"], rows), *OPENING.splitlines(), ""]
-    lines += [*OPTIONS.splitlines(), ""]
+    readers = [f"`{name}`" for name, command in leaves.items() if _reads(_taken(command, shared))]
+    lines += [*(OPTIONS % ", ".join(readers)).splitlines(), ""]
     for name, (written, text) in shared.items():
         lines.append(f"- `{written}`: {text}{_takers(name, shared, leaves)}")
     for name, command in leaves.items():
@@ -100,14 +102,16 @@ def _taken(command: click.Command, shared: Records) -> list[str]:
     return [name for name in shared if records.get(name) == shared[name]]
 
 
+def _reads(taken: list[str]) -> bool:
+    """Whether a command reads the warehouse."""
+    return set(WAREHOUSE) <= set(taken)
+
+
 def _also(taken: list[str]) -> list[str]:
     """Which of the shared options a command takes, but for those of nearly all commands."""
-    reads = set(WAREHOUSE) <= set(taken)
-    left = {"--json", "--project-dir", *(WAREHOUSE if reads else ())}
+    left = {"--json", "--project-dir", *(WAREHOUSE if _reads(taken) else ())}
     others = ", ".join(f"`{one}`" for one in taken if one not in left)
-    said = [READS] if reads else []
-    said += [f"{'also' if reads else 'Also'} takes {others}"] if others else []
-    return ["", f"{'; '.join(said)}."] if said else []
+    return ["", f"Also takes {others}."] if others else []
 
 
 def _takers(name: str, shared: Records, leaves: Mapping[str, click.Command]) -> str:

@@ -76,7 +76,7 @@ def test_a_world_that_has_changed_is_worth_a_refit(shop: DbtProject, tmp_path: P
 
     project.dbt("seed", "--select", "ml_loyal__refit").check()
     told = advice(project, 2)
-    assert told["code"] == "retrain" and told["action"] == "scorehouse retrain loyal --target TARGET"
+    assert told["code"] == "retrain" and told["action"] == "scorehouse retrain loyal --target dev"
     assert "a refit measured ROC AUC better by 0." in told["text"], told["text"]
 
 
