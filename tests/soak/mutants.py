@@ -1,12 +1,12 @@
-"""How many small changes of the code the tests notice, room by room: a seeded sample, made by cosmic-ray.
+"""How many small changes of the code the quick tests notice, room by room: a seeded sample, by cosmic-ray.
 
-    ./run test mutants --room kernel --count 70
-    ./run test mutants --room kernel --count 70 --part 1/2
+    ./run test mutants --room kernel --count 70 --seed 2
+    ./run test mutants --room kernel --keep kernel.jsonl --map /tmp/map
 
-A mutant is one operator, number, comparison or keyword changed in a function. The tests that run its line, in
-the process of pytest, are known by line coverage; the quickest come first, until one of them fails. Prints
-each mutant that survived, and the share that was killed with its 95 % interval (Wilson). What differs in
-annotations alone is no mutant.
+A mutant is one operator, number, comparison or keyword changed. All quick tests are run once with line coverage,
+processes that they start included; those that run the line of a mutant are asked, the quickest first, until one
+of them fails. Prints each mutant that survived, and the share that was killed with its 95 % interval (Wilson).
+What differs in annotations or decorators alone is no mutant.
 """
 
 from __future__ import annotations
@@ -14,150 +14,32 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import importlib
 import json
 import math
-import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cosmic_ray.ast import Visitor, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
-from coverage import CoverageData
+from mutant_tests import FOLDERS, REPOSITORY, SOURCE, Functions, Mutant, Tests, Tree, measure
 
-REPOSITORY = Path(__file__).parents[2]
-SOURCE = Path("src") / "scorehouse"
-# which tests are asked of each room, by folders of tests/python
-ROOMS = {
-    "kernel": ("kernel", "scoring"),
-    "scoring": ("scoring",),
-    "registry": ("registration",),
-    "engines": ("engines", "scoring"),
-    "retraining": ("retraining",),
-    "evidence": ("evidence",),
-}
-CONTEXTS = "mutant_contexts"  # tells coverage which test runs
-MARKED = "not soak and not heavy and not foreign"
-MOST_SECONDS = 120.0  # of the tests that are run for one mutant, by what they took before
+ROOMS = ("scoring", "registry", "kernel", "evidence", "retraining", "engines")
+NOT_HERE = ("engines/spark/",)  # what needs an engine that is not here
+# imported once, before a mutant is
+LIBRARIES = (
+    *("hypothesis", "pandas", "pyarrow.compute", "pyarrow.parquet", "duckdb", "pydantic", "yaml", "jinja2"),
+    *("sklearn.ensemble", "sklearn.pipeline", "sklearn.linear_model", "sklearn.compose", "joblib"),
+)
 # decorators and exceptions that are left out change what no test has to notice
 LEFT_OUT = ("RemoveDecorator", "ExceptionReplacer", "VariableReplacer", "VariableInserter")
-COVERED = """
-[run]
-source_pkgs = scorehouse
-data_file = {data}
-disable_warnings = no-data-collected,module-not-imported,module-not-measured
-"""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A file with one change, and the line where it begins."""
-
-    file: Path
-    line: int
-    operator: str
-    text: str
-
-
-class Tree:
-    """A copy of this repository, in which files are changed and tests are run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        listed = subprocess.check_output(["git", "-C", str(REPOSITORY), "ls-files", "-z"], text=True)
-        for name in filter(None, listed.split("\0")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
-        for library in (REPOSITORY / SOURCE / "program" / "native").glob("_kernel.*"):
-            shutil.copy(library, folder / library.relative_to(REPOSITORY))
-        subprocess.run(["git", "-C", str(folder), "init", "--quiet"], check=True)
-
-    def pytest(self, *words: str, through: tuple[str, ...] = (), seconds: float | None = None) -> int:
-        """The exit code of pytest here; that of a failure where it does not end in time."""
-        command = [sys.executable, *through, "-m", "pytest", "-p", "no:cacheprovider", *words]
-        variables = {"PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=os.environ | variables,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-            return 1
-
-
-@dataclass(frozen=True)
-class Tests:
-    """What each test function took, and the functions that run each line of a file."""
-
-    seconds: dict[str, float]
-    of_line: dict[tuple[Path, int], list[str]]
-
-    @classmethod
-    def measured(cls, tree: Tree, room: str) -> Tests:
-        """All tests that are asked of a room, run once."""
-        data, settings, report = (tree.folder / name for name in (".data", ".settings", "report.xml"))
-        settings.write_text(COVERED.format(data=data))
-        folders = [f"tests/python/{name}" for name in ROOMS[room]]
-        through = ("-m", "coverage", "run", f"--rcfile={settings}")
-        (tree.folder / f"{CONTEXTS}.py").write_text(Path(__file__).with_name(f"{CONTEXTS}.py").read_text())
-        words = ("-p", CONTEXTS, "-m", MARKED, f"--junitxml={report}")
-        code = tree.pytest(*words, *folders, through=through)
-        if code:
-            raise SystemExit(f"the tests of {room} do not pass without a mutant: exit code {code}")
-        seconds: dict[str, float] = defaultdict(float)
-        for case in ET.parse(report).iter("testcase"):
-            module, function = str(case.get("classname")), str(case.get("name")).partition("[")[0]
-            seconds[f"{module.replace('.', '/')}.py::{function}"] += float(case.get("time") or 0.0)
-        by_context = defaultdict(set)
-        for test in seconds:
-            by_context[test] = {test}
-            by_context[test.partition("::")[0]].add(test)  # what a fixture runs is asked of its whole file
-        held = CoverageData(str(data))
-        held.read()
-        of_line: dict[tuple[Path, int], list[str]] = {}
-        for file in held.measured_files():
-            place = Path(file).relative_to(tree.folder)
-            for line, contexts in held.contexts_by_lineno(file).items():
-                known = {test for one in contexts for test in by_context[one]}
-                of_line[place, line] = sorted(known, key=seconds.__getitem__)
-        return cls(dict(seconds), of_line)
-
-    def of(self, mutant: Mutant) -> list[str]:
-        """The quickest tests that run the line of a mutant, or one of its statement above it.
-
-        What runs when a module is imported is asked of all tests that run a function of it.
-        """
-        lines = range(mutant.line, max(0, mutant.line - 6), -1)
-        found = next((tests for line in lines if (tests := self.of_line.get((mutant.file, line)))), [])
-        if not found:
-            every = {
-                test for (file, _), tests in self.of_line.items() if file == mutant.file for test in tests
-            }
-            found = sorted(every, key=self.seconds.__getitem__)
-        chosen, total = found[:1], 0.0
-        for test in found[1:]:
-            total += self.seconds[test]
-            if total > MOST_SECONDS:
-                break
-            chosen.append(test)
-        return chosen
 
 
 OPERATORS = {
@@ -187,10 +69,12 @@ def places(file: Path) -> dict[tuple[int, int], list[tuple[str, int]]]:
     return visitor.found
 
 
-def without_annotations(text: str) -> str:
-    """The code without its annotations, as text to compare."""
+def what_runs(text: str) -> str:
+    """The code without its annotations and decorators, as text to compare."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            node.decorator_list = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
             for argument in (*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs):
@@ -204,6 +88,7 @@ def mutants(room: str, count: int, seed: int) -> Iterator[Mutant]:
     """A sample of the mutants of a room: places are drawn first, then one of the changes of a place."""
     draw = random.Random(f"{room} {seed}")
     files = sorted(path.relative_to(REPOSITORY) for path in (REPOSITORY / SOURCE / room).rglob("*.py"))
+    files = [file for file in files if not file.relative_to(SOURCE).as_posix().startswith(NOT_HERE)]
     known = {file: places(file) for file in files}
     everywhere = [(file, place) for file in files for place in sorted(known[file])]
     draw.shuffle(everywhere)
@@ -214,7 +99,7 @@ def mutants(room: str, count: int, seed: int) -> Iterator[Mutant]:
         name, occurrence = draw.choice(known[file][place])
         text = mutate_code(before, OPERATORS[name], occurrence)
         try:
-            if text is None or without_annotations(text) == without_annotations(before):
+            if text is None or what_runs(text) == what_runs(before):
                 continue
         except SyntaxError:
             continue
@@ -242,8 +127,9 @@ def main() -> int:
     parser.add_argument("--room", choices=ROOMS, action="append", help="default: all, one after the other")
     parser.add_argument("--count", type=int, default=70, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--most", type=float, default=60.0, help="seconds of tests for one mutant")
     parser.add_argument(
-        "--part", default="1/1", help="which part of them, such as 1/2 in one of two processes"
+        "--map", type=Path, help="a folder with the lines that each test runs, made where it is missing"
     )
     parser.add_argument(
         "--keep",
@@ -251,15 +137,23 @@ def main() -> int:
         help="a file to which a line of JSON per mutant is added; what it has is not tried again",
     )
     asked = parser.parse_args()
-    part, parts = map(int, asked.part.split("/"))
+    for library in LIBRARIES:
+        importlib.import_module(library)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Tree(Path(folder))
+        tree, kept = Tree(Path(folder) / "tree"), asked.keep or Path(folder) / "kept.jsonl"
+        place = asked.map or Path(folder) / "map"
+        if not (place / "tests.json").exists():
+            measure(tree, place)
         for room in asked.room or ROOMS:
-            tests = Tests.measured(tree, room)
-            killed = [
-                judged(tree, tests, one, asked.keep)
-                for one in [*mutants(room, asked.count, asked.seed)][part - 1 :: parts]
-            ]
+            drawn = [*mutants(room, asked.count, asked.seed)]
+            judge(tree, Tests(place), drawn, asked.most, kept)
+            by = [known(one, kept)["by"] for one in drawn]
+            if unsound := tree.failing([test for test in dict.fromkeys(by) if "::" in test]):
+                print(f"  these fail without a mutant, too, and show nothing: {unsound}")
+            killed = [bool(test) and test not in unsound for test in by]
+            for one in (one for one, is_killed in zip(drawn, killed, strict=True) if not is_killed):
+                survived = f"survived {known(one, kept)['tests']} tests"
+                print(f"  {one.file}:{one.line} {survived}: {changed_line(one)}")
             low, high = interval(sum(killed), len(killed))
             share = sum(killed) / len(killed)
             print(
@@ -269,37 +163,44 @@ def main() -> int:
     return 0
 
 
-def judged(tree: Tree, tests: Tests, mutant: Mutant, keep: Path | None) -> bool:
-    """Whether a test notices a mutant; what none notices is printed."""
-    own = {
-        "file": str(mutant.file),
-        "line": mutant.line,
-        "operator": mutant.operator,
-        "text": changed_line(mutant),
-    }
-    for line in keep.read_text().splitlines() if keep and keep.exists() else ():
-        known = json.loads(line)
-        if own.items() <= known.items():
-            return bool(known["killed"])
-    chosen, place = tests.of(mutant), tree.folder / mutant.file
-    before, started = place.read_text(), time.monotonic()
-    place.write_text(mutant.text)
-    try:
-        expected = sum(tests.seconds[test] for test in chosen)
-        killed = bool(chosen) and tree.pytest("-x", *chosen, seconds=60 + 4 * expected) != 0
-    finally:
-        place.write_text(before)
-    if not killed:
-        print(f"  {mutant.file}:{mutant.line} survived {len(chosen)} tests: {own['text']}", flush=True)
-    if keep:
-        facts = own | {
-            "killed": killed,
-            "tests": len(chosen),
-            "seconds": round(time.monotonic() - started, 1),
-        }
+def facts(mutant: Mutant) -> dict[str, Any]:
+    text = changed_line(mutant)
+    return {"file": str(mutant.file), "line": mutant.line, "operator": mutant.operator, "text": text}
+
+
+def known(mutant: Mutant, keep: Path) -> dict[str, Any]:
+    """What was found of a mutant before; empty if nothing was."""
+    own = facts(mutant)
+    lines = map(json.loads, keep.read_text().splitlines() if keep.exists() else ())
+    return next((line for line in lines if own.items() <= line.items()), {})
+
+
+def judge(tree: Tree, tests: Tests, drawn: list[Mutant], most: float, keep: Path) -> None:
+    """Add a line for each mutant to a file, with the test that notices it.
+
+    Most are put into the functions in memory; what runs when a module is imported needs a pytest of its own.
+    """
+
+    def asked(mutant: Mutant, ask: Callable[[Mutant, list[str], float], str | None]) -> None:
+        started, chosen = time.monotonic(), tests.of(mutant.file, mutant.line, most)
+        by = ask(mutant, chosen, 60 + 4 * most) if chosen else ""
+        if by is None:
+            return
+        took = round(time.monotonic() - started, 1)
+        found = facts(mutant) | {"killed": bool(by), "by": by, "tests": len(chosen), "seconds": took}
         with keep.open("a") as file:
-            file.write(json.dumps(facts) + "\n")
-    return killed
+            file.write(json.dumps(found) + "\n")
+
+    def in_memory(items: Mapping[str, Any]) -> None:
+        functions = Functions(tree.folder / SOURCE)
+        for one in drawn:
+            if not known(one, keep) and not tests.is_imported(one.file, one.line):
+                asked(one, lambda *of: tree.asked_in_memory(functions, items, *of))
+
+    tree.pytest_in_fork(in_memory, FOLDERS)
+    for one in drawn:
+        if not known(one, keep):
+            asked(one, tree.asked_anew)
 
 
 if __name__ == "__main__":

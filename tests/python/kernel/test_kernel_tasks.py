@@ -82,6 +82,7 @@ def test_regression_of_several_outputs_is_refused(make_kernel: MakeKernel) -> No
         BisectingKMeans(5, random_state=0),
         KMeans(1),
         make_pipeline(StandardScaler(), KMeans(3, n_init=2, random_state=0)),
+        make_pipeline(StandardScaler(), StandardScaler(), KMeans(3, n_init=2, random_state=0)),
     ],
     ids=label,
 )

@@ -18,8 +18,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from mixed_types import ROWS, column, mixed_columns, pipeline_by_name, target_of
 from project import MakeKernel, batch_of
 from scorehouse import ScorehouseError
-from scorehouse.kernel.rows import in_unit
-from scorehouse.registry.signature import check_types, match_columns
+from scorehouse.kernel.frames import to_numpy
+from scorehouse.kernel.rows import check_batch, in_unit
+from scorehouse.registry.signature import Feature, Signature, check_types, match_columns
 
 
 def hour_and_day(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,6 +59,34 @@ def test_what_is_finer_than_a_unit_is_cut_off_towards_the_past(given: str, wante
     found = in_unit(pa.array(ticks, pa.timestamp(given)), wanted)
     assert found.type == pa.timestamp(wanted)
     assert found.view(pa.int64()).to_pylist() == expected
+
+
+COARSER = [(one, other) for one in POWERS for other in POWERS if POWERS[one] <= POWERS[other]]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [*(("date", unit) for unit in POWERS), *COARSER])
+def test_infinity_and_times_that_the_unit_cannot_hold_are_out_of_type(given: str, wanted: str) -> None:
+    largest = 2 ** (31 if given == "date" else 63) - 1  # which is how DuckDB holds infinity
+    rate = 86_400 * 10 ** POWERS[wanted] if given == "date" else 10 ** (POWERS[wanted] - POWERS[given])
+    last = min(largest - 1, (2**63 - 1) // rate)
+    ticks = [0, last, -last, largest, -largest, last + 1, -last - 1]
+    kind = pa.date32() if given == "date" else pa.timestamp(given)
+    column = pa.array(ticks, pa.int32() if given == "date" else pa.int64()).view(kind)
+    signature = Signature((Feature("at", "timestamp", f"datetime64[{wanted}]"),), "frame")
+    checked = check_batch(signature, pa.RecordBatch.from_arrays([column], names=["at"]), frozenset())
+    assert checked.reasons is not None
+    assert checked.reasons.to_pylist() == [None] * 3 + ["out_of_type:at"] * 4
+    assert checked.accepted[0].view(pa.int64()).to_pylist() == [tick * rate for tick in ticks[:3]]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([-128, 127, None], "Int8"), ([128, None], "Int64"), ([-129, 0], "Int64"), ([None], "Int8")],
+)
+def test_integers_beyond_a_narrow_training_dtype_are_not_changed(values: list[int | None], dtype: str) -> None:
+    found = to_numpy(pa.array(values, pa.int64()), Feature("n", "integer", "Int8"))
+    assert found.dtype == dtype
+    assert [None if value is pd.NA else value for value in found] == values
 
 
 FORMS: dict[str, tuple[str, pa.DataType]] = {

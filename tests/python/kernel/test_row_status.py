@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from project import MakeKernel
 from scorehouse import ScorehouseError
+from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.registry.signature import Feature, Signature
 
 NAN, INF = float("nan"), float("inf")
 ROWS = 120
@@ -270,6 +273,27 @@ def test_strict_overrides_what_the_pipeline_takes(
         lenient.estimator, lenient.version, lenient.signature, strict=frozenset([check]), call="test"
     )
     assert reasons(strict, row, {}) == [reason, None]
+
+
+def test_what_is_not_finite_has_one_reason() -> None:
+    values = pa.RecordBatch.from_pydict({"x": pa.array([INF, -INF, NAN, 1.0])})
+    for accepts in (True, False):
+        feature = Feature("x", "double", "float64", accepts_null=accepts, accepts_non_finite=accepts)
+        strict = check_batch(Signature((feature,), "frame"), values, frozenset({"not_finite"})).reasons
+        assert strict is not None and strict.to_pylist() == ["not_finite:x"] * 3 + [None]
+        lenient = check_batch(Signature((feature,), "frame"), values, frozenset()).reasons
+        assert (lenient is None) == accepts
+
+
+def test_numbers_with_categories_have_reasons_of_their_own() -> None:
+    """What is too large or infinite is not judged as a category."""
+    feature = Feature("x", "double", "float64", max_magnitude=1e3, accepts_unseen=False, categories=(1.0, 2.0))
+    for limit, large in ((1e3, "too_large:x"), (None, "unseen_category:x=1001")):
+        batch = pa.RecordBatch.from_pydict({"x": pa.array([1.0, 3.0, 1001.0, INF])})
+        signature = Signature((replace(feature, max_magnitude=limit),), "frame")
+        found = check_batch(signature, batch, frozenset()).reasons
+        assert found is not None
+        assert found.to_pylist() == [None, "unseen_category:x=3", large, "not_finite:x"]
 
 
 def test_strict_out_of_range_leaves_missing_values_to_the_other_checks(make_kernel: MakeKernel) -> None:

@@ -1,0 +1,309 @@
+"""Which tests run a line, and how they are asked about a mutant: in forks of a pytest that has read them."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import gc
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from inspect import CO_OPTIMIZED
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from types import CodeType, FunctionType
+from typing import Any
+
+import mutant_plugin
+import pytest
+from coverage import Coverage, CoverageData
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCE = Path("src") / "scorehouse"
+MARKED = "not slow and not soak and not heavy and not foreign"  # as `./run test` runs them
+# the folders of tests/python that are asked; the others show little of these rooms beyond them, and take long
+FOLDERS = tuple(
+    f"tests/python/{name}"
+    for name in (
+        *("scoring", "registration", "kernel", "evidence", "retraining", "engines", "program", "cli"),
+        *("segmented", "certificate", "outbox"),
+    )
+)
+FOREIGN = 2.0  # what a second of another room's tests counts: those of a room know it best
+COVERED = """
+[run]
+source_pkgs = scorehouse
+data_file = {data}
+parallel = true
+patch = subprocess
+disable_warnings = no-data-collected,module-not-imported,module-not-measured
+"""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A file with one change, and the line where it begins."""
+
+    file: Path
+    line: int
+    operator: str
+    text: str
+
+
+class Tree:
+    """A copy of this repository, in which files are changed and tests are run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.check_output(["git", "-C", str(REPOSITORY), "ls-files", "-z"], text=True)
+        for name in filter(None, listed.split("\0")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
+        for library in (REPOSITORY / SOURCE / "program" / "native").glob("_kernel.*"):
+            shutil.copy(library, folder / library.relative_to(REPOSITORY))
+        # checked by content: two changes of a second may have the same size
+        compileall.compile_dir(folder / SOURCE, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+        subprocess.run(["git", "-C", str(folder), "init", "--quiet"], check=True)
+
+    @property
+    def told(self) -> Path:
+        """The file in which a process says which test failed first."""
+        return self.folder.parent / "told"
+
+    def pytest(self, *places: str) -> int:
+        """Run pytest here, in this process."""
+        os.chdir(self.folder)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        sys.path[:0] = [str(self.folder / "src")]
+        os.environ["PYTHONPATH"] = str(self.folder / "src")
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(self.folder.parent)
+        quiet = ("-p", "no:cacheprovider", "-p", "mutant_plugin", "-m", MARKED)
+        return int(pytest.main([*quiet, *places]))
+
+    def pytest_in_fork(
+        self,
+        ask: Callable[[dict[str, pytest.Item]], None],
+        places: Iterable[str],
+        seconds: float | None = None,
+    ) -> int:
+        """Let pytest read tests in a process of its own, and give them to `ask`."""
+
+        def run() -> int:
+            mutant_plugin.ASKED.append(ask)
+            return self.pytest(*places)
+
+        return in_fork(run, seconds)
+
+    @contextlib.contextmanager
+    def changed(self, mutant: Mutant) -> Iterator[str]:
+        place = self.folder / mutant.file
+        before = place.read_text()
+        place.write_text(mutant.text)
+        try:
+            yield before
+        finally:
+            place.write_text(before)
+            for left in self.folder.parent.glob("pytest-of-*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def _first_failure(self, items: Mapping[str, pytest.Item], chosen: list[str]) -> None:
+        self.told.write_text(mutant_plugin.first_failure([items[test] for test in chosen if test in items]))
+
+    def asked_in_memory(
+        self,
+        functions: Functions,
+        items: Mapping[str, pytest.Item],
+        mutant: Mutant,
+        chosen: list[str],
+        seconds: float,
+    ) -> str | None:
+        """The first test that fails, empty if all pass; None where it has to be asked anew."""
+        self.told.unlink(missing_ok=True)
+        with self.changed(mutant) as before:
+
+            def run() -> int:
+                if functions.exchange(self.folder / mutant.file, before, mutant.text):
+                    self._first_failure(items, chosen)
+                return 0
+
+            in_fork(run, seconds)
+        return self.told.read_text() if self.told.exists() else None
+
+    def asked_anew(self, mutant: Mutant, chosen: list[str], seconds: float) -> str:
+        """The first test that fails, or why none could run; empty if all pass."""
+        self.told.unlink(missing_ok=True)
+        files = dict.fromkeys(test.partition("::")[0] for test in chosen)
+        with self.changed(mutant):
+            code = self.pytest_in_fork(lambda items: self._first_failure(items, chosen), files, seconds)
+        return self.told.read_text() if self.told.exists() else f"exit code {code}"
+
+    def failing(self, tests: list[str]) -> list[str]:
+        """Which of some tests fail without a mutant."""
+        self.told.write_text(json.dumps(tests))
+
+        def run(items: dict[str, pytest.Item]) -> None:
+            mutant_plugin.first_failure([items[test] for test in tests if test in items], go_on=True)
+            self.told.write_text(json.dumps(mutant_plugin.FAILED))
+
+        self.pytest_in_fork(run, dict.fromkeys(test.partition("::")[0] for test in tests))
+        return [str(test) for test in json.loads(self.told.read_text())]
+
+
+def in_fork(run: Callable[[], int], seconds: float | None = None) -> int:
+    """The exit code of what runs in a process of its own; negative if it does not end in time."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        code = 70
+        try:
+            code = run()
+        finally:
+            os._exit(code)
+    ended = os.pidfd_open(child)
+    select.select([ended], [], [], seconds)
+    os.close(ended)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what a test left running, too
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def measure(tree: Tree, folder: Path) -> None:
+    """Run all tests once, and keep what each took and which lines it ran."""
+    folder.mkdir(parents=True)
+    settings = folder / "settings"
+    settings.write_text(COVERED.format(data=folder / "data"))
+
+    def run() -> int:
+        counted = Coverage(config_file=str(settings))
+        counted.start()
+        tree.pytest(*FOLDERS)
+        counted.stop()
+        counted.save()
+        kept = {
+            test: took for test, took in mutant_plugin.SECONDS.items() if test not in mutant_plugin.FAILED
+        }
+        (folder / "tests.json").write_text(json.dumps({"seconds": kept, "failed": mutant_plugin.FAILED}))
+        return 0
+
+    in_fork(run)
+    counted = Coverage(config_file=str(settings))
+    counted.combine()
+    counted.save()
+
+
+class Tests:
+    """What each test of the suite took, and the tests that run each line of a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seconds: dict[str, float] = json.loads((folder / "tests.json").read_text())["seconds"]
+        self.of_context: dict[str, list[str]] = defaultdict(list)
+        self.longest: dict[str, float] = defaultdict(float)
+        for test, took in self.seconds.items():
+            file = test.partition("::")[0]
+            self.of_context[test].append(test)
+            self.of_context[file].append(test)  # what a fixture runs is asked of its whole file
+            self.longest[file] = max(took, self.longest[file])
+        self.held = CoverageData(str(folder / "data"))
+        self.held.read()
+        self.files = {SOURCE / name.split(f"/{SOURCE}/")[-1]: name for name in self.held.measured_files()}
+        self.of_file: dict[Path, dict[int, set[str]]] = {}
+        self.imported: dict[Path, set[int]] = {}
+
+    def _tests_of(self, file: Path) -> dict[int, set[str]]:
+        if file not in self.of_file:
+            contexts = self.held.contexts_by_lineno(self.files.get(file, ""))
+            self.imported[file] = {line for line, names in contexts.items() if "" in names}
+            self.of_file[file] = {
+                line: {test for name in names for test in self.of_context.get(name, ())}
+                for line, names in contexts.items()
+            }
+        return self.of_file[file]
+
+    def is_imported(self, file: Path, line: int) -> bool:
+        """Whether a line runs when a module is imported."""
+        of_line = self._tests_of(file)
+        near = next((near for near in range(line, max(0, line - 6), -1) if near in of_line), line)
+        return near in self.imported[file]
+
+    def of(self, file: Path, line: int, most: float) -> list[str]:
+        """The tests that run a line, or one of its statement above it, of which together take `most` seconds.
+
+        What runs when a module is imported is asked of all tests that run a function of it. The quickest
+        files come first, since the first test of a file makes what the others share.
+        """
+        of_line = self._tests_of(file)
+        found = next((of_line[near] for near in range(line, max(0, line - 6), -1) if of_line.get(near)), None)
+        known = found or {test for tests in of_line.values() for test in tests}
+        by_file = defaultdict(list)
+        for test in sorted(known, key=lambda test: (self.seconds[test], test)):
+            by_file[test.partition("::")[0]].append(test)
+        own = file.parts[2]
+
+        def weight(name: str) -> float:
+            return self.longest[name] * (1.0 if name.split("/")[2] in (own, SAME.get(own)) else FOREIGN)
+
+        chosen, total = [], 0.0
+        for name in sorted(by_file, key=weight):
+            total += self.longest[name]
+            for test in by_file[name]:
+                total += self.seconds[test]
+                if chosen and total > most:
+                    break
+                chosen.append(test)
+        return chosen
+
+
+SAME = {"registry": "registration"}  # rooms whose tests have a folder of another name
+
+
+class Functions:
+    """The functions of a package as they are in memory, whose code can be exchanged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+        gc.unfreeze()
+        for one in gc.get_objects():
+            if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(str(folder)):
+                self.found[key_of(one.__code__)].append(one)
+        gc.freeze()
+        self.files = {name for name, _, _ in self.found}
+
+    def exchange(self, file: Path, before: str, after: str) -> bool:
+        """Whether all that a change of a file has changed was exchanged in memory."""
+        if str(file) not in self.files:  # it is read when a test imports it
+            return True
+        old, new = (dict(parts(compile(text, str(file), "exec"))) for text in (before, after))
+        changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
+        if not all(name in old and name in new and self.found.get(name) for name in changed):
+            return False
+        if any("<lambda>" in name[1] for name in changed):  # of which a line may have several
+            return False
+        for name in changed:
+            for function in self.found[name]:
+                function.__code__ = new[name]
+        return True
+
+
+def key_of(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def parts(code: CodeType) -> Iterator[tuple[tuple[str, str, int], Any]]:
+    """The functions of a module and its classes, and what else these run when they are imported."""
+    inner = [one for one in code.co_consts if isinstance(one, CodeType)]
+    rest = [(type(one), one) for one in code.co_consts if not isinstance(one, CodeType)]
+    yield key_of(code), (code.co_code, code.co_names, repr(rest), len(inner))
+    for one in inner:
+        if one.co_flags & CO_OPTIMIZED:
+            yield key_of(one), one
+        else:
+            yield from parts(one)
