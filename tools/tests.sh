@@ -197,7 +197,7 @@ cmd_test() {
             ;;
         mutants)
             shift
-            use_environment .venv-mutants requirements.lock requirements-mutants.lock
+            use_environment .venv-mutants requirements-extras.lock requirements-mutants.lock
             setup
             "$python" tests/soak/mutants.py "$@"
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +25,11 @@ from typing import Any
 
 import mutant_plugin
 import pytest
-from coverage import Coverage, CoverageData
+from coverage import Coverage
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
-MARKED = "not slow and not soak and not heavy and not foreign"  # as `./run test` runs them
+MARKED = "not slow and not soak and not foreign"
 # the folders of tests/python that are asked; the others show little of these rooms beyond them, and take long
 FOLDERS = tuple(
     f"tests/python/{name}"
@@ -177,60 +179,69 @@ def in_fork(run: Callable[[], int], seconds: float | None = None) -> int:
 
 
 def measure(tree: Tree, folder: Path) -> None:
-    """Run all tests once, and keep what each took and which lines it ran."""
-    folder.mkdir(parents=True)
-    settings = folder / "settings"
-    settings.write_text(COVERED.format(data=folder / "data"))
+    """Run the tests of each folder once, and keep what each took and which lines it ran."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in FOLDERS:
+        kept = folder / f"{Path(place).name}.json"
+        if kept.exists():
+            continue
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            settings = Path(own) / "settings"
+            settings.write_text(COVERED.format(data=Path(own) / "data"))
+            in_fork(functools.partial(_measured, tree, place, Path(own)))
+            counted = Coverage(config_file=str(settings))
+            counted.combine()
+            held = counted.get_data()
+            # read here: a fork that opens it would erase it
+            lines = {
+                f"{SOURCE}/{name.split(f'/{SOURCE}/')[-1]}": held.contexts_by_lineno(name)
+                for name in held.measured_files()
+            }
+            told = json.loads((Path(own) / "told.json").read_text())
+            kept.write_text(json.dumps({**told, "lines": lines}))
 
-    def run() -> int:
-        counted = Coverage(config_file=str(settings))
-        counted.start()
-        tree.pytest(*FOLDERS)
-        counted.stop()
-        counted.save()
-        kept = {
-            test: took for test, took in mutant_plugin.SECONDS.items() if test not in mutant_plugin.FAILED
-        }
-        (folder / "tests.json").write_text(json.dumps({"seconds": kept, "failed": mutant_plugin.FAILED}))
-        return 0
 
-    in_fork(run)
-    counted = Coverage(config_file=str(settings))
-    counted.combine()
+def _measured(tree: Tree, place: str, kept: Path) -> int:
+    counted = Coverage(config_file=str(kept / "settings"))
+    counted.start()
+    tree.pytest(place)
+    counted.stop()
     counted.save()
+    failed = mutant_plugin.FAILED
+    seconds = {test: took for test, took in mutant_plugin.SECONDS.items() if test not in failed}
+    (kept / "told.json").write_text(json.dumps({"seconds": seconds, "failed": failed}))
+    return 0
 
 
 class Tests:
     """What each test of the suite took, and the tests that run each line of a file."""
 
     def __init__(self, folder: Path) -> None:
-        self.seconds: dict[str, float] = json.loads((folder / "tests.json").read_text())["seconds"]
-        self.of_context: dict[str, list[str]] = defaultdict(list)
+        self.seconds: dict[str, float] = {}
         self.longest: dict[str, float] = defaultdict(float)
-        for test, took in self.seconds.items():
-            file = test.partition("::")[0]
-            self.of_context[test].append(test)
-            self.of_context[file].append(test)  # what a fixture runs is asked of its whole file
-            self.longest[file] = max(took, self.longest[file])
-        self.held = CoverageData(str(folder / "data"))
-        self.held.read()
-        self.files = {SOURCE / name.split(f"/{SOURCE}/")[-1]: name for name in self.held.measured_files()}
-        self.of_file: dict[Path, dict[int, set[str]]] = {}
-        self.imported: dict[Path, set[int]] = {}
+        self.of_file: dict[Path, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.imported: dict[Path, set[int]] = defaultdict(set)
+        for kept in folder.glob("*.json"):
+            self._add(json.loads(kept.read_text()))
 
-    def _tests_of(self, file: Path) -> dict[int, set[str]]:
-        if file not in self.of_file:
-            contexts = self.held.contexts_by_lineno(self.files.get(file, ""))
-            self.imported[file] = {line for line, names in contexts.items() if "" in names}
-            self.of_file[file] = {
-                line: {test for name in names for test in self.of_context.get(name, ())}
-                for line, names in contexts.items()
-            }
-        return self.of_file[file]
+    def _add(self, found: dict[str, Any]) -> None:
+        of_context = defaultdict(list)
+        for test, took in found["seconds"].items():
+            file = test.partition("::")[0]
+            of_context[test].append(test)
+            of_context[file].append(test)  # what a fixture runs is asked of its whole file
+            self.longest[file] = max(took, self.longest[file])
+        self.seconds |= found["seconds"]
+        for name, lines in found["lines"].items():
+            for line, contexts in lines.items():
+                of_line = self.of_file[Path(name)][int(line)]
+                of_line.update(*(of_context.get(context, ()) for context in contexts))
+                if "" in contexts:
+                    self.imported[Path(name)].add(int(line))
 
     def is_imported(self, file: Path, line: int) -> bool:
         """Whether a line runs when a module is imported."""
-        of_line = self._tests_of(file)
+        of_line = self.of_file[file]
         near = next((near for near in range(line, max(0, line - 6), -1) if near in of_line), line)
         return near in self.imported[file]
 
@@ -240,7 +251,7 @@ class Tests:
         What runs when a module is imported is asked of all tests that run a function of it. The quickest
         files come first, since the first test of a file makes what the others share.
         """
-        of_line = self._tests_of(file)
+        of_line = self.of_file[file]
         found = next((of_line[near] for near in range(line, max(0, line - 6), -1) if of_line.get(near)), None)
         known = found or {test for tests in of_line.values() for test in tests}
         by_file = defaultdict(list)

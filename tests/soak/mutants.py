@@ -3,10 +3,10 @@
     ./run test mutants --room kernel --count 70 --seed 2
     ./run test mutants --room kernel --keep kernel.jsonl --map /tmp/map
 
-A mutant is one operator, number, comparison or keyword changed. All quick tests are run once with line coverage,
-processes that they start included; those that run the line of a mutant are asked, the quickest first, until one
-of them fails. Prints each mutant that survived, and the share that was killed with its 95 % interval (Wilson).
-What differs in annotations or decorators alone is no mutant.
+A mutant is one operator, number, comparison or keyword changed. All quick tests are run once with line
+coverage, processes that they start included; those that run the line of a mutant are asked, the quickest
+first, until one of them fails. Prints each mutant that survived, and the share that was killed with its 95 %
+interval (Wilson). What differs in annotations or decorators alone is no mutant.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=float, default=60.0, help="seconds of tests for one mutant")
     parser.add_argument(
-        "--map", type=Path, help="a folder with the lines that each test runs, made where it is missing"
+        "--map", type=Path, help="a folder with the lines that each test runs; what it lacks is measured"
     )
     parser.add_argument(
         "--keep",
@@ -142,8 +142,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree, kept = Tree(Path(folder) / "tree"), asked.keep or Path(folder) / "kept.jsonl"
         place = asked.map or Path(folder) / "map"
-        if not (place / "tests.json").exists():
-            measure(tree, place)
+        measure(tree, place)
         for room in asked.room or ROOMS:
             drawn = [*mutants(room, asked.count, asked.seed)]
             judge(tree, Tests(place), drawn, asked.most, kept)

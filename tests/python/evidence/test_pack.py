@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -175,6 +176,24 @@ def test_a_manifest_that_was_written_anew_is_found_by_the_parts_or_by_the_key(tm
     assert "whoever can write to the folder can write it anew" in run("verify", pack).output
 
 
+def test_a_seal_that_was_written_anew_is_no_whole_chain(tmp_path: Path) -> None:
+    pack = packed(tmp_path / "pack")
+    seal = pack / "seal.jsonl"
+    seal.write_text(seal.read_text().replace('"number":1,', '"number":7,'))
+    known = sha256(seal.read_bytes()).hexdigest()
+    edited(lambda document: document["files"]["seal.jsonl"].update(sha256=known))(pack)
+    assert "seal.jsonl is no whole chain: line 1 was changed" in run("verify", pack).output
+
+
+def test_what_a_pack_is_about(tmp_path: Path) -> None:
+    pack = packed(tmp_path / "new" / "pack")
+    found = json.loads((pack / MANIFEST).read_text())
+    assert (found["subject"], found["run_id"]) == ("churn version 3", RUN["run_id"])
+    assert facts(material(run=None))["run_id"] is None
+    refused = run("verify", tmp_path / "new")
+    assert refused.exit_code == 1 and "read (No such file or directory)" in refused.output
+
+
 def test_a_signed_pack(tmp_path: Path) -> None:
     pytest.importorskip("cryptography", reason="needs the extra evidence")
     private, public = make_key(tmp_path)
@@ -252,9 +271,19 @@ def test_the_bill_of_materials_is_cyclonedx() -> None:
     assert [error.message for error in validator.iter_errors(bom)] == []
     card = bom["metadata"]["component"]["modelCard"]
     assert card["modelParameters"]["inputs"][0] == {"format": "amount: double"}
+    assert card["quantitativeAnalysis"]["performanceMetrics"] == [{"type": "roc_auc", "value": "0.91"}]
+    assert card["properties"] == [{"name": "training", "value": "1000 rows"}]
     assert {"purl": "pkg:pypi/numpy@2.4.6"}.items() <= bom["components"][1].items()
     bom["metadata"]["component"]["modelCard"]["modelParameters"]["approach"] = {"type": "magic"}
     assert [error.message for error in validator.iter_errors(bom)] != []
+
+
+def test_a_bill_of_materials_says_what_is_known_only() -> None:
+    bare = replace(VERSION, metrics={}, owner="", trained_from="2026-01-01", trained_to="2026-02-01")
+    found = bill_of_materials(bare, {}, FEATURES, NOW, "0.1.0")["metadata"]["component"]
+    assert "supplier" not in found and "quantitativeAnalysis" not in found["modelCard"]
+    (training,) = found["modelCard"]["properties"]
+    assert training["value"] == "1000 rows, from 2026-01-01 to 2026-02-01"
 
 
 def test_lineage_has_the_ml_model_as_an_input_and_columns() -> None:
@@ -264,7 +293,11 @@ def test_lineage_has_the_ml_model_as_an_input_and_columns() -> None:
     fields = output["facets"]["columnLineage"]["fields"]
     sources = {name: [each["field"] for each in field["inputFields"]] for name, field in fields.items()}
     assert sources == {"id": ["id"], "score": ["amount", "visits", "3"], "region": ["region"]}
-    assert fields["id"]["inputFields"][0]["transformations"][0]["subtype"] == "IDENTITY"
+    kinds = {name: fields[name]["inputFields"][0]["transformations"] for name in ("id", "score")}
+    assert [(one["subtype"], one["masking"]) for (one,) in kinds.values()] == [
+        ("IDENTITY", False),
+        ("TRANSFORMATION", False),
+    ]
     assert fields["score"]["inputFields"][2]["name"] == "churn"
 
 

@@ -191,6 +191,26 @@ def test_without_a_head_a_file_that_was_written_anew_passes(history: tuple[list[
     assert [each.kind for each in head_finding(lines, head(history[0]))] == ["chain"]
 
 
+def test_rows_with_the_id_of_another_are_counted(history: tuple[list[Line], list[Row]]) -> None:
+    lines, rows = history
+    (found,) = findings(lines, [*rows, rows[3], rows[5]])
+    assert (found.kind, found.text) == ("inserted", "2 rows have the id of another finished run")
+
+
+def test_a_head_that_was_kept_is_known(history: tuple[list[Line], list[Row]]) -> None:
+    for kept in (NOTHING, *(line["digest"] for line in history[0][::50])):
+        assert head_finding(history[0], kept) == []
+    assert [each.kind for each in head_finding(history[0], "1" * 64)] == ["chain"]
+
+
+def test_clocks_may_differ_by_five_minutes(history: tuple[list[Line], list[Row]]) -> None:
+    lines, rows = history
+    sealed_at = datetime.fromisoformat(lines[-1]["at"]).replace(tzinfo=None)
+    for seconds, kinds in ((300, []), (301, ["inserted"])):
+        late = run_row(random.Random(3), sealed_at - timedelta(seconds=seconds))
+        assert [each.kind for each in findings(lines, [*rows, late])] == kinds
+
+
 def test_what_runs_do_is_not_accused() -> None:
     """200 logs: parallel runs, runs that were open at a seal and closed later, new columns, pruned runs."""
     for number in range(200):

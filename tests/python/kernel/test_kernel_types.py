@@ -83,7 +83,9 @@ def test_infinity_and_times_that_the_unit_cannot_hold_are_out_of_type(given: str
     ("values", "dtype"),
     [([-128, 127, None], "Int8"), ([128, None], "Int64"), ([-129, 0], "Int64"), ([None], "Int8")],
 )
-def test_integers_beyond_a_narrow_training_dtype_are_not_changed(values: list[int | None], dtype: str) -> None:
+def test_integers_beyond_a_narrow_training_dtype_are_not_changed(
+    values: list[int | None], dtype: str
+) -> None:
     found = to_numpy(pa.array(values, pa.int64()), Feature("n", "integer", "Int8"))
     assert found.dtype == dtype
     assert [None if value is pd.NA else value for value in found] == values

@@ -287,7 +287,9 @@ def test_what_is_not_finite_has_one_reason() -> None:
 
 def test_numbers_with_categories_have_reasons_of_their_own() -> None:
     """What is too large or infinite is not judged as a category."""
-    feature = Feature("x", "double", "float64", max_magnitude=1e3, accepts_unseen=False, categories=(1.0, 2.0))
+    feature = Feature(
+        "x", "double", "float64", max_magnitude=1e3, accepts_unseen=False, categories=(1.0, 2.0)
+    )
     for limit, large in ((1e3, "too_large:x"), (None, "unseen_category:x=1001")):
         batch = pa.RecordBatch.from_pydict({"x": pa.array([1.0, 3.0, 1001.0, INF])})
         signature = Signature((replace(feature, max_magnitude=limit),), "frame")

@@ -66,7 +66,11 @@ class Answers:
 @pytest.mark.parametrize(
     ("kind", "found", "said"),
     [
-        (version("classification", classes=(0, 1, 2), class_columns={"a": 0, "b": 1, "c": 2}), (5, 2), "2 sc"),
+        (
+            version("classification", classes=(0, 1, 2), class_columns={"a": 0, "b": 1, "c": 2}),
+            (5, 2),
+            "2 sc",
+        ),
         (version("classification", classes=(0, 1)), (5, 3), "3 scores per row"),
         (version("multioutput_regression", outputs={"a": "a", "b": "b"}), (5, 3), "for 2 outputs"),
         (version(MULTILABEL, outputs={"prediction_a": "a", "prediction_b": "b"}), (5, 3), "for 2 labels"),

@@ -128,6 +128,23 @@ def assert_as_written(options: ScoreOptions, arguments: dict[str, Any]) -> None:
         ({"decision": {"labels": [0, 1], "threshold": 0.5}}, "decision has labels (0, 1)"),
         ({"decision": {"treshold": 0.5}}, "decision has ['treshold'] (near: 'threshold')"),
         ({"max_rejected_share": math.nan}, "max_rejected_share is nan"),
+        ({"decision": {"threshold": 2**53 + 1}}, "decision has threshold 9007199254740993"),
+        ({"alias": [], "version": []}, "neither alias nor version was given"),
+        (
+            {"rescore": "given", "as_of": "day"},
+            "rescore is 'given' for a prediction history (as_of was given)",
+        ),
+        (
+            {"rescore": {"rule": "all", "max_rows": 5}},
+            "rescore has the rule 'all' and a budget or vanished='keep'",
+        ),
+        (
+            {"rescore": {"rule": "changed", "updated_at": "u"}},
+            "rescore has the rule 'changed' and updated_at 'u'",
+        ),
+        ({"rescore": {"rule": "updated_at"}}, "rescore has the rule 'updated_at' and updated_at None"),
+        ({"rescore": {"rule": "new", "vanished": "drop"}}, "rescore vanished has ['drop']"),
+        ({"group": "x" * 300, "batch_rows": 0}, "batch_rows is 0"),
         ({"passtrough": ["a"]}, "the call has ['passtrough'] (near: 'passthrough')"),
     ],
 )
@@ -135,6 +152,19 @@ def test_the_error_names_argument_and_value(arguments: dict[str, Any], problem: 
     with pytest.raises(ConfigurationError) as raised:
         ScoreOptions.checked("score()", **{"key": "id", **arguments})
     assert raised.value.problem == problem
+
+
+def test_an_error_says_what_to_write() -> None:
+    said = {
+        "passtrough": ("arguments among ['key', 'alias'", "write 'passthrough'"),
+        "zzz": ("arguments among ['key', 'alias'", "leave it out"),
+        "rescore": ("settings among ['rule', 'updated_at'", "write 'max_rows'"),
+        "batch_rows": ("a positive number of rows", "correct the argument batch_rows"),
+    }
+    for name, (expected, action) in said.items():
+        with pytest.raises(ConfigurationError) as raised:
+            ScoreOptions.checked("score()", key="id", **{name: {"max_row": 1} if name == "rescore" else -1})
+        assert raised.value.expected.startswith(expected) and raised.value.action == action
 
 
 DOORS = {
