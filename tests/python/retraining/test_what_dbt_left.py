@@ -1,0 +1,146 @@
+"""What a retraining reads of dbt's own files: models, the gate, and what a training is known by."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.registry.version import Version
+from scorehouse.retraining.dbt import Dbt, Node, dbt_options
+from scorehouse.retraining.gate import comparison_in_words, failed
+from scorehouse.retraining.provenance import commit_of, found_again, retrained, with_key
+
+NODES = {
+    "model.shop.rows": {
+        "database": "dev",
+        "schema": "main",
+        "alias": "rows",
+        "compiled_code": "select 1\n",
+    },
+    "model.shop.other": {"database": None, "schema": "main", "alias": "renamed"},
+    "test.shop.rows": {"schema": "main", "alias": "rows"},
+}
+TESTS = {"test.shop.not_worse.1": "pass", "test.shop.not_worse_2.2": "fail", "test.shop.alone_3.3": "warn"}
+
+
+@pytest.fixture
+def dbt(tmp_path: Path) -> Dbt:
+    """dbt's target folder after a command."""
+    (tmp_path / "target").mkdir()
+    nodes = {
+        key: {
+            "unique_id": key,
+            "resource_type": key.partition(".")[0],
+            "name": key.rpartition(".")[2],
+            **facts,
+        }
+        for key, facts in NODES.items()
+    }
+    ran = [{"unique_id": key, "status": status} for key, status in TESTS.items()]
+    ran.append({"unique_id": "model.shop.other", "compiled_code": "select 2"})
+    (tmp_path / "target" / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    (tmp_path / "target" / "run_results.json").write_text(json.dumps({"results": ran}))
+    return Dbt(tmp_path, (), "retrain")
+
+
+def test_the_training_model_is_known_by_its_compiled_sql(dbt: Dbt) -> None:
+    assert dbt.node("rows") == Node("model.shop.rows", '"dev"."main"."rows"', sha256(b"select 1").hexdigest())
+    # as the last command has compiled it, and without a database
+    assert dbt.node("other") == Node("model.shop.other", '"main"."renamed"', sha256(b"select 2").hexdigest())
+    with pytest.raises(ConfigurationError, match="no dbt model 'row' in this project.*'rows'"):
+        dbt.node("row")
+
+
+def test_a_shadow_that_is_no_model_is_named(dbt: Dbt) -> None:
+    dbt.check_shadow(["rows", "other"])
+    with pytest.raises(ConfigurationError, match="`shadow` names 'othr', and there is no dbt model"):
+        dbt.check_shadow(["rows", "othr"])
+
+
+def test_the_gate_is_the_only_test_that_begins_with_its_name(dbt: Dbt) -> None:
+    found = {name: dbt.test_result(name)["status"] for name in ("not_worse", "not_worse_2", "alone")}
+    assert found == {"not_worse": "pass", "not_worse_2": "fail", "alone": "warn"}
+    for name, number in (("not", 2), ("gone", 0)):
+        with pytest.raises(
+            ConfigurationError, match=f"dbt ran {number} tests whose names begin with '{name}'"
+        ):
+            dbt.test_result(name)
+
+
+def test_the_words_that_name_a_target() -> None:
+    assert dbt_options("dev", None, None) == ("--target", "dev")
+    assert dbt_options("", "shop", Path("there")) == ("--profile", "shop", "--profiles-dir", "there")
+
+
+ROW = {
+    "output": "late",
+    "segment": None,
+    "metric": "roc_auc",
+    "challenger_value": 0.812345,
+    "live_value": 0.8,
+    "difference": 0.012345,
+    "difference_low": -0.01,
+    "difference_high": 0.03,
+    "n_rows": 12000,
+    "is_judged": True,
+    "problem": None,
+}
+
+
+def test_a_comparison_in_words() -> None:
+    few = {**ROW, "output": "lost", "difference": None, "is_judged": False}
+    worse = {**ROW, "output": "gone", "problem": "is worse"}
+    lines = comparison_in_words([ROW, few, worse])
+    numbers = "roc_auc 0.8123, champion 0.8, lead 0.01235 (-0.01 to 0.03), 12,000 rows"
+    assert [line.partition(": ")[2] for line in lines] == [
+        *(numbers, "not judged, too few rows", f"{numbers}: is worse")
+    ]
+    assert all(name in line for name, line in zip(("late", "lost", "gone"), lines, strict=True))
+    whole = {name: value for name, value in ROW.items() if name not in ("output", "segment")}
+    assert comparison_in_words([whole]) == []
+
+
+def test_what_the_gate_found_in_words() -> None:
+    house: Any = None  # the rows are there
+    wrong = [{**ROW, "output": f"o{number}", "problem": "is worse"} for number in range(7)]
+    said = failed(house, "", [ROW, *wrong])
+    assert said.startswith(": ") and said.count("is worse") == 5 and said.endswith(", and 2 more")
+    assert failed(house, "", wrong[:5]).count("is worse") == 5 and "more" not in failed(house, "", wrong[:5])
+    alone = failed(house, "", [{"n_rows": None, "metric": "rmse", "difference": 0.25, "problem": "is worse"}])
+    assert alone == ": metric rmse, difference 0.25, problem is worse"
+
+
+RECORD = {"rows_sha256": "aa", "seed": 1, "function": "training:train", "commit": "1" * 40}
+
+
+def test_a_training_is_found_again_by_what_decides_it() -> None:
+    key = with_key(RECORD)["key"]
+    assert key == with_key({**RECORD, "commit": "2" * 40})["key"] != with_key({**RECORD, "seed": 2})["key"]
+    versions = [
+        Version(name="m", version=number, provenance=with_key({**RECORD, "seed": seed}))
+        for number, seed in ((1, 1), (2, 2), (3, 1))
+    ]
+    found = [found_again(versions, with_key({**RECORD, "seed": seed})) for seed in (1, 2, 3)]
+    assert [one and one.version for one in found] == [3, 2, None]
+    assert retrained(versions, 2, "retrain").version == 2
+    with pytest.raises(RegistryError, match=r"m version 2 has no provenance.*\n.*\[1, 3\]"):
+        retrained([versions[0], replace(versions[1], provenance={}), versions[2]], 2, "retrain")
+
+
+def test_the_commit_of_a_folder_and_whether_it_differs(tmp_path: Path) -> None:
+    assert commit_of(tmp_path) == (None, False)
+    own = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b")
+    (tmp_path / "file").write_text("1")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "x")):
+        subprocess.run([*own, *words], check=True)
+    commit, changed = commit_of(tmp_path)
+    assert (len(commit or ""), changed) == (40, False)
+    (tmp_path / "file").write_text("2")
+    assert commit_of(tmp_path) == (commit, True)
