@@ -252,7 +252,8 @@ class Tests:
         files come first, since the first test of a file makes what the others share.
         """
         of_line = self.of_file[file]
-        found = next((of_line[near] for near in range(line, max(0, line - 6), -1) if of_line.get(near)), None)
+        lines = () if self.is_imported(file, line) else range(line, max(0, line - 6), -1)
+        found = next((of_line[near] for near in lines if of_line.get(near)), None)
         known = found or {test for tests in of_line.values() for test in tests}
         by_file = defaultdict(list)
         for test in sorted(known, key=lambda test: (self.seconds[test], test)):

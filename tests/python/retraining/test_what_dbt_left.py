@@ -54,7 +54,7 @@ def test_the_training_model_is_known_by_its_compiled_sql(dbt: Dbt) -> None:
     assert dbt.node("rows") == Node("model.shop.rows", '"dev"."main"."rows"', sha256(b"select 1").hexdigest())
     # as the last command has compiled it, and without a database
     assert dbt.node("other") == Node("model.shop.other", '"main"."renamed"', sha256(b"select 2").hexdigest())
-    with pytest.raises(ConfigurationError, match="no dbt model 'row' in this project.*'rows'"):
+    with pytest.raises(ConfigurationError, match=r"no dbt model 'row' in this project.*'rows'"):
         dbt.node("row")
 
 

@@ -129,6 +129,9 @@ def assert_as_written(options: ScoreOptions, arguments: dict[str, Any]) -> None:
         ({"decision": {"treshold": 0.5}}, "decision has ['treshold'] (near: 'threshold')"),
         ({"max_rejected_share": math.nan}, "max_rejected_share is nan"),
         ({"decision": {"threshold": 2**53 + 1}}, "decision has threshold 9007199254740993"),
+        ({"version": 2**31}, "version is (2147483648,)"),
+        ({"rescore": {"rule": "new", "max_rows": 2**63}}, "rescore has max_rows 9223372036854775808"),
+        ({"passtrough": 1, "zzz": 2}, "the call has ['passtrough', 'zzz'] (near: 'passthrough')"),
         ({"alias": [], "version": []}, "neither alias nor version was given"),
         (
             {"rescore": "given", "as_of": "day"},

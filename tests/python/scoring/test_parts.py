@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ import pytest
 
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part, resolve_parts, scoring_bases
 from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord
+from scorehouse.scoring.runlog import RunRecord, resident_memory
 
 FIRST = Version(name="churn", version=1, aliases=("champion",), task="classification", sha256="aa")
 SECOND = replace(FIRST, version=2, aliases=("challenger", "next"), sha256="bb")
@@ -178,6 +181,8 @@ def test_the_row_of_a_run() -> None:
         found={"new": 3, "changed": 2, "stale": 0, "unchanged": 9, "vanished": 1},
         rows_left=4,
         backend="native",
+        scoring_basis="basis",
+        peak_memory_mib=12.34,
     )
     row = record.to_row()
     assert (row["run_id"], row["parent_run_id"], row["model_version"]) == ("own", "run", 1)
@@ -189,6 +194,7 @@ def test_the_row_of_a_run() -> None:
     )
     assert (row["rows_new"], row["rows_stale"], row["rows_left"]) == (3, 0, 4)
     assert (row["decision_policy"], row["backend"]) == (asked.decision and asked.decision.digest, "native")
+    assert (row["scoring_basis"], row["peak_memory_mib"]) == ("basis", 12.3)
     assert json.loads(row["decision_settings"])["threshold"] == 0.5
     assert json.loads(row["reject_reasons"]) == {"null:a": 1} and json.loads(row["key_columns"]) == ["id"]
     assert json.loads(row["configuration"])["registry"]["threshold"] == "0.5"
@@ -204,3 +210,36 @@ def test_the_row_of_a_run() -> None:
 def test_a_run_that_waits_for_its_versions_names_the_aliases() -> None:
     asked = [RunRecord(REQUEST, options(**one)).to_row() for one in ({"alias": ["a", "b"]}, {"version": 3})]
     assert [row["alias_asked"] for row in asked] == ["a, b", None]
+
+
+def test_a_request_as_the_materialization_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = {"run_id": "run", "invocation_id": "call", "node": "n", "relation": "r", "run_log": "l"}
+    policy = {"pickle": "refuse"}
+    seed = {"name": "churn", "relation": "ml_churn", "path": "seeds/ml_churn.csv", "package": ""}
+    written |= {"package_version": installed("scorehouse"), "project_root": "", "load_policy": policy}
+    found = Request.from_json(json.dumps({**written, "registries": [seed], "registry_files": None}))
+    assert found.project_root == tmp_path.resolve() and found.load_policy.pickle == "refuse"
+    assert [file.files for file in found.registries] == [(tmp_path.resolve() / "seeds/ml_churn.csv",)]
+    with pytest.raises(ConfigurationError):
+        Request.from_json(json.dumps({**written, "package_version": "0.0.1"}))
+
+
+def test_a_version_that_nothing_would_monitor_does_not_score() -> None:
+    registry = RegistryFile("churn", "ml_churn", not_loaded={"2": ["ml_churn__signature"]})
+    asked = replace(REQUEST, registries=(registry,))
+    asked.check_loaded(FIRST, "score()")
+    asked.check_loaded(replace(SECOND, name="other"), "score()")
+    with pytest.raises(RegistryError, match="not in the table of ml_churn__signature"):
+        asked.check_loaded(SECOND, "score()")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = Path("/proc/self/status").read_text()
+    now, peak = (float(status.partition(f"{name}:")[2].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    assert resident_memory() == pytest.approx(now, abs=40)
+    monkeypatch.setattr("builtins.open", lambda *_: (_ for _ in ()).throw(OSError("no /proc")))
+    found = resident_memory()
+    monkeypatch.undo()
+    assert found == pytest.approx(peak, abs=40)

@@ -81,6 +81,7 @@ def test_what_stands_in_the_run_log() -> None:
         ),
         ({"top": 1, "where": {"decision": "yes"}}, None, "where of reasons has decision ['yes'], which the"),
         ({"top": 1, "where": {"decision": "yes"}}, BANDS, "where of reasons has decision ['yes']"),
+        ({"top": 1, "where": {"band": "low"}}, None, "where of reasons has band ['low']"),
         ({"top": 1, "where": {"band": "lo"}}, BANDS, "where of reasons has band ['lo']"),
     ],
     ids=str,
