@@ -265,7 +265,6 @@ class Tests:
 
         chosen, total = [], 0.0
         for name in sorted(by_file, key=weight):
-            total += self.longest[name]
             for test in by_file[name]:
                 total += self.seconds[test]
                 if chosen and total > most:
