@@ -30,15 +30,6 @@ from coverage import Coverage
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
 MARKED = "not slow and not soak and not foreign"
-# the folders of tests/python that are asked; the others show little of these rooms beyond them, and take long
-FOLDERS = tuple(
-    f"tests/python/{name}"
-    for name in (
-        *("scoring", "registration", "kernel", "evidence", "retraining", "engines", "program", "cli"),
-        *("segmented", "certificate", "outbox"),
-    )
-)
-FOREIGN = 2.0  # what a second of another room's tests counts: those of a room know it best
 COVERED = """
 [run]
 source_pkgs = scorehouse
@@ -165,11 +156,10 @@ def in_fork(run: Callable[[], int], seconds: float | None = None) -> int:
     child = os.fork()
     if child == 0:
         os.setsid()
-        code = 70
         try:
-            code = run()
+            os._exit(run())
         finally:
-            os._exit(code)
+            os._exit(70)
     ended = os.pidfd_open(child)
     select.select([ended], [], [], seconds)
     os.close(ended)
@@ -178,10 +168,10 @@ def in_fork(run: Callable[[], int], seconds: float | None = None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def measure(tree: Tree, folder: Path) -> None:
+def measure(tree: Tree, folder: Path, places: Iterable[str]) -> None:
     """Run the tests of each folder once, and keep what each took and which lines it ran."""
     folder.mkdir(parents=True, exist_ok=True)
-    for place in FOLDERS:
+    for place in places:
         kept = folder / f"{Path(place).name}.json"
         if kept.exists():
             continue
@@ -207,22 +197,21 @@ def _measured(tree: Tree, place: str, kept: Path) -> int:
     tree.pytest(place)
     counted.stop()
     counted.save()
-    failed = mutant_plugin.FAILED
-    seconds = {test: took for test, took in mutant_plugin.SECONDS.items() if test not in failed}
-    (kept / "told.json").write_text(json.dumps({"seconds": seconds, "failed": failed}))
+    seconds = {test: took for test, took in mutant_plugin.SECONDS.items() if test not in mutant_plugin.FAILED}
+    (kept / "told.json").write_text(json.dumps({"seconds": seconds}))
     return 0
 
 
 class Tests:
-    """What each test of the suite took, and the tests that run each line of a file."""
+    """What each test took, and the tests that run each line of a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: Iterable[str]) -> None:
         self.seconds: dict[str, float] = {}
         self.longest: dict[str, float] = defaultdict(float)
         self.of_file: dict[Path, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.imported: dict[Path, set[int]] = defaultdict(set)
-        for kept in folder.glob("*.json"):
-            self._add(json.loads(kept.read_text()))
+        for place in places:
+            self._add(json.loads((folder / f"{Path(place).name}.json").read_text()))
 
     def _add(self, found: dict[str, Any]) -> None:
         of_context = defaultdict(list)
@@ -258,22 +247,14 @@ class Tests:
         by_file = defaultdict(list)
         for test in sorted(known, key=lambda test: (self.seconds[test], test)):
             by_file[test.partition("::")[0]].append(test)
-        own = file.parts[2]
-
-        def weight(name: str) -> float:
-            return self.longest[name] * (1.0 if name.split("/")[2] in (own, SAME.get(own)) else FOREIGN)
-
         chosen, total = [], 0.0
-        for name in sorted(by_file, key=weight):
+        for name in sorted(by_file, key=self.longest.__getitem__):
             for test in by_file[name]:
                 total += self.seconds[test]
                 if chosen and total > most:
                     break
                 chosen.append(test)
         return chosen
-
-
-SAME = {"registry": "registration"}  # rooms whose tests have a folder of another name
 
 
 class Functions:
@@ -294,9 +275,8 @@ class Functions:
             return True
         old, new = (dict(parts(compile(text, str(file), "exec"))) for text in (before, after))
         changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
-        if not all(name in old and name in new and self.found.get(name) for name in changed):
-            return False
-        if any("<lambda>" in name[1] for name in changed):  # of which a line may have several
+        one_each = (name in old and name in new and self.found.get(name) for name in changed)
+        if not all(one_each) or any("<lambda>" in name[1] for name in changed):  # a line may have several
             return False
         for name in changed:
             for function in self.found[name]:

@@ -3,8 +3,8 @@
     ./run test mutants --room kernel --count 70 --seed 2
     ./run test mutants --room kernel --keep kernel.jsonl --map /tmp/map
 
-A mutant is one operator, number, comparison or keyword changed. All quick tests are run once with line
-coverage, processes that they start included; those that run the line of a mutant are asked, the quickest
+A mutant is one operator, number, comparison or keyword changed. The quick tests of its room are run once with
+line coverage, processes that they start included; those that run the line of a mutant are asked, the quickest
 first, until one of them fails. Prints each mutant that survived, and the share that was killed with its 95 %
 interval (Wilson). What differs in annotations or decorators alone is no mutant.
 """
@@ -29,9 +29,17 @@ from typing import Any
 from cosmic_ray.ast import Visitor, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
-from mutant_tests import FOLDERS, REPOSITORY, SOURCE, Functions, Mutant, Tests, Tree, measure
+from mutant_tests import REPOSITORY, SOURCE, Functions, Mutant, Tests, Tree, measure
 
-ROOMS = ("scoring", "registry", "kernel", "evidence", "retraining", "engines")
+# which tests are asked of each room, by folders of tests/python: those of others would notice more
+ROOMS = {
+    "scoring": ("scoring",),
+    "registry": ("registration", "evidence"),
+    "kernel": ("kernel",),
+    "evidence": ("evidence",),
+    "retraining": ("retraining",),
+    "engines": ("engines", "scoring"),
+}
 NOT_HERE = ("engines/spark/",)  # what needs an engine that is not here
 # imported once, before a mutant is
 LIBRARIES = (
@@ -127,7 +135,7 @@ def main() -> int:
     parser.add_argument("--room", choices=ROOMS, action="append", help="default: all, one after the other")
     parser.add_argument("--count", type=int, default=70, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=float, default=60.0, help="seconds of tests for one mutant")
+    parser.add_argument("--most", type=float, default=6.0, help="seconds of tests for one mutant")
     parser.add_argument(
         "--map", type=Path, help="a folder with the lines that each test runs; what it lacks is measured"
     )
@@ -142,10 +150,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree, kept = Tree(Path(folder) / "tree"), asked.keep or Path(folder) / "kept.jsonl"
         place = asked.map or Path(folder) / "map"
-        measure(tree, place)
         for room in asked.room or ROOMS:
             drawn = [*mutants(room, asked.count, asked.seed)]
-            judge(tree, Tests(place), drawn, asked.most, kept)
+            places = [f"tests/python/{name}" for name in ROOMS[room]]
+            measure(tree, place, places)
+            judge(tree, Tests(place, places), places, drawn, asked.most, kept)
             by = [known(one, kept)["by"] for one in drawn]
             if unsound := tree.failing([test for test in dict.fromkeys(by) if "::" in test]):
                 print(f"  these fail without a mutant, too, and show nothing: {unsound}")
@@ -174,7 +183,7 @@ def known(mutant: Mutant, keep: Path) -> dict[str, Any]:
     return next((line for line in lines if own.items() <= line.items()), {})
 
 
-def judge(tree: Tree, tests: Tests, drawn: list[Mutant], most: float, keep: Path) -> None:
+def judge(tree: Tree, tests: Tests, places: list[str], drawn: list[Mutant], most: float, keep: Path) -> None:
     """Add a line for each mutant to a file, with the test that notices it.
 
     Most are put into the functions in memory; what runs when a module is imported needs a pytest of its own.
@@ -196,7 +205,7 @@ def judge(tree: Tree, tests: Tests, drawn: list[Mutant], most: float, keep: Path
             if not known(one, keep) and not tests.is_imported(one.file, one.line):
                 asked(one, lambda *of: tree.asked_in_memory(functions, items, *of))
 
-    tree.pytest_in_fork(in_memory, FOLDERS)
+    tree.pytest_in_fork(in_memory, places)
     for one in drawn:
         if not known(one, keep):
             asked(one, tree.asked_anew)
