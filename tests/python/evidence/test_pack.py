@@ -272,6 +272,7 @@ def test_the_bill_of_materials_is_cyclonedx() -> None:
     card = bom["metadata"]["component"]["modelCard"]
     assert card["modelParameters"]["inputs"][0] == {"format": "amount: double"}
     assert card["quantitativeAnalysis"]["performanceMetrics"] == [{"type": "roc_auc", "value": "0.91"}]
+    assert bom["metadata"]["component"]["description"] == VERSION.description
     assert card["properties"] == [{"name": "training", "value": "1000 rows"}]
     assert {"purl": "pkg:pypi/numpy@2.4.6"}.items() <= bom["components"][1].items()
     bom["metadata"]["component"]["modelCard"]["modelParameters"]["approach"] = {"type": "magic"}
@@ -289,6 +290,7 @@ def test_a_bill_of_materials_says_what_is_known_only() -> None:
 def test_lineage_has_the_ml_model_as_an_input_and_columns() -> None:
     found = event()
     assert [each["name"] for each in found["inputs"]] == ["shop.main.basket", "churn"]
+    assert found["job"]["facets"]["sql"]["query"] == RUN["feature_query"]
     (output,) = found["outputs"]
     fields = output["facets"]["columnLineage"]["fields"]
     sources = {name: [each["field"] for each in field["inputFields"]] for name, field in fields.items()}
