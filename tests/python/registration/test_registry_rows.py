@@ -10,13 +10,12 @@ import pyarrow as pa
 import pytest
 
 from scorehouse.errors import RegistryError, SignatureError
-from scorehouse.registry.class_columns import registered_columns
 from scorehouse.registry.label_rule import proven_for
 from scorehouse.registry.program_facts import segments_in_words
 from scorehouse.registry.seed_columns import PARTS
 from scorehouse.registry.seeds import ModelSeeds, calibration_digest
 from scorehouse.registry.signature import Feature, Signature, check_types
-from scorehouse.registry.version import Version, parse_reference, resolve
+from scorehouse.registry.version import Version, parse_reference, registered_columns, resolve
 
 NUMBERS = (1, 2, 10)
 

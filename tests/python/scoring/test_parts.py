@@ -19,8 +19,7 @@ from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.parts import Part, resolve_parts, scoring_bases
-from scorehouse.scoring.request import Request
-from scorehouse.scoring.runlog import RunRecord, resident_memory
+from scorehouse.scoring.request import Request, RunRecord, resident_memory
 
 FIRST = Version(name="churn", version=1, aliases=("champion",), task="classification", sha256="aa")
 SECOND = replace(FIRST, version=2, aliases=("challenger", "next"), sha256="bb")
