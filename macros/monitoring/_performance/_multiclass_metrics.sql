@@ -94,8 +94,8 @@ mean_areas as (
         min(n_side) as n_side,
         case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
         case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted,
-        {#- no less than the error of the mean, however the classes hang together #}
         case when count(*) = count(roc_auc) then avg(even_area) end as roc_auc_ovo,
+        {#- no less than the error of the mean, however the classes hang together #}
         case when count(*) = count(roc_auc_error) then avg(sqrt(even_spread + greatest(0e0,
             even_second - 2e0 * even_area * even_first + even_area * even_area * even_whole
         ))) end as roc_auc_ovo_error,

@@ -37,7 +37,7 @@ EXIT_CODES = {
     "waits_for_a_signature": 20,  # a person signs, too
     "gate_refused": 30,
 }
-HELPS, GAINS_NOTHING, UNKNOWN = 0, 10, 11  # of --measure
+HELPS, NOT_CERTAIN, UNKNOWN = 0, 10, 11  # of --measure
 
 
 @click.command("retrain")
@@ -74,7 +74,7 @@ def retrain_command(
     each, compares both on it, and writes the gain to the seed ml_NAME__refit, for the report.
 
     Exit codes: 0 promoted, or a refit helps, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no
-    signal asks for it, or a refit gains nothing for certain, 11 this version cannot be judged, 20 trained and
+    signal asks for it, or a refit is not certain to help, 11 this version cannot be judged, 20 trained and
     waits for a person (who signs or promotes), 30 the gate refused it.
 
     \b
@@ -164,13 +164,13 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
 
 
 def _measured(house: House, name: str, *, as_json: bool) -> int:
-    from scorehouse.report.refit import gains_nothing, refit_in_words
+    from scorehouse.report.refit import no_help, refit_in_words
     from scorehouse.retraining.run import measure
 
     found = measure(house)
-    code = UNKNOWN if found["gain"] is None else GAINS_NOTHING if gains_nothing([found]) else HELPS
+    code = UNKNOWN if found["gain"] is None else NOT_CERTAIN if no_help(found) else HELPS
     seed = f"ml_{name}__refit"
-    lines = [refit_in_words([found], ""), f"written to {seed}; next: dbt seed --select {seed}"]
+    lines = [refit_in_words(found, ""), f"written to {seed}; next: dbt seed --select {seed}"]
     answer(as_json, {"name": name, **found, "exit_code": code}, lines)
     return code
 

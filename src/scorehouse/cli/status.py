@@ -44,7 +44,8 @@ def status_command(
     results = target.dbt_results()
     with waiting("reading the warehouse"), target.opened() as opened:
         chapters = by_state(chapters_of(opened.monitoring, name, results))
-    answer(as_json, [overview(chapter) for chapter in chapters], _lines(chapters))
+    said = [{**overview(chapter), "causes": [*map(_facts, chapter.alerts)]} for chapter in chapters]
+    answer(as_json, said, _lines(chapters))
     if exit_code and any(chapter.alerts for chapter in chapters):
         ctx.exit(EXIT_DIFFERENT)
 
@@ -64,6 +65,12 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
             yield from _wrapped(said.text, 2)
         for alert in chapter.alerts:
             yield from _of_alert(alert)
+
+
+def _facts(alert: Alert) -> dict[str, str]:
+    return {
+        name: getattr(alert, name) for name in ("code", "level", "title", "text", "state", "since", "action")
+    }
 
 
 def _of_alert(alert: Alert) -> Iterator[str]:

@@ -17,7 +17,7 @@ from scorehouse.registration.lock import one_writer
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
-PLACES = 6
+DIGITS = 6
 
 
 @one_writer
@@ -36,4 +36,4 @@ def write_measured(
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return repr(round(value, PLACES)) if isinstance(value, float) else str(value)
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)

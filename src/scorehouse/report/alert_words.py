@@ -185,7 +185,7 @@ WORDS: dict[str, Words] = {
     ),
     "retrain_without_gain": Words(
         "retraining",
-        "A refit of version {version} gains nothing for certain: look for another cause",
+        "A refit of version {version} {helps}: look for other causes",
         "{reasons}; {refit}",
     ),
     "data_fault": Words(

@@ -16,7 +16,7 @@ from scorehouse.report.faults import faults_of, units_of
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
 from scorehouse.report.monitors import Long
 from scorehouse.report.proofs import drift_sql
-from scorehouse.report.refit import gains_nothing, refit_in_words
+from scorehouse.report.refit import newest_of, no_help, refit_in_words
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import MOVED, slug
@@ -140,12 +140,13 @@ def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
         elif row["retrain"]:
-            command = f"scorehouse retrain {data.name}{option}"
-            numbers["refit"] = refit_in_words(data.refit, f"{command} --measure")
-            if gains_nothing(data.refit):
-                alerts.append(advice("retrain_without_gain", numbers))
+            command = f"scorehouse retrain {data.name}"
+            refit = newest_of(data.refit, [*data.drift, *data.performance])
+            numbers["refit"] = refit_in_words(refit, f"{command}{option or ' --target TARGET'} --measure")
+            if helps := no_help(refit):
+                alerts.append(advice("retrain_without_gain", {**numbers, "helps": helps}))
             else:
-                alerts.append(advice("retrain", numbers, action=command if option else ""))
+                alerts.append(advice("retrain", numbers, action=command + option if option else ""))
         elif row["retrain"] is None and row.get("not_judged") and not _is_monitored(data):
             command = build_command(data.name) + option
             numbers = {"version": row["version"], "missing": row["not_judged"], "next": command}

@@ -5,23 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scorehouse.report.monitors import Long
 from scorehouse.report.words import lower_first, metric_name, number
 
-
-def gains_nothing(refit: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a refit was measured, and is not better for certain."""
-    return any(row["gain"] is not None and row["gain_low"] <= 0 for row in refit)
+Measured = Mapping[str, Any]
 
 
-def refit_in_words(refit: Sequence[Mapping[str, Any]], command: str) -> str:
+def newest_of(refits: Sequence[Measured], judged: Sequence[Long]) -> Measured | None:
+    """The newest measurement; None if it is older than the windows that ask for a retraining."""
+    starts = [long.windows[-1][0] for long in judged if long.windows]
+    if not refits or (starts and str(refits[-1]["measured_on"])[:10] < f"{max(starts):%Y-%m-%d}"):
+        return None
+    return refits[-1]
+
+
+def no_help(refit: Measured | None) -> str:
+    """`does not help` or `is not certain to help`; empty if it helps, or nothing is known."""
+    if refit is None or refit["gain"] is None or refit["gain_low"] > 0:
+        return ""
+    return "does not help" if refit["gain_high"] <= 0 else "is not certain to help"
+
+
+def refit_in_words(refit: Measured | None, command: str) -> str:
     """What a refit would gain, as the end of a sentence; `command` measures it."""
-    if not refit:
+    if refit is None:
         return f"whether a refit helps is not measured: {command}"
-    row = refit[-1]
-    if row["gain"] is None:
-        return f"whether a refit helps cannot be known: {row['not_measured']} ({row['measured_on']})"
-    gain, low, high = (number(row[name], 2) for name in ("gain", "gain_low", "gain_high"))
+    if refit["gain"] is None:
+        return f"whether a refit helps cannot be known: {refit['not_measured']} ({refit['measured_on']})"
+    sign = -1 if refit["gain"] < 0 else 1
+    low, high = sorted(sign * refit[name] for name in ("gain_low", "gain_high"))
+    metric = lower_first(metric_name(refit["metric"]))
     return (
-        f"a refit measured {lower_first(metric_name(row['metric']))} better by {gain} ({low} to {high}) on "
-        f"{row['newer_rows']:,} newer rows ({row['measured_on']})"
+        f"a refit measured {metric} {'worse' if sign < 0 else 'better'} by "
+        f"{number(sign * refit['gain'], 2)} ({number(low, 2)} to {number(high, 2)}) on "
+        f"{refit['newer_rows']:,} newer rows ({refit['measured_on']})"
     )

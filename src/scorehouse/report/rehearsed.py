@@ -33,13 +33,15 @@ def rehearsed_of(rows: Sequence[Row]) -> Rehearsed | None:
     """None if no version was rehearsed."""
     if not rows:
         return None
-    unseen: dict[str, set[str]] = {}
+    tried = [row for row in rows if row["feature"] and not row["metric"] and row["faults_planted"]]
     planted: dict[str, int] = {}
-    for row in rows:
-        if row["feature"] and not row["metric"] and row["faults_planted"]:
-            own, feature = set(json.loads(row["unseen"])), row["feature"]
+    for row in tried:
+        planted[row["feature"]] = max(planted.get(row["feature"], 0), row["faults_planted"])
+    unseen: dict[str, set[str]] = {}
+    for row in tried:  # of monitors that some faults could not be planted for, nothing is known
+        own, feature = set(json.loads(row["unseen"])), row["feature"]
+        if row["faults_planted"] == planted[feature]:
             unseen[feature] = unseen.get(feature, own) & own
-            planted[feature] = max(planted.get(feature, 0), row["faults_planted"])
     blind = sorted(
         ((feature, sorted(faults)) for feature, faults in unseen.items() if faults),
         key=lambda pair: (-len(pair[1]), pair[0]),

@@ -33,6 +33,8 @@ def headline(chapter: Chapter) -> Headline:
     """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
     if chapter.state in ("bad", "warn"):  # the first causes, the worst first; the others are counted
         named, more = [alert.title for alert in chapter.alerts[:SAID]], len(chapter.alerts) - SAID
+        if not named:  # of a run that has not finished
+            named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
         text = "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
         return Headline(chapter.state, ACT if chapter.state == "bad" else WATCH, text)
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]

@@ -10,7 +10,7 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData, table_name
 from scorehouse.report.performance import Performance
-from scorehouse.report.refit import gains_nothing
+from scorehouse.report.refit import newest_of, no_help
 from scorehouse.report.warehouse import Row
 from scorehouse.report.watched import alerted, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
@@ -263,8 +263,8 @@ def _retraining(data: ModelData) -> Verdict:
     if not data.retraining:
         return NOT_MONITORED
     if any(row["retrain"] for row in data.retraining):
-        nothing = gains_nothing(data.refit)
-        return Verdict("warn", "a refit gains nothing for certain" if nothing else "recommended")
+        helps = no_help(newest_of(data.refit, [*data.drift, *data.performance]))
+        return Verdict("warn", f"a refit {helps}" if helps else "recommended")
     if any(row.get("data_faults") for row in data.retraining):
         return Verdict("warn", "look at the data first")
     if unjudged := [row for row in data.retraining if row["retrain"] is None]:
