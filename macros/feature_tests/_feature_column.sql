@@ -1,5 +1,6 @@
 {#- The identifier of a feature's column. Refuses one that is not there or, if `typed`, has another type, which a
-    database would refuse without the names of table and type. -#}
+    database would refuse without the names of table and type. None for a wrong type in a test that warns, which then
+    gives the row of `feature_has_type`: an error is no warning. -#}
 {% macro _feature_column(call, relation, column_name, type, typed=true) %}
     {% set name, types = scorehouse._bare_name(column_name), scorehouse._types_of_columns(relation) %}
     {% set table = relation.identifier if relation is mapping else relation %}
@@ -12,6 +13,9 @@
             'give the column this name in ' ~ table ~ ', or register a version that was trained without it'
         ) %}
     {% elif typed and not scorehouse._has_type(types.get(name | lower), type) %}
+        {% if config.get('severity', 'error') | lower == 'warn' %}
+            {{ return(none) }}
+        {% endif %}
         {% do scorehouse._fail(
             named, name ~ ' of ' ~ table ~ ' is ' ~ types[name | lower],
             trained ~ ', as the ML model was trained on', 'cast it in ' ~ table ~ again
@@ -48,11 +52,13 @@
 {% endmacro %}
 
 
-{#- The types of the columns of a table or subquery by name, both in lower case: none while dbt parses or the table is
-    not built; empty where the database does not tell those of a subquery. -#}
+{#- The types of the columns of a table or subquery by name, both in lower case: none while dbt parses, where the
+    table is not built, and of an ephemeral model or a file; empty where the database does not tell those of a
+    subquery. -#}
 {% macro _types_of_columns(relation) %}
     {% set found = {} %}
-    {% if not execute or (relation is mapping and load_relation(relation) is none) %}
+    {% if not execute or '__dbt__cte__' in relation | string
+        or (relation is mapping and load_relation(relation) is none) %}
     {% elif target.type == 'duckdb' %}
         {% for row in scorehouse._rows_of('describe select * from ' ~ relation) %}
             {% do found.update({row.column_name | lower: row.column_type | lower}) %}

@@ -7,6 +7,9 @@
         ) %}
     {% endif %}
     {% set column = scorehouse._feature_column(call, model, column_name, type) %}
+    {% if column is none %}
+        {{ return(scorehouse.test_feature_has_type(model, column_name, type)) }}
+    {% endif %}
     {% set value = 'cast(' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' if type == 'string' else column %}
 
 {#- NULL passes: use `feature_not_null` to forbid it. -#}

@@ -26,6 +26,9 @@
         optional=true
     ) %}
     {% set column = scorehouse._feature_column(call, model, column_name, 'double') %}
+    {% if column is none %}
+        {{ return(scorehouse.test_feature_has_type(model, column_name, 'double')) }}
+    {% endif %}
 
 {#- NULL passes: use `not_null` to forbid it. A new row may exceed the range of training by chance, so with
     `training_rows` more rows than chance explains are needed, as in a drift table. -#}

@@ -128,12 +128,89 @@ def test_a_column_renamed_or_retyped_upstream_is_named(registered: DbtProject) -
     says_nothing_raw(changed)
     messages = [text for name, text in changed.messages.items() if changed.statuses[name] == "error"]
     for words, count in {
-        ("amount of features is varchar", "a number"): 2,
+        ("amount of features is varchar", "a number"): 1,
         ("features has no column visits", "visits_of_month"): 3,
         ("plan of features is integer", "a string"): 2,
     }.items():
         assert sum(all(each in text for each in words) for text in messages) == count, messages
-    assert len(messages) == 7
+    assert len(messages) == 6
+
+
+def test_a_wrong_type_is_no_error_of_a_test_that_warns(registered: DbtProject) -> None:
+    file = registered.folder / "models" / "_features.yml"
+    scaffold(registered, "--output", str(file), "--severity", "warn", "--range-severity", "warn")
+    texts = "select 1 as id, 'much' as amount, '99' as visits, 7 as plan, 'yes' as active"
+    ended = run_tests(registered, texts)
+    found = {
+        (name.split("_features_")[0].removeprefix("scorehouse_feature_"), column): status
+        for name, status in ended.statuses.items()
+        for column in ("amount", "visits", "plan", "active")
+        if f"_features_{column}_" in name and status != "pass"
+    }
+    wrong = {("has_type", column): "warn" for column in ("amount", "visits", "plan", "active")}
+    wrong |= {("in_range", column): "warn" for column in ("amount", "visits")}
+    assert found == wrong | {("in_categories", "plan"): "warn"}, ended.messages
+
+
+def test_types_that_dbt_cannot_look_up_are_found(project: DbtProject) -> None:
+    """Of an ephemeral model, with `where` or without, of a file, and of a table that was never built."""
+    (project.folder / "rows.csv").write_text("amount,plan\n1.5,basic\n")
+    early = "{{ config(materialized='ephemeral') }} select 1.5e0 as amount, 'basic' as plan"
+    lines: list[dict[str, Any]] = []
+    project.write("models/early.sql", early)
+    project.features(early.partition("}} ")[2], name="never")
+    typed, has_type = {"type": "double"}, "scorehouse.feature_has_type"
+    for column in ("amount", "plan", "nosuch"):
+        whole = {has_type: {"arguments": typed}}
+        part = {
+            has_type: {"arguments": typed, "name": f"part_{column}", "config": {"where": "plan is not null"}}
+        }
+        lines.append({"name": column, "data_tests": [whole, part]})
+    lines[0]["data_tests"] += [
+        {"scorehouse.feature_not_null": {"arguments": typed}},
+        {"scorehouse.feature_in_range": {"arguments": {"min_value": 2}}},
+        {"scorehouse.feature_in_categories": {"arguments": {**typed, "values": [1.5]}}},
+    ]
+    document = {
+        "version": 2,
+        "models": [
+            {"name": "early", "columns": lines},
+            {"name": "never", "columns": [{"name": "amount", "data_tests": lines[0]["data_tests"][:1]}]},
+        ],
+        "sources": [
+            {
+                "name": "files",
+                "tables": [
+                    {
+                        "name": "rows",
+                        "config": {"meta": {"external_location": "rows.csv"}},
+                        "columns": [
+                            {"name": line["name"], "data_tests": line["data_tests"][:1]} for line in lines
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    project.write("models/_models.yml", yaml.safe_dump(document))
+    ended = project.dbt("test").statuses
+    assert {
+        name.removeprefix("scorehouse_"): status for name, status in ended.items() if "on-run" not in name
+    } == {
+        "feature_has_type_early_amount__double": "pass",
+        "feature_has_type_early_plan__double": "fail",
+        "feature_has_type_early_nosuch__double": "error",
+        "part_amount": "pass",
+        "part_plan": "fail",
+        "part_nosuch": "error",
+        "feature_not_null_early_amount__double": "pass",
+        "feature_in_range_early_amount__2": "fail",
+        "feature_in_categories_early_amount__double__1_5": "pass",
+        "feature_has_type_never_amount__double": "error",
+        "source_feature_has_type_files_rows_amount__double": "pass",
+        "source_feature_has_type_files_rows_plan__double": "fail",
+        "source_feature_has_type_files_rows_nosuch__double": "error",
+    }
 
 
 def test_severities(registered: DbtProject) -> None:
