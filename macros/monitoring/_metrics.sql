@@ -16,12 +16,15 @@
                 },
                 'at_threshold': {
                     'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'},
-                    'f1': {'interval': 'f1', 'n': '(tp + fp + fn)'},
-                    'precision': {'interval': 'wilson', 'n': '(tp + fp)', 'column': 'precision_value'},
-                    'recall': {'interval': 'wilson', 'n': '(tp + fn)'}, 'accuracy': {'interval': 'wilson'},
-                    'mcc': {'interval': 'correlation'}, 'mean_score': {'interval': 'mean'},
-                    'positive_rate': {'interval': 'wilson'}, 'selection_rate': {'interval': 'wilson'},
-                    'false_positive_rate': {'interval': 'wilson', 'n': '(fp + tn)'}, 'bias': {'interval': 'mean'}
+                    'f1': {'interval': 'f1', 'n': 'f1_rows'},
+                    'precision': {'interval': 'wilson', 'n': 'precision_rows', 'column': 'precision_value'},
+                    'recall': {'interval': 'wilson', 'n': 'recall_rows'},
+                    'accuracy': {'interval': 'wilson', 'n': 'accuracy_rows'}, 'mcc': {'interval': 'correlation'},
+                    'mean_score': {'interval': 'mean'},
+                    'positive_rate': {'interval': 'wilson', 'n': 'positive_rate_rows'},
+                    'selection_rate': {'interval': 'wilson', 'n': 'selection_rate_rows'},
+                    'false_positive_rate': {'interval': 'wilson', 'n': 'false_positive_rate_rows'},
+                    'bias': {'interval': 'mean'}
                 },
                 'calibration': {'ece': {'interval': 'ece'}, 'mce': {}},
                 'counts': {'tp': {}, 'fp': {}, 'fn': {}, 'tn': {}},
@@ -70,13 +73,13 @@
                     'mae': {'interval': 'mean'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'mean'},
                     'wape': {'interval': 'log'}, 'r2': {'interval': 'log_of_rest'}, 'bias': {'interval': 'mean'},
                     'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'},
-                    'zero_share': {'interval': 'wilson'}, 'median_absolute_error': {'interval': 'log'},
-                    'max_error': {}
+                    'zero_share': {'interval': 'wilson', 'n': 'zero_share_rows'},
+                    'median_absolute_error': {'interval': 'log'}, 'max_error': {}
                 }
             },
             'intervals': {
                 'explained': {
-                    'coverage': {'interval': 'wilson', 'n': 'n_bounded'},
+                    'coverage': {'interval': 'wilson', 'n': 'coverage_rows'},
                     'interval_width': {'interval': 'mean', 'n': 'n_bounded'}
                 }
             },

@@ -1,14 +1,24 @@
 {#- The standard error of the area under the ROC curve of the rows of `cumulated` (DeLong and others 1988); NULL if
     a side has fewer than two rows. It is the variance of the placements: of how many rows of the other side each row
-    is ranked above. -#}
-{% macro _auc_error() -%}
-    {%- set above, below = '(all_neg - cum_neg + neg / 2e0)', '(cum_pos - pos / 2e0)' -%}
+    is ranked above. `squares` names the sums of squared weights of both sides, by which weights are linearised. -#}
+{% macro _auc_error(squares=['pos', 'neg']) -%}
     case when max(all_pos) > 1e0 and max(all_neg) > 1e0 then sqrt(
-            greatest(0e0, {{ scorehouse._total('pos * ' ~ above ~ ' * ' ~ above) }}
-                - {{ scorehouse._total('pos * ' ~ above) }} * {{ scorehouse._total('pos * ' ~ above) }} / max(all_pos))
-            / (max(all_neg) * max(all_neg) * (max(all_pos) - 1e0) * max(all_pos))
-            + greatest(0e0, {{ scorehouse._total('neg * ' ~ below ~ ' * ' ~ below) }}
-                - {{ scorehouse._total('neg * ' ~ below) }} * {{ scorehouse._total('neg * ' ~ below) }} / max(all_neg))
-            / (max(all_pos) * max(all_pos) * (max(all_neg) - 1e0) * max(all_neg))
+            {{ scorehouse._placement_variance('pos', squares[0], '(all_neg - cum_neg + neg / 2e0)', 'max(all_neg)') }}
+            + {{ scorehouse._placement_variance('neg', squares[1], '(cum_pos - pos / 2e0)', 'max(all_pos)') }}
         ) end
+{%- endmacro %}
+
+
+{#- What the placements of one side add to the variance of the area; `others` is the weight of the other side. -#}
+{% macro _placement_variance(side, square, place, others) -%}
+    {%- set own = 'max(all_' ~ side ~ ')' -%}
+    {%- set mean = '(' ~ scorehouse._total(side ~ ' * ' ~ place) ~ ' / ' ~ own ~ ')' -%}
+    greatest(0e0, {{ scorehouse._total(square ~ ' * ' ~ place ~ ' * ' ~ place) }}
+                {%- if square == side %}
+                - {{ mean }} * {{ mean }} * {{ own }}
+                {%- else %}
+                - 2e0 * {{ mean }} * {{ scorehouse._total(square ~ ' * ' ~ place) }}
+                + {{ mean }} * {{ mean }} * {{ scorehouse._total(square) }}
+                {%- endif %}
+            ) / ({{ others }} * {{ others }} * ({{ own }} - 1e0) * {{ own }})
 {%- endmacro %}

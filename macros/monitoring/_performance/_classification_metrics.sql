@@ -9,6 +9,10 @@ by_score as (
         {{ g }}, score,
         sum({{ scorehouse._weighted('y', spec) }}) as pos,
         sum({{ scorehouse._weighted('1e0 - y', spec) }}) as neg
+        {%- if spec.weight %},
+        sum(y * w * w) as pos_squares,
+        sum((1e0 - y) * w * w) as neg_squares
+        {%- endif %}
     from usable
     group by {{ g }}, score
 
@@ -21,7 +25,7 @@ ranks as (
     select
         {{ g }},
         {{ scorehouse._roc_auc() }} as roc_auc,
-        {{ scorehouse._auc_error() }} as roc_auc_error,
+        {{ scorehouse._auc_error(['pos_squares', 'neg_squares'] if spec.weight else ['pos', 'neg']) }} as roc_auc_error,
         case when max(all_pos) > 0e0 then
             {{ scorehouse._total('pos * (cum_pos / (cum_pos + cum_neg))') }} / max(all_pos)
         end as average_precision,
@@ -51,6 +55,13 @@ points as (
         {%- for name, of_row in [('mean_score', 'score'), ('bias', 'score - y')] %}
         {{ scorehouse._weighted_mean(of_row, spec) }} as {{ name }},
         {{ scorehouse._weighted_deviation(of_row, spec) }} as {{ name }}_deviation,
+        {%- endfor %}
+        {%- for share, of_row in [
+            ('accuracy', 'case when yhat = y then 1 else 0 end'), ('precision', 'case when yhat = 1 then y end'),
+            ('recall', 'case when y = 1 then yhat end'), ('false_positive_rate', 'case when y = 0 then yhat end'),
+            ('f1', 'case when y = 1 or yhat = 1 then y * yhat end'), ('positive_rate', 'y'), ('selection_rate', 'yhat')
+        ] %}
+        {{ scorehouse._rows_of_share(of_row, spec) }} as {{ share }}_rows,
         {%- endfor %}
         {{ positive_rate }} as positive_rate
     from usable

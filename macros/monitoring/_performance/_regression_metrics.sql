@@ -56,6 +56,7 @@ points as (
         {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
         {{ scorehouse._weighted_mean(relative, spec) }} as mape,
         {{ scorehouse._weighted_mean('case when y = 0e0 then 1e0 else 0e0 end', spec) }} as zero_share,
+        {{ scorehouse._rows_of_share('case when y = 0e0 then 1 else 0 end', spec) }} as zero_share_rows,
         {%- for name, share in [('median', '0.5e0'), ('lower', '0.3e0'), ('upper', '0.7e0')] %}
         {%- if spec.weight %}
         {#- By weight; between two rows if just this share of the weight is below. #}
@@ -69,10 +70,10 @@ points as (
         {%- endfor %}
         max(abs(y - score)) as max_error
         {%- if spec.lower and spec.upper %},
-        {{ scorehouse._weighted_mean(
-            'case when y between lower_limit and upper_limit then 1e0'
-            ~ ' when lower_limit is not null and upper_limit is not null then 0e0 end', spec
-        ) }} as coverage,
+        {%- set is_within = 'case when y between lower_limit and upper_limit then 1e0'
+            ~ ' when lower_limit is not null and upper_limit is not null then 0e0 end' %}
+        {{ scorehouse._weighted_mean(is_within, spec) }} as coverage,
+        {{ scorehouse._rows_of_share(is_within, spec) }} as coverage_rows,
         {{ scorehouse._bounded_weights(spec) }} as n_bounded,
         {{ scorehouse._weighted_mean('upper_limit - lower_limit', spec) }} as interval_width,
         {{ scorehouse._weighted_deviation('upper_limit - lower_limit', spec) }} as interval_width_deviation

@@ -196,10 +196,14 @@ def test_a_whole_weight_repeats_the_row(task: str, warehouse: MonitoredWarehouse
 
 
 def test_intervals_are_those_of_fewer_rows(warehouse: MonitoredWarehouse) -> None:
-    """Kish's number of rows of equal weight; repeated rows would say that there are more."""
+    """Kish's number of rows of equal weight, or fewer; repeated rows would say that there are more."""
     own = ROWS[ROWS["day"] == "2026-01-10"]
     w = own["weight"]
-    n = w.sum() ** 2 / (w**2).sum()
+    is_right = own["prediction"] == own["y"]
+    share = np.average(is_right, weights=w)
+    spread = (w**2 * (is_right - share) ** 2).sum() / (share * (1 - share))
+    kish = w.sum() ** 2 / (w**2).sum()
+    n = min(kish, w.sum() ** 2 / spread)
     ((value, low, high),) = warehouse.query(
         "select value, value_low, value_high from binary_performance "
         "where metric = 'accuracy' and segment = 'all' and month(window_start) = 1"
@@ -210,14 +214,12 @@ def test_intervals_are_those_of_fewer_rows(warehouse: MonitoredWarehouse) -> Non
     assert (low, high) == pytest.approx((middle - half, middle + half), rel=1e-9)
     error = (own["score"] - own["y"]) ** 2
     mean = np.average(error, weights=w)
-    deviation = np.sqrt(np.average((error - mean) ** 2, weights=w) * n / (n - 1))
+    half = z * np.sqrt((w**2 * (error - mean) ** 2).sum() / w.sum() ** 2 * kish / (kish - 1))
     ((low, high),) = warehouse.query(
         "select value_low, value_high from binary_performance "
         "where metric = 'brier' and segment = 'all' and month(window_start) = 1"
     )
-    assert (low, high) == pytest.approx(
-        (mean - z * deviation / n**0.5, mean + z * deviation / n**0.5), rel=1e-9
-    )
+    assert (low, high) == pytest.approx((mean - half, mean + half), rel=1e-9)
 
 
 def test_rejected_rows_need_no_weight(warehouse: MonitoredWarehouse) -> None:

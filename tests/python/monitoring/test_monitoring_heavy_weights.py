@@ -1,0 +1,85 @@
+"""Intervals where weights are heavy and go with the errors, by linearisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.warehouse import MonitoredWarehouse
+
+pytestmark = pytest.mark.slow
+
+WINDOWS, N, LARGE = 400, 300, 1_000_000
+HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
+CALL = """{{{{ scorehouse.performance(
+    source('raw', 'rows'), source('raw', 'labels'), key='id', label='{label}', task='{task}', day='day',
+    period='day', options={{'weight': 'weight', 'prediction': '{prediction}'}}
+) }}}}"""
+
+
+def rows(count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Heavy rows are wrong more often; the heaviest 5 % weigh 37 times the lightest, at least."""
+    heavy = rng.normal(size=count)
+    logit = rng.normal(size=count)
+    score = 1 / (1 + np.exp(-logit))
+    label = rng.random(count) < 1 / (1 + np.exp(-logit * np.exp(-0.7 * heavy)))
+    forecast = rng.normal(10, 2, count)
+    return pd.DataFrame(
+        {
+            "score": score,
+            "prediction": (score > 0.5).astype(int),
+            "y": label.astype(int),
+            "forecast": forecast,
+            "target": forecast + rng.normal(size=count) * np.exp(0.15 * heavy),
+            "weight": np.exp(1.1 * heavy),
+        }
+    )
+
+
+def truth(own: pd.DataFrame) -> dict[str, float]:
+    from sklearn import metrics
+
+    y, guess, w = own["y"], own["prediction"], own["weight"]
+    return {
+        "accuracy": metrics.accuracy_score(y, guess, sample_weight=w),
+        "precision": metrics.precision_score(y, guess, sample_weight=w),
+        "recall": metrics.recall_score(y, guess, sample_weight=w),
+        "f1": metrics.f1_score(y, guess, sample_weight=w),
+        "roc_auc": metrics.roc_auc_score(y, own["score"], sample_weight=w),
+        "brier": metrics.brier_score_loss(y, own["score"], sample_weight=w),
+        "log_loss": metrics.log_loss(y, own["score"], sample_weight=w),
+        "mae": metrics.mean_absolute_error(own["target"], own["forecast"], sample_weight=w),
+        "bias": float(np.average(own["forecast"] - own["target"], weights=w)),
+    }
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    expected = truth(rows(LARGE, rng))
+    frame = rows(WINDOWS * N, rng).assign(
+        id=np.arange(WINDOWS * N),
+        day=np.datetime64("2020-01-01", "us") + np.repeat(np.arange(WINDOWS), N).astype("timedelta64[D]"),
+    )
+    warehouse = MonitoredWarehouse(tmp_path / "house")
+    warehouse.table(
+        "rows", f"select * exclude (y, target), 'r' as scoring_run_id, {HEAD} from frame", frame=frame
+    )
+    warehouse.table("labels", "select id, y, target from frame", frame=frame)
+    given = {
+        "two_classes": ("y", "classification", "prediction"),
+        "numbers": ("target", "regression", "forecast"),
+    }
+    for name, (label, task, prediction) in given.items():
+        warehouse.model(name, CALL.format(label=label, task=task, prediction=prediction))
+    warehouse.build().check()
+    found = warehouse.query(
+        "select metric, list((value_low, value_high)) from (select * from two_classes where metric <> 'bias' "
+        "union all select * from numbers) as every where value is not null group by metric"
+    )
+    for metric, ends in ((metric, ends) for metric, ends in found if metric in expected):
+        held = np.mean([low <= expected[metric] <= high for low, high in ends])
+        assert len(ends) == WINDOWS and 0.92 <= held <= 0.985, (metric, held)
+    assert {metric for metric, _ in found} >= set(expected)
