@@ -20,7 +20,7 @@ from disturbed_runs import Server, kill_runs, state
 from project import DbtProject
 from promoted import ROWS, features_sql, make_project
 from scorehouse.cli.main import main
-from scorehouse.engines.duckdb.engine import hold_room
+from scorehouse.engines.duckdb.run_log import hold_room
 
 KILLS = [3, pytest.param(12, marks=pytest.mark.soak)]  # of each kind; tests/soak/kill_runs.py has more
 NODE = "model.house.scores"

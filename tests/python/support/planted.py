@@ -198,13 +198,13 @@ FAULTS = (
     ),
     Fault(
         "a failed run is logged as a success",
-        "src/scorehouse/engines/duckdb/engine.py",
+        "src/scorehouse/engines/duckdb/run_log.py",
         "record.to_row(FAILED, error=error)",
         "record.to_row(SUCCESS, error=error)",
     ),
     Fault(
         "the row that a run begins with is never closed",
-        "src/scorehouse/engines/duckdb/engine.py",
+        "src/scorehouse/engines/duckdb/run_log.py",
         "        _delete_started(connection, records[0])\n",
         "        pass\n",
     ),

@@ -3,23 +3,14 @@
 Record batches stream from a read cursor through the kernels. If every version has proven SQL, one statement
 reads, scores and writes. The table is written on dbt's own connection, inside its transaction, so the
 table, the swap and the run log's row commit together or not at all.
-
-Rows of the run log, written through a DuckDB connection.
-
-A run begins with a row `started`, which is committed before anything is scored. Closing the run deletes that
-row and writes how the run ended, in one transaction. In a lake that row stays beside the other, as on Spark:
-there, a deletion conflicts with every run that ends at the same time.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any
 
 import duckdb
@@ -32,16 +23,16 @@ from scorehouse.engines.duckdb.errors import check_interrupted, named, seed_tabl
 from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_memory
 from scorehouse.engines.duckdb.plan import DuckDBPlanner
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
+from scorehouse.engines.duckdb.run_log import hold_room, log_end, log_failure, log_start
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
 from scorehouse.engines.duckdb.sql import column_list, quote, same
-from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, parts_of, write_staging
+from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, write_staging
 from scorehouse.engines.duckdb.stream import ScoredSelect, output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
-from scorehouse.errors import ScorehouseError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.project.run_log_place import FAILED, STARTED, SUCCESS
+from scorehouse.project.run_log_place import STARTED
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request, RunRecord
@@ -236,73 +227,3 @@ def _is_direct(scan: Scan[DuckDBSource]) -> bool:
 
 
 ENGINE = DuckDBEngine
-
-
-ROOM = 64 * 1024  # bytes: more than a row of the run log takes in the write-ahead log
-
-
-def hold_room(session: duckdb.DuckDBPyConnection, run_log: str) -> IO[bytes] | None:
-    """Bytes on the disk of the run log, to be freed for the row of a run that fills it; None without them.
-
-    They are a file without a name, which the system removes when the process ends, however it ends.
-    """
-    found = session.execute(
-        "select path from duckdb_databases() where type = 'duckdb' and database_name = "
-        "coalesce(?, current_database())",
-        [parts_of(run_log)[0]],
-    ).fetchall()
-    if not found or not found[0][0]:  # a lake or a server, or in memory
-        return None
-    try:
-        room = tempfile.TemporaryFile(dir=Path(found[0][0]).parent)  # noqa: SIM115 (held by the run)
-        room.write(os.urandom(ROOM))
-        room.flush()
-    except OSError:  # the disk is full already, or the folder belongs to somebody else
-        return None
-    return room
-
-
-def log_start(session: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
-    """Write the row that a run begins with, and commit it on a connection of its own."""
-    with session.cursor() as cursor:
-        _insert(cursor, record.request.run_log, record.to_row(STARTED, is_ended=False))
-
-
-def log_end(
-    connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord], status: str = SUCCESS
-) -> None:
-    """Write how a run ended, in the transaction that the connection is in.
-
-    Under dbt's own materializations, the status stays `started` until dbt has put the table in place; the
-    `on-run-end` hook changes it.
-    """
-    if status == STARTED or is_duckdb(connection, records[0].request.run_log):
-        _delete_started(connection, records[0])
-    for record in records:
-        _insert(connection, record.request.run_log, record.to_row(status))
-
-
-def log_failure(session: duckdb.DuckDBPyConnection, record: RunRecord, error: Exception) -> None:
-    """Write the row of a failed run on a connection of its own, since the run's transaction rolls back."""
-    with session.cursor() as cursor:
-        try:
-            cursor.begin()
-            if is_duckdb(cursor, record.request.run_log):
-                _delete_started(cursor, record)
-            _insert(cursor, record.request.run_log, record.to_row(FAILED, error=error))
-            cursor.commit()
-        except duckdb.Error as second:  # the row `started` stays, and the `on-run-end` hook tries again
-            if isinstance(error, ScorehouseError):
-                error.add_note(f"(the run log could not be written either: {second})")
-
-
-def _delete_started(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
-    request = record.request
-    connection.execute(
-        f"delete from {request.run_log} where parent_run_id = ? and status = ?", [request.run_id, STARTED]
-    )
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, run_log: str, row: dict[str, Any]) -> None:
-    marks = ", ".join("?" for _ in row)
-    connection.execute(f"insert into {run_log} ({', '.join(row)}) values ({marks})", list(row.values()))
