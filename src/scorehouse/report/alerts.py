@@ -37,9 +37,9 @@ def facts_of(behind: Rows) -> list[Alert]:
     units = units_of(data, behind.warehouse)
     for long in data.drift:
         rows, faults = drifted(long), faults_of(long)
-        rows.sort(key=lambda row: (row["part"] != "output", row["metric"] != "psi", row["place"] or 0))
+        rows.sort(key=lambda row: (row["part"] != "output", *_rank(row, faults), row["place"] or 0))
         for row in rows:
-            # PSI, mean and spread of one feature say one thing: the first of them is kept
+            # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before PSI
             fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
             if fact not in seen:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
@@ -54,6 +54,11 @@ def facts_of(behind: Rows) -> list[Alert]:
                 found.append(row_alert(code, subject, long, row, anchor, **more))
             seen.add(fact)
     return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
+
+
+def _rank(row: Row, faults: list[Row]) -> tuple[bool, bool]:
+    """Of what says that a distribution has moved, a fault of the data goes first, then PSI."""
+    return row["metric"] not in MOVED or row not in faults, row["metric"] != "psi"
 
 
 def drifted(long: Long) -> list[Row]:

@@ -320,3 +320,17 @@ def test_advice_to_look_at_the_data_stands_behind_the_fault(database: Path) -> N
     assert advice["title"] == "Do not retrain version 1 yet: look at the data first"
     assert (found["code"], found["subject"]) == ("feature_fault", {"kind": "feature", "name": "f01"})
     assert "out_of_range_share of f01" in advice["text"]
+
+
+@pytest.mark.parametrize(("metric", "value"), [("mean_shift", 3.4), ("spread_shift", 0.8)])
+def test_a_shift_that_is_a_fault_is_not_called_drift(database: Path, metric: str, value: float) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            f"update wide_drift set status = 'drift', value = if(metric = 'psi', 2, {value}) where "
+            f"feature = 'f01' and metric in ('psi', '{metric}') and segment = 'all' "
+            "and window_start = '2025-04-01'"
+        )
+    found = [fact for alert in alerts_of(database) for fact in (alert, *alert["also"])]
+    about = [fact for fact in found if fact["subject"] == {"kind": "feature", "name": "f01"}]
+    assert {fact["code"] for fact in about} == {"feature_fault"}
+    assert any(f"of the {metric.split('_')[0]}" in fact["title"] for fact in about)
