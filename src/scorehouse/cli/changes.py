@@ -26,8 +26,9 @@ class Change:
     text: str
 
     def before(self, project: Path) -> str | None:
+        """What is there; of bytes that are not UTF-8, something that no new text equals."""
         file = project / self.path
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
     def diff(self, project: Path) -> list[str]:
         """The lines of a unified diff; none if the file already has this text."""

@@ -13,6 +13,9 @@ import yaml
 from scorehouse.cli.common import this_call
 from scorehouse.errors import ConfigurationError, did_you_mean
 
+# What ends the reading of a profile; hints do without it.
+NOT_READ = (ConfigurationError, yaml.YAMLError, UnicodeError, KeyError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -70,7 +73,7 @@ def default_target(project: Path) -> tuple[str, Mapping[str, Any]]:
     try:
         profile = read_profile(project)
         return profile.default, profile.targets[profile.default] or {}
-    except (ConfigurationError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except NOT_READ:
         return "", {}
 
 
