@@ -36,10 +36,10 @@ from scorehouse.project.folder import find_project
 from scorehouse.registry import artifact
 from scorehouse.registry.artifact import sign_version
 from scorehouse.registry.key_signature import read_key
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import FILE as CARDS
-from scorehouse.scoring.request import load_policy
 
 
 @click.command("pack")

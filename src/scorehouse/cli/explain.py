@@ -73,7 +73,7 @@ def story_in(
     from scorehouse.explain.story import story_of
     from scorehouse.program.choose import ProgramFiles
     from scorehouse.registration.module_paths import on_path
-    from scorehouse.scoring.request import load_policy
+    from scorehouse.registry.policy import load_policy
 
     on_path(project)
     call = f"{this_call()} {name}"

@@ -59,7 +59,7 @@ def promote_command(
     )
     lines = [*filter(None, [passed]), f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
     if threshold is not None:
-        from scorehouse.scoring.request import load_policy  # imported late: other promotions do not need it
+        from scorehouse.registry.policy import load_policy  # imported late: other promotions do not need it
 
         if load_policy(seeds.project).require_signed_by:
             lines.append(

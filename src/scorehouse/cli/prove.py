@@ -35,11 +35,11 @@ from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.proven_reasons import require_reasons
 from scorehouse.registration.reference_sample import sample_reference
 from scorehouse.registry import artifact
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.program_facts import backend_lines
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve
-from scorehouse.scoring.request import load_policy
 
 ROWS = 50_000
 

@@ -63,10 +63,11 @@ def compared(
     import duckdb
 
     from scorehouse.registration.module_paths import on_path
+    from scorehouse.registry.policy import load_policy
     from scorehouse.replay.backend_check import check_backend
     from scorehouse.replay.logged_run import run_row
     from scorehouse.replay.replay import replay
-    from scorehouse.scoring.request import Request, load_policy
+    from scorehouse.scoring.request import Request
 
     project = target.project
     on_path(project)

@@ -73,7 +73,7 @@ def scaffold_tests_command(
       scorehouse scaffold tests churn --table churn_features --day signed_up_on
     """
     from scorehouse.registry import artifact
-    from scorehouse.scoring.request import load_policy
+    from scorehouse.registry.policy import load_policy
 
     call = f"scaffold tests {name}"
     project = find_project(project_dir)

@@ -87,7 +87,8 @@ def _rows(opened: Opened, name: str, table: str | None, keys: Sequence[str], cal
 
 def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: str, limit: int) -> Preview:
     from scorehouse.explain.preview import preview
-    from scorehouse.scoring.request import Request, load_policy
+    from scorehouse.registry.policy import load_policy
+    from scorehouse.scoring.request import Request
 
     request = Request(
         run_id="",

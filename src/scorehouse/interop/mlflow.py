@@ -18,9 +18,9 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.groups import Card, is_formula
 from scorehouse.registration.lock import writing
 from scorehouse.registration.register import register
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
-from scorehouse.scoring.request import load_policy
 
 # types in MLflow's signatures and the matching types in ours
 TYPES = {

@@ -18,10 +18,10 @@ from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
 from scorehouse.registration.pictures import folder_of
 from scorehouse.registration.promote import promote
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.storage import sha256
 from scorehouse.registry.version import Version
-from scorehouse.scoring.request import load_policy
 
 PASSING = (".lock", ".partial")  # suffixes of temporary files of a writer
 

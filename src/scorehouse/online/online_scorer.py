@@ -25,11 +25,11 @@ from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.online_backend import decider, online_backend
 from scorehouse.program.choose import Backend, ProgramFiles
 from scorehouse.project.folder import find_project
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature, check_types, match_columns
 from scorehouse.registry.version import parse_reference, resolve
 from scorehouse.scoring.options import BACKENDS
-from scorehouse.scoring.request import load_policy
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,7 @@ from scorehouse.registration.card import registered_facts, registered_quantiles
 from scorehouse.registration.module_paths import on_path
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
-from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.policy import LoadPolicy, load_policy
 from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seed_columns import PARTS
 from scorehouse.registry.seeds import (
@@ -37,7 +37,6 @@ from scorehouse.registry.seeds import (
 )
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
-from scorehouse.scoring.request import load_policy
 
 T = TypeVar("T")
 

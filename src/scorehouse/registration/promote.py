@@ -53,7 +53,7 @@ def promote(
             action="run the comparison again, with the version that has the alias now",
         )
     from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
-    from scorehouse.scoring.request import load_policy
+    from scorehouse.registry.policy import load_policy
 
     artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     if threshold is not None:

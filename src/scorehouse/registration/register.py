@@ -49,11 +49,10 @@ from scorehouse.registration.training import (
 from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.formats import chosen_format
-from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.policy import LoadPolicy, load_policy
 from scorehouse.registry.seeds import Importance, ModelSeeds, signature_rows, with_importance
 from scorehouse.registry.storage import write
 from scorehouse.registry.version import Version
-from scorehouse.scoring.request import load_policy
 
 
 @one_writer

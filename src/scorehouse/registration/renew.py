@@ -22,9 +22,9 @@ from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registry import artifact
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import Importance, ModelSeeds
 from scorehouse.registry.version import Version, resolve
-from scorehouse.scoring.request import load_policy
 
 
 @one_writer

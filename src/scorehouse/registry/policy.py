@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.project.folder import project_variable
 from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.version import Version
 
@@ -155,6 +157,11 @@ class LoadPolicy:
         if isinstance(rules, Mapping):
             return rules.get(library, "refuse")
         return rules if rules in LIBRARY_CHOICES or library == SCIKIT_LEARN else "refuse"
+
+
+def load_policy(root: Path) -> LoadPolicy:
+    """The load policy of the project in the folder `root`, from its dbt_project.yml."""
+    return LoadPolicy.from_variable(project_variable(root, VARIABLE))
 
 
 def saved_by(version: Version) -> dict[str, str]:

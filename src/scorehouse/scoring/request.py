@@ -19,6 +19,7 @@ from scorehouse.project.run_log_place import SUCCESS, run_log_place
 from scorehouse.registry import registry_file
 from scorehouse.registry.label_rule import LABEL_COLUMNS
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
+from scorehouse.registry.policy import load_policy as load_policy  # for retraining
 from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
@@ -266,8 +267,3 @@ class Request:
             materialization="incremental" if dbt.is_incremental else "table",
             registries=registry_file.searched(dbt, variable(registry_file.VARIABLE), root),
         )
-
-
-def load_policy(root: Path) -> LoadPolicy:
-    """The load policy of the project in the folder `root`, from its dbt_project.yml."""
-    return LoadPolicy.from_variable(project_variable(root, VARIABLE))

@@ -148,7 +148,7 @@ def test_a_signature_of_another_key_or_of_other_files_is_refused(house: Path) ->
 def test_a_signature_is_of_one_decision(house: Path, edit: dict[str, Any]) -> None:
     """Moved to another version, or with another threshold: what was signed is not what is registered."""
     from scorehouse.registry import artifact
-    from scorehouse.scoring.request import load_policy
+    from scorehouse.registry.policy import load_policy
 
     assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
     (version,) = ModelSeeds(house, "churn").versions()
@@ -162,8 +162,8 @@ def test_a_signature_is_of_one_decision(house: Path, edit: dict[str, Any]) -> No
 
 def test_a_signed_threshold_is_promoted_signed_again_and_the_old_run_still_read(house: Path) -> None:
     from scorehouse.registry import artifact
+    from scorehouse.registry.policy import load_policy
     from scorehouse.replay.logged_run import logged_policy, logged_version
-    from scorehouse.scoring.request import load_policy
 
     assert run("evidence", "sign", "churn/1", "--key", "release.pem").exit_code == 0
     (before,) = ModelSeeds(house, "churn").versions()

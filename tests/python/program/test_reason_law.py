@@ -18,7 +18,7 @@ from scorehouse.program.reasons.prove_reasons import differs_here
 from scorehouse.program.reasons.stored_reasons import law_broken, score_error
 from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.registry.artifact import REASONS_PROOF_FILE
-from scorehouse.scoring.request import load_policy
+from scorehouse.registry.policy import load_policy
 
 X = pd.DataFrame({"age": np.arange(60.0), "visits": np.arange(60.0) % 7})
 

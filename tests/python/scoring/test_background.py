@@ -40,11 +40,11 @@ from scorehouse.program.reasons.stored_reasons import (
     of_array,
 )
 from scorehouse.registry import artifact
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.store import background_of_parent, store
-from scorehouse.scoring.request import load_policy
 
 ROWS = 400
 NUMBERS = ["age", "spent", "visits"]
