@@ -92,17 +92,19 @@ def _check(champion: Version, newer: Any, job: Job) -> None:
         raise _Unknown(f"nobody recorded until when {champion.label} was trained (trained_to)")
     if len(newer) < LEAST:
         raise _Unknown(f"{len(newer):,} labelled rows are newer than its training, and {LEAST} are needed")
+    if lacking := [name for name in job.parent_features if name not in job.features]:
+        raise _Unknown(f"{champion.label} needs {', '.join(lacking)}, not among the settings' features")
 
 
 def _difference(refit: Any, before: Any, champion: Version, held: Any, metric: str, job: Job) -> float | None:
     """By how much the refit is better on rows that both score; None if the rows do not allow the metric."""
-    X, y = held[list(job.features)], held[job.label]
+    y = held[job.label]
     try:
-        old = quality_of(before, champion.task, X, y)
+        old = quality_of(before, champion.task, held[list(job.parent_features)], y)
     except (ValueError, TypeError, KeyError) as error:
         told = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise _Unknown(f"{champion.label} fails on rows of the training query ({told})") from error
-    new = quality_of(refit, champion.task, X, y)
+    new = quality_of(refit, champion.task, held[list(job.features)], y)
     if old.unscored or new.unscored:
         raise _Unknown("some newer rows belong to a segment without an estimator")
     if metric not in old.metrics or metric not in new.metrics:

@@ -14,7 +14,8 @@ class Job:
     `labels` are the columns of the labels, of several outputs in the order of the outputs. `rows` is the
     Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the
     next version with `provenance`, `digest` only says what would be written. `compared` is a registered
-    version whose predictions are compared, as a row of the registry, or None.
+    version whose predictions are compared, as a row of the registry, or None. `parent_features` are the
+    features of the parent, in its order.
     """
 
     step: str
@@ -34,6 +35,7 @@ class Job:
     facts: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     parent: Mapping[str, Any] = field(default_factory=dict)
+    parent_features: Sequence[str] = ()
     compared: Mapping[str, Any] | None = None
 
     @property

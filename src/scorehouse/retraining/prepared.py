@@ -81,8 +81,8 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
     house.dbt.run("build", "--select", settings.training)
     node = house.dbt.node(settings.training)
     house.dbt.check_shadow(settings.shadow)
-    known = house.seeds.features(parent.version)  # in their order
-    features = settings.features or tuple(str(row["feature"]) for row in known)
+    known = tuple(str(row["feature"]) for row in house.seeds.features(parent.version))  # in their order
+    features = settings.features or known
     commit, dirty = commit_of(house.project)
     with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:
         job = first_job(house, parent, features, labels, Path(folder) / "rows.parquet")
@@ -115,7 +115,8 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
             "parent": parent.version,
         }
         facts = {**job.facts, "trained_from": rows.first, "trained_to": rows.last}
-        yield Ready(process, replace(job, step="train", facts=facts), rows, with_key(record))
+        job = replace(job, step="train", facts=facts, parent_features=known)
+        yield Ready(process, job, rows, with_key(record))
 
 
 def _left_out(rows: Rows, labels: tuple[str, ...]) -> str:

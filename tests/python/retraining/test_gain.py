@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def test_the_gain_is_the_mean_over_blocks_that_no_refit_has_seen(monkeypatch: py
     monkeypatch.setattr(gain, "opened", lambda *_: before)
     known = Version(name="price", version=1, task="regression", trained_to="2025-01-20")
     job = Job("measure", "c", ".", "price", "", "f:f", (), ("y",), "day", 0, ("x",), parent=known.to_row())
+    job = replace(job, parent_features=("x",))
     monkeypatch.setattr(gain, "calibration_method", lambda *_: None)
     seen: list[Frames] = []
 
@@ -134,3 +136,28 @@ def test_the_gain_is_the_mean_over_blocks_that_no_refit_has_seen(monkeypatch: py
     assert (found.metric, found.gain) == ("mae", pytest.approx(np.mean(differences)))
     expected = pytest.approx((np.mean(differences) - half, np.mean(differences) + half), rel=1e-6)
     assert (found.gain_low, found.gain_high) == expected and found.gain_low > 0
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_the_champion_is_measured_on_its_own_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own order, which one that was fitted without names does not check itself."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": random.normal(size=600), "b": random.normal(size=600)})
+    rows["day"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(600) // 10, "D")
+    rows["y"] = 5 * rows.a - rows.b
+    before = LinearRegression().fit(rows[["a", "b"]].to_numpy(), rows.y)
+    monkeypatch.setattr(gain, "opened", lambda *_: before)
+    monkeypatch.setattr(gain, "calibration_method", lambda *_: None)
+    known = Version(name="price", version=1, task="regression", trained_to="2025-01-20").to_row()
+    job = Job("measure", "c", ".", "price", "", "f:f", (), ("y",), "day", 0, ("b", "a"), parent=known)
+
+    def measured(*features: str) -> gain.Gain:
+        frames = Frames(rows[:500], rows[500:])
+        return gain.gain_of(
+            frames,
+            lambda some: LinearRegression().fit(some.training[["b", "a"]], some.training.y),
+            replace(job, parent_features=features),
+        )
+
+    assert measured("a", "b").gain == pytest.approx(0, abs=1e-9)
+    assert "price version 1 needs c, not among" in measured("a", "c").not_measured
