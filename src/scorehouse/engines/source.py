@@ -184,8 +184,17 @@ class Planner(ABC, Generic[S]):
     @property
     def unplaced(self) -> list[str]:
         """The columns of a place among other rows, if predictions without a row are kept and lose theirs."""
+        return [] if self.source.request.is_partial else self._places
+
+    @property
+    def skips_undecided(self) -> bool:
+        """Whether predictions without a decision stay so: a partial run cannot tell whose row has left."""
+        return self.source.request.is_partial and "decision" in self._places
+
+    @property
+    def _places(self) -> list[str]:
         planned = self.may_rescore and self.rescore.rule in PLANNED_RULES
-        if not planned or self.rescore.vanished != "keep" or self.source.request.is_partial:
+        if not planned or self.rescore.vanished != "keep":
             return []
         places = {"decision": self.source.options.ranks_by_score, "rank": self.ranks}
         return [column for column, is_place in places.items() if is_place]

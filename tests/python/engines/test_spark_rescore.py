@@ -26,7 +26,7 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
     "by_stamp": ("toy", {"rescore": {"updated_at": "updated_at", "lookback": "1 second"}}, ""),
     "by_part": ("toy", {"rescore": {"rule": "changed", "vanished": "delete"}}, BY_PARTITION),
     "by_new": ("toy", {"rescore": {"rule": "new", "vanished": "flag"}}, BY_PARTITION),
-    "ranked": ("order", {"rescore": "changed", "group": "part"}, ""),
+    "ranked": ("order", {"rescore": "changed", "group": "part", "decision": {"top_n": 3}}, ""),
 }
 # what happens to the features, run by run; each is built upon the one before
 STEPS = {
@@ -67,6 +67,38 @@ def test_a_new_version_makes_all_stale(pair: Pair) -> None:
     pair.compare_all("a new version")
     assert pair.spark.runs("by_change")[-1]["rows_stale"] > 50
     assert pair.spark.runs("by_new")[-1]["rows_in"] == 0
+
+
+def test_what_has_left_has_no_place(pair: Pair) -> None:
+    """Also after a run that sees no row, and cannot tell what has left."""
+    selected = ("--select", "ranked", "--empty")
+    pair.build(*selected)
+    pair.compare("ranked")
+    places = f"select count(*), count(decision), count(rank) from {pair.spark.table('ranked')}"
+    assert pair.spark.query(f"{places} where id in (5, 59)") == [(2, 0, 0)]
+
+
+def test_columns_of_the_table_alone(pair: Pair) -> None:
+    """A prediction that is kept without its row keeps them; a column of a run alone is left out."""
+    table = pair.spark.table("ranked")
+    runs = [
+        ("append_new_columns", "['part', 'b']", "true"),
+        ("append_new_columns", "['part']", "id <> 20"),
+        ("ignore", "['part', 'a']", "id <> 24"),
+    ]
+    for setting, passthrough, stays in runs:
+        pair.step(START, f"select * from rows where {stays}")
+        more = f"rescore='changed', group='part', decision={{'top_n': 3}}, passthrough={passthrough}"
+        pair.spark.python_model("ranked", "order", more, f"on_schema_change='{setting}'")
+        status, message = pair.spark.build("--select", "features", "ranked")["ranked"]
+        assert status == "success", message
+    found = f"select id, b, decision, rank from {table} where id in (20, 21, 24) order by id"
+    assert [row[:3] for row in pair.spark.query(found)] == [
+        (20, 6.0, None),
+        (21, None, "no"),
+        (24, None, None),
+    ]
+    assert "a" not in {row[0] for row in pair.spark.query(f"describe select * from {table}")}
 
 
 def test_a_changed_list_of_columns(pair: Pair) -> None:

@@ -89,6 +89,9 @@ def test_the_best_of_each_group(vanished: str, tmp_path: Path) -> None:
     if vanished == "keep":  # what has left has no place, until it comes back
         left = "from scores where id not in (select id from from_scratch)"
         assert project.query(f"select count(*), count(decision) {left}") == [(5, 0)]
+        decisions = project.query("select id, decision from scores order by id")
+        project.build("--empty").check()  # sees no row, so what has left does not compete again
+        assert project.query("select id, decision from scores order by id") == decisions
     assert last_run(project)["rows_in"] < 50
 
 

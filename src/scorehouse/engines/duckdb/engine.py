@@ -198,6 +198,7 @@ class DuckDBEngine(Engine[DuckDBSource]):
         key, table, staging = options.table_key, self.request.relation, self.request.staging
         gone = f" anti join {vanished} as gone on {same('old', 'gone', key)}" if vanished else ""
         flagged = " where not is_vanished" if options.rescore.vanished == "flag" else ""
+        flagged = " where decision is not null" if scan.plan.skips_undecided else flagged
         decided = ", ".join(f"{sql} as new_{name}" for name, sql in made.items())
         differs = " or ".join(f"{name} is distinct from new_{name}" for name in made)
         replaced = ", ".join(f"new_{name} as {name}" for name in made)

@@ -180,26 +180,28 @@ class SparkEngine(Engine[SparkSource]):
         place lose it. Scores are not changed.
         """
         key, made = scan.options.table_key, scan.output.decided_again()
-        staged, old = self.session.table(tables.staging), self.session.table(tables.relation)
+        staged = self.session.table(tables.staging)
+        old = self.session.table(tables.relation).unionByName(staged.limit(0), allowMissingColumns=True)
         stays = matching(old, staged, key, "left_anti")
         if gone is not None:
             stays = matching(stays, gone, key, "left_anti")
         if scan.options.rescore.vanished == "flag":
             stays = stays.where("not is_vanished")
+        if scan.plan.skips_undecided:
+            stays = stays.where("decision is not null")
         whole = stays.selectExpr("*", "false as is_staged").unionByName(
-            staged.selectExpr("*", "true as is_staged")
+            staged.selectExpr("*", "true as is_staged"), allowMissingColumns=True
         )
         decided = whole.selectExpr("*", *(f"{sql} as {quote(NEW + name)}" for name, sql in made.items()))
         differs = " or ".join(f"not {quote(name)} <=> {quote(NEW + name)}" for name in made) or "false"
         columns = [
-            f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name)
-            for name in staged.columns
+            f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name) for name in old.columns
         ]
         decided = decided.where(f"is_staged or {differs}").selectExpr(*columns)
         places = scan.plan.unplaced
         if gone is None or not places:
             return decided
-        columns = [f"{'null as ' if name in places else ''}{quote(name)}" for name in staged.columns]
+        columns = [f"{'null as ' if name in places else ''}{quote(name)}" for name in old.columns]
         has_place = " or ".join(f"{quote(name)} is not null" for name in places)
         unplaced = matching(old, gone, key, "left_semi").where(has_place).selectExpr(*columns)
         return decided.unionByName(unplaced)
