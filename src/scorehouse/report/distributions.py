@@ -40,7 +40,7 @@ class Distribution:
         ]
         if values and all(row["kind"] == "numeric" for row in values):
             return shares
-        if len(shares) <= SHOWN_NUMBERS and all(_is_number(item.name) for item in shares):
+        if len(shares) <= SHOWN_NUMBERS and all(is_number(item.name) for item in shares):
             return sorted(shares, key=lambda item: float(item.name))
         shares.sort(key=lambda item: -max(item.reference, item.current or 0.0))
         kept, rest = shares[:SHOWN], shares[SHOWN:]
@@ -123,7 +123,8 @@ def _key(row: Row) -> str:
     return f"value {row['category']}" if row["kind"] in ("category", "unseen") else str(row["kind"])
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a category is a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:

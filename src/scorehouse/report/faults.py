@@ -6,6 +6,7 @@ import math
 from collections.abc import Container, Iterable
 
 from scorehouse.metrics import METRICS, OUTSIDE_FAULT
+from scorehouse.report.distributions import is_number
 from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long
 from scorehouse.report.warehouse import Row, Warehouse
@@ -67,7 +68,7 @@ def _moments(rows: Iterable[Row], features: Container[str]) -> dict[str, Moments
         name = row["feature"]
         if name in features and row["deviation"] is not None:
             found[name] = (row["mean"], row["deviation"])
-        elif name in features and row["kind"] in ("category", "unseen") and row["category"] is not None:
+        elif name in features and row["kind"] in ("category", "unseen") and is_number(row["category"] or ""):
             counts.setdefault(name, {})[float(row["category"])] = row["row_count"]
     for name, values in counts.items():
         if n := sum(values.values()):

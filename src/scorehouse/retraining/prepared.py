@@ -14,6 +14,7 @@ import duckdb
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.module_paths import module_paths
 from scorehouse.registry.formats import CHOICES
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import SEVERAL, Version, resolve
 from scorehouse.retraining.dbt import Dbt
@@ -22,7 +23,6 @@ from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
 from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings, check_calibrate, columns_of, recorded_label
-from scorehouse.scoring.request import load_policy
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 CHAMPION = "champion"

@@ -9,6 +9,7 @@ from typing import Any
 from scorehouse.registration.measured import write_measured
 from scorehouse.registration.promote import promote
 from scorehouse.registry.artifact import check_key, key_signature, require_signed, sign_version
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.gate import comparison_in_words, judge, promotion_diff
@@ -17,7 +18,6 @@ from scorehouse.retraining.provenance import found_again, retrained
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
 from scorehouse.retraining.signals import signal_of
-from scorehouse.scoring.request import load_policy
 
 NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promoted", "gate_refused"
 NOT_JUDGED = "not_judged"

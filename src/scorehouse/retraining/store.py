@@ -23,11 +23,11 @@ from scorehouse.program.reasons.stored_reasons import background_facts
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
+from scorehouse.registry.policy import load_policy
 from scorehouse.registry.version import PREFIX, Version
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of
-from scorehouse.scoring.request import load_policy
 from scorehouse.segmented import Segmented
 
 FILES = ("dbt_project.yml", "profiles.yml")  # what registration reads of a project

@@ -19,7 +19,6 @@ from scorehouse.project.run_log_place import SUCCESS, run_log_place
 from scorehouse.registry import registry_file
 from scorehouse.registry.label_rule import LABEL_COLUMNS
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
-from scorehouse.registry.policy import load_policy as load_policy  # for retraining
 from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.version import Version
 from scorehouse.scoring.options import ScoreOptions
