@@ -36,4 +36,4 @@ def write_measured(
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+    return repr(float(f"{value:.{DIGITS}g}")) if isinstance(value, float) else str(value)

@@ -30,7 +30,7 @@ def looked_up(life: Life) -> None:
         ("runs", "--target", "dev"),
         ("check", "--certify"),
         ("explain", model.name, "--key", str(key), "--target", "dev"),
-        ("report", "--target", "dev"),
+        ("status", "--target", "dev"),
         ("export", "predictions", model.predictions, "--target", "dev", "--to", "exports"),
     ):
         life.house.run("scorehouse", *words)
@@ -38,6 +38,13 @@ def looked_up(life: Life) -> None:
     ids = [run["run_id"] for run in listed]
     if twice := {one for one in ids if ids.count(one) > 1}:
         life.violate("run log", f"`scorehouse runs` lists {len(twice)} runs twice, such as {min(twice)}")
+    said, page = (
+        json.loads(life.house.run("scorehouse", command, "--target", "dev", "--json").output)
+        for command in ("status", "report")
+    )
+    sentences = [{one["ml_model"]: one["sentence"] for one in found} for found in (said, page["ml_models"])]
+    if sentences[0] != sentences[1]:
+        life.violate("same words", f"status says {sentences[0]}, and the report {sentences[1]}")
     if life.engine.name == "duckdb":
         told = life.house.run("scorehouse", "rehearse", model.name, "--target", "dev").output
         if "faults are found" not in told:

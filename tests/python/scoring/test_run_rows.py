@@ -14,7 +14,7 @@ import pytest
 from churn import FEATURES, classifier, training
 from listening import listening
 from project import DbtProject
-from scorehouse.engines.duckdb import engine
+from scorehouse.engines.duckdb import engine, run_log
 from scorehouse.engines.duckdb.counted import BatchStatistics
 from scorehouse.engines.duckdb.staging import write_staging
 from scorehouse.engines.output import Output
@@ -129,14 +129,14 @@ def test_a_plain_table_never_loses_the_row_that_it_began_with(
     project: DbtProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is taken away and written anew at the end of the stream: both, or neither."""
-    insert, before = engine._insert, len(project.runs("plain"))
+    insert, before = run_log._insert, len(project.runs("plain"))
 
     def broken(connection: Any, run_log: str, row: dict[str, Any]) -> None:
         if row["rows_in"]:
             raise RuntimeError("the second row broke")
         insert(connection, run_log, row)
 
-    monkeypatch.setattr(engine, "_insert", broken)
+    monkeypatch.setattr(run_log, "_insert", broken)
     assert not project.dbt("run", "--select", "plain").success
     (run,) = project.runs("plain")[before:]
     assert run["status"] == "failed" and "the second row broke" in run["error"]
