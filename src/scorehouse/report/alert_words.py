@@ -175,7 +175,7 @@ WORDS: dict[str, Words] = {
         "Data fault: {row[feature]} is about {factor} times what it was in training, as in another unit",
         DRIFT,
     ),
-    "feature_fault": Words("quality", "Data fault in {row[feature]}: {measure_within}", DRIFT),
+    "feature_fault": Words("quality", "{row[feature]} may be a data fault: {measure_within}", DRIFT),
     "feature_quality": Words("quality", "{measure_of_feature}", DRIFT),
     "rows_repeated": Words("quality", "Rows repeat the features of other rows, under other keys", DRIFT),
     "retrain": Words(

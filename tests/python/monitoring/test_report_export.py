@@ -73,7 +73,7 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     drifted = next(
         alert
         for alert in plain["alerts"]
-        if alert["title"] == "Data fault in f01: outside the training range"
+        if alert["title"] == "f01 may be a data fault: outside the training range"
     )
     assert drifted["metric"] == "out_of_range_share" and drifted["value"] > drifted["threshold"] > 0
     assert drifted["window_start"] == "2025-04-01T00:00:00" and drifted["ml_model"] == "wide"
