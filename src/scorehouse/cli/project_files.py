@@ -31,7 +31,7 @@ ATTRIBUTES = f"# hashed byte for byte: git must not touch a line end\n{PATTERN} 
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 IGNORED = (
     *("target/", "dbt_packages/", "dbt_internal_packages/", "logs/", ".user.yml"),  # of dbt
-    *("*.duckdb", "*.duckdb.wal", ".ml_*.lock"),
+    *("*.duckdb", "*.duckdb.wal", ".ml_*.lock", "scorehouse_report/"),
 )
 PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
 WITH_PYTHON = "duckdb"  # the type of target where Python scores: nothing there needs printed SQL

@@ -167,7 +167,7 @@ def test_init_in_an_empty_folder_makes_the_project(tmp_path: Path, monkeypatch: 
     assert outputs["dev"]["path"] == "project_2nd_shop.duckdb"
     assert outputs["dev"]["settings"] == {"memory_limit": "1GB"} and "needs `type" not in said
     ignored = (folder / ".gitignore").read_text().split()
-    assert {"target/", "dbt_packages/", "logs/", "*.duckdb"} <= {*ignored}
+    assert {"target/", "dbt_packages/", "logs/", "*.duckdb", "scorehouse_report/"} <= {*ignored}
     assert yaml.safe_load((folder / "packages.yml").read_text())["packages"] == [
         {"local": "../my scorehouse"}
     ]
