@@ -12,6 +12,7 @@ from scorehouse.cli.common import EXIT_DIFFERENT, answer, heading, json_option, 
 from scorehouse.cli.report import chapters_of
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.report.alert import Alert
+from scorehouse.report.export import facts_of_alert
 from scorehouse.report.page import by_state
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, overview
@@ -44,7 +45,7 @@ def status_command(
     results = target.dbt_results()
     with waiting("reading the warehouse"), target.opened() as opened:
         chapters = by_state(chapters_of(opened.monitoring, name, results))
-    said = [{**overview(chapter), "causes": [*map(_facts, chapter.alerts)]} for chapter in chapters]
+    said = [{**overview(chapter), "causes": [*map(facts_of_alert, chapter.alerts)]} for chapter in chapters]
     answer(as_json, said, _lines(chapters))
     if exit_code and any(chapter.alerts for chapter in chapters):
         ctx.exit(EXIT_DIFFERENT)
@@ -65,12 +66,6 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
             yield from _wrapped(said.text, 2)
         for alert in chapter.alerts:
             yield from _of_alert(alert)
-
-
-def _facts(alert: Alert) -> dict[str, str]:
-    return {
-        name: getattr(alert, name) for name in ("code", "level", "title", "text", "state", "since", "action")
-    }
 
 
 def _of_alert(alert: Alert) -> Iterator[str]:

@@ -149,7 +149,7 @@ REHEARSALS = {
     "monitor": ("varchar", "Table of drift or performance."),
     "feature": ("varchar", "NULL: all, or a metric of performance."),
     "metric": ("varchar", "NULL: all lights of the feature."),
-    "window_from": ("varchar", "Begin of the first window."),
+    "window_from": ("varchar", "Start of the first window."),
     "window_to": ("varchar", "End of the last."),
     "window_days": ("double precision", "Median length."),
     "windows": ("bigint", "Their number."),

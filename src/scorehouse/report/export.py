@@ -100,7 +100,12 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
         "made_at": made_at.isoformat(timespec="seconds"),
         "status": worst(["ok", *(alert.level for _, _, alert in alerts)]),
         "alerts": [
-            {"ml_model": name, "version": version, **_fact(alert), "also": list(map(_fact, alert.also))}
+            {
+                "ml_model": name,
+                "version": version,
+                **facts_of_alert(alert),
+                "also": list(map(facts_of_alert, alert.also)),
+            }
             for name, version, alert in alerts
         ],
     }
@@ -138,7 +143,7 @@ def payload_text(alerts: Sequence[Named], message_format: str, made_at: datetime
     )
 
 
-def _fact(alert: Alert) -> dict[str, Any]:
+def facts_of_alert(alert: Alert) -> dict[str, Any]:
     """One fact; those of a monitoring table say which metric and window they are about."""
     row = alert.row
     facts: dict[str, Any] = {

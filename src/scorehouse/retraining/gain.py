@@ -87,7 +87,7 @@ def gain_of(frames: Frames, fit: Callable[[Frames], Any], job: Job) -> Gain:
 
 def _check(champion: Version, newer: Any, job: Job) -> None:
     if champion.task not in METRIC:
-        raise _Unknown(f"it is measured for one label, and this is a {champion.task}")
+        raise _Unknown(f"it is measured for a classification or a regression, and this is a {champion.task}")
     if not champion.trained_to:
         raise _Unknown(f"nobody recorded until when {champion.label} was trained (trained_to)")
     if len(newer) < LEAST:
