@@ -111,7 +111,7 @@ def _ended(sentence: str) -> str:
     return sentence if sentence.endswith("?") else f"{sentence}."
 
 
-def did_you_mean(word: object, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[str], nearness: float = 0.6) -> str:
     """The end of a sentence that suggests the nearest known word; empty if none is near."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
+    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=nearness)
     return f"; did you mean {near[0]!r}?" if near else ""

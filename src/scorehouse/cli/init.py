@@ -12,6 +12,7 @@ import yaml
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, heading, key_option, option
+from scorehouse.cli.known_columns import built_columns, check_columns, check_tables
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import (
     has_package,
@@ -24,6 +25,7 @@ from scorehouse.cli.project_files import (
     with_package,
     with_variables,
 )
+from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.training_script import Trained, file_of, training_script
 from scorehouse.errors import ConfigurationError
 from scorehouse.registration.lock import check_name
@@ -35,6 +37,10 @@ from scorehouse.registration.lock import check_name
 @key_option
 @click.option("--label", required=True, help="Column to predict; NULL where it is not known yet.")
 @click.option("--labels", help="Table with key and label, if the feature table does not have it.")
+@click.option(
+    "--time",
+    help="Date column of the feature table: it is no feature, and the newest days are held out for the test.",
+)
 @option(
     "--task",
     type=click.Choice(("classification", "regression")),
@@ -50,6 +56,7 @@ def init_command(
     keys: tuple[str, ...],
     label: str,
     labels: str | None,
+    time: str | None,
     task: str,
     package: str | None,
     revision: str | None,
@@ -63,22 +70,49 @@ def init_command(
     \b
     Example:
       scorehouse init churn --features customer_features --key customer_id --label churned \\
-          --labels customer_labels
+          --labels customer_labels --time snapshot_date
     """
-    check_name("name", name, f"init {name}")
+    call = f"init {name}"
+    check_name("name", name, call)
     try:
         project = writing.project
     except ConfigurationError:
         project = (writing.project_dir or Path.cwd()).resolve()
         if not project.is_dir():
             raise
+    trained = Trained(features, keys, label, labels, time)
+    dates = _check_named(project, call, trained)
     changes, target = _project_files(project, package, revision)
-    trained = Trained(features, keys, label, labels)
     script = Change(f"ml/train_{name}.py", training_script(name, trained, task, target))
     changes += new_files(project, [script])
     if writing.carry_out(project, changes, "nothing to do: the project is already prepared"):
-        for line in [*_profile_hint(project, target), *_next_steps(project, name, trained, target)]:
+        hints = [*_time_hint(name, trained, dates), *_profile_hint(project, target)]
+        for line in [*hints, *_next_steps(project, name, trained, target)]:
             echo(line)
+
+
+def _check_named(project: Path, call: str, trained: Trained) -> list[str]:
+    """An error for what is not there, as far as that is known. Returns the date columns of the features."""
+    check_tables(project, call, {"--features": trained.features, "--labels": trained.labels})
+    apart = {"--key": trained.keys, "--label": trained.label}
+    of_features = apart if trained.labels is None else {"--key": trained.keys}
+    check_columns(project, call, trained.features, of_features | {"--time": trained.time}, is_planned=True)
+    if trained.labels is not None:
+        check_columns(project, call, trained.labels, apart, is_planned=True)
+    types = built_columns(project, trained.features)
+    return [name for name, kind in types.items() if kind.startswith(("DATE", "TIMESTAMP"))]
+
+
+def _time_hint(name: str, trained: Trained, dates: list[str]) -> list[str]:
+    """What the script does about the only date column, where none is named."""
+    dates = [column for column in dates if column not in (*trained.keys, trained.label)]
+    if trained.time is not None or len(dates) != 1:
+        return []
+    return [
+        heading("time"),
+        f"  {dates[0]}, the only date of {trained.features}, is no feature, and rows are held out at random;",
+        f"  to hold out the newest days, delete ml/train_{name}.py and add --time {shlex.quote(dates[0])}",
+    ]
 
 
 def _project_files(
@@ -111,31 +145,21 @@ def _text(file: Path) -> str:
 def _next_steps(project: Path, name: str, trained: Trained, target: Mapping[str, Any]) -> list[str]:
     """Commands to paste, one after the other, from the project's folder."""
     flags = " ".join(f"--key {shlex.quote(key)}" for key in trained.keys)
+    flags += f" --keep {shlex.quote(trained.time)}" if trained.time else ""
     features = shlex.quote(trained.features)
     database = "" if file_of(target) else " <the DuckDB file of your target>"
-    tables = [trained.features, *filter(None, [trained.labels])]
-    tables = [table for table in tables if "." not in table]
-    missing = [table for table in tables if not _node(project, table)]
+    files = node_files(project)
+    missing = [table for table in trained.tables if "." not in table and table not in files]
     write = f"  write the models or load the seeds {', '.join(missing)}, one row per key; then"
     return [
         heading("next"),
         *([write] if missing else []),
         "  dbt deps",
-        f"  dbt build --select {' '.join(shlex.quote(f'+{table}') for table in tables)}",
+        f"  {trained.build}",
         f"  python ml/train_{name}.py{database}",
         f"  scorehouse scaffold predictions {name} --features {features} {flags}",
         "  dbt build",
     ]
-
-
-def _node(project: Path, name: str) -> bool:
-    """Whether a model or seed of this name is in one of the project's folders."""
-    settings = yaml.safe_load(_text(project / "dbt_project.yml")) or {}
-    folders = [*(settings.get("model-paths") or ["models"]), *(settings.get("seed-paths") or ["seeds"])]
-    endings = (".sql", ".py", ".csv")
-    return any(
-        any((project / str(folder)).rglob(f"{name}{ending}")) for folder in folders for ending in endings
-    )
 
 
 def _profile_hint(project: Path, target: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,8 @@
-"""Whether the columns that a command names are there, by the default target's database or dbt's catalog."""
+"""Whether the tables and columns that a command names are there.
+
+By the default target's database, a seed's file or dbt's catalog; near spellings also by the project's YAML
+and the signature of the ML model, which do not have all columns.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,39 @@ import click
 
 from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
+from scorehouse.cli.project_nodes import header, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
 from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version
 
 NAMED = """
-select column_name from duckdb_columns()
+select column_name, data_type from duckdb_columns()
 where table_name = $table and schema_name = coalesce($schema, schema_name)
     and database_name = coalesce($database, database_name)
 order by database_name, schema_name, column_index
 """
 BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
+NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_features` and `custmer_feature`
+
+
+def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> None:
+    """An error for a table that is neither in the project nor in the target, where a name like it is there.
+
+    `named` has the tables by option. Other names are of tables that are still to come.
+    """
+    for option, table in named.items():
+        if table is None or table in (known := tables_of(project)) or columns_of(project, table)[0]:
+            continue
+        known |= {str(one.get("name")) for one in _listed(project, "manifest")}
+        if table not in known and (similar := did_you_mean(table, known, NEAR)):
+            raise ConfigurationError(
+                call,
+                f"{option} is {table!r}, and neither the project nor its default target has it{similar}",
+                expected="a model, seed or snapshot of the project, or a table of its target",
+                action="correct the name; if it is another table, write its model or seed first",
+            )
 
 
 def check_columns(
@@ -31,10 +57,14 @@ def check_columns(
     table: str,
     named: Mapping[str, str | Iterable[str] | None],
     action: str = BUILD,
+    features: Iterable[str] = (),
+    *,
+    is_planned: bool = False,
 ) -> None:
     """An error for a column that a table does not have; a line where nothing tells which it has now.
 
-    `named` has the columns by option.
+    `named` has the columns by option, and `features` is what the ML model reads. Where the table
+    `is_planned`, as before a first build, there is a line only for what may be misspelled.
     """
     wanted = [
         (option, name)
@@ -45,8 +75,11 @@ def check_columns(
         return
     known, is_built = columns_of(project, table)
     if known is None:
+        some = some_columns(project).union(features)
         listed = ", ".join(f"{option} {name}" for option, name in wanted)
-        echo(f"not checked: {listed}, as {table} cannot be read in the default target", err=True)
+        similar = "".join(did_you_mean(name, some, NEAR) for _, name in wanted if name not in some)
+        if similar or not is_planned:
+            echo(f"not checked: {listed}, as {table} cannot be read in the default target{similar}", err=True)
         return
     spelled = {column.lower() for column in known}
     for option, name in wanted:
@@ -67,24 +100,39 @@ def check_columns(
         )
 
 
+def features_of(project: Path, version: Version) -> list[str]:
+    """The features that a version reads, by its signature."""
+    return [str(row["feature"]) for row in ModelSeeds(project, version.name).features(version.version)]
+
+
 def columns_of(project: Path, table: str) -> tuple[list[str] | None, bool]:
-    """The columns of a model, seed or snapshot, None if not known; and whether it was read as it is built.
+    """The columns of a model, seed or snapshot, None if not known; and whether these are all that it has.
 
     dbt's catalog may be older than the table.
     """
-    import duckdb  # slow to import
-
-    node = next((one for one in _listed(project, "manifest") if one.get("name") == table), {})
-    with contextlib.suppress(*NOT_READ, click.UsageError, duckdb.Error):
-        place = Target(target=default_target(project)[0] or "default", project_dir=project).place()
-        named = {"table": node.get("alias") or table, "database": node.get("database")}
-        named["schema"] = node.get("schema") or place.schema
-        with connect(place) as connection:
-            rows = connection.execute(NAMED, named).fetchall()
-        if rows:
-            return [str(name) for (name,) in rows], True
+    if known := list(built_columns(project, table)) or header(project, table):
+        return known, True
+    node = _node(project, table)
     catalogued = (one for one in _listed(project, "catalog") if one["unique_id"] == node.get("unique_id"))
     return next((list(one["columns"]) for one in catalogued), None), False
+
+
+def built_columns(project: Path, table: str) -> dict[str, str]:
+    """The columns of a table of the default target, each with its type; none where it cannot be read."""
+    import duckdb  # slow to import
+
+    node, (schema, _, name) = _node(project, table), table.rpartition(".")
+    with contextlib.suppress(*NOT_READ, click.UsageError, duckdb.Error):
+        place = Target(target=default_target(project)[0] or "default", project_dir=project).place()
+        named = {"table": node.get("alias") or name, "database": node.get("database")}
+        named["schema"] = schema or node.get("schema") or place.schema
+        with connect(place) as connection:
+            return dict(connection.execute(NAMED, named).fetchall())
+    return {}
+
+
+def _node(project: Path, name: str) -> dict[str, Any]:
+    return next((one for one in _listed(project, "manifest") if one.get("name") == name), {})
 
 
 def _listed(project: Path, document: str) -> list[dict[str, Any]]:

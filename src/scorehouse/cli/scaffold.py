@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scorehouse.cli.common import find_version
+from scorehouse.cli.project_nodes import entries
 from scorehouse.project.dbt_text import Rendered, code, jinja, with_columns
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.seeds import ModelSeeds
@@ -31,8 +30,6 @@ OUTPUTS = {
     "distance": "Distance to the centre of the segment. Null when rejected.",
     "rank": "Rank within the group; 1 is the best. Null when rejected.",
 }
-DESCRIBED = ("models", "seeds", "snapshots")
-PATHS = {"model-paths": ["models"], "seed-paths": ["seeds"], "snapshot-paths": ["snapshots"]}
 
 
 def version_of(project: Path, name: str, call: str) -> Version:
@@ -117,23 +114,9 @@ def column_descriptions(
     `{{ doc(...) }}` stays as it is, for dbt.
     """
     usual = dict.fromkeys(keys, "Key of the row.") | dict.fromkeys(others, f"Column of {node}.")
-    for entry in _entries(project):
+    for entry in entries(project):
         if entry.get("name") == node:
             columns = {str(each["name"]): each.get("description") for each in entry.get("columns") or []}
             own = {name: Rendered(columns[name]) for name in usual if columns.get(name)}
             return usual | own
     return usual
-
-
-def _entries(project: Path) -> Iterator[dict[str, Any]]:
-    """What the project's YAML says about its models, seeds and snapshots."""
-    document = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
-    folders = {path for name, default in PATHS.items() for path in document.get(name) or default}
-    files = (file for folder in folders for file in (project / folder).rglob("*"))
-    for file in sorted({file for file in files if file.suffix in (".yml", ".yaml")}):
-        try:
-            properties = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError:
-            continue  # dbt says what is wrong with it
-        for kind in DESCRIBED:
-            yield from (properties.get(kind) or []) if isinstance(properties, dict) else []

@@ -11,7 +11,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
-from scorehouse.cli.known_columns import PASS, check_columns
+from scorehouse.cli.known_columns import PASS, check_columns, check_tables
 from scorehouse.cli.scaffold import (
     NOTHING,
     column_descriptions,
@@ -81,6 +81,7 @@ def scaffold_mart_command(name: str, writing: Writing, **answers: Any) -> None:
     version = version_of(project, name, call)
     planned = planned_mart(project, version, **answers)
     named = {"--key": answers["keys"], "--keep": answers["kept"]}
+    check_tables(project, call, {"--table": answers["table"]})
     check_columns(project, call, answers["table"] or f"{name}_predictions", named, PASS)
     if writing.carry_out(project, planned, NOTHING):
         echo(f"next: {build_command(name, f'+{name}_mart')}")
@@ -169,6 +170,8 @@ def scaffold_exposure_command(
     """
     project = writing.project
     check_name("name", name, f"scaffold exposure {name}")
+    for table in tables:
+        check_tables(project, f"scaffold exposure {name}", {"--table": table})
     if not EMAIL.fullmatch(email):
         raise click.BadParameter(
             f"{email!r}: expected an address such as crm@example.com", param_hint="--email"

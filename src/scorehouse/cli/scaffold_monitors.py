@@ -9,7 +9,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
-from scorehouse.cli.known_columns import PASS, check_columns
+from scorehouse.cli.known_columns import PASS, check_columns, check_tables, features_of
 from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
@@ -60,19 +60,23 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
     call = f"scaffold monitors {name}"
     version = version_of(project, name, call)
     planned = planned_monitors(project, version, **answers)
-    _check_named(project, call, **answers)
+    _check_named(project, call, version, **answers)
     if writing.carry_out(project, planned, NOTHING):
         ends = ENDS_OF_OUTPUTS if version.outputs else ENDS
         others = [stem for one in planned if (stem := Path(one.path).stem).endswith(ends)]
         echo(f"next: {build_command(name, f'+{name}_retraining', *others)}")
 
 
-def _check_named(project: Path, call: str, **given: Any) -> None:
-    """The columns that are named are there, as far as that is known."""
+def _check_named(project: Path, call: str, version: Version, **given: Any) -> None:
+    """The tables and columns that are named are there, as far as that is known."""
+    options = ("features", "table", "training", "labels")
+    check_tables(project, call, {f"--{option}": given[option] for option in options})
     table = given["table"] or f"{call.rpartition(' ')[2]}_predictions"
     labels = [one.rpartition("=")[2] for one in given["label_columns"]]
-    check_columns(project, call, given["features"], {"--key": given["keys"]})
-    check_columns(project, call, table, {"--day": given["day"], "--segment": given["segments"]}, PASS)
+    features = features_of(project, version)
+    check_columns(project, call, given["features"], {"--key": given["keys"]}, features=features)
+    shown = {"--day": given["day"], "--segment": given["segments"]}
+    check_columns(project, call, table, shown, PASS, features)
     if given["labels"]:
         check_columns(project, call, given["labels"], {"--key": given["keys"], "--label": labels})
 

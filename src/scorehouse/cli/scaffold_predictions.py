@@ -8,7 +8,7 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, key_option, name_argument, option
-from scorehouse.cli.known_columns import check_columns
+from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.scaffold import (
     AUDIT,
     NOTHING,
@@ -82,7 +82,9 @@ def scaffold_predictions_command(
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     if version.task != "ranking" and group is not None:
         raise click.UsageError(f"{version.label} does not rank: leave out --group, or keep it with --keep")
-    check_columns(project, call, features, {"--key": keys, "--keep": kept, "--group": group})
+    named = {"--key": keys, "--keep": kept, "--group": group}
+    check_tables(project, call, {"--features": features})
+    check_columns(project, call, features, named, features=features_of(project, version))
     other_alias = alias if alias != "champion" else None
     settings = given(key=key_of(keys), alias=other_alias, group=group, passthrough=list(kept))
     if language == "sql":

@@ -9,14 +9,13 @@ import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, heading, key_option, name_argument, option
-from scorehouse.cli.known_columns import check_columns
+from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
 from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_text import dump_yaml, identifier
 from scorehouse.project.folder import project_variable
-from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.settings import VARIABLE, Settings, columns_of
 
@@ -155,7 +154,8 @@ def _check_named(project: Path, call: str, version: Version, **given: Any) -> No
         of_features["--event-time"] = (given["event_time"],)
     at_labels = given["event_time"] or given["time_in"] == "labels"
     (of_labels if at_labels else of_features)["--time"] = (given["time"],)
-    check_columns(project, call, given["features"], of_features)
+    check_tables(project, call, {"--features": given["features"], "--labels": given["labels"]})
+    check_columns(project, call, given["features"], of_features, features=features_of(project, version))
     check_columns(project, call, given["labels"], of_labels)
 
 
@@ -179,7 +179,7 @@ def planned_retraining(
     function = f"ml.retrain_{name}:train"
     settings = Settings(training=f"{name}_training_set", function=function, label=label, time=time)
     label_names = columns_of(settings, version, call)  # also checks them
-    names = [str(row["feature"]) for row in ModelSeeds(project, name).features(version.version)]
+    names = features_of(project, version)
     row_key = tuple(dict.fromkeys([*keys, time])) if event_time else keys
     spine, history = f"ref('{labels}')", f"ref('{features}')"
     leak = {"key": key_of(keys), "at": time, "event_time": event_time, "columns": names}

@@ -10,7 +10,7 @@ import click
 import yaml
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
-from scorehouse.cli.known_columns import check_columns
+from scorehouse.cli.known_columns import check_columns, check_tables
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_text import dump_yaml, with_columns
 from scorehouse.project.folder import find_project
@@ -80,7 +80,8 @@ def scaffold_tests_command(
     chosen = resolve(ModelSeeds(project, name).registered(call), alias=alias, version=version, call=call)
     policy = load_policy(project)
     signature = artifact.read_signature(project, chosen, policy, call)
-    check_columns(project, call, options["table"], {"--day": options["day"]})
+    check_tables(project, call, {"--table": options["table"]})
+    check_columns(project, call, options["table"], {"--day": options["day"]}, features=signature.names)
     text = feature_tests_yaml(chosen, signature, **options)
     if output == "-":
         if as_json:

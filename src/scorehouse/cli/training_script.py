@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,20 +21,21 @@ import scorehouse
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoosting{kind}
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
+{split_import}from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 PROJECT = Path(__file__).resolve().parents[1]
 {database}
-with duckdb.connect(database, read_only=True) as connection:
-    labelled = connection.sql({query})
-    rows = scorehouse.read_training(labelled)  # numbers as numbers, in the form in which they will be scored
+try:
+    with duckdb.connect(database, read_only=True) as connection:
+        labelled = connection.sql({query})
+        rows = scorehouse.read_training(labelled)  # numbers as numbers, as they will be scored
+except duckdb.Error as error:
+    sys.exit(f"{tables} cannot be read in {{database}}: {{error}}\\nbuild first: {build}")
 
 X = rows.drop(columns={columns})
 y = rows[{label}]
-X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
-
+{split}
 strings = make_column_selector(dtype_include=["object", "string", "category"])
 times = make_column_selector(dtype_include=["datetime", "datetimetz"])
 estimator = make_pipeline(
@@ -54,8 +56,7 @@ version = scorehouse.register(
     card=scorehouse.Card(
         description={description},
         owner="",  # who answers for it
-        trained_from="",  # days of the training data
-        trained_to="",
+{days}
         metrics={{"{metric}": {sign}get_scorer("{scorer}")(estimator, X_test, y_test)}},
     ),
     reference=scorehouse.Reference(validation=(X_test, y_test)),
@@ -64,6 +65,27 @@ version = scorehouse.register(
 )
 print("registered", version.label, dict(version.metrics))
 '''
+AT_RANDOM = """\
+dates = X.select_dtypes(include=["datetime", "datetimetz"]).columns
+if len(dates) == 1:  # when a row was, which later rows have not in common with these
+    print(f"{{dates[0]}} is no feature; `scorehouse init --time {{dates[0]}}` holds out the newest days")
+    X = X.drop(columns=dates)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
+"""
+BY_TIME = """\
+days = rows[{time}].astype(str).str[:10]
+shares = days.value_counts(normalize=True).sort_index(ascending=False).cumsum()  # of the rows since each day
+if len(shares) < 2:
+    sys.exit(f"all {{len(rows)}} labelled rows are of one day, and the newest days are to be held out")
+is_test = days >= (shares.iloc[:-1] - 0.2).abs().idxmin()  # the newest days, about a fifth of the rows
+X_train, X_test, y_train, y_test = X[~is_test], X[is_test], y[~is_test], y[is_test]
+"""
+UNKNOWN_DAYS = """\
+        trained_from="",  # days of the training data: else these rows count as performance
+        trained_to="","""
+KNOWN_DAYS = """\
+        trained_from=days[~is_test].min(),  # rows of these days do not count as performance
+        trained_to=days[~is_test].max(),"""
 # by whether the file of the profile's target is known
 DATABASE = {
     True: "database = sys.argv[1] if sys.argv[1:] else PROJECT / {path}  # the profile's default target\n",
@@ -80,30 +102,49 @@ QUALITY = {
 class Trained:
     """What to train on: tables of the target, their key, and the column to predict.
 
-    `labels` is the table that has the label; None: the feature table has it.
+    `labels` is the table that has the label; None: the feature table has it. `time` is the column of the
+    feature table by which the newest rows are held out; None: rows are held out at random.
     """
 
     features: str
     keys: tuple[str, ...]
     label: str
     labels: str | None
+    time: str | None = None
+
+    @property
+    def tables(self) -> list[str]:
+        return [self.features, *filter(None, [self.labels])]
+
+    @property
+    def build(self) -> str:
+        """The command that builds the tables; `schema.table` is not of dbt."""
+        own = [shlex.quote(f"+{table}") for table in self.tables if "." not in table]
+        return " ".join(["dbt build", *(["--select"] if own else []), *own])
 
 
 def training_script(name: str, trained: Trained, task: str, target: Mapping[str, Any]) -> str:
     """The script, which reads the tables in the DuckDB file of `target`, the profile's default."""
     path = file_of(target)
     script = f"ml/train_{name}.py"
+    time, stratify = trained.time, ", stratify=y" if task == "classification" else ""
+    apart = [*trained.keys, trained.label, *([time] if time and time not in trained.keys else [])]
+    split = BY_TIME.format(time=python(time)) if time else AT_RANDOM.format(stratify=stratify)
     return TRAINING.format(
         name=name,
         path=script,
         argument="" if path else " DATABASE",
         database=DATABASE[bool(path)].format(path=python(path), script=script),
         query=python(_query(trained, target)),
+        tables=_in_f_string(" and ".join(trained.tables)),
+        build=_in_f_string(trained.build),
         label=python(trained.label),
-        columns=python([*trained.keys, trained.label]),
+        columns=python(apart),
+        split_import="" if time else "from sklearn.model_selection import train_test_split\n",
+        split=split,
+        days=KNOWN_DAYS if time else UNKNOWN_DAYS,
         description=python(f"Predicts {code(trained.label)} of a row of {code(trained.features)}"),
         task=task,
-        stratify=", stratify=y" if task == "classification" else "",
         **QUALITY[task],
     )
 
@@ -117,13 +158,19 @@ def file_of(target: Mapping[str, Any]) -> str:
 def _query(trained: Trained, target: Mapping[str, Any]) -> str:
     label, order = _name(trained.label), ", ".join(map(_name, trained.keys))
     features = _table(trained.features, target)
+    known = f" and {_name(trained.time)} is not null" if trained.time else ""
     if trained.labels is None:
-        return f"from {features} where {label} is not null order by {order}"
+        return f"from {features} where {label} is not null{known} order by {order}"
     return (
         f"select features.*, labels.{label} from {features} as features "
         f"join {_table(trained.labels, target)} as labels using ({order}) "
-        f"where labels.{label} is not null order by {order}"
+        f"where labels.{label} is not null{known.replace(' and ', ' and features.')} order by {order}"
     )
+
+
+def _in_f_string(text: str) -> str:
+    """A text as it stands within an f-string with double quotes."""
+    return python(text)[1:-1].replace("{", "{{").replace("}", "}}")
 
 
 def _name(name: str) -> str:

@@ -1,0 +1,67 @@
+"""What a dbt project's files say about its models, seeds, snapshots and sources, before dbt has run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DESCRIBED = ("models", "seeds", "snapshots")
+PATHS = {"model-paths": ["models"], "seed-paths": ["seeds"], "snapshot-paths": ["snapshots"]}
+NODES = (".sql", ".py", ".csv")
+
+
+def node_files(project: Path) -> dict[str, Path]:
+    """The files of models, seeds and snapshots, by name."""
+    return {file.stem: file for file in _files(project) if file.suffix in NODES}
+
+
+def tables_of(project: Path) -> set[str]:
+    """What the project has or describes, by name; a table of a source also as `schema.table`."""
+    sources = {
+        f"{place}.{table.get('name')}"
+        for source in entries(project, ("sources",))
+        for table in source.get("tables") or []
+        for place in (source.get("name"), source.get("schema"))
+    }
+    return {*node_files(project), *sources, *(str(entry.get("name")) for entry in entries(project))}
+
+
+def some_columns(project: Path) -> set[str]:
+    """The columns that YAML describes, or that seeds have: those that a misspelled name may mean."""
+    described = {
+        str(column.get("name")) for entry in entries(project) for column in entry.get("columns") or []
+    }
+    return described.union(*(header(project, name) or [] for name in node_files(project)))
+
+
+def header(project: Path, name: str) -> list[str] | None:
+    """The columns of a seed, by the first line of its file; None for what is no seed with commas."""
+    file = node_files(project).get(name)
+    if file is None or file.suffix != ".csv":
+        return None
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        names = next(csv.reader(lines), [])
+    return names if len(names) > 1 else None
+
+
+def entries(project: Path, kinds: tuple[str, ...] = DESCRIBED) -> Iterator[dict[str, Any]]:
+    """What the project's YAML says about its models, seeds and snapshots, or about other `kinds`."""
+    for file in sorted({file for file in _files(project) if file.suffix in (".yml", ".yaml")}):
+        try:
+            properties = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeError):
+            continue  # dbt says what is wrong with it
+        for kind in kinds:
+            found = properties.get(kind) if isinstance(properties, dict) else None
+            yield from (entry for entry in found or [] if isinstance(entry, dict))
+
+
+def _files(project: Path) -> Iterator[Path]:
+    settings = project / "dbt_project.yml"
+    document = yaml.safe_load(settings.read_text(encoding="utf-8")) if settings.exists() else None
+    folders = {str(path) for name, usual in PATHS.items() for path in (document or {}).get(name) or usual}
+    return (file for folder in folders for file in (project / folder).rglob("*"))
