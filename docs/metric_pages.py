@@ -22,6 +22,7 @@ from scorehouse.metrics import (
     of_drift,
     used,
 )
+from scorehouse.registry.training_days import UNDATED
 
 WIDTH = 116
 MACRO = """\
@@ -31,7 +32,7 @@ MACRO = """\
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
     `sequential_monitor` raises an alert. `segments` and `contests`: what `worst_segments` and
     `compare_metric` can measure. `drift` and `exact`: the default thresholds; null: reported, but not
-    judged. -#}
+    judged. `undated`: what is said of a version without a known end of training. -#}
 """
 P_VALUE = 0.01  # the false discovery rate of a window's verdicts
 TITLES = {
@@ -65,6 +66,7 @@ def macro() -> str:
         "contests": contests(),
         "drift": drift(),
         "exact": thresholds("exact"),
+        "undated": [*UNDATED],
     }
     return f"{MACRO}{{% macro _metrics() %}}\n    {{{{ return({_literal(value, 4)}) }}}}\n{{% endmacro %}}\n"
 

@@ -15,11 +15,19 @@
     {% endif %}
     {% set versions = scorehouse._registered_versions_of(predictions) %}
     {% if not versions and registry is not none and load_relation(registry) is not none %}
-        {% set versions = scorehouse._rows_of('select name, version, aliases from ' ~ registry) %}
+        {% set versions = scorehouse._rows_of('select name, version, aliases, trained_to from ' ~ registry) %}
     {% endif %}
     {% set holders = [] %}
-    {% for row in versions if challenger in (row['aliases'] or '').split('|') %}
-        {% do holders.append(row) %}
+    {% for row in versions %}
+        {% set aliases = (row['aliases'] or '').split('|') %}
+        {% if challenger in aliases %}
+            {% do holders.append(row) %}
+        {% endif %}
+        {#- The shadow cannot leave out what such a version was trained on. #}
+        {% if not row['trained_to'] and (challenger in aliases or 'champion' in aliases) %}
+            {% set label = row['name'] ~ ' version ' ~ row['version'] %}
+            {% do log('note: ' ~ scorehouse._metrics().undated | join('; ') | replace('{}', label), info=true) %}
+        {% endif %}
     {% endfor %}
     {% if versions and not holders %}
         {{ return('no version of ' ~ versions[0]['name'] ~ ' has the alias ' ~ challenger ~ ' yet') }}

@@ -4,7 +4,7 @@
     that ends in `_` is the beginning of several. `watched`: by kind of table, on which side of its limit
     `sequential_monitor` raises an alert. `segments` and `contests`: what `worst_segments` and
     `compare_metric` can measure. `drift` and `exact`: the default thresholds; null: reported, but not
-    judged. -#}
+    judged. `undated`: what is said of a version without a known end of training. -#}
 {% macro _metrics() %}
     {{ return({
         'columns': {
@@ -153,6 +153,10 @@
             },
             'outside_fault': 0.25
         },
-        'exact': {'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01}
+        'exact': {'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01},
+        'undated': [
+            'nobody recorded until when {} was trained, so rows that it learned from count as performance',
+            'what to do: register it again with `trained_from` and `trained_to` in its Card, and judge it by day'
+        ]
     }) }}
 {% endmacro %}

@@ -21,7 +21,7 @@
         {{ return('select 1 as never_built') }}
     {% endif %}
     {% do scorehouse._check_reference(call, reference, predictions) %}
-    {% set columns = scorehouse._reference_columns(reference, signature) %}
+    {% set columns = scorehouse._without_day(call, scorehouse._reference_columns(reference, signature), day) %}
     {% if features is not none %}
         {% do scorehouse._check_profile_columns(call, columns, features, 'feature') %}
         {% do scorehouse._check_profile_columns(call, columns, predictions, 'output') %}

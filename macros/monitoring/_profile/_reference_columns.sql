@@ -47,6 +47,20 @@
 {% endmacro %}
 
 
+{#- The columns without the feature that is the day of the windows: in a window of one day it has one value. -#}
+{% macro _without_day(call, columns, day) %}
+    {% set kept, place = [], model.name if model is defined else call %}
+    {% for column in columns %}
+        {% if day is not none and column.part == 'feature' and column.name | lower == day | lower %}
+            {% do log('note: ' ~ place ~ ' leaves out ' ~ day ~ ', which is the day of its windows', info=true) %}
+        {% else %}
+            {% do kept.append(column) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(kept) }}
+{% endmacro %}
+
+
 {#- Adds the training range of one version to a column. -#}
 {% macro _add_range(column, version, minimum, maximum) %}
     {% do column.minimums.update({version: scorehouse._double_literal(minimum | float)}) %}

@@ -16,6 +16,7 @@ from scorehouse.cli.monitors_watched import watched_monitors
 from scorehouse.cli.scaffold import NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registry.seeds import ModelSeeds, build_command
+from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
 TASKS = ("classification", "regression", *SEVERAL)
@@ -61,7 +62,16 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
     version = version_of(project, name, call)
     planned = planned_monitors(project, version, **answers)
     _check_named(project, call, version, **answers)
-    if writing.carry_out(project, planned, NOTHING):
+    is_written = writing.carry_out(project, planned, NOTHING)
+    if answers["day"] in features_of(project, version):
+        echo(
+            f"note: {answers['day']} is a feature of {version.label} and the day of its windows: no monitor "
+            "judges it, as a window of one day has one value of it",
+            err=True,
+        )
+    if answers["labels"] and (said := undated(version)):
+        echo(f"note: {said}", err=True)
+    if is_written:
         ends = ENDS_OF_OUTPUTS if version.outputs else ENDS
         others = [stem for one in planned if (stem := Path(one.path).stem).endswith(ends)]
         echo(f"next: {build_command(name, f'+{name}_retraining', *others)}")

@@ -16,6 +16,7 @@ from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, vers
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_text import dump_yaml, identifier
 from scorehouse.project.folder import project_variable
+from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.settings import VARIABLE, Settings, columns_of
 
@@ -139,7 +140,10 @@ def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> 
     version = version_of(project, name, call)
     planned = planned_retraining(project, version, call, **answers)
     _check_named(project, call, version, **answers)
-    if writing.carry_out(project, planned, NOTHING):
+    is_written = writing.carry_out(project, planned, NOTHING)
+    if said := undated(version):
+        echo(f"note: {said}", err=True)
+    if is_written:
         echo(heading("next"))
         echo(f"  dbt build --select +{name}_shadow+")
         echo(f"  scorehouse retrain {name} --target {default_target(project)[0] or '<target>'} --force")

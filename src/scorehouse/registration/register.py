@@ -36,7 +36,7 @@ from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.proven_reasons import background_of, require_reasons
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_windows import Row
-from scorehouse.registration.renew import renew_reference
+from scorehouse.registration.renew import renew_reference, with_days
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import (
     Judged,
@@ -96,8 +96,8 @@ def register(
     seeds `ml_<name>`, `ml_<name>__signature` and `ml_<name>__reference`, with `calibration` also to
     `ml_<name>__calibration`, and writes their YAML. Registered versions are not changed.
     The same estimator with the same facts is not registered twice: then only its reference is written again,
-    from these rows. Returns the version. Raises a ScorehouseError that says what to do; nothing is registered
-    then.
+    from these rows, and the days of its training where they were not known. Returns the version. Raises a
+    ScorehouseError that says what to do; nothing is registered then.
     """
     call = f"register({name!r})"
     if alias is not None:
@@ -139,6 +139,7 @@ def register(
             write_registration(seeds, existing, prepared, proven, policy)
             version = proven.version
         else:
+            version = with_days(seeds, version, prepared.version)
             told.step("reference")
             kernel = Kernel(prepared.kernel.estimator, version, prepared.signature, call=call)
             renew_reference(seeds, kernel, examined.batch, recorded)

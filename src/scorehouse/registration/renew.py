@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,15 @@ def _opened(
     estimator, signature, _ = artifact.load(seeds.project, version, policy, call)
     frame = training_frame(X, signature.names, signature.names, call)
     return Kernel(estimator, version, signature, call=call), frame
+
+
+def with_days(seeds: ModelSeeds, version: Version, given: Version) -> Version:
+    """A registered version with the days of training that are given, written where it has none."""
+    if version.trained_to or not given.trained_to:
+        return version
+    known = replace(version, trained_from=given.trained_from, trained_to=given.trained_to)
+    seeds.write_versions([known if row.version == known.version else row for row in seeds.versions()])
+    return known
 
 
 def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 
 from scorehouse.metrics import of_drift
+from scorehouse.registry.training_days import undated
 from scorehouse.report import contests, words
 from scorehouse.report.alert_words import series_name
 from scorehouse.report.cards import Given, card_of
@@ -111,6 +112,7 @@ def _environment() -> jinja2.Environment:
         table_name=table_name,
         run_status=run_status,
         winner=contests.winner,
+        undated=undated,
         contest=contests.contest,
         contest_part=contests.part_of,
         contest_is_whole=contests.is_whole,

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from scorehouse.metrics import LOWER, METRICS
+from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import Version
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
@@ -88,8 +89,8 @@ def gain_of(frames: Frames, fit: Callable[[Frames], Any], job: Job) -> Gain:
 def _check(champion: Version, newer: Any, job: Job) -> None:
     if champion.task not in METRIC:
         raise _Unknown(f"it is measured for a classification or a regression, and this is a {champion.task}")
-    if not champion.trained_to:
-        raise _Unknown(f"nobody recorded until when {champion.label} was trained (trained_to)")
+    if said := undated(champion):
+        raise _Unknown(said)
     if len(newer) < LEAST:
         raise _Unknown(f"{len(newer):,} labelled rows are newer than its training, and {LEAST} are needed")
     if lacking := [name for name in job.parent_features if name not in job.features]:

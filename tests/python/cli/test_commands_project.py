@@ -20,6 +20,7 @@ from scorehouse import load, register
 from scorehouse.cli import project_files
 from scorehouse.cli.main import main
 from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.training_days import UNDATED
 
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
 SCAFFOLD = ("scaffold", "predictions", "churn", "--features", "customers", "--key", "customer_id")
@@ -260,6 +261,20 @@ def test_scaffold_leaves_what_its_author_wrote(project: Path) -> None:
     run(*SCAFFOLD, "--yes")
     assert (project / "models/ml/churn_predictions.sql").read_text() == "-- mine\n"
     assert "nothing to do" in run(*SCAFFOLD, "--yes").output
+
+
+def test_scaffold_says_that_training_rows_count_where_their_days_are_not_known(project: Path) -> None:
+    registered(project)
+    said = f"note: {'; '.join(UNDATED).format('churn version 1')}\n"
+    monitors = ("scaffold", "monitors", *SCAFFOLD[2:])
+    labelled = ("--labels", "labels", "--label", "churned", "--yes")
+    assert said not in run(*monitors, "--dry-run").stderr
+    dated = run(*monitors, "--day", "spend", "--dry-run").stderr
+    assert (
+        "note: spend is a feature of churn version 1 and the day of its windows: no monitor judges" in dated
+    )
+    assert said in run(*monitors, *labelled).stderr
+    assert said in run("scaffold", "retraining", *SCAFFOLD[2:], "--time", "day", *labelled).stderr
 
 
 def test_scaffold_of_an_unregistered_model_says_what_to_do(project: Path) -> None:

@@ -73,6 +73,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
         window = "'month'" if day else "'run'"
         drift = f"ref('{name}_{kind}_profiles'), {reference}, window={window}"
         warehouse.model(f"{name}_{kind}", f"{{{{ scorehouse.drift({drift}) }}}}")
+    profile = "source('raw', 'same'), source('raw', 'ml_plain__reference'), day='Seen'"
+    warehouse.model("by_seen_profiles", f"{{{{ scorehouse.profile({profile}) }}}}")
+    drift = "ref('by_seen_profiles'), source('raw', 'ml_plain__reference'), window='week'"
+    warehouse.model("by_seen", f"{{{{ scorehouse.drift({drift}) }}}}")
     warehouse.build().check()
     yield warehouse
 
@@ -109,6 +113,12 @@ def test_without_a_time_the_status_says_so(warehouse: MonitoredWarehouse) -> Non
     assert rows == [
         ("not_compared", "dates are judged by their age: register with `time`, the time of each row")
     ]
+
+
+def test_the_day_of_the_windows_is_no_feature(warehouse: MonitoredWarehouse) -> None:
+    for table in ("by_seen_profiles", "by_seen"):
+        found = {name for (name,) in warehouse.query(f"select distinct feature from {table}")}
+        assert {"opened", "x"} <= found and "seen" not in found
 
 
 def test_ages_equal_numpy(warehouse: MonitoredWarehouse) -> None:

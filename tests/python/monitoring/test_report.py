@@ -50,6 +50,7 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
     said = text_of(pages["wide"])
     for words_of_it in (
         "wide version 1, classification",
+        "nobody recorded until when wide version 1 was trained, so rows that it learned from count as",
         "A wide <one> & more",
         "12,000 in, 12,000 scored, 0 rejected",
         "April 2025, 3,000 rows",

@@ -23,6 +23,7 @@ from scorehouse import Card, Storage, promote, register
 from scorehouse.errors import RegistryError
 from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.training_days import undated
 from small_churn import X, Y, churn, classifier
 
 
@@ -147,6 +148,13 @@ def test_the_same_artifact_is_the_same_version(empty_project: Path) -> None:
     again = churn(1.0, description="told otherwise")
     assert again.version == 1 and again.sha256 == first.sha256
     assert files(empty_project) == before
+    assert "until when churn version 1 was trained" in undated(again)
+    known = churn(1.0, trained_from="2025-01-01", trained_to="2025-06-30")
+    kept = churn(1.0, trained_to="2025-07-31")
+    assert known.version == 1 and kept.trained_to == "2025-06-30" and undated(kept) == ""
+    days = [row["trained_to"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")]
+    assert days == ["2025-06-30", ""]
+    assert "2025-06-30" in (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
 
 
 def test_the_same_artifact_with_another_threshold_is_another_version(empty_project: Path) -> None:

@@ -17,6 +17,7 @@ from challengers import BOTH, labelled, make_project
 from project import DbtProject
 from rescoring import execute, last_run, register_version, training
 from scorehouse import promote
+from scorehouse.registry.training_days import UNDATED
 
 pytestmark = pytest.mark.slow
 
@@ -219,7 +220,12 @@ def test_promotion_is_a_dbt_test(with_labels: DbtProject) -> None:
     project = with_labels
     project.dbt("run", "--select", "labels").check()
     declare(project, margin=0.5)
+    project.writes_files = True
     assert project.dbt("test", "--select", "scores").statuses["gate"] == "pass"
+    project.writes_files = False
+    logged = (project.folder / "logs/dbt.log").read_text()
+    for version in (1, 2):
+        assert "note: " + "; ".join(UNDATED).format(f"toy version {version}") in logged
     for arguments, problem in [
         ({"margin": 0, "metric": "brier"}, "worse"),
         ({"min_rows": 5000, "margin": 1}, "too_few_rows"),
