@@ -16,7 +16,7 @@ import click
 
 from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
-from scorehouse.cli.project_nodes import header, some_columns, tables_of
+from scorehouse.cli.project_nodes import seed_columns, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.registry.seeds import ModelSeeds
@@ -110,7 +110,7 @@ def columns_of(project: Path, table: str) -> tuple[list[str] | None, bool]:
 
     dbt's catalog may be older than the table.
     """
-    if known := list(built_columns(project, table)) or header(project, table):
+    if known := list(built_columns(project, table)) or seed_columns(project, table):
         return known, True
     node = _node(project, table)
     catalogued = (one for one in _listed(project, "catalog") if one["unique_id"] == node.get("unique_id"))

@@ -35,17 +35,21 @@ def some_columns(project: Path) -> set[str]:
     described = {
         str(column.get("name")) for entry in entries(project) for column in entry.get("columns") or []
     }
-    return described.union(*(header(project, name) or [] for name in node_files(project)))
+    return described.union(*map(_header, node_files(project).values()))
 
 
-def header(project: Path, name: str) -> list[str] | None:
-    """The columns of a seed, by the first line of its file; None for what is no seed with commas."""
+def seed_columns(project: Path, name: str) -> list[str]:
+    """The columns of a seed, by the first line of its file; none for what is no seed with commas."""
     file = node_files(project).get(name)
-    if file is None or file.suffix != ".csv":
-        return None
+    return _header(file) if file else []
+
+
+def _header(file: Path) -> list[str]:
+    if file.suffix != ".csv":
+        return []
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         names = next(csv.reader(lines), [])
-    return names if len(names) > 1 else None
+    return names if len(names) > 1 else []
 
 
 def entries(project: Path, kinds: tuple[str, ...] = DESCRIBED) -> Iterator[dict[str, Any]]:

@@ -274,7 +274,7 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
         assert "nothing to do" in run("scaffold", *command, "--yes", *place)
     folder = ("--folder", "models/other", "--json", "--dry-run")
     for command in COMMANDS:
-        written = json.loads(run("scaffold", *command, *folder, *place))
+        written = json.loads(CliRunner().invoke(main, ["scaffold", *command, *folder, *place]).stdout)
         assert written and all(change["change"] == "create" for change in written)
     assert not (built.folder / "models/other").exists()
 
