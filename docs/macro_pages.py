@@ -55,6 +55,7 @@ TESTS = {
         "feature_not_null",
         "feature_in_categories",
         "feature_in_range",
+        "feature_plausible",
         "no_fragile_rows",
     ),
     "Prediction tables": (

@@ -10,11 +10,16 @@ from typing import Any
 from tables import table
 
 from scorehouse.metrics import (
+    FEWEST,
+    GROSS,
     HIGHER,
     KINDS,
     LEARNED,
     METRICS,
+    NEWEST_DAYS,
     OUTSIDE_FAULT,
+    SAME,
+    UNIT,
     Column,
     Drift,
     Metric,
@@ -141,6 +146,7 @@ def drift() -> dict[str, Any]:
         **{trait: of_drift(trait) for trait in ("shape", "moved", "learned")},
         "fault": {name: one.fault for name, one in judged.items() if one.fault is not None},
         "outside_fault": OUTSIDE_FAULT,
+        "gross": {"unit": UNIT, "same": SAME, "share": GROSS, "fewest": FEWEST, "days": NEWEST_DAYS},
     }
 
 

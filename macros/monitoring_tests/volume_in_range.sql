@@ -23,21 +23,38 @@
         ) %}
     {% endif %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
+    {% set found = scorehouse._volume_findings(model, limits, day, latest) %}
+    {% set is_told = max_age_days is not none and config.get('severity', 'error') | lower == 'error'
+        and flags.WHICH in ['build', 'test', 'retry'] and execute %}
+    {% set ahead = "select * from (" ~ found ~ ") as found where problem = 'day_in_future'" %}
+    {% for row in (scorehouse._rows_of(ahead) if is_told else []) %}
+        {% do scorehouse._fail(
+            "scorehouse.volume_in_range(day='" ~ day ~ "')",
+            (model.identifier if model is mapping else 'the table') ~ ' has rows of ' ~ (row.window_start | string)[:10]
+                ~ ', which is ' ~ (row.value | int) ~ ' days ahead, and none of the days before',
+            'days up to today, or days to come that follow each other by at most ' ~ (row.threshold | int) ~ ' days',
+            'correct the date where the rows come from, such as a wrong year, and build again'
+        ) %}
+    {% endfor %}
+    {{ found }}
+{% endtest %}
+
 
 {#- The usual volume is the median of all windows before; a change is judged from the fourth window on. Today's rows
     may not be complete, so the latest day is the one before today. -#}
+{% macro _volume_findings(model, limits, day, latest) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
 {% set today = 'cast(' ~ dbt.date_trunc('day', scorehouse._utc_now()) ~ ' as ' ~ stamp ~ ')' %}
+{% set to_come = 'cast(' ~ dbt.dateadd('day', 2, today) ~ ' as ' ~ stamp ~ ')' %}
 {% set double = scorehouse._type_double() %}
 {% set day = scorehouse._identifier(day) if day is not none else none %}
-{% set most = max_change or 0 %}
+{% set most = limits.max_change or 0 %}
 {% set problems = {
-    'too_few': ('<', 'null' if min_rows is none else min_rows),
-    'too_many': ('>', 'null' if max_rows is none else max_rows),
-    'fewer_than_usual': ('<', 'null' if max_change is none else 'usual_lowest'),
-    'more_than_usual': ('>', 'null' if max_change is none else 'usual_highest')
+    'too_few': ('<', 'null' if limits.min_rows is none else limits.min_rows),
+    'too_many': ('>', 'null' if limits.max_rows is none else limits.max_rows),
+    'fewer_than_usual': ('<', 'null' if limits.max_change is none else 'usual_lowest'),
+    'more_than_usual': ('>', 'null' if limits.max_change is none else 'usual_highest')
 } %}
-
 with windows as (
 
     {%- if day is not none %}
@@ -108,7 +125,7 @@ judged as (
 
 ),
 
-{%- if max_age_days is not none %}
+{%- if limits.max_age_days is not none %}
 
 all_days as (
 
@@ -116,20 +133,53 @@ all_days as (
         'all' as series,
         window_start
     from windows
+    where window_start < {{ to_come }}
 
 ),
 
 {{ scorehouse._longest_gaps('all_days', 'window_start', 'series') }},
 
+allowed as (
+
+    select {{ scorehouse._double_literal(limits.max_age_days - 1) }} + coalesce(
+        (select max(gap_days) from longest where length_place = 2 and n_gaps >= 3), 1
+    ) as allowed_days
+
+),
+
+{#- A day that is to come in every time zone, long after the day before: a date that was mistyped. Forecasts go on day
+    by day. The days from there on do not say that new rows come. #}
+steps as (
+
+    select
+        window_start,
+        {{ dbt.datediff('lag(window_start) over (order by window_start)', 'window_start', 'day') }}
+            as gap_days
+    from windows
+
+),
+
+ahead as (
+
+    select min(window_start) as window_start
+    from steps
+    cross join allowed
+    where window_start >= {{ to_come }}
+        and gap_days > allowed_days
+
+),
+
 aged as (
 
     select
-        max(window_start) as window_start,
-        cast({{ dbt.datediff('max(window_start)', today, 'day') }} as {{ double }}) as age_days,
-        {{ scorehouse._double_literal(max_age_days - 1) }} + coalesce(
-            (select max(gap_days) from longest where length_place = 2 and n_gaps >= 3), 1
-        ) as allowed_days
+        allowed_days,
+        max(case when ahead.window_start is null or windows.window_start < ahead.window_start
+            then windows.window_start end) as window_start,
+        max(ahead.window_start) as day_ahead
     from windows
+    cross join ahead
+    cross join allowed
+    group by allowed_days
 
 ),
 {%- endif %}
@@ -150,7 +200,7 @@ validation_errors as (
         problem
     from judged
     where problem is not null
-    {%- if max_age_days is not none %}
+    {%- if limits.max_age_days is not none %}
 
     union all
 
@@ -158,19 +208,32 @@ validation_errors as (
         cast(null as {{ text }}),
         window_start,
         'age_days',
-        age_days,
+        cast({{ dbt.datediff('window_start', today, 'day') }} as {{ double }}),
         cast(allowed_days as {{ double }}),
         cast(null as {{ double }}),
         'no_new_rows'
     from aged
-    where age_days > allowed_days
-    {%- endif %}
-    {%- if min_rows %}
+    where {{ dbt.datediff('window_start', today, 'day') }} > allowed_days
 
     union all
 
     select
-        null, null, 'volume', count(*), {{ min_rows }}, null, 'no_rows'
+        cast(null as {{ text }}),
+        day_ahead,
+        'days_ahead',
+        cast({{ dbt.datediff(today, 'day_ahead', 'day') }} as {{ double }}),
+        cast(allowed_days as {{ double }}),
+        cast(null as {{ double }}),
+        'day_in_future'
+    from aged
+    where day_ahead is not null
+    {%- endif %}
+    {%- if limits.min_rows %}
+
+    union all
+
+    select
+        null, null, 'volume', count(*), {{ limits.min_rows }}, null, 'no_rows'
     from windows
     having count(*) = 0
     {%- endif %}
@@ -178,4 +241,4 @@ validation_errors as (
 )
 
 select * from validation_errors
-{% endtest %}
+{% endmacro %}

@@ -54,7 +54,10 @@
             {% do outside.append(id) %}
         {% endif %}
         {% if not outside %}
-            {% set message = ((result.message or result.status) | string | trim).split('\n')[0] %}
+            {# the first line of an error in our words is dbt's: which node, and where it stands #}
+            {% set lines = ((result.message or result.status) | string | trim).split('\n') %}
+            {% set is_ours = lines | length > 1 and lines[0].startswith('Compilation Error') %}
+            {% set message = lines[1 if is_ours else 0] | trim %}
             {# dbt leaves out of a test's name what no file name can have #}
             {% set column = ((graph['nodes'].get(id) or {}).get('column_name') or '') | trim('"`') %}
             {% set is_named = '_' ~ column ~ '_' in '_' ~ result.node.name ~ '_' %}

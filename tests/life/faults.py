@@ -35,6 +35,11 @@ class Fault:
     def name(self) -> str:
         return f"{self.kind} of {self.feature!r}"
 
+    @property
+    def stops_scoring(self) -> bool:
+        """Whether the tests of the feature table, which are there for the second ML model, find it gross."""
+        return self.model is ORDER and self.kind in (UNIT, "NULL throughout")
+
     def plant(self, life: Life) -> None:
         life.world.distorted[self.model.subject.table] = self.distort
 
@@ -47,11 +52,11 @@ class Fault:
     def is_named(self, alert: dict[str, Any]) -> bool:
         """Whether an alert is about this fault: of this ML model, with the feature in its words.
 
-        Another unit is to be called one.
+        Another unit is to be called one, also by the test that stops the scoring.
         """
-        if self.kind == UNIT and alert.get("code", "unit_changed") != "unit_changed":
-            return False
         words = " ".join(str(alert.get(part) or "") for part in WORDS)
+        if self.kind == UNIT and alert.get("code", "unit_changed") != "unit_changed" and UNIT not in words:
+            return False
         return alert["ml_model"] == self.model.name and self.feature in words
 
 

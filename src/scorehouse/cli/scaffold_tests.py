@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 import yaml
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
+from scorehouse.cli.gross_limits import gross_limits
 from scorehouse.cli.known_columns import check_columns, check_tables
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_text import dump_yaml, with_columns
@@ -17,6 +18,7 @@ from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version, resolve
+from scorehouse.report.warehouse import Row
 
 severity = click.Choice(("error", "warn"))
 MAX_CHANGE = 0.75  # fewer than a quarter of the usual rows, or nearly twice as many, are a finding
@@ -38,7 +40,7 @@ OUTSIDE = 0.01  # the share of rows outside the range of training that passes, a
     "--severity",
     type=severity,
     default="error",
-    help="Severity of tests whose failing rows would be rejected.",
+    help="Severity of tests whose failing rows would be rejected, and of gross faults.",
 )
 @option(
     "--range-severity",
@@ -82,7 +84,8 @@ def scaffold_tests_command(
     signature = artifact.read_signature(project, chosen, policy, call)
     check_tables(project, call, {"--table": options["table"]})
     check_columns(project, call, options["table"], {"--day": options["day"]}, features=signature.names)
-    text = feature_tests_yaml(chosen, signature, **options)
+    reference = ModelSeeds(project, name).reference(chosen.version)
+    text = feature_tests_yaml(chosen, signature, reference, **options)
     if output == "-":
         if as_json:
             print_json(yaml.safe_load(text))
@@ -104,6 +107,7 @@ def scaffold_tests_command(
 def feature_tests_yaml(
     version: Version,
     signature: Signature,
+    reference: Sequence[Row],
     *,
     table: str,
     resource: str,
@@ -114,14 +118,24 @@ def feature_tests_yaml(
 ) -> str:
     """The YAML of a feature table, with one entry per feature and the tests that its signature requires.
 
-    `severity` applies to tests whose failing rows are rejected by scoring (types, NULL, unseen categories),
-    `range_severity` to the tests for values outside the training range, which scoring accepts, and for days
-    with unusually few or many rows. If `day` names the column with the date of a row, no new rows for more
-    than `max_age_days` (and the usual gaps) are as severe as rejected rows: nothing new would be scored.
+    `severity` applies to tests whose failing rows are rejected by scoring (types, NULL, unseen categories)
+    and to gross faults, `range_severity` to the tests for values outside the training range, which scoring
+    accepts, and for days with unusually few or many rows. If `day` names the column with the date of a row,
+    no new rows for more than `max_age_days` (and the usual gaps) are as severe as rejected rows: nothing new
+    would be scored.
     """
     rows = version.training_rows
+    gross = gross_limits(signature.features, reference, has_days=day is not None)
+    on = {} if day is None else {"day": day}
     columns = (
-        {"name": each.name, "data_tests": [*_rejecting(each, severity), *_range(each, range_severity, rows)]}
+        {
+            "name": each.name,
+            "data_tests": [
+                *_rejecting(each, severity),
+                *_range(each, range_severity, rows),
+                *_gross(each, severity, gross[each.name], on),
+            ],
+        }
         for each in signature.features
     )
     entry: dict[str, Any] = {"name": table}
@@ -155,6 +169,13 @@ def _range(feature: Feature, severity: str, rows: int | None) -> Iterator[dict[s
         limits["allow_nan"] = True
     limits |= {"max_share": OUTSIDE} | ({"training_rows": rows} if rows else {})
     yield _test("scorehouse.feature_in_range", severity, **limits)
+
+
+def _gross(
+    feature: Feature, severity: str, limits: dict[str, Any], on: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    if limits:
+        yield _test("scorehouse.feature_plausible", severity, type=feature.sql_kind, **on, **limits)
 
 
 def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:

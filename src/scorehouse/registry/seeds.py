@@ -112,6 +112,12 @@ class ModelSeeds:
             for row in self.rows("signature", number)
         ]
 
+    def reference(self, number: int) -> list[dict[str, Any]]:
+        """The rows of a version's reference, with numbers where they are known."""
+        rows = self.rows("reference", number)
+        numbers = ("row_count", "lower", "upper")
+        return [row | {name: float(row[name]) if row[name] else None for name in numbers} for row in rows]
+
     def window_units(self, number: int) -> list[str]:
         """The units of the windows that a version's reference has learned from, such as `day`."""
         rows = self.rows("reference", number)

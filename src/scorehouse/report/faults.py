@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable
 
-from scorehouse.metrics import METRICS, OUTSIDE_FAULT
+from scorehouse.metrics import METRICS, OUTSIDE_FAULT, SAME, UNIT
 from scorehouse.report.distributions import is_number
 from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import limit
 
-UNIT, SAME = 8.0, 2.0  # how many times mean and spread are others, and how far the two numbers differ at most
 Moments = tuple[float, float]  # mean and standard deviation
 NEWEST = """
 select feature, kind, category, row_count, mean, deviation from {table}
@@ -45,13 +44,18 @@ def units_of(data: ModelData, warehouse: Warehouse) -> dict[str, str]:
     Mean and spread are larger, or smaller, alike.
     """
     numbers = {row["feature"] for row in data.signature if row["type"] in ("double", "integer")}
-    trained, found = _moments(map(_as_profiled, data.reference), numbers), {}
+    trained, found = trained_moments(data.reference, numbers), {}
     for table in data.profiles:
         rows = warehouse.rows(NEWEST.format(table=table.quoted), [data.name, data.live.version])
         for feature, now in _moments(rows, numbers).items():
             if feature in trained and (factor := _factor(trained[feature], now)):
                 found[feature] = limit(float(f"{factor:.1g}"))
     return found
+
+
+def trained_moments(reference: Iterable[Row], features: Container[str]) -> dict[str, Moments]:
+    """What the rows of a reference know of each feature."""
+    return _moments(map(_as_profiled, reference), features)
 
 
 def _as_profiled(row: Row) -> Row:

@@ -23,6 +23,9 @@ def faulty_days(fault: Fault) -> Callable[[Life], None]:
             life.build(codes=(0, 1))
             life.remember_what_ended()
             life.check_lights(fault.model)
+            night = life.newest_run(fault.model, "true") or {}
+            if fault.stops_scoring and night.get("status") != "skipped":
+                life.violate("no wrong scores", f"{fault.model.name}: {fault.name}, and rows were scored")
             if any(fault.is_named(alert) for alert in life.alerts()):
                 named = day
                 break

@@ -82,7 +82,7 @@ def test_what_is_written_runs_both_ways(registered: DbtProject) -> None:
     assert scaffold(registered, "--output", str(file)).exit_code == 0
     good = run_tests(registered, GOOD)
     statuses = {name: status for name, status in good.statuses.items() if "on-run" not in name}
-    assert len(statuses) == 11 and set(statuses.values()) == {"pass"}, good.messages
+    assert len(statuses) == 15 and set(statuses.values()) == {"pass"}, good.messages
     bad = run_tests(registered, BAD)
     found = {name: status for name, status in bad.statuses.items() if status in ("fail", "warn", "error")}
     assert len(found) == len(FOUND), found
@@ -225,6 +225,7 @@ def test_severities(registered: DbtProject) -> None:
         "scorehouse.feature_has_type": {"warn"},
         "scorehouse.feature_in_range": {"error"},
         "scorehouse.feature_not_null": {"warn"},
+        "scorehouse.feature_plausible": {"warn"},
         "scorehouse.feature_in_categories": {"warn"},
     }
 

@@ -127,6 +127,14 @@ BEYOND = {"min_value": 0, "max_share": 0.01, "training_rows": 4000}
 OF_FEATURES = {"no_fragile_rows": {"ml_model": "wide", "key": "id"}}
 DOUBLE = {"type": "double"}
 OF_COLUMNS = {"feature_in_range": BEYOND, "feature_has_type": DOUBLE, "feature_not_null": DOUBLE}
+OF_COLUMNS["feature_plausible"] = {
+    **DOUBLE,
+    "mean": 1e0,
+    "deviation": 0.4,
+    "max_missing": 0.67,
+    "varies_in": 20,
+}
+OF_COLUMNS["feature_plausible"] |= {"min_value": 0, "max_value": 3}
 OF_COLUMNS["feature_in_categories"] = {**DOUBLE, "values": [0.5, 1.5]}
 
 

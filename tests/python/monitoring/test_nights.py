@@ -151,6 +151,43 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
     assert alerts(house, "--project-dir", house.folder, code=0) == []
 
 
+def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
+    """Another unit, missing, constant or from another sensor: nothing is scored, also in the night after."""
+    good, before = rows(0, DAYS), house.query("select count(*) from late_predictions")
+    last = good["ordered_on"] == good["ordered_on"].max()
+    older = good["ordered_on"] == good["ordered_on"].max() - pd.Timedelta(days=3)
+    weight = good["weight"]
+    for wrong, when, said in (
+        (100 * weight, last, "is in another unit: over the 120 rows of "),
+        (1000 * weight, older, "is in another unit: over the 120 rows of "),
+        (weight / 100, last, "times those of training"),
+        (np.nan, last, "is missing in 120 of the 120 rows of "),
+        (50.0, last, "has one value, 50.0, in all of the 120 rows of "),
+        (-weight, last, "is outside of the range of training in 120 of the 120 rows of "),
+    ):
+        frame = good.assign(weight=weight.mask(when, wrong))
+        build = scored_again(house, frame)
+        assert not build.success and build.statuses["late_predictions"] == "skipped"
+        assert house.query("select count(*) from late_predictions") == before
+        (message,) = (text for text in build.messages.values() if "feature_plausible('weight')" in text)
+        assert said in message and "What to do: correct the rows where they come from" in message
+        assert said in alerts(house)[0]["title"]
+    scored_again(house, good).check()
+
+
+def test_a_day_to_come_is_named(house: DbtProject) -> None:
+    """A wrong year, also beside a day that is missing; a table of forecasts is right."""
+    good = rows(0, DAYS)
+    typed = good.copy()
+    typed.loc[typed.index[-1], "ordered_on"] += pd.DateOffset(years=1)
+    build = scored_again(house, typed)
+    said = f"orders has rows of {typed['ordered_on'].max():%Y-%m-%d}, which is "
+    assert not build.success and any(said in text for text in build.messages.values()), build.messages
+    load(house, good.assign(ordered_on=good["ordered_on"] + pd.Timedelta(days=14)))
+    build = house.dbt("build", "--select", "orders")
+    assert build.success, build.messages
+
+
 def test_a_month_hides_what_its_last_days_show(house: DbtProject) -> None:
     """+2 sd on the last day is named by the window of that day, and asks nobody to retrain yet."""
     frame = rows(0, DAYS)

@@ -1,0 +1,158 @@
+{% test feature_plausible(
+    model, column_name, type, day=none, mean=none, deviation=none, min_value=none, max_value=none, max_missing=none,
+    varies_in=none, allow_smaller=false
+) %}
+    {% set call = 'feature_plausible' %}
+    {% do scorehouse._check_feature_type(call, type) %}
+    {% set limits = {
+        'mean': mean, 'deviation': deviation, 'min_value': min_value, 'max_value': max_value,
+        'max_missing': max_missing, 'varies_in': varies_in
+    } %}
+    {% for argument, value in limits.items() %}
+        {% do scorehouse._check_number(
+            call, argument, value, 'write a number, or leave `' ~ argument ~ '` out', optional=true
+        ) %}
+    {% endfor %}
+    {% do scorehouse._check_bool(call, 'allow_smaller', allow_smaller) %}
+    {% set day = scorehouse._column_list(call, 'day', day, 'order_date')[0] if day is not none else none %}
+    {#- A column that is not there, or of another type, is a finding of `feature_has_type`. -#}
+    {% set types, name = scorehouse._types_of_columns(model), scorehouse._bare_name(column_name) %}
+    {% if types and not (name | lower in types and scorehouse._has_type(types[name | lower], type)) %}
+        {{ return('select 1 as problem limit 0') }}
+    {% endif %}
+    {% set asked = scorehouse._implausible_rows(
+        model, scorehouse._identifier(column_name), type, day, limits, allow_smaller
+    ) %}
+    {% if config.get('severity', 'error') | lower != 'error' or flags.WHICH not in ['build', 'test', 'retry']
+        or not execute %}
+        {{ return(asked) }}
+    {% endif %}
+    {#- Whoever is stopped by it is told in words what is wrong and what to do. -#}
+    {% for row in scorehouse._rows_of(asked) %}
+        {% do scorehouse._fail_as_implausible(model, name, limits, row) %}
+    {% endfor %}
+    {{ return('select 1 as problem limit 0') }}
+{% endtest %}
+
+
+{#- The select of `feature_plausible`: a row per day of which most rows are at fault. All of the newest days count,
+    since a day that was not corrected would be scored with the next good one; days to come, in any time zone, do not. A
+    unit is another one where mean and spread are, and so are most values: neither a few far ones nor many zeros tell.
+    What has one value on a day, such as its month, has one on the other days too. -#}
+{% macro _implausible_rows(model, column, type, day, limits, allow_smaller) %}
+{% set gross, double, text = scorehouse._metrics().drift.gross, scorehouse._type_double(), dbt.type_string() %}
+{% set is_number = type in ['double', 'integer'] %}
+{% set number = 'cast(' ~ column ~ ' as ' ~ double ~ ')' %}
+{% set stamp = dbt.type_timestamp() %}
+{% set ahead = 'cast(' ~ dbt.dateadd('day', 2, dbt.date_trunc('day', scorehouse._utc_now())) ~ ' as ' ~ stamp ~ ')' %}
+{% set day_of_row = 'cast('
+    ~ ('null' if day is none else dbt.date_trunc('day', scorehouse._identifier(day))) ~ ' as ' ~ stamp ~ ')' %}
+{% set known = {} %}
+{% for argument, value in limits.items() if value is not none %}
+    {% do known.update({argument: scorehouse._double_literal(value)}) %}
+{% endfor %}
+{% set has_unit = is_number and limits.mean and limits.deviation %}
+{% set has_range = is_number and 'min_value' in known and 'max_value' in known %}
+with dated_rows as (
+
+    select
+        {{ day_of_row }} as day,
+        {{ 'case when ' ~ scorehouse._is_finite(number) ~ ' then ' ~ number ~ ' end' if is_number
+            else 'cast(' ~ column ~ ' as ' ~ text ~ ')' }} as feature_value
+    from {{ model }}
+
+),
+
+counted as (
+
+    select
+        day,
+        cast(count(*) as {{ double }}) as n_rows,
+        cast(count(feature_value) as {{ double }}) as n_values,
+        min(feature_value) as lowest,
+        max(feature_value) as highest,
+        avg(case when min(feature_value) < max(feature_value) then 1e0 else 0e0 end) over () as days_that_vary
+        {%- if has_unit %},
+        {{ scorehouse._mean('feature_value') }} / {{ known.mean }} as by_mean,
+        stddev_pop(feature_value) / {{ known.deviation }} as by_spread,
+        sum(case when feature_value <> 0 then 1e0 else 0e0 end) as n_filled,
+        sum(case when abs(feature_value) >= {{ gross.same }}e0 * abs({{ known.mean }}) then 1e0 else 0e0 end) as n_large
+        {%- endif %}
+        {%- if has_range %},
+        sum(case when feature_value < {{ known.min_value }} or feature_value > {{ known.max_value }} then 1e0
+            else 0e0 end) as n_outside
+        {%- endif %}
+    from dated_rows
+    {%- if day is not none %}
+    where day < {{ ahead }}
+        and day > (select {{ dbt.dateadd('day', -gross.days, 'max(day)') }} from dated_rows where day < {{ ahead }})
+    {%- endif %}
+    group by day
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            {%- if 'max_missing' in known %}
+            when n_rows - n_values > {{ known.max_missing }} * n_rows then 'missing'
+            {%- endif %}
+            {%- if has_unit %}
+            when by_mean >= {{ gross.unit }}e0 and by_spread >= {{ gross.unit }}e0
+                and n_large > {{ gross.share }}e0 * n_filled then 'other_unit'
+            {%- endif %}
+            {%- if has_unit and not allow_smaller %}
+            when by_mean > 0 and {{ gross.unit }}e0 * by_mean <= 1 and {{ gross.unit }}e0 * by_spread <= 1
+                and by_mean >= by_spread / {{ gross.same }}e0 and by_mean <= {{ gross.same }}e0 * by_spread
+                and {{ gross.unit }}e0 * n_large <= n_values
+                and n_filled > {{ gross.share }}e0 * n_values then 'other_unit'
+            {%- endif %}
+            {%- if has_range %}
+            when n_outside > {{ gross.share }}e0 * n_values then 'outside_range'
+            {%- endif %}
+            {%- if 'varies_in' in known %}
+            when n_values >= {{ known.varies_in }} and lowest = highest
+                {{- ' and days_that_vary > ' ~ gross.share ~ 'e0' if day is not none }} then 'constant'
+            {%- endif %}
+        end as problem
+    from counted
+    where n_rows >= {{ gross.fewest }}
+
+)
+
+select * from judged
+where problem is not null
+{% endmacro %}
+
+
+{#- Stops with what is wrong with a feature, and what to do. -#}
+{% macro _fail_as_implausible(model, name, limits, row) %}
+    {% set table = model.identifier if model is mapping else 'the feature table' %}
+    {% set rows = (row.n_rows | int) ~ ' rows' ~ (' of ' ~ (row.day | string)[:10] if row.day is not none else '') %}
+    {% set said, expected = {
+        'missing': (
+            'is missing in ' ~ ((row.n_rows - row.n_values) | int) ~ ' of the ' ~ rows,
+            'a value in most rows, as in training'
+        ),
+        'other_unit': (
+            'is in another unit: over the ' ~ rows ~ ', mean and spread are about '
+                ~ '%.2g' | format(row.by_mean | default(0) | float) ~ ' times those of training',
+            'a mean of about ' ~ limits.mean ~ ', as in training'
+        ),
+        'outside_range': (
+            'is outside of the range of training in ' ~ (row.n_outside | default(0) | int) ~ ' of the ' ~ rows,
+            'most values from ' ~ limits.min_value ~ ' to ' ~ limits.max_value ~ ', as in training'
+        ),
+        'constant': (
+            'has one value, ' ~ row.lowest ~ ', in all of the ' ~ rows, 'several values, as in training'
+        )
+    }[row.problem] %}
+    {% do scorehouse._fail(
+        "scorehouse.feature_plausible('" ~ name ~ "')", name ~ ' of ' ~ table ~ ' ' ~ said, expected,
+        'correct the rows where they come from, and build again: until then, nothing is scored from them. If they are'
+            ~ ' right, register a version that was trained on such rows and write the tests again with `scorehouse'
+            ~ ' scaffold tests`, or take the limit out of this test'
+    ) %}
+{% endmacro %}
