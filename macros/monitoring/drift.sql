@@ -48,6 +48,7 @@ with profiles as (
         *,
         {{ scorehouse._bin_key() }} as bin_key
     from {{ profiles }}
+    where kind <> 'withdrawn'
 
 ),
 

@@ -170,7 +170,7 @@ windows as (
 
 {{ scorehouse._profile_bins(reference, slots, cell) }},
 
-{{ scorehouse._profile_rows(columns, cell, features_of_rows != [], reference) }}
+{{ scorehouse._profile_rows(columns, cell, features_of_rows != [], reference, predictions, day) }}
 
 select * from final
 {% endmacro %}

@@ -1,9 +1,18 @@
 {#- CTEs that end in `final`: one row per bin, and one row per column with its counts and moments. -#}
-{% macro _profile_rows(columns, cell, has_features, reference) %}
+{% macro _profile_rows(columns, cell, has_features, reference, predictions, day) %}
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 {% set no_count, no_number = 'cast(null as ' ~ bigint ~ ')', 'cast(null as ' ~ double ~ ')' %}
 {% set counts = ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
 {% set moments = ['mean', 'deviation', 'minimum', 'maximum'] %}
+{% set text, whole = dbt.type_string(), dbt.type_int() %}
+{% set types = {
+    'ml_model': text, 'version': whole, 'run_id': text, 'window_start': none, 'window_end': none, 'part': text,
+    'feature': text, 'segment': text, 'kind': text, 'bin': whole, 'lower': double, 'upper': double, 'category': text,
+    'row_count': bigint
+} %}
+{% for name in counts %}{% do types.update({name: bigint}) %}{% endfor %}
+{% for name in moments %}{% do types.update({name: double}) %}{% endfor %}
+{% do types.update({'time_zone': text, 'reference_size': bigint}) %}
 facts as (
     {%- for column in columns %}
     {%- set i = column.index %}
@@ -94,6 +103,7 @@ final as (
     from long_rows
     inner join windows
         on {{ scorehouse._same('long_rows', 'windows', cell.split(', ')) }}
+    {{ scorehouse._withdrawn_windows(predictions, day, types) }}
 
 )
 {%- endmacro %}

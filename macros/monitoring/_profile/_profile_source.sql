@@ -17,6 +17,25 @@ predictions as (
             and reference_size = {{ scorehouse._reference_size(reference, 'version') }}
         {%- endif %}
     )
+        {%- if scorehouse._replaces_windows() %}
+        {#- So is the newest run, if it has lost rows: of others, rows leave as later runs score them again. #}
+        or cast(scoring_run_id as {{ text }}) in (
+            select profiled.run_id
+            from {{ scorehouse._named(this, 'profiled') }}
+            inner join (
+                select
+                    cast(scoring_run_id as {{ text }}) as run_id,
+                    count(*) as n_rows
+                from {{ scorehouse._named(predictions, 'all_predictions') }}
+                group by cast(scoring_run_id as {{ text }})
+            ) as present
+                on profiled.run_id = present.run_id
+            where profiled.kind = 'all'
+                and profiled.segment = 'all'
+                and profiled.row_count > present.n_rows
+                and profiled.window_end >= (select max(scored_at) from {{ scorehouse._named(predictions, 'newest') }})
+        )
+        {%- endif %}
     {%- endif %}
 
 ),

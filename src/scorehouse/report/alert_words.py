@@ -77,6 +77,7 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "before": lambda _, row: number(row["reference_correlation"], 2),
     "now": lambda _, row: number(row["correlation"], 2),
     "agreement": lambda _, row: number(row["value"], 2),
+    "within": lambda known, _: f" ({known['days']})" if known.get("days") else "",
     # of performance
     "exact_threshold": lambda _, row: metric_value(row["metric"], row["threshold"]),
     "was": lambda known, row: metric_limit(row["metric"], known["registered"]),
@@ -103,7 +104,7 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
 }
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
 DBT = "{message}; checked {checked_at}"
-DRIFT = "{measure} {value} in {window}; limit {threshold}{chance}{certainty}; {rows} rows"
+DRIFT = "{measure} {value} in {window}{within}; limit {threshold}{chance}{certainty}; {rows} rows"
 # By code; the first sections are the first to act on.
 WORDS: dict[str, Words] = {
     "run_unfinished": Words(

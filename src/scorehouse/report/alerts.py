@@ -14,15 +14,16 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.faults import faults_of, units_of
 from scorehouse.report.gather import ModelData, reject_reasons, table_name
-from scorehouse.report.monitors import Long
+from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.report.words import MOVED, slug
+from scorehouse.report.words import MOVED, row_window, slug
 
 TOLERANCE = 1e-9
 REASONS = 3  # for which a run rejected rows, in an alert
+DAYS = 3  # that are named as those in which a longer window has drifted
 # Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
 AGED = {
     False: ("scores_old", "table", "max(started_at) as last_scored", ""),
@@ -45,15 +46,31 @@ def facts_of(behind: Rows) -> list[Alert]:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
                 code, subject = _drift_code(row)
-                numbers: Row = {}
+                days = _days_within(data.drift, row)
+                numbers: Row = {"days": days} if days else {}
                 if row["part"] == "feature" and row["feature"] in units:  # its first fact says so
-                    code, numbers = "unit_changed", {"factor": units.pop(row["feature"])}
+                    code, numbers = "unit_changed", {"factor": units.pop(row["feature"]), **numbers}
                 elif row in faults and subject.kind == "feature":
                     code = "feature_fault"
                 more: dict[str, Any] = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
                 found.append(row_alert(code, subject, long, row, anchor, **more))
             seen.add(fact)
     return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
+
+
+def _days_within(drift: list[Long], row: Row) -> str:
+    """The shorter windows within that of a row in which the same column has drifted, as another table knows."""
+    start, end = window_of(row)
+    rows = {
+        window_of(one): one
+        for long in drift
+        for one in long.rows
+        if one["status"] == "drift"
+        and (one["part"], one["feature"], one["segment"]) == (row["part"], row["feature"], row["segment"])
+        and (start <= one["window_start"] < one["window_end"] <= end and window_of(one) != (start, end))
+    }
+    found = [row_window(rows[window]) for window in sorted(rows)]
+    return ", ".join(found[:DAYS]) + (f" and {len(found) - DAYS} more" if len(found) > DAYS else "")
 
 
 def _rank(row: Row, faults: list[Row]) -> tuple[bool, bool]:

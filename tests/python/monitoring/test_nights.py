@@ -199,6 +199,69 @@ def test_a_month_hides_what_its_last_days_show(house: DbtProject) -> None:
     assert house.query("select retrain, data_faults from late_retraining") == [(False, None)]
 
 
+def test_an_alert_on_a_month_names_its_days(house: DbtProject) -> None:
+    frame, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
+    day = frame["ordered_on"].max()
+    frame.loc[frame["ordered_on"] == day, "weight"] += 100
+    tests.write_text(tests.read_text().replace("error", "warn"))
+    load(house, frame)
+    house.build().check()
+    (alert,) = (one for one in alerts(house) if one["feature"] == "weight")
+    assert f" in {day:%B %Y} ({day.day} {day:%b %Y}); limit " in alert["text"], alert["text"]
+
+
+BY_RUN = """{{ config(materialized='incremental', **scorehouse.replace_windows('run_id')) }}
+{{ scorehouse.profile(ref('late_scored'), ref('ml_late__reference'), ref('orders'), key='order_id') }}"""
+SECOND_RUN = "'00000000-0000-0000-0000-000000000000'"
+
+
+def test_a_day_that_was_withdrawn_is_not_judged_any_more(house: DbtProject) -> None:
+    """A bad load is named until its rows are corrected or deleted."""
+    good = rows(0, DAYS)
+    last = good["ordered_on"] == good["ordered_on"].max()
+    bad, tests = good.copy(), house.folder / "models/_orders.yml"
+    bad.loc[last, "weight"] += 20
+    tests.write_text(tests.read_text().replace("error", "warn"))
+    withdrawn = "select count(distinct window_start) from late_profiles where kind = 'withdrawn'"
+    for frame, named, gone in (
+        (bad, {"weight"}, 0),
+        (good, set(), 0),
+        (bad, {"weight"}, 0),
+        (good[~last], set(), 1),
+        (good, set(), 0),
+    ):
+        load(house, frame)
+        house.build().check()
+        found = json.loads(run("export", "alerts", "--database", house.database).output)["alerts"]
+        assert {alert["feature"] for alert in found} & {"weight"} == named, found
+        assert house.query(withdrawn) == [(gone,)]
+
+
+def test_a_run_that_was_withdrawn_is_not_judged_any_more(house: DbtProject) -> None:
+    """The newest run is profiled again when it has lost rows, and left out when all of them are gone."""
+    house.query("create table scored as select * from late_predictions")  # without generated columns
+    house.write("models/late_scored.sql", "select * from main.scored")
+    house.write("models/late_runs.sql", BY_RUN)
+    house.write(
+        "models/late_run_drift.sql", "{{ scorehouse.drift(ref('late_runs'), ref('ml_late__reference')) }}"
+    )
+    newest = "select max_by(n_current, window_start), count(distinct run_id) from late_run_drift"
+    second = f"scoring_run_id = {SECOND_RUN}"
+    for change, expected in (
+        ("select 1", (4800, 1)),
+        (
+            f"update scored set scoring_run_id = {SECOND_RUN}, "
+            "scored_at = scored_at + interval 1 hour where order_id < 1000",
+            (1000, 2),
+        ),
+        (f"delete from scored where {second} and order_id < 400", (600, 2)),
+        (f"delete from scored where {second}", (3800, 1)),
+    ):
+        house.query(change)
+        house.build("--select", "late_scored+").check()
+        assert house.query(f"{newest} where feature = 'items' and metric = 'psi'") == [expected]
+
+
 def test_a_fault_of_the_loader_is_no_reason_to_retrain(house: DbtProject) -> None:
     """Pounds became kilograms, a feature is NULL, and rows are loaded twice, under other keys."""
     frame = rows(0, DAYS)
