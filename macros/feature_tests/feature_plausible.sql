@@ -85,7 +85,11 @@ counted as (
     from dated_rows
     {%- if day is not none %}
     where day < {{ ahead }}
-        and day > (select {{ dbt.dateadd('day', -gross.days, 'max(day)') }} from dated_rows where day < {{ ahead }})
+        and day > (
+            select cast({{ dbt.dateadd('day', -gross.days, 'max(day)') }} as {{ stamp }})
+            from dated_rows
+            where day < {{ ahead }}
+        )
     {%- endif %}
     group by day
 

@@ -59,7 +59,7 @@ def facts_of(behind: Rows) -> list[Alert]:
 
 
 def _days_within(drift: list[Long], row: Row) -> str:
-    """The shorter windows within that of a row in which the same column has drifted, as another table knows."""
+    """The shorter windows within that of a row in which the same column has drifted, in any table."""
     start, end = window_of(row)
     rows = {
         window_of(one): one
