@@ -39,7 +39,7 @@ from scorehouse.registration.lock import check_name
 @click.option("--labels", help="Table with key and label, if the feature table does not have it.")
 @click.option(
     "--time",
-    help="Date column of the features: the newest days are held out, and it is none of them.",
+    help="Date column of the features: no feature itself; the newest days are held out.",
 )
 @option(
     "--task",

@@ -59,7 +59,7 @@ version = scorehouse.register(
 {days}
         metrics={{"{metric}": {sign}get_scorer("{scorer}")(estimator, X_test, y_test)}},
     ),
-    reference=scorehouse.Reference(validation=(X_test, y_test)),
+    reference=scorehouse.Reference(validation=(X_test, y_test){usual}),
     alias="champion",
     project_dir=PROJECT,
 )
@@ -79,6 +79,7 @@ if len(shares) < 2:
     sys.exit(f"all {{len(rows)}} labelled rows are of one day, and the newest days are to be held out")
 is_test = days >= (shares.iloc[:-1] - 0.2).abs().idxmin()  # the newest days, about a fifth of the rows
 X_train, X_test, y_train, y_test = X[~is_test], X[is_test], y[~is_test], y[is_test]
+recorded = rows[{time}][~is_test] if days[~is_test].nunique() >= 8 else None  # tell how usual days differ
 """
 UNKNOWN_DAYS = """\
         trained_from="",  # days of the training data: else these rows count as performance
@@ -143,6 +144,7 @@ def training_script(name: str, trained: Trained, task: str, target: Mapping[str,
         split_import="" if time else "from sklearn.model_selection import train_test_split\n",
         split=split,
         days=KNOWN_DAYS if time else UNKNOWN_DAYS,
+        usual=", time=recorded" if time else "",
         description=python(f"Predicts {code(trained.label)} of a row of {code(trained.features)}"),
         task=task,
         **QUALITY[task],

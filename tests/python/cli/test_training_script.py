@@ -66,6 +66,7 @@ def test_with_time_the_newest_days_are_held_out_and_the_others_known(project: Pa
     (version,) = ModelSeeds(project, "churn").versions()
     assert (version.trained_from, version.trained_to) == ("2026-01-01", "2026-03-19")
     assert version.training_rows == 779 and features(project) == ["age"]
+    assert ModelSeeds(project, "churn").window_units(1) == ["week"]
 
 
 @pytest.mark.slow
