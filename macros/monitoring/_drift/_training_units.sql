@@ -74,26 +74,30 @@ training_units as (
 {%- endmacro %}
 
 
-{#- The days that each window has rows of; NULL for runs, which may score any days. -#}
+{#- The days that each window has rows of; NULL for runs, which may score any days. A window that is not over begins
+    with its first row: one week of weekly rows has not the days of the month before it. -#}
 {% macro _window_spans(windows, rows, window) %}
 {% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
+{% set start, last = windows ~ '.window_start', 'max(scored.last_end)' %}
     select
         {{ windows }}.window_id,
         {%- if window == 'run' %}
         cast(null as {{ double }}) as days
         {%- else %}
         greatest(1e0, cast({{ dbt.datediff(
-            'greatest(' ~ windows ~ '.window_start, extent.first_start)',
-            'least(' ~ windows ~ '.window_end, extent.last_end)', 'day'
+            'greatest(' ~ start ~ ', coalesce(case when ' ~ last ~ ' < ' ~ windows ~ '.window_end then min(case when '
+                ~ 'scored.first_start >= ' ~ start ~ ' then scored.first_start end) end, min(scored.first_start)))',
+            'least(' ~ windows ~ '.window_end, ' ~ last ~ ')', 'day'
         ) }} as {{ double }})) as days
         {%- endif %}
     from {{ windows }}
     {%- if window != 'run' %}
     cross join (
-        select
-            cast(min(window_start) as {{ stamp }}) as first_start,
-            cast(max(window_end) as {{ stamp }}) as last_end
+        select distinct
+            cast(window_start as {{ stamp }}) as first_start,
+            cast(window_end as {{ stamp }}) as last_end
         from {{ rows }}
-    ) as extent
+    ) as scored
+    group by {{ windows }}.window_id, {{ start }}, {{ windows }}.window_end
     {%- endif %}
 {% endmacro %}

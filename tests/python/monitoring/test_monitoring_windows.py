@@ -23,6 +23,13 @@ from scorehouse.registration.training_windows import training_windows
 
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id"
 ZONES, WEEKS, ROWS = 6, 40, 300
+WEEKLY = """with mondays as (
+    select day as window_start, day + interval 1 day as window_end
+    from (values (timestamp '2024-10-14'), (timestamp '2024-11-04'), (timestamp '2024-12-09')) as t (day)
+), windows as (
+    select month as window_id, month as window_start, month + interval 1 month as window_end
+    from (values (timestamp '2024-10-01'), (timestamp '2024-11-01'), (timestamp '2024-12-01')) as t (month)
+)"""
 
 
 def prices(seed: int, factor: float = 1.0) -> pd.DataFrame:
@@ -54,6 +61,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
         warehouse.model(f"{name}_{kind}_profiles", f"{{{{ scorehouse.profile({profile}) }}}}")
         drift = f"ref('{name}_{kind}_profiles'), {reference}, window='week', min_segment_rows=20"
         warehouse.model(f"{name}_{kind}", f"{{{{ scorehouse.drift({drift}) }}}}")
+    warehouse.model("spans", f"{WEEKLY} {{{{ scorehouse._window_spans('windows', 'mondays', 'month') }}}}")
     warehouse.table("training_rows", f"select *, {HEAD} from raw.training")
     plain = "source('raw', 'ml_plain__reference')"
     warehouse.model(
@@ -73,6 +81,11 @@ ALARMED = "count(distinct window_start) filter (where status in ('drift', 'small
 
 
 @pytest.mark.slow
+def test_a_window_that_is_not_over_begins_with_its_first_row(warehouse: MonitoredWarehouse) -> None:
+    """One Monday of December is one day, and not nine, of which chance would not explain much."""
+    assert warehouse.query("select days from spans order by window_id") == [(18.0,), (30.0,), (1.0,)]
+
+
 @pytest.mark.parametrize(("kind", "alarms"), [("timed", 0), ("cluster", 0), ("plain", WEEKS)])
 def test_weekly_prices_alarm_only_if_rows_are_taken_as_independent(
     kind: str, alarms: int, warehouse: MonitoredWarehouse
