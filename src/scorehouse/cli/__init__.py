@@ -35,7 +35,7 @@ GROUPS = {
         "diff": "Compare two versions of NAME: facts, quality and features.",
     },
     "Promote and retrain": {
-        "promote": "Move an alias to VERSION of the ML model NAME.",
+        "promote": "Move an alias to VERSION of the ML model NAME, or remove one.",
         "retrain": "Train NAME again if its signals ask for it, register a challenger, and judge it by the "
         "gate.",
     },

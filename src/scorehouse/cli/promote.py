@@ -1,4 +1,4 @@
-"""`scorehouse promote`: move an alias to a version."""
+"""`scorehouse promote`: move an alias to a version, or remove it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from scorehouse.cli.common import answer, echo, json_option, name_argument, opti
 from scorehouse.cli.show import facts as as_document
 from scorehouse.errors import did_you_mean
 from scorehouse.project.folder import find_project
-from scorehouse.registration.promote import promote, require_test
+from scorehouse.registration.promote import alias_diff, promote, remove_alias, require_test
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 
 @click.command("promote")
 @name_argument
-@click.argument("version", type=int)
+@click.argument("version", type=int, required=False)
 @option("--alias", default="champion", help="Alias to move.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted from now on.")
 @click.option("--require", metavar="TEST", help="A dbt test that the last dbt command must have passed.")
+@click.option("--remove", metavar="ALIAS", help="Take this alias from its version.")
 @json_option
 @project_option
 def promote_command(
     name: str,
-    version: int,
+    version: int | None,
     alias: str,
     threshold: float | None,
     require: str | None,
+    remove: str | None,
     as_json: bool,
     project_dir: Path | None,
 ) -> None:
-    """Move an alias to VERSION of the ML model NAME.
+    """Move an alias to VERSION of the ML model NAME, or remove one.
 
     The YAML of the seed is written from its CSV, also if that was edited by hand.
 
@@ -40,11 +42,19 @@ def promote_command(
       scorehouse promote churn 3 --alias champion
       scorehouse promote churn 3 --threshold 0.35
       scorehouse promote churn 3 --require challenger_not_worse_churn
+      scorehouse promote churn --remove challenger
     """
+    if (version is None) == (remove is None) or (remove and (threshold is not None or require)):
+        raise click.UsageError("name a VERSION to promote, or with --remove alone the alias to take away")
     seeds = ModelSeeds(find_project(project_dir), name)
-    holders = {
-        each: row.version for row in seeds.registered(f"promote {name} {version}") for each in row.aliases
-    }
+    before = seeds.registered(f"promote {name} {version or ''}".rstrip())
+    if version is None:
+        assert remove is not None
+        moved = remove_alias(name, remove, project_dir=project_dir)
+        lines = [*alias_diff(before, seeds.versions()), f"next: {build_command(name)}"]
+        answer(as_json, {**as_document(moved), "removed": remove}, lines)
+        return
+    holders = {each: row.version for row in before for each in row.aliases}
     known = {*holders, "champion", "challenger"}
     passed = require_test(name, version, require, project_dir=project_dir) if require else None
     if alias not in known and (hint := did_you_mean(alias, known)):  # it may be a typing error
@@ -57,7 +67,8 @@ def promote_command(
         replacing=holders.get(alias) if require else None,  # as the test compared it
         project_dir=project_dir,
     )
-    lines = [*filter(None, [passed]), f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
+    diff = alias_diff(before, seeds.versions())
+    lines = [*filter(None, [passed]), *diff, f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
     if threshold is not None:
         from scorehouse.registry.policy import load_policy  # imported late: other promotions do not need it
 
@@ -65,5 +76,14 @@ def promote_command(
             lines.append(
                 f"next: scorehouse evidence sign {name}/{version}, since the threshold is signed too"
             )
+    left = next((row for row in seeds.versions() if row.version == holders.get(alias)), moved)
+    if (
+        alias == "champion" and left.version != version and left.aliases
+    ):  # a gate would judge it in each build
+        lines += [
+            f"note: {left.label} still has the alias {each}; to take it away: "
+            f"scorehouse promote {name} --remove {each}"
+            for each in left.aliases
+        ]
     lines.append(f"next: {build_command(name)}")
     answer(as_json, {**as_document(moved), "required": passed}, lines)

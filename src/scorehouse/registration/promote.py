@@ -1,4 +1,4 @@
-"""Promotion: move an alias from one version to another, and with it the threshold that decides labels.
+"""Promotion: move an alias from one version to another, with the threshold that decides labels, or remove it.
 
 It changes one or two lines in one seed, and the YAML that is written from it. It may require a dbt test, by
 the result of the last `dbt test` or `dbt build`.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import RegistryError
+from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registry.label_rule import check_label_rule
@@ -59,18 +60,59 @@ def promote(
     if threshold is not None:
         chosen = Version.from_row({**chosen.to_row(), "threshold": repr(float(threshold))})
     check_label_rule(chosen, call)
-    moved = [
-        _with_alias(chosen, alias, holds=True)
-        if row.version == version
-        else _with_alias(row, alias, holds=False)
-        for row in versions
-    ]
+    moved = with_alias_at((chosen if row.version == version else row for row in versions), alias, version)
+    _write(seeds, versions, moved)
+    return next(row for row in moved if row.version == version)
+
+
+@one_writer
+def remove_alias(name: str, alias: str, *, project_dir: str | Path | None = None) -> Version:
+    """Take `alias` away from the version of the ML model `name` that has it; returns that version without it.
+
+    Raises RegistryError if no version has it, and for `champion`, without which nothing scores.
+    """
+    call = f"promote({name!r}, remove={alias!r})"
+    seeds = ModelSeeds(find_project(project_dir), name)
+    versions = seeds.registered(call)
+    holder = next((row for row in versions if alias in row.aliases), None)
+    if holder is None or alias == "champion":
+        known = sorted({each for row in versions for each in row.aliases} - {"champion"})
+        raise RegistryError(
+            call,
+            "prediction tables score with the champion, and would have no version"
+            if holder
+            else f"no version of {name} has the alias {alias!r}{did_you_mean(alias, known)}",
+            expected=f"one of the aliases {', '.join(known)}" if known else "another alias; there is none",
+            action=f"promote another version: `scorehouse promote {name} VERSION`"
+            if holder
+            else "see which version has which alias: `scorehouse list`",
+        )
+    moved = with_alias_at(versions, alias, None)
+    _write(seeds, versions, moved)
+    return next(row for row in moved if row.version == holder.version)
+
+
+def _write(seeds: ModelSeeds, before: Sequence[Version], after: Sequence[Version]) -> None:
     from scorehouse.registration.card import write_card  # imported late, since it loads the drawing code
 
-    if moved != versions:
-        seeds.write_versions(moved)
+    if after != before:
+        seeds.write_versions(after)
     write_card(seeds)  # even if nothing moved: the YAML may lack an alias that was moved by hand
-    return next(row for row in moved if row.version == version)
+
+
+def with_alias_at(versions: Iterable[Version], alias: str, version: int | None) -> list[Version]:
+    """The versions once `alias` is at this one alone, or at none."""
+    return [_with_alias(row, alias, holds=row.version == version) for row in versions]
+
+
+def alias_diff(before: Sequence[Version], after: Sequence[Version]) -> list[str]:
+    """The lines of the registry whose aliases change: name, version and aliases."""
+    return [
+        f"{sign}{row.name},{row.version},{row.to_row()['aliases']},..."
+        for pair in zip(before, after, strict=True)
+        if pair[0].aliases != pair[1].aliases
+        for sign, row in zip("-+", pair, strict=True)
+    ]
 
 
 def _with_alias(version: Version, alias: str, *, holds: bool) -> Version:
@@ -86,10 +128,12 @@ def require_test(
     """Check that the dbt test `test` passed for `version` of the ML model `name` in its current state.
 
     `test` is the test's name, or the start of it. Returns a sentence that says when it passed. Raises
-    RegistryError if it failed, did not run, or ran on another registry or version.
+    RegistryError if it failed, did not run, or ran on another registry or version, or if there is none.
     """
     call = f"promote({name!r}, {version}, require={test!r})"
     project = find_project(project_dir)
+    seeds = ModelSeeds(project, name)
+    held = resolve(seeds.registered(call), alias=None, version=version, call=call).aliases
     results = _read(project / target / "run_results.json", test, call)
     manifest = _read(project / target / "manifest.json", test, call)
     if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
@@ -98,10 +142,8 @@ def require_test(
     if result["status"] != "pass":
         found = f" and found {result['failures']} rows" if result.get("failures") else ""
         raise _refused(call, f"{node['name']} ended with {result['status']!r}{found}", test)
-    seeds = ModelSeeds(project, name)
     _check_registry(manifest["nodes"], node, seeds, test, call)
     alias = _challenger(node)
-    held = next((row.aliases for row in seeds.versions() if row.version == version), ())
     if alias is not None and alias not in held:
         raise _refused(
             call,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from scorehouse.errors import EngineError, RegistryError
-from scorehouse.registration.promote import require_test
+from scorehouse.registration.promote import alias_diff, require_test, with_alias_at
 from scorehouse.registry.version import Version
 from scorehouse.report.contests import has_parts, part_of, place_of
 from scorehouse.retraining.prepared import CHAMPION, House
@@ -120,15 +120,4 @@ def _short(value: Any) -> str:
 
 def promotion_diff(versions: Sequence[Version], version: int) -> list[str]:
     """The lines of the registry that a promotion of `version` changes: name, version and aliases."""
-    lines = []
-    for row in versions:
-        others = tuple(alias for alias in row.aliases if alias != CHAMPION)
-        after = replace(row, aliases=(*others, CHAMPION) if row.version == version else others)
-        if set(after.aliases) != set(row.aliases):
-            lines += [f"-{_line(row)}", f"+{_line(after)}"]
-    return lines
-
-
-def _line(version: Version) -> str:
-    row = version.to_row()
-    return f"{row['name']},{row['version']},{row['aliases']},..."
+    return alias_diff(versions, with_alias_at(versions, CHAMPION, version))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from expected import champion
 from shop import CHURN
 from warehouse import RAW, quoted
 from world import LABEL_DAYS, TRAINING_DAYS
@@ -45,7 +44,6 @@ GATE = {
 def wide_contest(life: Life) -> None:
     """Champion and challenger side by side in a row, with a gate on top: it decides, and never errs."""
     house, name = life.house, f"{CHURN.name}_wide"
-    before = champion(house.folder, CHURN.name).version
     last = life.world.today - dt.timedelta(days=LABEL_DAYS)
     register(life, CHURN, last - dt.timedelta(days=TRAINING_DAYS // 2), last, "challenger")
     house.commit("Register a challenger")
@@ -59,7 +57,7 @@ def wide_contest(life: Life) -> None:
     house.run("git", "clean", "-fdq", "models")
     life.warehouse.execute(f"drop table if exists {life.table(name)}")
     # the challenger, of half the days, may have lost: it leaves, as a gate that fails would fail each night
-    house.run("scorehouse", "promote", CHURN.name, str(before), "--alias", "challenger")
+    house.run("scorehouse", "promote", CHURN.name, "--remove", "challenger")
     house.commit("Take the challenger back")
     life.build()
     life.check()

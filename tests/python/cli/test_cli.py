@@ -99,6 +99,38 @@ def test_command_promote(empty_project: Path) -> None:
     ended = command("promote", "churn", "9", "--alias", "champion")
     assert ended.exit_code == 1 and "has no version 9" in ended.output and "What to do" in ended.output
     assert command("promote", "churn", "one").exit_code == 2
+    unknown = command("promote", "churn", "9", "--require", "gate")
+    assert "has no version 9" in unknown.output and "one of the versions 1, 2" in unknown.output
+
+
+def test_an_alias_is_removed(empty_project: Path) -> None:
+    churn(alias="champion")
+    churn(0.1, alias="challenger")
+    rolled_back = (command("promote", "churn", "2"), command("promote", "churn", "1"))[1]
+    assert "-churn,2,challenger|champion,...\n+churn,2,challenger,...\n" in rolled_back.output
+    assert "to take it away: scorehouse promote churn --remove challenger" in rolled_back.output
+    ended = command("promote", "churn", "--remove", "challenger")
+    assert ended.exit_code == 0, ended.output
+    assert ended.output.startswith("-churn,2,challenger,...\n+churn,2,,...\nnext: dbt build --select ")
+    assert [row.aliases for row in ModelSeeds(empty_project, "churn").versions()] == [("champion",), ()]
+    yaml = empty_project / "seeds/ml/churn/_ml_churn.yml"
+    assert "challenger" not in yaml.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--remove", "champion"), 1, "would have no version"),
+        (("--remove", "chalenger"), 1, "did you mean 'challenger'?"),
+        (("2", "--remove", "challenger"), 2, "name a VERSION to promote, or with --remove alone"),
+        ((), 2, "name a VERSION to promote"),
+    ],
+)
+def test_what_cannot_be_removed(words: tuple[str, ...], code: int, told: str, empty_project: Path) -> None:
+    churn(alias="champion")
+    churn(0.1, alias="challenger")
+    ended = command("promote", "churn", *words)
+    assert ended.exit_code == code and told in ended.output, ended.output
 
 
 @pytest.mark.parametrize("file", ["model.joblib", "signature.json", "program.npz", "proof.arrow"])
