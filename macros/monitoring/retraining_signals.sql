@@ -40,6 +40,9 @@
     'decay is null and rejected_share is null' ~ (' and age_days is null' if limits.age_days is not none) %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 {% set watched = [drift, recent_drift] | reject('none') | list %}
+{% set refit = scorehouse._refit_of(registry) %}
+{#- A refit that was measured, and is not certain to help, is no answer to a reason. -#}
+{% set no_gain = "refit <> 'helps'" %}
 
 with live as (
 
@@ -61,6 +64,9 @@ with live as (
 
 {{ scorehouse._drifted(limits) if drift is not none }}
 {{ scorehouse._decayed(judged, limits) }}
+{%- if refit is not none %}
+{{ scorehouse._measured_refit(refit, watched + (judged | map(attribute='relation') | reject('none') | list)) }}
+{%- endif %}
 {%- if predictions is not none %}
 
 rejections as (
@@ -97,10 +103,12 @@ facts as (
         ) }} as age_days,
         {{ 'rejections.rejected_share' if predictions is not none else 'cast(null as ' ~ double ~ ')' -}}
         {{ ' as rejected_share' }},
-        {{ 'data_faults.faults' if watched else 'cast(null as ' ~ text ~ ')' }} as faults
+        {{ 'data_faults.faults' if watched else 'cast(null as ' ~ text ~ ')' }} as faults,
+        {{ 'measured_refit.verdict' if refit is not none else 'cast(null as ' ~ text ~ ')' }} as refit
     from live
     {%- for cte, is_there in [
-        ('data_faults', watched), ('drifted', drift), ('decayed', true), ('rejections', predictions)
+        ('data_faults', watched), ('drifted', drift), ('decayed', true), ('rejections', predictions),
+        ('measured_refit', refit)
     ] if is_there %}
     left join {{ cte }}
         on {{ scorehouse._same('live', cte, ['ml_model', 'version']) }}
@@ -150,7 +158,7 @@ final as (
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
         case
-            when all_faults <> '' then false
+            when all_faults <> '' or (all_reasons <> '' and {{ no_gain }}) then false
             when all_reasons <> '' then true
             when {{ not_judged }} then cast(null as {{ dbt.type_boolean() }})
             else false
@@ -173,11 +181,13 @@ final as (
         rejected_share,
         case
             when all_faults <> '' then 'data_fault'
+            when all_reasons <> '' and {{ no_gain }} then 'no_gain'
             when all_reasons <> '' then 'retrain'
             when {{ not_judged }} then 'not_judged'
             else 'not_needed'
         end as status,
-        case when all_unjudged <> '' then substring(all_unjudged, 3) end as not_judged
+        case when all_unjudged <> '' then substring(all_unjudged, 3) end as not_judged,
+        refit
     from reasoned
 
 )

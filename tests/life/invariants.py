@@ -145,7 +145,7 @@ def signals_have_judges(life: Life, model: MlModel) -> Iterator[tuple[str, str]]
     (row,) = life.warehouse.rows(
         f"select count(*) as n from {drift} and status in ('ok', 'small_drift', 'drift')"
     )
-    if not row["n"] and any(signal["retrain"] is False and not signal["data_faults"] for signal in signals):
+    if not row["n"] and any(signal["status"] == "not_needed" for signal in signals):
         yield "judge", f"{table} says that version {version} is well, and no drift of it is judged"
 
 

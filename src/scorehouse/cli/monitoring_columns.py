@@ -112,8 +112,9 @@ RETRAINING = {
     "decay": "How much worse the metric has become.",
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
-    "status": "`retrain`, `data_fault`, `not_needed`, or `not_judged`.",
+    "status": "`retrain`, `data_fault`, `no_gain`, `not_needed`, or `not_judged`.",
     "not_judged": "What says nothing about this version yet, separated by semicolons; NULL: all is judged.",
+    "refit": "Whether a refit helps, as measured since the newest window began; NULL: not known.",
 }
 RETRAINING_OUTPUTS = {
     "n_drifted_outputs": "Outputs with drift in the newest window.",

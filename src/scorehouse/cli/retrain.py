@@ -24,13 +24,15 @@ from scorehouse.cli.target import Target, connect, dbt_target_options
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 if TYPE_CHECKING:
+    from scorehouse.project.run_log_place import Place
     from scorehouse.retraining.prepared import House
     from scorehouse.retraining.proof import Proof
     from scorehouse.retraining.run import Outcome
 
-# A scheduler can tell these apart; 0 is a promotion, since nothing is left to do then.
+# A scheduler can tell these apart; after 0 nothing is left to do.
 EXIT_CODES = {
     "promoted": 0,
+    "unchanged": 0,
     "not_asked": 10,
     "not_judged": 11,
     "waits_for_a_person": 20,
@@ -73,9 +75,9 @@ def retrain_command(
     --measure cuts the labelled rows after the champion's training into five blocks of time, trains without
     each, compares both on it, and writes the gain to the seed ml_NAME__refit, for the report.
 
-    Exit codes: 0 promoted, or a refit helps, 1 failed, 2 wrong usage, 3 --prove found a difference, 10 no
-    signal asks for it, or a refit is not certain to help, 11 this version cannot be judged, 20 trained and
-    waits for a person (who signs or promotes), 30 the gate refused it.
+    Exit codes: 0 promoted, the champion came out again, or a refit helps, 1 failed, 2 wrong usage, 3 --prove
+    found a difference, 10 no signal asks for it, or a refit is not certain to help, 11 this version cannot be
+    judged, 20 trained and waits for a person (who signs or promotes), 30 the gate refused it.
 
     \b
     Examples:
@@ -93,7 +95,7 @@ def retrain_command(
         raise click.UsageError("--force trains, and --version names what was trained before")
     house = _house(name, target, key, as_json=as_json)
     if measure:
-        ctx.exit(_measured(house, name, as_json=as_json))
+        ctx.exit(_measured(house, target.place(), as_json=as_json))
     if prove:
         ctx.exit(_proved(house, name, version, as_json=as_json))
     from scorehouse.registration.lock import check_name
@@ -154,23 +156,33 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
         *shown,
         {
             "promoted": f"{label} is the champion; commit seeds/ml/{seeds.name} and its artifacts.",
+            "unchanged": f"nothing has changed: {outcome.gate}.",
             "waits_for_a_person": f"{label} waits for a person, who promotes it by: {command}",
             "waits_for_a_signature": f"{label} is not signed, and has no alias yet. Sign it, and go on:"
             f"\n  scorehouse evidence sign {seeds.name}/{outcome.version} --key KEY.pem"
             f"\n  scorehouse retrain {seeds.name} {' '.join(house.dbt.options)} --version {outcome.version}",
-            "gate_refused": f"the gate refused {label}; it stays a challenger.",
+            "gate_refused": f"the gate refused {label}, and fails in each build while this has the alias. "
+            f"To take that away:\n  scorehouse promote {seeds.name} --remove {house.settings.alias}"
+            f"\n  {build_command(seeds.name)}",
         }[outcome.outcome],
     ]
 
 
-def _measured(house: House, name: str, *, as_json: bool) -> int:
-    from scorehouse.report.refit import no_help, refit_in_words
+def _measured(house: House, place: Place, *, as_json: bool) -> int:
+    from scorehouse.report.refit import refit_in_words
+    from scorehouse.report.warehouse import Warehouse
     from scorehouse.retraining.run import measure
+    from scorehouse.retraining.signals import tables_of
 
-    found = measure(house)
-    code = UNKNOWN if found["gain"] is None else NOT_CERTAIN if no_help(found) else HELPS
+    found, name = measure(house), house.seeds.name
+    with house.connect() as connection:
+        readers = [table.name for table, _ in tables_of(Warehouse(connection, place, None, house.call), name)]
+    code = UNKNOWN if found["gain"] is None else HELPS if found["verdict"] == "helps" else NOT_CERTAIN
     seed = f"ml_{name}__refit"
-    lines = [refit_in_words(found, ""), f"written to {seed}; next: dbt seed --select {seed}"]
+    lines = [
+        refit_in_words(found, ""),
+        f"written to {seed}; next: dbt build --select {' '.join([seed, *readers])}",
+    ]
     answer(as_json, {"name": name, **found, "exit_code": code}, lines)
     return code
 

@@ -172,6 +172,7 @@ REFITS = {
     "gain": ("double precision", "By how much a refit is better; negative: worse."),
     "gain_low": ("double precision", "Lower end of its 95 % interval."),
     "gain_high": ("double precision", "Upper end."),
+    "verdict": ("varchar", "`helps`, `is not certain to help`, or `does not help`; NULL: not known."),
     "not_measured": ("varchar", "Why it cannot be known."),
 }
 PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # the seeds beside the registry

@@ -161,11 +161,12 @@ def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
         faults, numbers = row.get("data_faults"), {name: row[name] for name in ("version", "reasons")}
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
-        elif row["retrain"]:
+        elif row["retrain"] or row.get("status") == "no_gain":
             command = f"scorehouse retrain {data.name}"
-            refit = newest_of(data.refit, [*data.drift, *data.performance])
+            judged = [] if row.get("refit") else [*data.drift, *data.performance]  # the table has judged
+            refit = newest_of(data.refit, judged)
             numbers["refit"] = refit_in_words(refit, f"{command}{option or ' --target TARGET'} --measure")
-            if helps := no_help(refit):
+            if helps := no_help(row, refit):
                 alerts.append(advice("retrain_without_gain", {**numbers, "helps": helps}))
             else:
                 alerts.append(advice("retrain", numbers, action=command + option if option else ""))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scorehouse.report.monitors import Long
+from scorehouse.report.warehouse import Row
 from scorehouse.report.words import lower_first, metric_name, number
 
+HELPS = "helps"  # a verdict, as the macro `retraining_signals` reads it, too
 Measured = Mapping[str, Any]
 
 
@@ -19,11 +21,13 @@ def newest_of(refits: Sequence[Measured], judged: Sequence[Long]) -> Measured | 
     return refits[-1]
 
 
-def no_help(refit: Measured | None) -> str:
-    """`does not help` or `is not certain to help`; empty if it helps, or nothing is known."""
-    if refit is None or refit["gain"] is None or refit["gain_low"] > 0:
-        return ""
-    return "does not help" if refit["gain_high"] <= 0 else "is not certain to help"
+def no_help(row: Row, refit: Measured | None) -> str:
+    """`does not help` or `is not certain to help`; empty if it helps, or nothing is known.
+
+    `row` is that of a table of signals, which may have been built before a refit was measured.
+    """
+    verdict = row.get("refit") or (refit or {}).get("verdict") or HELPS
+    return "" if verdict == HELPS else str(verdict)
 
 
 def refit_in_words(refit: Measured | None, command: str) -> str:

@@ -262,8 +262,10 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
 def _retraining(data: ModelData) -> Verdict:
     if not data.retraining:
         return NOT_MONITORED
-    if any(row["retrain"] for row in data.retraining):
-        helps = no_help(newest_of(data.refit, [*data.drift, *data.performance]))
+    refit = newest_of(data.refit, [*data.drift, *data.performance])
+    advised = [row for row in data.retraining if row["retrain"] or row.get("status") == "no_gain"]
+    if advised:
+        helps = no_help(advised[0], refit)
         return Verdict("warn", f"a refit {helps}" if helps else "recommended")
     if any(row.get("data_faults") for row in data.retraining):
         return Verdict("warn", "look at the data first")

@@ -18,6 +18,7 @@ import pandas as pd
 from scorehouse.metrics import LOWER, METRICS
 from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import Version
+from scorehouse.report.refit import HELPS
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of
@@ -42,6 +43,7 @@ class Gain:
     gain: float | None = None
     gain_low: float | None = None
     gain_high: float | None = None
+    verdict: str = ""
     not_measured: str = ""
 
 
@@ -59,7 +61,7 @@ def gain_of(frames: Frames, fit: Callable[[Frames], Any], job: Job) -> Gain:
     is_newer = (rows[job.time].astype(str).str[:DAY] > champion.trained_to).to_numpy()
     older, newer = rows[~is_newer], rows[is_newer]
     try:
-        _check(champion, newer, job)
+        _check(champion, newer, str(rows[job.time].max())[:DAY], job)
         begins = newer[job.time].searchsorted(newer[job.time], side="left")
         blocks = np.asarray(begins) * BLOCKS // len(newer)
         if len(np.unique(blocks)) < FEWEST:
@@ -83,16 +85,23 @@ def gain_of(frames: Frames, fit: Callable[[Frames], Any], job: Job) -> Gain:
     gain = float(np.mean(gains))
     # refits share rows: the variance of Nadeau and Bengio, Machine Learning 52 (2003)
     half = float(QUANTILE[len(gains)] * np.sqrt(np.var(gains, ddof=1) * (1 / len(gains) + np.mean(shares))))
-    return Gain(len(newer), metric, gain, gain - half, gain + half)
+    return Gain(len(newer), metric, gain, gain - half, gain + half, _verdict(gain - half, gain + half))
 
 
-def _check(champion: Version, newer: Any, job: Job) -> None:
+def _verdict(low: float, high: float) -> str:
+    return HELPS if low > 0 else "does not help" if high <= 0 else "is not certain to help"
+
+
+def _check(champion: Version, newer: Any, newest: str, job: Job) -> None:
     if champion.task not in METRIC:
         raise _Unknown(f"it is measured for a classification or a regression, and this is a {champion.task}")
     if said := undated(champion):
         raise _Unknown(said)
     if len(newer) < LEAST:
-        raise _Unknown(f"{len(newer):,} labelled rows are newer than its training, and {LEAST} are needed")
+        raise _Unknown(
+            f"{len(newer):,} labelled rows are newer than its training, until {champion.trained_to}, and "
+            f"{LEAST} are needed; the newest label is of {newest}: measure again once later ones have arrived"
+        )
     if lacking := [name for name in job.parent_features if name not in job.features]:
         raise _Unknown(f"{champion.label} needs {', '.join(lacking)}, not among the settings' features")
 

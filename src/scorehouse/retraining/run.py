@@ -17,9 +17,10 @@ from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
 from scorehouse.retraining.provenance import found_again, retrained
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
-from scorehouse.retraining.signals import signal_of
+from scorehouse.retraining.signals import faults_of_data, signal_of
 
 NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promoted", "gate_refused"
+UNCHANGED = "unchanged"
 NOT_JUDGED = "not_judged"
 UNSIGNED = "waits_for_a_signature"
 
@@ -54,7 +55,10 @@ def retrain(house: House, warehouse_of: Callable[[Any], Warehouse], *, force: bo
     parent = house.champion()
     with house.connect() as connection:
         verdict = signal_of(warehouse_of(connection), parent, house.call, force=force)
+        faults = faults_of_data(warehouse_of(connection), parent.name) if verdict.retrain else []
     house.report(f"signals: {verdict.why}")
+    if faults:
+        house.report(f"note: the data may be at fault, and training on them may fail: {'; '.join(faults)}")
     if not verdict.retrain:
         outcome = NOT_JUDGED if verdict.retrain is None else NOT_ASKED
         return Outcome(outcome, verdict.why, parent.version)
@@ -160,7 +164,10 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         project_dir=house.project,
     )
     if CHAMPION in version.aliases:
-        return replace(outcome, outcome=PROMOTED, gate="the same training was promoted before")
+        same = (
+            f"this training gives {version.label} again (sha256 {version.sha256[:12]}), the champion already"
+        )
+        return replace(outcome, outcome=UNCHANGED, gate=same)
     compared = house.champion().version
     judgement = judge(house, version)
     house.report(f"gate: {judgement.said}")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.version import Version
+from scorehouse.report.alerts import facts_of
+from scorehouse.report.gather import gather
+from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row, Table, Warehouse
 
 
@@ -23,10 +26,7 @@ def signal_of(warehouse: Warehouse, champion: Version, call: str, *, force: bool
 
     Raises ConfigurationError if no table of signals judges this version and `force` is not set.
     """
-    tables, sql = warehouse.of_kind("retraining"), "select * from {} where ml_model = ? order by version"
-    rows = [
-        (table, row) for table in tables for row in warehouse.rows(sql.format(table.quoted), [champion.name])
-    ]
+    rows = [(table, row) for table, found in tables_of(warehouse, champion.name) for row in found]
     own = [(table, row) for table, row in rows if row["version"] == champion.version]
     if own:
         found = next((pair for pair in own if pair[1]["retrain"]), own[0])
@@ -34,7 +34,24 @@ def signal_of(warehouse: Warehouse, champion: Version, call: str, *, force: bool
         return verdict if verdict.retrain or not force else Signal(True, f"--force was given; {verdict.why}")
     if force:
         return Signal(True, f"--force was given; no table of signals judges {champion.label}")
-    raise _unknown(tables, [row for _, row in rows], champion, call)
+    raise _unknown(warehouse.of_kind("retraining"), [row for _, row in rows], champion, call)
+
+
+def faults_of_data(warehouse: Warehouse, name: str) -> list[str]:
+    """What the report calls a fault of the data behind an ML model, as the titles of its alerts."""
+    if f"ml_{name}" not in (table.name for table in warehouse.of_kind("registry")):
+        return []  # its seeds are not loaded yet
+    facts = [alert for data in gather(warehouse, name) for alert in facts_of(Rows(warehouse, data))]
+    return [alert.title for alert in facts if alert.is_fault]
+
+
+def tables_of(warehouse: Warehouse, name: str) -> list[tuple[Table, list[Row]]]:
+    """The tables of signals that have rows of an ML model."""
+    sql = "select * from {} where ml_model = ? order by version"
+    found = [
+        (table, warehouse.rows(sql.format(table.quoted), [name])) for table in warehouse.of_kind("retraining")
+    ]
+    return [(table, rows) for table, rows in found if rows]
 
 
 def _verdict(table: Table, row: Row, champion: Version) -> Signal:
@@ -47,6 +64,8 @@ def _verdict(table: Table, row: Row, champion: Version) -> Signal:
         )
     if row["retrain"] is None:
         return Signal(None, f"{table.name} cannot judge {champion.label}: {row.get('not_judged')}")
+    if row.get("status") == "no_gain":
+        return Signal(False, f"{table.name} has reasons ({row['reasons']}), but a refit {row['refit']}")
     return Signal(False, f"{table.name} has no reason to train {champion.label} again")
 
 

@@ -9,13 +9,15 @@ import pytest
 
 from scorehouse.report.monitors import Long
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
+from scorehouse.retraining.gain import _verdict
 
 
 def measured(
     gain: float | None, low: float = 0.0, high: float = 0.0, day: str = "2025-03-10"
 ) -> dict[str, Any]:
+    verdict = "" if gain is None else _verdict(low, high)
     numbers = {"gain": gain, "gain_low": low, "gain_high": high, "newer_rows": 1_200, "metric": "mae"}
-    return {**numbers, "measured_on": day, "not_measured": "it has no labels"}
+    return {**numbers, "measured_on": day, "verdict": verdict, "not_measured": "it has no labels"}
 
 
 def judged(*starts: str) -> Long:
@@ -36,7 +38,9 @@ def judged(*starts: str) -> Long:
     ],
 )
 def test_a_refit_is_recommended_where_it_helps(refit: dict[str, Any] | None, said: str, words: str) -> None:
-    assert no_help(refit) == said
+    assert no_help({"retrain": True}, refit) == said
+    ruled = {"refit": refit["verdict"] or None} if refit else {}
+    assert no_help(ruled, None) == said, "the table of signals says the same"
     assert words in refit_in_words(refit, "COMMAND")
 
 

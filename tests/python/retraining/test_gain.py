@@ -75,6 +75,7 @@ def test_a_world_that_has_changed_is_worth_a_refit(shop: DbtProject, tmp_path: P
     assert float(row["gain"]) == pytest.approx(found["gain"], abs=1e-6)
     assert scorehouse(project, "check", "loyal").returncode == 0
 
+    assert found["verdict"] == row["verdict"] == "helps"
     project.dbt("seed", "--select", "ml_loyal__refit").check()
     told = advice(project, 2)
     assert told["code"] == "retrain" and told["action"] == "scorehouse retrain loyal --target dev"
@@ -97,7 +98,10 @@ def test_a_world_that_stays_is_not(shop: DbtProject, tmp_path: Path) -> None:
     assert "a refit measured ROC AUC better by " in told["text"]
     champion(project, FLIP, "2025-04-25")
     few = retrain(project, "--measure", "--json")
-    assert few.returncode == 11 and "200 are needed" in said(few)["not_measured"]
+    assert (
+        few.returncode == 11
+        and "200 are needed; the newest label is of 2025-04-30" in said(few)["not_measured"]
+    )
     wrong = retrain(project, "--measure", "--force")
     assert wrong.returncode == 2 and "goes with none of the other options" in wrong.stderr
 

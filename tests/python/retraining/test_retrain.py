@@ -78,16 +78,26 @@ def test_the_loop_from_no_reason_to_a_promotion(own_shop: DbtProject) -> None:
     stale = retrain(own_shop)
     assert stale.returncode == 1 and "judges version 1, but the champion is loyal version 2" in stale.stderr
     forced = retrain(own_shop, "--force", "--json")
-    assert (forced.returncode, said(forced)["gate"]) == (0, "the same training was promoted before")
+    assert (forced.returncode, said(forced)["outcome"]) == (0, "unchanged")
+    assert "gives loyal version 2 again" in said(forced)["gate"]
 
 
 def test_the_gate_refuses_and_says_what_it_found(own_shop: DbtProject) -> None:
     own_shop.write("models/_tests.yml", TESTS.replace("min_rows: 100", "min_rows: 100000"))
     configure(own_shop, promote="when_gate_passes", holdout="20 days")
-    ended = retrain(own_shop, "--json")
+    ended = retrain(own_shop)
     assert ended.returncode == 30, ended.stdout + ended.stderr
-    assert "loyal_not_worse ended with 'fail'" in said(ended)["gate"]
+    assert "gate: loyal_not_worse ended with 'fail'" in ended.stdout
     assert aliases(own_shop) == [("champion",), ("challenger",)]
+
+    build = ["build", "--select", "tag:ml_loyal+", "--target", "dev"]
+    assert not own_shop.dbt(*build).success, "the gate fails as long as the challenger is one"
+    command = ended.stdout.rpartition("scorehouse ")[2].splitlines()[0].split()
+    assert command == ["promote", "loyal", "--remove", "challenger"]
+    removed = scorehouse(own_shop, *command)
+    assert "-loyal,2,challenger,...\n+loyal,2,,...\n" in removed.stdout, removed.stderr
+    assert aliases(own_shop) == [("champion",), ()]
+    own_shop.dbt(*build).check()
 
 
 def test_a_training_query_that_fails_registers_nothing(own_shop: DbtProject) -> None:

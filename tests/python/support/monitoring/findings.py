@@ -45,6 +45,7 @@ FAULTY_DRIFT = f"""
     ) as faults (of_feature, counted, shown, said)
     where odd.feature = of_feature and odd.segment = 'all' and odd.metric = 'psi' and odd.run_id = 'r2'
 """
+REFIT = "select 'm' as ml_model, 1 as version, '{day}' as measured_on, 'is not certain to help' as verdict"
 PERFORMANCE = """
     select 'm' as ml_model, 1 as version, 'all' as segment, * exclude (month),
         make_timestamp(2026, month, 1, 0, 0, 0) as window_start,
@@ -247,7 +248,12 @@ TABLES = {
     "no_drift_rows": f"select * from ({DRIFT}) where false",
     "no_runs": f"select * from ({RUNS}) where false",
     "registry": REGISTRY,
+    # two registries with a seed of refits beside them, one from before the newest window of drift
+    **{name: REGISTRY for name in ("measured", "measured_before")},
+    "measured__refit": REFIT.format(day="2026-01-20"),
+    "measured_before__refit": REFIT.format(day="2026-01-18"),
 }
+REFITTED = "{{{{ scorehouse.retraining_signals(source('raw', '{}'), source('raw', 'weekly_drift')) }}}}"
 # Sources, since `dbt build` skips what stands behind a failing test.
 OF_M = "source('raw', 'weekly_drift'), source('raw', 'performance'), source('raw', 'runs')"
 SIGNALS = {
@@ -261,6 +267,8 @@ SIGNALS = {
     "as_of='2026-04-09') }}",
     "age_only": "{{ scorehouse.retraining_signals(source('raw', 'registry'), limits={'age_days': 30}, "
     "as_of='2026-02-01') }}",
+    "no_gain": REFITTED.format("measured"),
+    "gain_before": REFITTED.format("measured_before"),
     # the third output has no value at registration, so it gives no reason
     "of_outputs": "{{ scorehouse.retraining_signals(source('raw', 'registry'), performance={"
     "'week_1': source('raw', 'performance'), 'it_s': source('raw', 'performance'), "
@@ -301,6 +309,8 @@ EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
         "missing_share of a, out_of_range_share of b; share of rejected rows: 0.1000",
     ),
     "no_signals": (False, None),
+    "no_gain": (False, "drift of a"),
+    "gain_before": (True, "drift of a"),
     "age_only": (True, "days since training: 32"),
     "of_outputs": (
         True,
