@@ -81,4 +81,11 @@ def _of_alert(alert: Alert) -> Iterator[str]:
 def _wrapped(text: str, indent: int) -> list[str]:
     """Lines that fit the terminal."""
     width = min(shutil.get_terminal_size().columns, WIDEST)
-    return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

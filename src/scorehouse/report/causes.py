@@ -30,7 +30,7 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     facts = facts_of(behind)
     facts += watched_facts(behind, {fact.subject for fact in facts})
     if results is not None:
-        facts += results.alerts_of(data.name, {fact.topic for fact in facts})
+        facts += results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)

@@ -14,8 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.words import stamp
+from scorehouse.report.warehouse import Warehouse
+from scorehouse.report.words import number, stamp
 
 NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
 LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
@@ -30,6 +33,12 @@ REPEATS = {
     "no_attribution_drift": {"scores"},
     "no_sequential_alert": {"sequential"},
 }
+COUNTED = re.compile(r"Got (\d+) results?, configured to")  # dbt's message about rows that a test found
+# What a failing row may say beside its `problem`: facts about a window, and no value of a row of the user's.
+FACTS = (
+    *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
+    *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
+)
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
 
@@ -46,6 +55,7 @@ class Outcome:
     level: str
     text: str
     sql: str
+    about: str = ""  # the name for a person, where it is another
 
 
 @dataclass(frozen=True)
@@ -69,16 +79,19 @@ class DbtResults:
             return [one for one in found if one.kind == "source"]
         return [one for one in found if one.kind == "test" or (one.kind != "source" and one.level != "ok")]
 
-    def alerts_of(self, ml_model: str, topics: set[str]) -> list[Alert]:
-        """Failed tests and stale sources, except tests that repeat an alert of these topics."""
+    def alerts_of(self, ml_model: str, topics: set[str], warehouse: Warehouse) -> list[Alert]:
+        """Failed tests and stale sources, except tests that repeat an alert of these topics.
+
+        A test's first failing row is read from the warehouse, as dbt only counts them.
+        """
         found = []
         for freshness, when in ((False, self.tested_at), (True, self.checked_at)):
             for one in self.of(ml_model, freshness=freshness):
                 if one.level in ("ok", "none") or REPEATS.get(one.test, set()) & topics:
                     continue
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
-                numbers = {name: getattr(one, name) for name in ("kind", "name", "level")}
-                numbers |= {"message": one.text, "checked_at": when}
+                numbers = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
+                numbers |= {"message": _found(one, warehouse), "checked_at": when}
                 anchor = f"{ml_model}-alerts"
                 found.append(Alert(code, one.level, Subject(subject), one.sql, numbers, anchor=anchor))
         return found
@@ -108,6 +121,23 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     }
     command = str(run.get("args", {}).get("which", ""))
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), command)
+
+
+def _found(one: Outcome, warehouse: Warehouse) -> str:
+    """How many failures a test found, and what the first of them says; else dbt's message."""
+    counted = COUNTED.match(one.text)
+    if counted is None:
+        return one.text
+    said = f"{int(counted[1]):,} failure{'' if counted[1] == '1' else 's'}"
+    try:
+        row = next(iter(warehouse.rows(f"select * from (\n{one.sql}\n) limit 1")), {})
+    except duckdb.Error:
+        return said
+    facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
+    for name in FACTS:
+        if (value := row.get(name)) is not None and value != "all":
+            facts.append(f"{name} {number(value) if isinstance(value, float) else value}")
+    return f"{said}, the first: {', '.join(facts)}" if facts else said
 
 
 def _is_registry(node: dict[str, Any], database: str) -> bool:
@@ -183,10 +213,14 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
         name = f"{name} of {column}"
     message = str(result.get("message") or status).splitlines()[0]
     macro = str((node.get("test_metadata") or {}).get("name") or "")
+    # dbt makes a name of all arguments, unless the test has its own: it is shown by what it tests
+    tested = str(node.get("attached_node") or "").rpartition(".")[2]
+    is_made = bool(tested) and f"_{macro}_{tested}_" in f"_{name}_"
+    about = f"{macro} of {tested}{column and '.'}{column}" if is_made else name
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
     if level == "warn" and (lacking := NOT_JUDGED.search(code)):
         return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
-    return Outcome(name, kind, macro, level, message, code)
+    return Outcome(name, kind, macro, level, message, code, about)
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -12,9 +12,15 @@ import pytest
 
 from monitored import run
 from project import DbtProject
+from scorehouse.cli.status import _wrapped
+from scorehouse.project.run_log_place import Place
 from scorehouse.report.causes import _together
+from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import number
+from scorehouse.retraining.signals import faults_of_data
 
+FILES = ("manifest.json", "run_results.json")
+OWN = "a_name_that_its_author_has_given-" * 4  # wider than a terminal
 FAULT = "f01 may be a data fault: outside the training range"
 
 
@@ -226,6 +232,33 @@ def test_dbt_tests_and_freshness_are_lights_and_alerts(database: Path, tmp_path:
     assert "<b>dbt tests</b>2 of 2 failed" in page and "<b>Sources</b>1 of 1 stale" in page
 
 
+def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> None:
+    """dbt counts rows and makes names of all arguments: neither says what is wrong."""
+    folder = results(tmp_path / "target", "copy")
+    manifest, ran = (json.loads((folder / file).read_text()) for file in FILES)
+    made = "scorehouse_accepted_values_wide_predictions_a_and_b__1__2__3__and_so_on_until_it_is_cut_off"
+    manifest["nodes"]["test.p.unique_key"] |= {
+        "name": made,
+        "attached_node": "model.p.wide_predictions",
+        "column_name": '"a, and b"',
+        "test_metadata": {"name": "accepted_values"},
+    }
+    problem = (
+        "select 'below_floor' as problem, 'roc_auc' as metric, 0.4125e0 as value, 'all' as segment, 7 as id"
+    )
+    ran["results"][0] |= {"message": "Got 2 results, configured to fail if != 0", "compiled_code": problem}
+    for file, document in zip(FILES, (manifest, ran), strict=True):
+        (folder / file).write_text(json.dumps(document))
+    told = ["--dbt-target", folder]
+    found = {alert["title"]: alert for alert in alerts_of(database, *told)}
+    failed = found["The dbt test accepted_values of wide_predictions.a, and b failed"]
+    said = "2 failures, the first: below floor, metric roc_auc, value 0.4125; checked 01 Mar 2026, 08:00 UTC"
+    assert failed["text"] == said
+    shown = run("status", "wide", "--database", database, *told).output
+    assert f"{failed['title']}." in " ".join(shown.split())
+    assert any(OWN in line for line in _wrapped(f"The dbt test {OWN} failed.", 2)), "never cut within a word"
+
+
 @pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
 def test_results_of_another_database_are_left_out(
     database: Path, tmp_path: Path, name: str, text: str
@@ -274,6 +307,10 @@ def test_another_unit_is_a_fault_of_the_data(database: Path, scale: float, says:
     codes = [alert["code"] for alert in found]
     assert codes.index("unit_changed") < codes.index("output_drift")
     assert about in page_of(database)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        warehouse = Warehouse(connection, Place(database), None, "retrain wide")
+        assert about in faults_of_data(warehouse, "wide"), "said before a training"
+        assert faults_of_data(warehouse, "not_loaded_yet") == []
 
 
 @pytest.mark.parametrize(
