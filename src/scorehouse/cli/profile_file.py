@@ -28,6 +28,14 @@ class Profile:
 
     def duckdb_settings(self, target: str) -> dict[str, Any]:
         """The settings of a target; it must be a DuckDB target with a path."""
+        if self.targets and target not in self.targets:
+            raise ConfigurationError(
+                this_call(),
+                f"the profile {self.name!r} in {str(self.file)!r} has no target {target!r}"
+                f"{did_you_mean(target, self.targets)}",
+                expected=f"one of its targets {', '.join(sorted(self.targets))}",
+                action="correct --target, or name the target's profile with --profile",
+            )
         settings: dict[str, Any] = self.targets.get(target) or {}
         kind = settings.get("type")
         if kind and kind != "duckdb":
@@ -44,7 +52,7 @@ class Profile:
             raise ConfigurationError(
                 this_call(),
                 f"the target {target!r} of the profile {self.name!r} in {str(self.file)!r} names no DuckDB "
-                f"file{did_you_mean(target, self.targets)}",
+                f"file",
                 expected=f"a target of `type: duckdb` with a path; its targets are {sorted(self.targets)}",
                 action="correct --profile and --target, or name the file with --database",
             )

@@ -64,7 +64,10 @@ def read_runs(opened: Opened, *, ml_model: str | None, failed: bool, limit: int)
 def _shown(row: dict[str, Any]) -> list[Any]:
     from scorehouse.project.run_log_place import NOT_FINISHED, STARTED
 
-    model = f"{row['model_name']} v{row['model_version']}" if row["model_name"] else None
+    version = (
+        "" if row["model_version"] is None else f" v{row['model_version']}"
+    )  # of a skipped run, not known
+    model = f"{row['model_name']}{version}" if row["model_name"] else None
     return [
         str(row["run_id"])[:SHORT_ID],
         f"{row['started_at']:%Y-%m-%d %H:%M:%S}",

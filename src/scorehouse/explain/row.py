@@ -54,7 +54,9 @@ def find_row(
             continue  # a table of other keys, or one that is gone
         if looked[-1][0].num_rows:
             break
-    rows, of, where = looked[-1] if looked[-1][0].num_rows else looked[0]
+    rows, of, where = looked[-1]
+    if not rows.num_rows:  # of all tables that were looked at, the first is the one to name
+        of, where = ", ".join(dict.fromkeys(each for _, each, _ in looked)), looked[0][2]
     if rows.num_rows > 1 and "is_live" in rows.column_names:
         rows = rows.filter(rows.column("is_live"))
     prediction = _only(rows, of, where, call).to_pylist()[0]
@@ -127,7 +129,7 @@ def _only(rows: pa.Table, where: str, condition: str, call: str) -> pa.Table:
         return rows
     raise ConfigurationError(
         call,
-        f"{where} has {rows.num_rows or 'no'} rows with {condition}",
+        f"there are {rows.num_rows or 'no'} rows in {where} with {condition}",
         expected="one row",
         action="look the key up in the prediction table; a row may have left the feature table since",
     )
