@@ -55,6 +55,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("retrained and promoted", versions.retrained_and_promoted, 3),
     ("wide contest", contests.wide_contest, 1),
     ("labels renamed", contests.labels_renamed, 1),
+    ("few labels", contests.few_labels, 1),
     ("promoted in parts", versions.promoted_in_parts, 1),
     ("rolled back", versions.rolled_back, 1),
     ("threshold left out", edges.threshold_left_out, 1),

@@ -1,4 +1,4 @@
-"""Labels in the words of another system, and contests in the other layout."""
+"""Labels that are early or in the words of another system, and contests in the other layout."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ GATE = {
     ]
 }
 
+# a limit that is long exceeded, and one that nothing reaches
+SOON = f"""\
+{{{{ config(materialized='view') }}}}
+{{{{ scorehouse.prediction_powered_monitor(
+    ref('{CHURN.predictions}'), ref('{CHURN.label_table}'), key='{CHURN.subject.key}',
+    label='{CHURN.subject.label}', day='day', limits={{'positive_rate': 0.01, 'accuracy': 0.05}},
+    options={{'positive': 'yes'}}
+) }}}}
+"""
+EARLY = 100
+
 
 def wide_contest(life: Life) -> None:
     """Champion and challenger side by side in a row, with a gate on top: it decides, and never errs."""
@@ -77,4 +88,29 @@ def labels_renamed(life: Life) -> None:
     life.remember_what_ended()
     life.build()
     life.check()
+    life.remember()
+
+
+def few_labels(life: Life) -> None:
+    """Some labels of young days are early: what need not wait for the others counts them, and no more."""
+    name, subject, world = f"{CHURN.name}_soon", CHURN.subject, life.world
+    life.house.write(f"models/{name}.sql", SOON)
+    since = world.today - dt.timedelta(days=LABEL_DAYS)
+    due = [key for key, (_, known) in world.labels[subject.table].items() if known > world.today]
+    for key in due[:: 1 + len(due) // EARLY]:
+        world.labels[subject.table][key] = world.labels[subject.table][key][0], world.today
+    life.night()
+    young = f"from {life.table(CHURN.predictions)} where day > date '{since}' and row_status = 'scored'"
+    labelled = f"and {subject.key} in (select {subject.key} from {RAW}.{subject.labels})"
+    (wanted,) = life.warehouse.rows(f"select count(*) as n {young} {labelled}")
+    found = life.warehouse.rows(
+        f"select metric, sum(case when window_start > timestamp '{since}' then n_current else 0 end) as n, "
+        f"count(alert_since) as n_alerts from {life.table(name)} group by metric"
+    )
+    if {row["n"] for row in found} != {wanted["n"]} or not wanted["n"]:
+        life.violate("judge", f"of {wanted['n']} early labels, {name} counts {found}")
+    if {row["metric"] for row in found if row["n_alerts"]} != {"positive_rate"}:
+        life.violate("judge", f"{name} raises alerts otherwise than its limits ask for: {found}")
+    life.house.run("git", "clean", "-fdq", "models")
+    life.warehouse.execute(f"drop view if exists {life.table(name)}")
     life.remember()
