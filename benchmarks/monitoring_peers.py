@@ -1,7 +1,7 @@
 """Drift with tools that hold the rows in pandas: run by `monitoring.py --peers`, in an environment of each.
 
     python benchmarks/monitoring_peers.py evidently|nannyml REFERENCE.parquet CURRENT.parquet DAY
-    python benchmarks/monitoring_peers.py evidently|nannyml alerts FOLDER
+    python benchmarks/monitoring_peers.py evidently|nannyml alerts FOLDER PROCESSES
 
 Prints one JSON object: the tool's version, and seconds per task, without reading. Evidently compares the week
 from DAY on with the reference (PSI); NannyML compares every day of the current rows (Jensen-Shannon).
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,10 @@ def peer(tool: str, python: str) -> list[str]:
 def main() -> None:
     if sys.argv[2] == "alerts":
         of_tool = {"evidently": evidently_alerts, "nannyml": nannyml_alerts}[sys.argv[1]]
-        print(json.dumps({number: of_tool(*case) for number, *case in windows_of(Path(sys.argv[3]))}))
+        numbers, *cases = zip(*windows_of(Path(sys.argv[3])), strict=True)
+        with ProcessPoolExecutor(int(sys.argv[4])) as pool:
+            found = dict(zip(numbers, pool.map(of_tool, *cases), strict=True))
+        print(json.dumps([version(sys.argv[1]), found]))
         return
     tool, reference, current, day = sys.argv[1:]
     frames = [pd.read_parquet(path) for path in (reference, current)]
