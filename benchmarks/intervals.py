@@ -1,6 +1,6 @@
 """How often the 95 % intervals of `performance` hold the true value, by metric and number of labels.
 
-    python benchmarks/intervals.py [--windows 400] [--folder target/intervals]
+    python benchmarks/intervals.py [--windows 400] [--labels 50 300] [--folder target/intervals]
 
 Windows of an ML model that never changes; the true value is that of one window of a million labels, or of a
 hundred thousand queries. A ranking counts its queries. Every figure is read from performance tables that dbt
@@ -23,7 +23,7 @@ sys.path[0] = str(HERE.parent / "tests" / "python" / "support")
 
 from monitoring.warehouse import MonitoredWarehouse  # noqa: E402
 
-LABELS = (30, 50, 100, 300, 1_000, 10_000)
+LABELS = [30, 50, 100, 300, 1_000, 10_000]
 TRUTH = 1_000_000
 QUERIES = 100_000
 CLASSES = ["a", "b", "c"]
@@ -81,7 +81,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--windows", type=int, default=400, help="of each size; a quarter of the largest")
     parser.add_argument("--folder", help="keep the project here")
+    parser.add_argument("--labels", type=int, nargs="+", default=LABELS, help="of a window")
     asked = parser.parse_args()
+    LABELS[:] = asked.labels
     with tempfile.TemporaryDirectory(prefix="intervals-") as temporary:
         warehouse = MonitoredWarehouse(Path(asked.folder or temporary) / "house")
         for task, (draw, given) in TASKS.items():

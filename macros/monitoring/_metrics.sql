@@ -15,7 +15,7 @@
                     'score_ks': {'interval': 'bounded', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
                 },
                 'at_threshold': {
-                    'log_loss': {'interval': 'mean'}, 'brier': {'interval': 'mean'},
+                    'log_loss': {'interval': 'loss'}, 'brier': {'interval': 'loss'},
                     'f1': {'interval': 'f1', 'n': 'f1_rows'},
                     'precision': {'interval': 'wilson', 'n': 'precision_rows', 'column': 'precision_value'},
                     'recall': {'interval': 'wilson', 'n': 'recall_rows'},
@@ -40,22 +40,23 @@
                     'macro_f1': {'interval': 'logit', 'n': 'n_side'},
                     'weighted_f1': {'interval': 'logit', 'n': 'n_side'},
                     'macro_precision': {'interval': 'logit', 'n': 'n_side'},
-                    'macro_recall': {'interval': 'logit', 'n': 'n_side'}, 'accuracy': {'interval': 'wilson'},
-                    'mcc': {'interval': 'correlation'}, 'cohen_kappa': {'interval': 'correlation'},
+                    'macro_recall': {'interval': 'logit', 'n': 'n_side'},
+                    'accuracy': {'interval': 'wilson', 'n': 'accuracy_rows'}, 'mcc': {'interval': 'correlation'},
+                    'cohen_kappa': {'interval': 'correlation'},
                     'balanced_accuracy': {'interval': 'logit', 'n': 'n_side'}
                 },
-                'losses': {'log_loss': {'interval': 'mean'}, 'top_k_accuracy': {'interval': 'wilson'}},
+                'losses': {
+                    'log_loss': {'interval': 'loss'}, 'top_k_accuracy': {'interval': 'wilson', 'n': 'top_k_rows'}
+                },
                 'class_metrics': {
                     'precision_of_': {
-                        'interval': 'wilson', 'n': 'n_predicted', 'column': 'class_precision', 'by': 'class_label'
-                    },
-                    'recall_of_': {
-                        'interval': 'wilson', 'n': 'n_true', 'column': 'class_recall', 'by': 'class_label'
-                    },
-                    'f1_of_': {
-                        'interval': 'f1', 'n': '(n_true + n_predicted - n_hit)', 'column': 'class_f1',
+                        'interval': 'wilson', 'n': 'precision_rows', 'column': 'class_precision',
                         'by': 'class_label'
                     },
+                    'recall_of_': {
+                        'interval': 'wilson', 'n': 'recall_rows', 'column': 'class_recall', 'by': 'class_label'
+                    },
+                    'f1_of_': {'interval': 'f1', 'n': 'f1_rows', 'column': 'class_f1', 'by': 'class_label'},
                     'labels_of_': {'column': 'n_labels', 'by': 'class_label'}
                 },
                 'areas': {
@@ -64,13 +65,14 @@
             },
             'sets': {
                 'set_points': {
-                    'coverage': {'interval': 'wilson'}, 'set_size': {'interval': 'mean'},
-                    'single_share': {'interval': 'wilson'}, 'empty_share': {'interval': 'wilson'}
+                    'coverage': {'interval': 'wilson', 'n': 'coverage_rows'}, 'set_size': {'interval': 'mean'},
+                    'single_share': {'interval': 'wilson', 'n': 'single_share_rows'},
+                    'empty_share': {'interval': 'wilson', 'n': 'empty_share_rows'}
                 }
             },
             'regression': {
                 'explained': {
-                    'mae': {'interval': 'mean'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'mean'},
+                    'mae': {'interval': 'loss'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'loss'},
                     'wape': {'interval': 'log'}, 'r2': {'interval': 'log_of_rest'}, 'bias': {'interval': 'mean'},
                     'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'},
                     'zero_share': {'interval': 'wilson', 'n': 'zero_share_rows'},

@@ -40,11 +40,12 @@ class Column:
     """The column of a CTE that has the metric, in the macro of a kind of performance table.
 
     `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
-    are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `root` (of the mean
-    `mse`), `ece`, empty, or from a standard error, which is the column `<column>_error` or `error`: `log`,
-    `log_of_rest`, `logit` or `correlation`, by what is transformed, or `bounded`; at an end of the range of
-    `logit` and `correlation`, from `n` rows. With `by`, there is one metric per value of this column, and its
-    name ends in the value. A `minor` one is in the table alone: neither shown nor estimated.
+    are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `loss` (a mean from 0, of
+    which `<column>_largest` is the largest), `root` (of the loss `mse`), `ece`, empty, or from a standard
+    error, which is the column `<column>_error` or `error`: `log`, `log_of_rest`, `logit` or `correlation`,
+    by what is transformed, or `bounded`; at an end of the range of `logit` and `correlation`, from `n` rows.
+    With `by`, there is one metric per value of this column, and its name ends in the value. A `minor` one is
+    in the table alone: neither shown nor estimated.
     """
 
     cte: str
@@ -139,11 +140,11 @@ TABLE = (
     Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
     Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
     Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
-           two("at_threshold", "mean") | several("losses", "mean")),
+           two("at_threshold", "loss") | several("losses", "loss")),
     Metric("excess_log_loss", "Log loss beyond what scores promise", LOWER, SEGMENTS,
            definition="log loss less that expected if scores are right"),
     Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SEGMENTS,
-           two("at_threshold", "mean")),
+           two("at_threshold", "loss")),
     Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold", "f1", "f1_rows")),
     Metric("precision", "Precision", HIGHER, MAIN | ESTIMATED,
            two("at_threshold", "wilson", "precision_rows", column="precision_value")),
@@ -151,13 +152,14 @@ TABLE = (
     Metric("ece", "Calibration error (ECE)", LOWER, SHOWN, two("calibration", "ece"), short="ECE"),
     Metric("mce", "Largest calibration error", LOWER, columns=two("calibration")),
     Metric("accuracy", "Accuracy", HIGHER, MAIN | ESTIMATED | CONTEST | WATCHED,
-           two("at_threshold", "wilson", "accuracy_rows") | several("averages", "wilson")),
+           two("at_threshold", "wilson", "accuracy_rows") | several("averages", "wilson", "accuracy_rows")),
     Metric("mcc", "Matthews correlation", HIGHER, COMPARED,
            two("at_threshold", "correlation") | several("averages", "correlation"), 0.0),
     Metric("cohen_kappa", "Cohen's kappa", HIGHER, COMPARED, several("averages", "correlation"), 0.0),
     Metric("balanced_accuracy", "Balanced accuracy", HIGHER, COMPARED,
            several("averages", "logit", "n_side")),
-    Metric("top_k_accuracy", "Label among the k highest scores", HIGHER, columns=several("losses", "wilson"),
+    Metric("top_k_accuracy", "Label among the k highest scores", HIGHER,
+           columns=several("losses", "wilson", "top_k_rows"),
            definition="k is 2, or the option `k`; of equal scores, the label's comes first"),
     Metric("tp", "True positives", columns=two("counts")),
     Metric("fp", "False positives", columns=two("counts")),
@@ -173,11 +175,11 @@ TABLE = (
     Metric("lift_decile_", "Lift of a decile, the highest scores first", HIGHER,
            columns=two("lifts", column="lift", by="decile_text")),
     Metric("precision_of_", "Precision of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "wilson", "n_predicted", "class_precision", "class_label")),
+           several("class_metrics", "wilson", "precision_rows", "class_precision", "class_label")),
     Metric("recall_of_", "Recall of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "wilson", "n_true", "class_recall", "class_label")),
+           several("class_metrics", "wilson", "recall_rows", "class_recall", "class_label")),
     Metric("f1_of_", "F1 of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "f1", "(n_true + n_predicted - n_hit)", "class_f1", "class_label")),
+           several("class_metrics", "f1", "f1_rows", "class_f1", "class_label")),
     Metric("labels_of_", "Labels of a class",
            columns=several("class_metrics", column="n_labels", by="class_label")),
     Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
@@ -185,9 +187,9 @@ TABLE = (
     Metric("error_rate", "Error rate", LOWER, SEGMENTS | SHARE, definition="of predicted labels"),
     # regression
     Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SEGMENTS,
-           errors("explained", "mean"), short="MAE"),
+           errors("explained", "loss"), short="MAE"),
     Metric("rmse", "RMSE", LOWER, MAIN | ESTIMATED | CONTEST, errors("explained", "root")),
-    Metric("mse", "Mean squared error", LOWER, ESTIMATED | SEGMENTS, errors("explained", "mean")),
+    Metric("mse", "Mean squared error", LOWER, ESTIMATED | SEGMENTS, errors("explained", "loss")),
     Metric("wape", "WAPE", LOWER, MAIN, errors("explained", "log")),
     Metric("r2", "R²", HIGHER, MAIN, errors("explained", "log_of_rest"), 0.0),
     Metric("bias", "Bias", "", SHOWN | ESTIMATED,
@@ -200,12 +202,13 @@ TABLE = (
     Metric("max_error", "Largest error", LOWER, columns=errors("explained")),
     # sets and intervals
     Metric("coverage", "Labels within intervals or sets", HIGHER, SHOWN | WATCHED | SHARE,
-           sets("set_points", "wilson") | intervals("explained", "wilson", "coverage_rows")),
+           sets("set_points", "wilson", "coverage_rows") | intervals("explained", "wilson", "coverage_rows")),
     Metric("interval_width", "Width of intervals", LOWER,
            columns=intervals("explained", "mean", "n_bounded")),
     Metric("set_size", "Classes per set", LOWER, columns=sets("set_points", "mean")),
-    Metric("single_share", "Sets of one class", HIGHER, SHARE, sets("set_points", "wilson")),
-    Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson")),
+    Metric("single_share", "Sets of one class", HIGHER, SHARE,
+           sets("set_points", "wilson", "single_share_rows")),
+    Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson", "empty_share_rows")),
     # ranking: means over all orders of items with the same score; a query without a relevant item counts as 0
     Metric("ndcg", "NDCG", HIGHER, MAIN, ranks("means", "mean")),
     Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN,

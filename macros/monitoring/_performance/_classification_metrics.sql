@@ -47,6 +47,7 @@ points as (
         {%- for name in ['log_loss', 'brier'] %}
         {{ scorehouse._weighted_mean(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }},
         {{ scorehouse._weighted_deviation(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }}_deviation,
+        max({{ scorehouse._row_loss(name, 'score', 'y') }}) as {{ name }}_largest,
         {%- endfor %}
         sum({{ scorehouse._weighted('yhat * y', spec) }}) as tp,
         sum({{ scorehouse._weighted('yhat * (1e0 - y)', spec) }}) as fp,

@@ -55,9 +55,10 @@ metric_rows as (
     {{ scorehouse._share_end(column, column, n, side) }}
     {%- elif one.interval == 'mean' -%}
     {{ column ~ z ~ column }}_deviation / sqrt(nullif({{ n }}, 0e0))
+    {%- elif one.interval == 'loss' -%}
+    {{ scorehouse._loss_end(column, n, side) }}
     {%- elif one.interval == 'root' -%}
-        {%- set end = 'mse' ~ z ~ 'mse_deviation / sqrt(nullif(' ~ n ~ ', 0e0))' -%}
-    case when mse_deviation is not null then sqrt({{ 'greatest(0e0, ' ~ end ~ ')' if side < 0 else end }}) end
+    sqrt({{ scorehouse._loss_end('mse', n, side) }})
     {%- elif one.interval == 'f1' -%}
         {#- Hits, of all rows that are hits or errors, are a share s, and F1 is 2s / (1 + s). -#}
         {%- set share = '(' ~ column ~ ' / (2e0 - ' ~ column ~ '))' -%}
@@ -76,6 +77,20 @@ metric_rows as (
 {% macro _share_end(column, share, n, side) -%}
     case when {{ n }} > 0e0 or {{ column }} is null then {{ scorehouse._wilson(share, n, side) }}
         else {{ '0e0' if side < 0 else '1e0' }} end
+{%- endmacro %}
+
+
+{#- An end of the interval of a mean of losses, whose tail may be heavy: the logarithm with the quantile of Student's t,
+    and above as if one label more had a loss 1.75 times the largest. It is
+    the factor that held best, from 50 labels on, with errors that are normal, of Laplace, log-normal and of t(4). -#}
+{% macro _loss_end(column, n, side) -%}
+    {%- set deviation = column ~ '_deviation' -%}
+    {%- set beyond = '(1.75e0 * ' ~ column ~ '_largest - ' ~ column ~ ')' -%}
+    {%- set spread = deviation if side < 0
+        else 'sqrt(' ~ deviation ~ ' * ' ~ deviation ~ ' + ' ~ beyond ~ ' * ' ~ beyond ~ ' / ' ~ n ~ ')' -%}
+    {#- 1.21 / (n - 1) is what Student's t adds to the normal quantile, to first order #}
+    {%- set error = spread ~ ' / sqrt(nullif(' ~ n ~ ', 0e0)) * (1e0 + 1.21e0 / nullif(' ~ n ~ ' - 1e0, 0e0))' -%}
+    {{ scorehouse._transformed_end(column, 'log', '(' ~ error ~ ')', n, side) }}
 {%- endmacro %}
 
 

@@ -19,32 +19,30 @@
 {% endfor %}
 {% set in_first = 'case when own_score is not null and ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int)
     ~ ' then 1e0 else 0e0 end' %}
+{#- The influence of a row on the area of a class: its place among the rows of the other side, less the mean place. -#}
+{% set own_move = '(all_neg - cum_neg + neg / 2e0 - areas.roc_auc * all_neg)' %}
+{% set other_move = '(cum_pos - pos / 2e0 - areas.roc_auc * all_pos)' %}
+{% set influence = '(case when is_true = 1e0 then ' ~ own_move ~ ' else ' ~ other_move
+    ~ ' end / nullif(all_pos * all_neg, 0e0))' %}
 {#- Pairs of a class with each other class have the same mean as the class with all others together, if each of these
-    has the same weight, whatever its number of labels: `even` of a row. -#}
-even_labels as (
-
-    select
-        *,
-        case when y in ({{ scorehouse._class_literals(spec) }}) then
-            {{ one }} / sum({{ one }}) over (partition by {{ g }}, y) / {{ [1, spec.classes | length - 1] | max }}e0
-        else 0e0 end as even
-    from usable
-
-),
-
+    has the same weight, whatever its number of labels: `even_share` of a row. -#}
 class_scores as (
-    {%- for label in spec.classes %}
 
     select
-        {{ g }},
-        {{ scorehouse._text_literal(scorehouse._class_text(label)) }} as class_label,
-        score_{{ loop.index0 }} as class_score,
-        case when y = {{ scorehouse._text_literal(scorehouse._class_text(label)) }} then 1e0 else 0e0 end as is_true,
-        even
-        {{- ', w' if spec.weight }}
-    from even_labels
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        numbered.*,
+        class_label,
+        {{ scorehouse._case_of('class_label', scores) }} as class_score,
+        case when y = class_label then 1e0 else 0e0 end as is_true
+    from (
+        select
+            *,
+            row_number() over (partition by {{ g }} order by score) as row_place,
+            case when y in ({{ scorehouse._class_literals(spec) }}) then
+                {{ one }} / sum({{ one }}) over (partition by {{ g }}, y) / {{ [1, spec.classes | length - 1] | max }}e0
+            else 0e0 end as even_share
+        from usable
+    ) as numbered
+    cross join ({{ scorehouse._given_names('class_label', scores.keys() | list) }}) as class_labels
 
 ),
 
@@ -55,8 +53,11 @@ by_score as (
         class_score,
         sum({{ scorehouse._weighted('is_true', spec) }}) as pos,
         sum({{ scorehouse._weighted('1e0 - is_true', spec) }}) as neg,
-        sum((1e0 - is_true) * even) as even,
-        sum((1e0 - is_true) * even * even) as even_squares
+        {%- if spec.weight %}
+        sum(is_true * w * w) as pos_squares,
+        sum((1e0 - is_true) * w * w) as neg_squares,
+        {%- endif %}
+        sum((1e0 - is_true) * even_share) as even
     from class_scores
     group by {{ by_class }}, class_score
 
@@ -71,56 +72,103 @@ areas as (
         sum(pos) as n_class,
         least(sum(pos), sum(neg)) as n_side,
         {{ scorehouse._roc_auc() }} as roc_auc,
-        {{ scorehouse._auc_error() }} as roc_auc_error,
-        {{ scorehouse._total('even * ' ~ higher) }} as even_area,
-        {#- DeLong's, with weights; the spread of each other class is taken around the mean of all, so it is no less. #}
-        case when max(all_pos) > 1e0 then
-            greatest(0e0, {{ scorehouse._total('pos * ' ~ lower ~ ' * ' ~ lower) }}
-                - {{ scorehouse._total('pos * ' ~ lower) }} * {{ scorehouse._total('pos * ' ~ lower) }} / max(all_pos))
-            / (max(all_pos) * (max(all_pos) - 1e0))
-        end as even_spread,
-        {{ scorehouse._total('even_squares * ' ~ higher ~ ' * ' ~ higher) }} as even_second,
-        {{ scorehouse._total('even_squares * ' ~ higher) }} as even_first,
-        {{ scorehouse._total('even_squares') }} as even_whole
+        {{ scorehouse._auc_error(['pos_squares', 'neg_squares'] if spec.weight else ['pos', 'neg']) }} as roc_auc_error,
+        {{ scorehouse._total('even * ' ~ higher) }} as even_area
     from cumulated
     group by {{ by_class }}
+
+),
+
+{#- How much a row moves each mean, over all classes: areas of one row hang together. -#}
+area_moves as (
+
+    select
+        {{ 'class_scores.' ~ (g | replace(', ', ', class_scores.')) }},
+        max(case when class_scores.y in ({{ scorehouse._class_literals(spec) }}) then class_scores.y end) as y,
+        {%- if spec.weight %}
+        max(class_scores.w) as w,
+        {%- endif %}
+        avg({{ influence }}) as ovr_move,
+        sum(all_pos * {{ influence }} + is_true * areas.roc_auc) / max(all_pos + all_neg) as ovr_weighted_move,
+        avg(case
+            when is_true = 1e0 then {{ lower }} / nullif(all_pos, 0e0)
+            else even_share / {{ 'class_scores.w' if spec.weight else '1e0' }} * {{ higher }}
+        end) as ovo_move
+    from class_scores
+    inner join cumulated
+        on {{ scorehouse._same_cohort('class_scores', 'cumulated') }}
+        and class_scores.class_label = cumulated.class_label
+        and class_scores.class_score = cumulated.class_score
+    inner join areas
+        on {{ scorehouse._same_cohort('class_scores', 'areas') }} and class_scores.class_label = areas.class_label
+    group by {{ 'class_scores.' ~ (g | replace(', ', ', class_scores.')) }}, class_scores.row_place
+
+),
+
+moves_by_class as (
+
+    select
+        {{ g }},
+        {{ scorehouse._row_weights(spec) }} as n,
+        {{ 'sum(w * w)' if spec.weight else 'count(*) * 1e0' }} as squares,
+        {%- for name in ['ovr', 'ovr_weighted', 'ovo'] %}
+        coalesce({{ scorehouse._weighted_deviation(name ~ '_move', spec) }}, 0e0) as {{ name }}_deviation,
+        {{ scorehouse._weighted_mean(name ~ '_move', spec) }} as {{ name }}_mean{{ ',' if not loop.last }}
+        {%- endfor %}
+    from area_moves
+    group by {{ g }}, y
+
+),
+
+area_errors as (
+
+    select
+        {{ g }},
+        {%- for name in ['ovr', 'ovr_weighted'] %}
+        {%- set move = name ~ '_mean' %}
+        {%- set mean = '(sum(n * ' ~ move ~ ') / sum(n))' %}
+        sqrt(sum(n * {{ name }}_deviation * {{ name }}_deviation) + greatest(0e0, sum(squares * {{ move }} * {{ move }})
+            - 2e0 * {{ mean }} * sum(squares * {{ move }}) + {{ mean }} * {{ mean }} * sum(squares)
+        )) as roc_auc_{{ name }}_error,
+        {%- endfor %}
+        sqrt(sum(n * ovo_deviation * ovo_deviation)) as roc_auc_ovo_error
+    from moves_by_class
+    group by {{ g }}
 
 ),
 
 mean_areas as (
 
     select
-        {{ g }},
+        {{ 'areas.' ~ (g | replace(', ', ', areas.')) }},
         min(n_side) as n_side,
         case when count(*) = count(roc_auc) then avg(roc_auc) end as roc_auc_ovr,
         case when count(*) = count(roc_auc) then sum(roc_auc * n_class) / sum(n_class) end as roc_auc_ovr_weighted,
-        case when count(*) = count(roc_auc) then avg(even_area) end as roc_auc_ovo,
-        {#- no less than the error of the mean, however the classes hang together #}
-        case when count(*) = count(roc_auc_error) then avg(sqrt(even_spread + greatest(0e0,
-            even_second - 2e0 * even_area * even_first + even_area * even_area * even_whole
-        ))) end as roc_auc_ovo_error,
-        case when count(*) = count(roc_auc_error) then avg(roc_auc_error) end as roc_auc_ovr_error,
-        case when count(*) = count(roc_auc_error) then sum(roc_auc_error * n_class) / sum(n_class) end
-            as roc_auc_ovr_weighted_error
+        case when count(*) = count(roc_auc) then avg(even_area) end as roc_auc_ovo
+        {%- for name in ['ovr', 'ovr_weighted', 'ovo'] %},
+        case when count(*) = count(roc_auc_error) then max(roc_auc_{{ name }}_error) end as roc_auc_{{ name }}_error
+        {%- endfor %}
     from areas
-    group by {{ g }}
+    inner join area_errors
+        on {{ scorehouse._same_cohort('areas', 'area_errors') }}
+    group by {{ 'areas.' ~ (g | replace(', ', ', areas.')) }}
 
 ),
 
 {#- Every row counts twice: under its label and under its prediction. -#}
 sides as (
+    {%- for side in ['y', 'yhat'] %}
 
     select
         {{ g }},
-        y as class_label,
-        {{ one }} as is_true,
-        0e0 as is_predicted,
-        case when y = yhat then {{ one }} else 0e0 end as is_hit,
+        {{ side }} as class_label,
+        {{ 1 - loop.index0 }} as is_label,
+        case when y = yhat then 1 else 0 end as is_hit,
+        {{ one }} as w,
         {{ 'weight_scale' if spec.weight else '1e0' }} as weight_scale
     from usable
-    union all
-    select {{ g }}, yhat, 0e0, {{ one }}, 0e0, {{ 'weight_scale' if spec.weight else '1e0' }}
-    from usable
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
@@ -128,9 +176,16 @@ class_counts as (
 
     select
         {{ by_class }},
-        sum(is_true) as n_true,
-        sum(is_predicted) as n_predicted,
-        sum(is_hit) as n_hit,
+        sum(is_label * w) as n_true,
+        sum((1 - is_label) * w) as n_predicted,
+        sum(is_label * is_hit * w) as n_hit,
+        {%- for share, of_row in [
+            ('recall', 'case when is_label = 1 then is_hit end'),
+            ('precision', 'case when is_label = 0 then is_hit end'),
+            ('f1', 'case when is_label = 1 or is_hit = 0 then is_hit end')
+        ] %}
+        coalesce({{ scorehouse._rows_of_share(of_row, spec) }}, 0e0) as {{ share }}_rows,
+        {%- endfor %}
         max(weight_scale) as weight_scale
     from sides
     group by {{ by_class }}
@@ -155,11 +210,6 @@ class_averages as (
         {{ g }},
         count(*) * 1e0 as n_classes,
         sum(n_hit) / sum(n_true) as accuracy,
-        {%- for name, n in [('precision', 'n_predicted'), ('recall', 'n_true')] %}
-        {#- with a hit and an error more, so that a class without either does not look certain #}
-        sqrt(sum((n_hit + 1e0) * ({{ n }} - n_hit + 1e0) / (({{ n }} + 2e0) * ({{ n }} + 2e0) * ({{ n }} + 2e0))))
-        / count(*) as macro_{{ name }}_error,
-        {%- endfor %}
         sum(n_true) as n,
         sum(n_true) / count(*) as n_side,
         avg(class_precision) as macro_precision,
@@ -167,9 +217,17 @@ class_averages as (
         avg(class_f1) as macro_f1,
         sum(class_f1 * n_true) / sum(n_true) as weighted_f1,
         avg(case when n_true > 0e0 then class_recall end) as balanced_accuracy,
-        sqrt(sum(case when n_true > 0e0 then
-            (n_hit + 1e0) * (n_true - n_hit + 1e0) / ((n_true + 2e0) * (n_true + 2e0) * (n_true + 2e0))
-        end)) / count(case when n_true > 0e0 then 1 end) as balanced_accuracy_error,
+        {%- for name, share, in_mean in [
+            ('macro_precision', 'precision', '1 = 1'), ('macro_recall', 'recall', '1 = 1'),
+            ('balanced_accuracy', 'recall', 'n_true > 0e0')
+        ] %}
+        {#- with a hit and an error more, so that a class without either does not look certain #}
+        {%- set n = share ~ '_rows' %}
+        {%- set hits = '(class_' ~ share ~ ' * ' ~ n ~ ' + 1e0)' %}
+        {%- set misses = '((1e0 - class_' ~ share ~ ') * ' ~ n ~ ' + 1e0)' %}
+        sqrt(sum(case when {{ in_mean }} then {{ hits }} * {{ misses }} / power({{ n }} + 2e0, 3) end))
+        / count(case when {{ in_mean }} then 1 end) as {{ name }}_error,
+        {%- endfor %}
         {#- the shares of rows that agree by chance, and that two rows have the same label, or prediction #}
         sum(n_true * n_predicted) / (sum(n_true) * sum(n_true)) as agreed_by_chance,
         sum(n_true * n_true) / (sum(n_true) * sum(n_true)) as same_label,
@@ -196,7 +254,7 @@ agreements as (
 
 cells as (
 
-    select {{ g }}, y, yhat, sum({{ one }}) as n_cell
+    select {{ g }}, y, yhat, {{ 'sum(w * w)' if spec.weight else 'count(*) * 1e0' }} as n_squares
     from usable
     group by {{ g }}, y, yhat
 
@@ -208,7 +266,7 @@ moves as (
 
     select
         {{ 'cells.' ~ (g | replace(', ', ', cells.')) }},
-        cells.n_cell,
+        cells.n_squares,
         {%- for name, label, predicted in [
             ('macro_f1', '1e0', '1e0'), ('weighted_f1', 'labels.n_true', 'predictions.n_true')
         ] %}
@@ -233,15 +291,19 @@ average_errors as (
 
     select
         {{ 'agreements.' ~ (g | replace(', ', ', agreements.')) }},
-        sqrt(sum(n_cell * macro_f1_move * macro_f1_move)) / max(n_classes) as macro_f1_error,
+        {#- as `_rows_of_share` counts them #}
+        max(n) * max(n) / greatest(sum(n_squares), coalesce(
+            sum(n_squares * power(is_hit - accuracy, 2)) / nullif(max(accuracy * (1e0 - accuracy)), 0e0), 0e0
+        )) as accuracy_rows,
+        sqrt(sum(n_squares * macro_f1_move * macro_f1_move)) / max(n_classes) as macro_f1_error,
         sqrt(sum(
-            n_cell * (weighted_f1_move + class_f1 - weighted_f1) * (weighted_f1_move + class_f1 - weighted_f1)
+            n_squares * (weighted_f1_move + class_f1 - weighted_f1) * (weighted_f1_move + class_f1 - weighted_f1)
         )) / max(n) as weighted_f1_error,
-        sqrt(sum(n_cell * power(
+        sqrt(sum(n_squares * power(
             (is_hit - accuracy) / nullif(1e0 - agreed_by_chance, 0e0)
             - (n_by_chance / n - 2e0 * agreed_by_chance) * (1e0 - cohen_kappa) / nullif(1e0 - agreed_by_chance, 0e0), 2
         ))) / max(n) as cohen_kappa_error,
-        sqrt(sum(n_cell * power(
+        sqrt(sum(n_squares * power(
             (is_hit - accuracy - n_by_chance / n + 2e0 * agreed_by_chance)
             / nullif(sqrt((1e0 - same_label) * (1e0 - same_prediction)), 0e0)
             + mcc * (n_same_label / n - same_label) / nullif(1e0 - same_label, 0e0)
@@ -258,7 +320,7 @@ averages as (
 
     select
         agreements.*,
-        average_errors.macro_f1_error, average_errors.weighted_f1_error,
+        average_errors.accuracy_rows, average_errors.macro_f1_error, average_errors.weighted_f1_error,
         average_errors.cohen_kappa_error, average_errors.mcc_error
     from agreements
     left join average_errors
@@ -273,7 +335,9 @@ losses as (
         {{ g }},
         -{{ scorehouse._weighted_mean(log_of_label, spec) }} as log_loss,
         {{ scorehouse._weighted_deviation(log_of_label, spec) }} as log_loss_deviation,
+        -min({{ log_of_label }}) as log_loss_largest,
         {{ scorehouse._weighted_mean(in_first, spec) }} as top_k_accuracy,
+        {{ scorehouse._rows_of_share(in_first, spec) }} as top_k_rows,
         {{ scorehouse._row_weights(spec) }} as n
     from (select *, {{ scorehouse._case_of('y', scores) }} as own_score from usable) as scored
     group by {{ g }}

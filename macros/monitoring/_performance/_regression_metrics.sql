@@ -40,6 +40,7 @@ points as (
         {%- for name in ['mae', 'mse'] %}
         {{ scorehouse._weighted_mean(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }},
         {{ scorehouse._weighted_deviation(scorehouse._row_loss(name, 'score', 'y'), spec) }} as {{ name }}_deviation,
+        max({{ scorehouse._row_loss(name, 'score', 'y') }}) as {{ name }}_largest,
         {%- endfor %}
         sqrt({{ scorehouse._weighted_mean(scorehouse._row_loss('mse', 'score', 'y'), spec) }}) as rmse,
         {{ scorehouse._total(scorehouse._weighted(scorehouse._row_loss('mse', 'score', 'y'), spec)) }} as sse,

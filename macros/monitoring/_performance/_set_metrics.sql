@@ -7,17 +7,15 @@ set_points as (
 
     select
         ml_model, version, segment, window_start,
-        {{ scorehouse._weighted_mean(
-            'case when label_set is null then null when ' ~ is_in_set ~ ' then 1e0 else 0e0 end', spec
-        ) }} as coverage,
+        {%- for name, is_one in [
+            ('coverage', is_in_set), ('single_share', size ~ ' = 1'), ('empty_share', size ~ ' = 0')
+        ] %}
+        {%- set of_row = 'case when label_set is null then null when ' ~ is_one ~ ' then 1e0 else 0e0 end' %}
+        {{ scorehouse._weighted_mean(of_row, spec) }} as {{ name }},
+        {{ scorehouse._rows_of_share(of_row, spec) }} as {{ name }}_rows,
+        {%- endfor %}
         {{ scorehouse._weighted_mean(size ~ ' * 1e0', spec) }} as set_size,
         {{ scorehouse._weighted_deviation(size ~ ' * 1e0', spec) }} as set_size_deviation,
-        {{ scorehouse._weighted_mean(
-            'case when label_set is null then null when ' ~ size ~ ' = 1 then 1e0 else 0e0 end', spec
-        ) }} as single_share,
-        {{ scorehouse._weighted_mean(
-            'case when label_set is null then null when ' ~ size ~ ' = 0 then 1e0 else 0e0 end', spec
-        ) }} as empty_share,
         {{ scorehouse._bounded_weights(spec) }} as n
     from usable
     group by ml_model, version, segment, window_start

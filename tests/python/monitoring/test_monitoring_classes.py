@@ -109,8 +109,45 @@ def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse)
     share = stats.binomtest(int(hits[0]), int(all_of[0] + (predicted == CLASSES[0]).sum() - hits[0]))
     low, high = share.proportion_ci(method="wilson")
     assert found[f"f1_of_{CLASSES[0]}"] == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
-    low, high = np.array([found[f"roc_auc_of_{name}"] for name in CLASSES]).T
-    assert found["roc_auc_ovr"][0] > low.min() and found["roc_auc_ovr"][1] < high.max()
+
+
+def moves_of_areas(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the areas of three classes, and how much each row moves them, by its weight."""
+    values, moved = np.zeros(3), np.zeros((3, len(y)))
+    for k in range(3):
+        own, share = y == k, (y == k).mean()
+        for others, factors in [
+            (y != k, (1 / 3, share, 0)),
+            *((y == j, (0, 0, 1 / 6)) for j in {0, 1, 2} - {k}),
+        ]:
+            up, down = scores[own, k][:, None], scores[others, k]
+            won = (up > down) + (up == down) / 2
+            row = np.zeros(len(y))
+            row[own] = (won.mean(axis=1) - won.mean()) / own.sum()
+            row[others] = (won.mean(axis=0) - won.mean()) / others.sum()
+            values += won.mean() * np.array(factors)
+            moved += np.outer(factors, row)
+            moved[1] += (
+                won.mean() * (own - share) / len(y) * (factors[1] > 0)
+            )  # the shares of classes move too
+    return values, moved
+
+
+def test_intervals_of_mean_areas_are_what_rows_move(warehouse: MonitoredWarehouse) -> None:
+    """Classes of one row hang together."""
+    columns = ["score_low", "score_mid_dle", "score_high"]
+    month = SEVERAL[(SEVERAL["day"].dt.month == 1) & SEVERAL["y"].notna()]
+    month = month[np.isfinite(month[columns]).all(axis=1)]
+    y, scores = month["y"].astype(str).map(CLASSES.index).to_numpy(), month[columns].to_numpy()
+    areas, moved = moves_of_areas(y, scores)
+    by_class = [moved[:, y == k] for k in range(3)]
+    square = sum(own.shape[1] * (own.var(axis=1, ddof=1) + own.mean(axis=1) ** 2) for own in by_class)
+    found, of_month = intervals(warehouse, "several", 1), values(warehouse, "several", 1)
+    for name, area, error in zip(("ovr", "ovr_weighted", "ovo"), areas, np.sqrt(square), strict=True):
+        assert of_month[f"roc_auc_{name}"] == pytest.approx(area, rel=1e-9)
+        half = 1.959963984540054 * error / (area * (1 - area))
+        expected = special.expit(special.logit(area) + np.array([-half, half]))
+        assert found[f"roc_auc_{name}"] == pytest.approx(tuple(expected), rel=1e-9), name
 
 
 @pytest.mark.parametrize("month", range(1, 6))

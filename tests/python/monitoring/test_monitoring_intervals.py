@@ -222,14 +222,30 @@ def test_the_interval_of_a_mean(frame: pd.DataFrame, warehouse: MonitoredWarehou
         ("rated", "mean_score", lambda own: own["score"]),
         ("clustered", "mean_distance", lambda own: own["score"]),
         ("clustered", "mean_distance_of_1", lambda own: own["score"][own["prediction"] == 1]),
-        ("rated", "brier", lambda own: (own["score"] - own["y"]) ** 2),
-        ("measured", "mae", lambda own: (own["value"] - own["truth"]).abs()),
         ("measured", "bias", lambda own: own["value"] - own["truth"]),
     ):
         for own, (_, low, high, _) in zip(months(frame), rows(warehouse, table, metric), strict=True):
             values = of(own)
             half = Z * values.std() / math.sqrt(len(values))
             assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-9)
+
+
+def test_the_interval_of_a_mean_of_losses(frame: pd.DataFrame, warehouse: MonitoredWarehouse) -> None:
+    """By logarithm and Student's t; above, as if one label more had a loss 1.75 times the largest."""
+    for table, metric, of in (
+        ("rated", "brier", lambda own: (own["score"] - own["y"]) ** 2),
+        ("measured", "mae", lambda own: (own["value"] - own["truth"]).abs()),
+        ("measured", "mse", lambda own: (own["value"] - own["truth"]) ** 2),
+        ("measured", "rmse", lambda own: (own["value"] - own["truth"]) ** 2),
+    ):
+        for own, (_, *ends, _) in zip(months(frame), rows(warehouse, table, metric), strict=True):
+            losses, n = of(own), len(own)
+            steps = stats.t.ppf(0.975, n - 1) / math.sqrt(n) / losses.mean()
+            beyond = (1.75 * losses.max() - losses.mean()) / math.sqrt(n)
+            low = losses.mean() * math.exp(-steps * losses.std())
+            high = losses.mean() * math.exp(steps * math.hypot(losses.std(), beyond))
+            power = 0.5 if metric == "rmse" else 1
+            assert ends == pytest.approx([low**power, high**power], rel=2e-3), metric
 
 
 def test_calibration_is_judged_without_what_chance_adds(

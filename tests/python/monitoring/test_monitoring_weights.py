@@ -212,12 +212,11 @@ def test_intervals_are_those_of_fewer_rows(warehouse: MonitoredWarehouse) -> Non
     half = z * np.sqrt(value * (1 - value) / n + z**2 / 4 / n**2) / (1 + z**2 / n)
     middle = (value + z**2 / 2 / n) / (1 + z**2 / n)
     assert (low, high) == pytest.approx((middle - half, middle + half), rel=1e-9)
-    error = (own["score"] - own["y"]) ** 2
-    mean = np.average(error, weights=w)
-    half = z * np.sqrt((w**2 * (error - mean) ** 2).sum() / w.sum() ** 2 * kish / (kish - 1))
+    mean = np.average(own["score"], weights=w)
+    half = z * np.sqrt((w**2 * (own["score"] - mean) ** 2).sum() / w.sum() ** 2 * kish / (kish - 1))
     ((low, high),) = warehouse.query(
         "select value_low, value_high from binary_performance "
-        "where metric = 'brier' and segment = 'all' and month(window_start) = 1"
+        "where metric = 'mean_score' and segment = 'all' and month(window_start) = 1"
     )
     assert (low, high) == pytest.approx((mean - half, mean + half), rel=1e-9)
 
