@@ -29,7 +29,8 @@ from coverage import Coverage
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
-MARKED = "not slow and not soak and not foreign"
+MARKED = "not soak and not foreign"
+SLOW_TOO = "tests/python/retraining"  # its quick tests start neither dbt nor a training
 COVERED = """
 [run]
 source_pkgs = scorehouse
@@ -79,7 +80,8 @@ class Tree:
         sys.path[:0] = [str(self.folder / "src")]
         os.environ["PYTHONPATH"] = str(self.folder / "src")
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(self.folder.parent)
-        quiet = ("-p", "no:cacheprovider", "-p", "mutant_plugin", "-m", MARKED)
+        marked = MARKED if all(place.startswith(SLOW_TOO) for place in places) else f"not slow and {MARKED}"
+        quiet = ("-p", "no:cacheprovider", "-p", "mutant_plugin", "-m", marked)
         return int(pytest.main([*quiet, *places]))
 
     def pytest_in_fork(

@@ -24,10 +24,11 @@ def run_of(run_id: str, **facts: Any) -> dict[str, Any]:
 
 
 def test_the_run_that_is_meant() -> None:
-    rows = [run_of("abc1", status="started"), run_of("abc1"), run_of("abd2"), run_of("x3", model_name=None)]
-    assert (
-        collect.run_named(rows, "abc", "call")["status"] == "success"
-    )  # of two rows of a run, the one that closed it
+    started = "".join(["start", "ed"])  # a text of its own, as a warehouse returns it
+    rows = [run_of("abc1"), run_of("abc1", status=started), run_of("abd2"), run_of("x3", model_name=None)]
+    # of two rows of a run, the one that closed it
+    assert collect.run_named(rows, "abc", "call")["status"] == "success"
+    assert collect.run_named(rows[1::-1], "abc", "call")["status"] == "success"
     refused = {
         "ab": "2 run ids begin with it, such as ['abc1', 'abd2']",
         "zz": "none of 4 rows of the run log begins with it",

@@ -190,6 +190,8 @@ def test_what_a_pack_is_about(tmp_path: Path) -> None:
     found = json.loads((pack / MANIFEST).read_text())
     assert (found["subject"], found["run_id"]) == ("churn version 3", RUN["run_id"])
     assert facts(material(run=None))["run_id"] is None
+    assert f"and run {RUN['run_id']} by it" in (pack / "README.md").read_text()
+    assert "and no run. Made" in contents(material(run=None))["README.md"].decode()
     refused = run("verify", tmp_path / "new")
     assert refused.exit_code == 1 and "read (No such file or directory)" in refused.output
 
@@ -285,6 +287,11 @@ def test_a_bill_of_materials_says_what_is_known_only() -> None:
     assert "supplier" not in found and "quantitativeAnalysis" not in found["modelCard"]
     (training,) = found["modelCard"]["properties"]
     assert training["value"] == "1000 rows, from 2026-01-01 to 2026-02-01"
+    for outputs, named in (({}, ["prediction"]), ({"prediction_a": "a", "prediction_b": "b"}, None)):
+        version = replace(bare, task="regression", classes=(), outputs=outputs)
+        found = bill_of_materials(version, {}, FEATURES, NOW, "0.1.0")["metadata"]["component"]
+        parameters = found["modelCard"]["modelParameters"]
+        assert [each["format"] for each in parameters["outputs"]] == (named or list(outputs))
 
 
 def test_lineage_has_the_ml_model_as_an_input_and_columns() -> None:
