@@ -99,7 +99,8 @@ def test_a_basis_is_of_all_that_a_prediction_depends_on() -> None:
     }
     found = [basis(FIRST), *(basis(replace(FIRST, **{name: value})) for name, value in changed.items())]
     found += [basis(FIRST, strict="null"), basis(FIRST, reasons=3), basis(FIRST, reasons=4)]
-    found += [basis(replace(FIRST, program={"reasons": {"proof_sha256": "ee"}}), reasons=3)]
+    proven = ({"reasons": {"proof_sha256": digest}} for digest in ("ee", "ff"))
+    found += [basis(replace(FIRST, program=program), reasons=3) for program in proven]
     found += [basis(FIRST, version=[1, 2], live=live) for live in (True, False)]
     assert len(set(found)) == len(found)
     # neither what describes a version nor what does not reach a prediction
