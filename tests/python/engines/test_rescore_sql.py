@@ -183,7 +183,9 @@ def test_rows_to_score_are_those_of_the_rules(seed: int, connection: duckdb.Duck
     for statement in plan.vanished():
         case.rows(statement)
     assert case.todo() == expected
-    ages = {(number, part): age for number, part, age in case.rows(f"select id, part, last_scored from {TODO}")}
+    ages = {
+        (number, part): age for number, part, age in case.rows(f"select id, part, last_scored from {TODO}")
+    }
     assert ages == {key: case.last_scored(key) for key in expected}
     assert sorted(case.rows(f"from {VANISHED}"), key=repr) == case.vanished()
     assert len(case.rows(f"from {plan.live}")) == sum(not row[FLAGGED] for row in case.old.values())
@@ -212,10 +214,12 @@ def test_the_oldest_are_first_and_a_budget_cuts_between_groups(
     group = {"g": "g"} if grouped else {}
     plan = RescorePlan("", "", "", {"id": "id"}, group, [], Rescore(rule="changed"))
     of_group = defaultdict(list)
-    for number, own, age in rows:
+    for _, own, age in rows:
         of_group[own].append(age)
     never = {own: None in found for own, found in of_group.items()}
-    oldest = {own: min((age for age in found if age), default=datetime.max) for own, found in of_group.items()}
+    oldest = {
+        own: min((age for age in found if age), default=datetime.max) for own, found in of_group.items()
+    }
     order = sorted(rows, key=lambda row: (not never[row[1]], oldest[row[1]], row[1], row[0]))
     sizes = Counter(row[1] for row in rows)
     ends = {row[1]: place for place, row in enumerate(order, 1)}

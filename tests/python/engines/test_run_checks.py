@@ -17,21 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scorehouse.dialect import DUCKDB
 from scorehouse.engines.base import ColumnChange, Scan
 from scorehouse.engines.columns import Columns, of_part, types_digest, wanted_rows
 from scorehouse.engines.duckdb.counted import BatchStatistics, count_table
-from scorehouse.engines.duckdb.errors import named, one_line
 from scorehouse.engines.duckdb.keys import check_keys
-from scorehouse.engines.duckdb.run_log import hold_room
-from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, parts_of
-from scorehouse.engines.run import write_mode
-from scorehouse.engines.source import Source
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.errors import (
     ConfigurationError,
     ConservationError,
-    EngineError,
     RowKeyError,
     SignatureError,
 )
@@ -40,7 +33,9 @@ from scorehouse.registry.signature import Feature, Signature
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request, RunRecord
 
-REQUEST = Request("run", "call", "model.shop.scores", '"memory"."main"."scores"', "runs", Path(), LoadPolicy())
+REQUEST = Request(
+    "run", "call", "model.shop.scores", '"memory"."main"."scores"', "runs", Path(), LoadPolicy()
+)
 
 
 def options(**given: Any) -> ScoreOptions:
@@ -82,7 +77,9 @@ def signature(*names: str) -> Signature:
 def test_columns_are_found_by_role_and_hashed_without_the_key() -> None:
     names = ["ID", "day", "a", "B", "c", "shop", "region"]
     asked = options(passthrough=["region", "id"], group="Shop", as_of="day")
-    found = Columns.found([signature("A", "b"), signature("b", "c"), signature("A", "b")], names, asked, [], "x")
+    found = Columns.found(
+        [signature("A", "b"), signature("b", "c"), signature("A", "b")], names, asked, [], "x"
+    )
     assert (found.key, found.passthrough) == ({"id": "ID", "day": "day"}, {"region": "region"})
     assert found.group == {"Shop": "shop"} and found.used == ["a", "B", "c"]
     assert list(found.kept) == ["id", "day", "region", "Shop"]
@@ -145,7 +142,9 @@ def test_keys_are_unique_and_known(kind: str, connection: duckdb.DuckDBPyConnect
         checked(f"{some} union all select null, 1")
     with pytest.raises(RowKeyError, match=r"11 feature rows, 9 distinct keys, such as .* \(3 times\)\."):
         checked(f"{some} union all select {cast}, 5 from (values (2), (2)) as t(i)")
-    with pytest.raises(RowKeyError, match=r"the key \['part'\] is not unique: .* such as 0 \(3 times\), 1 \("):
+    with pytest.raises(
+        RowKeyError, match=r"the key \['part'\] is not unique: .* such as 0 \(3 times\), 1 \("
+    ):
         checked(some, ("part",))
     with pytest.raises(RowKeyError, match=r"such as \(.*, 0\) \(2 times\)"):
         checked(f"select * from ({some}) union all select * from ({some})", ("id", "part"))
@@ -204,7 +203,9 @@ def test_batches_are_counted_as_the_table_that_one_statement_writes(
     draw = random.Random(1)
     reasons = [draw.choice([None, None, "null:a", "unseen_category:b=x=y"]) for _ in range(50)]
     scores = [None if why else draw.uniform(-3, 9) for why in reasons]
-    written = pa.table({"id": range(50), "score": scores, "reject_reason": reasons, "scoring_run_id": ["run"] * 50})
+    written = pa.table(
+        {"id": range(50), "score": scores, "reject_reason": reasons, "scoring_run_id": ["run"] * 50}
+    )
     connection.register("written", written)
     connection.execute("create table scores as select *, hash(id) as feature_hash from written")
     hashes = connection.sql("select hash(id, feature_hash) as h from scores").to_arrow_table()["h"]
@@ -226,97 +227,3 @@ def test_batches_are_counted_as_the_table_that_one_statement_writes(
     empty = RunRecord(REQUEST)
     BatchStatistics(empty).finish()
     assert (empty.score_mean, empty.score_min, empty.rows_scored) == (None, None, 0)
-
-
-# --- how a run writes ---
-
-
-@pytest.mark.parametrize(
-    ("given", "request_", "exists", "expected"),
-    [
-        ({}, {}, True, "replace"),
-        ({"rescore": "changed"}, {}, False, "replace"),
-        ({"rescore": "changed"}, {}, True, "merge"),
-        ({"rescore": "changed"}, {"full_refresh": True}, True, "replace"),
-        ({"rescore": "new", "as_of": "day"}, {"full_refresh": True}, True, "merge"),
-        ({"rescore": {"rule": "changed", "vanished": "delete"}}, {}, True, None),
-        ({"rescore": {"rule": "changed", "vanished": "delete"}}, {"staging": "s"}, True, "merge"),
-        ({"rescore": "changed", "decision": {"top_n": 3}}, {}, True, None),
-        ({"rescore": "changed", "decision": {"threshold": 0.5}}, {}, True, "merge"),
-    ],
-)
-def test_a_run_replaces_its_table_or_is_merged(
-    given: dict[str, Any], request_: dict[str, Any], exists: bool, expected: str | None
-) -> None:
-    asked = replace(REQUEST, **request_)
-    if expected is not None:
-        assert write_mode(asked, options(**given), "score()", exists=exists) == expected
-        return
-    with pytest.raises(ConfigurationError, match="top_n of decision is"):
-        write_mode(asked, options(**given), "score()", exists=exists)
-
-
-AS_OF = [
-    ({}, {}, ("", "")),
-    ({"as_of": "Day"}, {}, ("", "")),
-    ({"as_of": "2026-01-31"}, {}, ("date '2026-01-31'", "")),
-    ({"as_of": "2026-01-31 12:00:00"}, {}, ("timestamp '2026-01-31 12:00:00'", "")),
-    ({"as_of": "day"}, {"slice_from": "a", "slice_to": "b"}, ("", "\"Day\" >= 'a' and \"Day\" < 'b'")),
-    ({"as_of": "2026-01-31"}, {"slice_from": "a"}, "as_of does not name a column"),
-    ({}, {"slice_from": "a"}, "as_of does not name a column"),
-]
-
-
-@pytest.mark.parametrize(("given", "request_", "expected"), AS_OF, ids=str)
-def test_the_date_of_a_history(given: dict[str, Any], request_: dict[str, Any], expected: Any) -> None:
-    source: Any = SimpleNamespace(options=options(**given), request=replace(REQUEST, **request_), call="score()")
-    if isinstance(expected, tuple):
-        date, window = Source.as_of_sql(source, ["id", "Day"], DUCKDB)
-        assert (date.lower(), window) == expected
-        return
-    with pytest.raises(ConfigurationError, match=expected):
-        Source.as_of_sql(source, ["id", "Day"], DUCKDB)
-
-
-def test_a_date_beside_a_column_of_that_name_is_refused() -> None:
-    source: Any = SimpleNamespace(options=options(as_of="2026-01-31"), request=REQUEST, call="score()")
-    with pytest.raises(ConfigurationError, match="the feature table has a column 'as_of'"):
-        Source.as_of_sql(source, ["id", "AS_OF"], DUCKDB)
-
-
-# --- the database ---
-
-
-def test_relations_are_known_by_their_parts(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    assert parts_of('"a ""b"""."main"."t.x"') == ('a "b"', "main", "t.x")
-    assert parts_of("main.t") == (None, "main", "t") and parts_of("d.main.t") == ("d", "main", "t")
-    connection.execute(f"attach '{tmp_path / 'other.duckdb'}' as other")
-    assert is_duckdb(connection, "main.t") and is_duckdb(connection, '"other"."main"."t"')
-    assert not is_duckdb(connection, "nowhere.main.t")
-    assert hold_room(connection, "memory.main.runs") is None
-    room = hold_room(connection, "other.main.runs")
-    assert room is not None and room.tell() >= 64 * 1024
-    room.close()
-    connection.execute("create table other.main.t (a int, b int generated always as (7) virtual)")
-    connection.execute("insert into other.main.t values (1)")
-    hold_all_columns(connection, "other.main.t")
-    connection.execute("insert into other.main.t values (2, 8)")
-    assert connection.execute("from other.main.t").fetchall() == [(1, 7), (2, 8)]
-
-
-def test_errors_of_the_database_are_said_of_the_features(connection: duckdb.DuckDBPyConnection) -> None:
-    def raised(sql: str) -> Exception:
-        with pytest.raises(duckdb.Error) as error:
-            connection.execute(sql).fetchall()
-        return error.value
-
-    value, other = raised("select 'x'::int"), raised("select nothing from nowhere")
-    assert isinstance(named(value, "score()"), SignatureError) and "'x'" in str(named(value, "score()"))
-    assert named(other, "score()") is other and "^" not in one_line(other)
-    assert one_line(other).endswith("(LINE 1: select nothing from nowhere)")
-    for text, is_named in (("Conversion Error: x", True), ("no space left on device", False)):
-        error = OSError(text)
-        assert (named(error, "score()") is not error) == is_named
-    own = EngineError("score()", "a", expected="b", action="c")
-    assert named(own, "score()") is own
-    assert isinstance(named(duckdb.InterruptException("x"), "score()"), EngineError)

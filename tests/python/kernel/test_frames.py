@@ -1,4 +1,4 @@
-"""Columns become the frame of the fit again, whatever its types; rows on which an estimator fails are found."""
+"""Columns become the frame of the fit again, whatever its types; rows on which it fails are found."""
 
 from __future__ import annotations
 

@@ -30,7 +30,11 @@ GIVEN: dict[str, tuple[str, pa.DataType, list[Any]]] = {
     "integers": ("integer", pa.int64(), [1, -1, 7, -99, None]),
     "small integers": ("integer", pa.int8(), [1, -99, None]),
     "large integers": ("integer", pa.uint64(), [1, 2**63 - 1, 2**63, None]),
-    "doubles for integers": ("integer", pa.float64(), [1.0, 1.5, -7.0, 1e18, 1.5e19, -1.5e19, None, NAN, INF]),
+    "doubles for integers": (
+        "integer",
+        pa.float64(),
+        [1.0, 1.5, -7.0, 1e18, 1.5e19, -1.5e19, None, NAN, INF],
+    ),
     "decimals for integers": ("integer", pa.decimal128(20, 2), [SMALL, 2 * SMALL, None]),
     "booleans": ("boolean", pa.bool_(), [True, False, None]),
     "texts": ("string", pa.string(), ["a", "", "zz", None]),
@@ -119,7 +123,8 @@ def test_reasons_are_those_of_the_rules(type_: str, kind: pa.DataType, values: l
 
 
 @pytest.mark.parametrize(
-    ("digits", "scale"), [(18, 0), (18, 18), (19, 0), (38, 0), (38, 19), (38, 23), (38, 37), (30, -3), (60, 5)]
+    ("digits", "scale"),
+    [(18, 0), (18, 18), (19, 0), (38, 0), (38, 19), (38, 23), (38, 37), (30, -3), (60, 5)],
 )
 def test_decimals_are_those_of_python(digits: int, scale: int) -> None:
     draw = random.Random(digits * 100 + scale)
@@ -136,10 +141,14 @@ def test_decimals_are_those_of_python(digits: int, scale: int) -> None:
             for given, cells in ((column, some), (column.slice(1), some[1:])):
                 doubles = [None if cell is None else float(cell) for cell in cells]
                 assert to_double(given).to_pylist() == doubles
-                whole = [c is not None and c == c.to_integral_value() and -(2**63) <= c < 2**63 for c in cells]
+                whole = [
+                    c is not None and c == c.to_integral_value() and -(2**63) <= c < 2**63 for c in cells
+                ]
                 integers, bad = to_integer(given)
                 assert integers.to_pylist() == [
                     int(c) if ok and c is not None else None for c, ok in zip(cells, whole, strict=True)
                 ]
-                assert bad.to_pylist() == [c is not None and not ok for c, ok in zip(cells, whole, strict=True)]
+                assert bad.to_pylist() == [
+                    c is not None and not ok for c, ok in zip(cells, whole, strict=True)
+                ]
     assert np.array_equal(to_double(pa.nulls(2, kind)).is_null().to_numpy(zero_copy_only=False), [True, True])

@@ -170,6 +170,9 @@ def test_segments_and_the_distances_from_their_centres(prepared: bool) -> None:
     means = KMeans(2, n_init=1, random_state=0)
     estimator = (make_pipeline(StandardScaler(), means) if prepared else means).fit(X)
     distances = estimator.transform(X).min(axis=1)
-    for method, columns in (("transform", [estimator.predict(X), distances]), ("none", [estimator.predict(X)])):
+    for method, columns in (
+        ("transform", [estimator.predict(X), distances]),
+        ("none", [estimator.predict(X)]),
+    ):
         made = outputs_of(replace(version("clustering"), score_method=method)).predict(estimator, X)
         assert [one.to_pylist() for one in made] == [one.tolist() for one in columns]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import log_loss, mean_absolute_error
+from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, roc_auc_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -119,6 +119,35 @@ def test_metrics_of_several_outputs_equal_scikit_learn() -> None:
         "accuracy_one",
         "accuracy_two",
     ]
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), (0, 1), ("a", "b", "c")])
+def test_metrics_of_one_label_equal_scikit_learn(names: tuple[Any, ...]) -> None:
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame({"a": draw.normal(size=300), "b": draw.normal(size=300)})
+    y = np.array(names)[np.digitize(X.a + draw.normal(size=300), [0] if len(names) == 2 else [-0.5, 0.5])]
+    estimator = LogisticRegression().fit(X, y)
+    scores, classes = estimator.predict_proba(X), list(names)
+    expected = {
+        "accuracy": np.mean(estimator.predict(X) == y),
+        "log_loss": log_loss(y, scores, labels=classes),
+    }
+    if len(names) == 2:
+        expected["roc_auc"] = roc_auc_score(y, scores[:, 1])
+        expected["brier"] = brier_score_loss(y, scores[:, 1], pos_label=names[1])
+    found = quality_of(estimator, "classification", X, y)
+    assert found.metrics == pytest.approx(expected, rel=1e-12) and found.unscored == 0
+    few = quality_of(estimator, "classification", X[y == names[1]], y[y == names[1]]).metrics
+    assert set(few) == {"accuracy", "log_loss"}  # the others need both classes
+    other = np.where(y == names[0], type(names[0])(7), y)
+    assert set(quality_of(estimator, "classification", X, other).metrics) == {"accuracy"}
+    assert set(quality_of(LinearSVC().fit(X, y), "classification", X, y).metrics) == {"accuracy"}
+    line = LinearRegression().fit(X, X.b**2)
+    error = line.predict(X) - X.b**2
+    found = quality_of(line, "regression", X, X.b**2)
+    assert found.metrics == pytest.approx({"rmse": np.sqrt(np.mean(error**2)), "mae": np.mean(np.abs(error))})
+    for task in ("ranking", "clustering", "anomaly"):
+        assert quality_of(line, task, X, y).metrics == {}
 
 
 def test_rows_of_a_segment_without_an_estimator_are_counted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -148,13 +149,19 @@ def test_what_follows_from_arguments() -> None:
     flags = options(rescore={"rule": "changed", "vanished": "flag"})
     kept = [flags.of_request(partial=partial).rescore.vanished for partial in (False, True)]
     assert kept == ["flag", "keep"]
-    assert json.loads(options(strict=["null", "not_finite"]).to_json())["strict"] == ["not_finite", "null"]
+    written = json.loads(options(strict=["null", "not_finite"]).to_json())
+    assert written["strict"] == ["not_finite", "null"] and list(written) == sorted(written)
+    assert options(version=2**31 - 1).version == (2**31 - 1,)
+    for number in (0, 2**31):
+        with pytest.raises(ConfigurationError):
+            options(version=number)
 
 
 REQUEST = Request("run", "call", "model.shop.scores", '"scores"', "runs", Path(), LoadPolicy())
 
 
 def test_the_row_of_a_run_that_chose_no_version() -> None:
+    assert not (REQUEST.exists or REQUEST.is_partial or REQUEST.is_empty or REQUEST.full_refresh)
     row = RunRecord(REQUEST).to_row("failed", error=ValueError("no such table"))
     assert (row["status"], row["error"], row["run_id"]) == ("failed", "no such table", "run")
     empty = ("model_name", "is_live", "key_columns", "configuration", "rescore_rule", "decision_policy")
@@ -197,14 +204,19 @@ def test_the_row_of_a_run() -> None:
     assert (row["scoring_basis"], row["peak_memory_mib"]) == ("basis", 12.3)
     assert json.loads(row["decision_settings"])["threshold"] == 0.5
     assert json.loads(row["reject_reasons"]) == {"null:a": 1} and json.loads(row["key_columns"]) == ["id"]
-    assert json.loads(row["configuration"])["registry"]["threshold"] == "0.5"
+    configuration = json.loads(row["configuration"])
+    assert configuration["registry"]["threshold"] == "0.5" and list(configuration) == sorted(configuration)
     assert isinstance(row["finished_at"], datetime) and row["finished_at"].tzinfo is None
-    said = record.summary()
+    many = Counter({f"null:{number:02}": 100 - number for number in range(30)})
+    told = json.loads(replace(record, reject_reasons=many).to_row()["reject_reasons"])
+    assert told == dict(many.most_common(20))  # the others are not said
+    assert ";" not in replace(record, write_mode="replace", rows_left=0).summary()
+    said = re.sub(r"\d+\.\d\d s", "0.00 s", record.summary())
     assert said.startswith(
         "model.shop.scores: 1,200 rows in, 1,199 scored, 1 rejected, 0.00 s; 3 new, 2 changed"
     )
     assert said.endswith("1 vanished; 4 left to later runs, by churn version 1 (native)")
-    assert RunRecord(REQUEST).summary().endswith("0 rejected, 0.00 s")
+    assert re.search(r"0 rejected, \d\.\d\d s$", RunRecord(REQUEST).summary())
 
 
 def test_a_run_that_waits_for_its_versions_names_the_aliases() -> None:
