@@ -252,9 +252,9 @@ class Tests:
         chosen, total = [], 0.0
         for name in sorted(by_file, key=self.longest.__getitem__):
             for test in by_file[name]:
-                total += self.seconds[test]
-                if chosen and total > most:
+                if chosen and total + self.seconds[test] > most:
                     break
+                total += self.seconds[test]
                 chosen.append(test)
         return chosen
 
