@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -209,7 +210,6 @@ class Tests:
 
     def __init__(self, folder: Path, places: Iterable[str]) -> None:
         self.seconds: dict[str, float] = {}
-        self.longest: dict[str, float] = defaultdict(float)
         self.of_file: dict[Path, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.imported: dict[Path, set[int]] = defaultdict(set)
         for place in places:
@@ -217,11 +217,10 @@ class Tests:
 
     def _add(self, found: dict[str, Any]) -> None:
         of_context = defaultdict(list)
-        for test, took in found["seconds"].items():
+        for test in found["seconds"]:
             file = test.partition("::")[0]
             of_context[test].append(test)
             of_context[file].append(test)  # what a fixture runs is asked of its whole file
-            self.longest[file] = max(took, self.longest[file])
         self.seconds |= found["seconds"]
         for name, lines in found["lines"].items():
             for line, contexts in lines.items():
@@ -239,8 +238,8 @@ class Tests:
     def of(self, file: Path, line: int, most: float) -> list[str]:
         """The tests that run a line, or one of its statement above it, of which together take `most` seconds.
 
-        What runs when a module is imported is asked of all tests that run a function of it. The quickest
-        files come first, since the first test of a file makes what the others share.
+        What runs when a module is imported is asked of all tests that run a function of it. Files come in
+        the order of the mean of their tests, since the first test of a file makes what the others share.
         """
         of_line = self.of_file[file]
         lines = () if self.is_imported(file, line) else range(line, max(0, line - 6), -1)
@@ -249,8 +248,9 @@ class Tests:
         by_file = defaultdict(list)
         for test in sorted(known, key=lambda test: (self.seconds[test], test)):
             by_file[test.partition("::")[0]].append(test)
+        mean = {name: statistics.fmean(map(self.seconds.__getitem__, of)) for name, of in by_file.items()}
         chosen, total = [], 0.0
-        for name in sorted(by_file, key=self.longest.__getitem__):
+        for name in sorted(by_file, key=mean.__getitem__):
             for test in by_file[name]:
                 if chosen and total + self.seconds[test] > most:
                     break
