@@ -218,9 +218,8 @@ class Tests:
     def _add(self, found: dict[str, Any]) -> None:
         of_context = defaultdict(list)
         for test in found["seconds"]:
-            file = test.partition("::")[0]
             of_context[test].append(test)
-            of_context[file].append(test)  # what a fixture runs is asked of its whole file
+            of_context[test.partition("::")[0]].append(test)  # what a fixture runs is asked of its whole file
         self.seconds |= found["seconds"]
         for name, lines in found["lines"].items():
             for line, contexts in lines.items():
@@ -238,8 +237,7 @@ class Tests:
     def of(self, file: Path, line: int, most: float) -> list[str]:
         """The tests that run a line, or one of its statement above it, of which together take `most` seconds.
 
-        What runs when a module is imported is asked of all tests that run a function of it. Files come in
-        the order of the mean of their tests, since the first test of a file makes what the others share.
+        What runs when a module is imported is asked of all tests that run a function of it.
         """
         of_line = self.of_file[file]
         lines = () if self.is_imported(file, line) else range(line, max(0, line - 6), -1)
@@ -250,7 +248,7 @@ class Tests:
             by_file[test.partition("::")[0]].append(test)
         mean = {name: statistics.fmean(map(self.seconds.__getitem__, of)) for name, of in by_file.items()}
         chosen, total = [], 0.0
-        for name in sorted(by_file, key=mean.__getitem__):
+        for name in sorted(by_file, key=mean.__getitem__):  # the first test makes what the others share
             for test in by_file[name]:
                 if chosen and total + self.seconds[test] > most:
                     break
