@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from scorehouse.errors import EstimatorError
+from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import check_batch
-from scorehouse.kernel.scorer import FAILED_ROWS_LIMIT, Kernel
+from scorehouse.kernel.scorer import FAILED_ROWS_LIMIT, Kernel, Unopened
+from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
 
@@ -157,7 +159,7 @@ class Touchy:
         return np.asarray(1 / (X["x"] - 1))
 
 
-def kernel_of(estimator: Touchy) -> Kernel:
+def kernel_of(estimator: Any) -> Kernel:
     version = Version(name="m", version=1, task="regression", score_method="none", label_method="predict")
     signature = Signature((Feature("x", "double", "float64"), Feature("y", "double", "float64")), "frame")
     return Kernel(estimator, version, signature, call="score()")
@@ -186,6 +188,27 @@ def test_each_row_that_an_estimator_refuses_is_rejected_alone(rows: int) -> None
         estimator = Touchy(*some)
         assert scored(estimator, values) == [expected(value) for value in values]
         assert all(count % 64 == 0 for count in estimator.rows)
+
+
+def test_an_estimator_without_the_method_of_its_task_is_refused_when_it_is_opened() -> None:
+    nothing: Any = LogisticRegression
+    for made in (object(), Unopened(object)):
+        with pytest.raises(EstimatorError, match="object has no method 'predict'"):
+            kernel_of(made).open()
+    asked: list[int] = []
+    kernel = kernel_of(Unopened(lambda: asked.append(1) or nothing()))
+    assert asked == [] and isinstance(kernel.estimator, nothing) and kernel.estimator is kernel.estimator
+    assert asked == [1]
+
+
+def test_names_that_differ_in_case_alone_are_no_features_of_a_training() -> None:
+    for names in (["a", "A"], ["b", 5]):
+        with pytest.raises(SignatureError, match="cannot be columns of one feature table"):
+            training_batch(pd.DataFrame([[1.0, 2.0]], columns=names), "register()")
+    exact = pd.DataFrame({"a": [Decimal("0.1"), None], "b": [None, None], "c": [2, 3]})
+    found = training_batch(exact, "register()")
+    assert found.schema.types == [pa.float64(), pa.string(), pa.int64()]
+    assert found.to_pydict() == {"a": [0.1, None], "b": [None, None], "c": [2, 3]}
 
 
 def test_too_many_rows_that_fail_end_the_run() -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from scorehouse.kernel.tasks import labels_given, outputs_of, scores_of_labels
 from scorehouse.registry.version import MULTILABEL, Version
@@ -168,7 +168,7 @@ def test_other_tasks_give_what_the_estimator_gives() -> None:
 def test_segments_and_the_distances_from_their_centres(prepared: bool) -> None:
     X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0, 0], [5, 9]], 30, axis=0)
     means = KMeans(2, n_init=1, random_state=0)
-    estimator = (make_pipeline(StandardScaler(), means) if prepared else means).fit(X)
+    estimator = (make_pipeline(StandardScaler(), MaxAbsScaler(), means) if prepared else means).fit(X)
     distances = estimator.transform(X).min(axis=1)
     for method, columns in (
         ("transform", [estimator.predict(X), distances]),

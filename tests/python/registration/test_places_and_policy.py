@@ -147,8 +147,9 @@ def test_rules_for_libraries() -> None:
         (warning,) = LoadPolicy.from_variable({"library_versions": rules}).check_libraries(saved, "x")
         assert "was saved by scikit-learn 0.1, but" in warning
     for rules in ("refuse", {"lightgbm": "warn"}, ">=1.0"):
-        with pytest.raises(LoadRefusedError, match=r"saved by scikit-learn 0\.1"):
+        with pytest.raises(LoadRefusedError, match=r"saved by scikit-learn 0\.1") as raised:
             LoadPolicy.from_variable({"library_versions": rules}).check_libraries(saved, "x")
+        assert (raised.value.expected == "both versions within >=1.0") == (rules == ">=1.0")
     booster = replace(saved, artifact_format="lightgbm", libraries={"lightgbm": "0.1"})
     with pytest.raises(LoadRefusedError):  # one text is a range of scikit-learn
         LoadPolicy.from_variable({"library_versions": ">=0.0.1"}).check_libraries(booster, "x")
@@ -279,5 +280,11 @@ def test_the_shift_that_a_month_shows() -> None:
     # an effect that grows with the unit as its rows do stays in a month; one that does not grow fades
     grows = shift(learned("day", 2, 0.5, 100), learned("week", 14, 0.5, 700))
     stays = shift(learned("day", 2, 0.5, 100), learned("week", 2, 0.5, 700))
-    assert grows is not None and stays is not None and grows > 1.0 > stays
+    for found, part in ((grows, 1.0), (stays, 7 / 30)):  # of an effect and a usual shift, in a month
+        effect, windows = (14, 30 / 7) if found is grows else (2, 30 / 7)
+        error = math.sqrt((1 / (700 * windows) + 1 / 10000) * (1 + (effect - 1) * windows * part))
+        certain = error * math.sqrt(2 * math.log(1e4) - math.log(math.pi * math.log(1e4)))
+        expected = max(0.3, 0.5 * math.sqrt(part), certain) + 0.84 * error
+        assert found == pytest.approx(2.0 * expected, rel=1e-12)
+    assert shift(learned("month", 1, 1.9, 500), deviation=1.0) == pytest.approx(1.938, abs=0.002)
     assert monthly_shifts([learned("month", 1, 0, 500)]) == {}

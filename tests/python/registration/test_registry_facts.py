@@ -20,7 +20,14 @@ from scorehouse.registry.seeds import (
     write_rows,
 )
 from scorehouse.registry.signature import Feature, Signature
-from scorehouse.registry.version import COLUMNS, Version, column_of, parse_reference, versions_of
+from scorehouse.registry.version import (
+    COLUMNS,
+    Version,
+    class_columns,
+    column_of,
+    parse_reference,
+    versions_of,
+)
 
 WHOLE = Version(
     name="churn",
@@ -161,6 +168,9 @@ def test_what_a_reference_has_learned(tmp_path: Path) -> None:
 def test_names_of_columns_and_references() -> None:
     names = [column_of("score_", label) for label in ("Über-Mut!", -1, "- 1", 1.5, "", True)]
     assert len(set(names)) == len(names) and names[1:2] == ["score_minus_1"] and names[4] == "score_empty"
+    assert class_columns(["a", "A", "a_0", "b"]) == {
+        **{"score_a_0_": "a", "score_a_1": "A", "score_a_0": "a_0", "score_b": "b"}
+    }
     for wrong in ("m@", "m/x", "m@a/1", "@a", "m a"):
         with pytest.raises((RegistryError, ConfigurationError)):
             parse_reference(wrong, "x")
