@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ LISTS: list[tuple[list[Any], pa.DataType | None]] = [
     ([None, None], pa.string()),
     ([None], None),
     ([b"a"], None),
+    ([date(2024, 2, 29), None], pa.date32()),
+    ([1, None], pa.int16()),
+    (["a"], pa.large_string()),
 ]
 NUMBERS = [
     np.arange(5),
