@@ -49,11 +49,12 @@ def test_runs_of_a_version_are_its_own_and_the_last_success_is_of_its_artifact()
         run_of("late", started_at="2026-03-03", **own),
         run_of("failed", started_at="2026-03-04", status="error", **own),
         run_of("other artifact", started_at="2026-03-05", model_digest="cd" * 32),
+        run_of("another", started_at="2026-03-06", model_digest="01" * 32),
         run_of("early", started_at="2026-03-01", **own),
         run_of("other version", started_at="2026-03-06", model_version=2, **own),
     ]
     runs = collect.runs_of(rows, VERSION)
-    assert [row["run_id"] for row in runs] == ["early", "late", "failed", "other artifact"]
+    assert [row["run_id"] for row in runs] == ["early", "late", "failed", "other artifact", "another"]
     # status as a text of its own, as a warehouse returns it
     found = collect.last_success([{**row, "status": "".join(list(row["status"]))} for row in runs], VERSION)
     assert found is not None and found["run_id"] == "late"

@@ -20,7 +20,7 @@ from project import SUPPORT
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.collect import Relation, event_of
-from scorehouse.evidence.manifest import MANIFEST, verify, write_pack
+from scorehouse.evidence.manifest import MANIFEST, require_new, verify, write_pack
 from scorehouse.evidence.pack import PARTS, Material, bill_of_materials, contents, facts
 from scorehouse.evidence.seal import findings, read_seal, sealed
 from scorehouse.registry.version import Version
@@ -190,6 +190,12 @@ def test_what_a_pack_is_about(tmp_path: Path) -> None:
     found = json.loads((pack / MANIFEST).read_text())
     assert (found["subject"], found["run_id"]) == ("churn version 3", RUN["run_id"])
     assert facts(material(run=None))["run_id"] is None
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "none", tmp_path / "empty"):
+        require_new(folder, "x")
+    for there in (pack, pack / "README.md"):
+        with pytest.raises(ConfigurationError, match="exists"):
+            require_new(there, "x")
     assert f"and run {RUN['run_id']} by it" in (pack / "README.md").read_text()
     assert "and no run. Made" in contents(material(run=None))["README.md"].decode()
     refused = run("verify", tmp_path / "new")

@@ -209,7 +209,9 @@ def test_clocks_may_differ_by_five_minutes(history: tuple[list[Line], list[Row]]
     sealed_at = datetime.fromisoformat(lines[-1]["at"]).replace(tzinfo=None)
     for seconds, kinds in ((300, []), (301, ["inserted"])):
         late = run_row(random.Random(3), sealed_at - timedelta(seconds=seconds))
-        assert [each.kind for each in findings(lines, [*rows, late])] == kinds
+        zoned = {**late, "started_at": late["started_at"].replace(tzinfo=UTC)}
+        for row in (late, zoned):
+            assert [each.kind for each in findings(lines, [*rows, row])] == kinds
 
 
 def test_what_runs_do_is_not_accused() -> None:
