@@ -1,4 +1,4 @@
-"""What the database adds to scored rows, run on a small table, and which rows a plan leaves without a place."""
+"""What the database adds to scored rows, run on a small table, and what a plan finds and leaves."""
 
 from __future__ import annotations
 
