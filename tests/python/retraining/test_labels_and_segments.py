@@ -187,7 +187,12 @@ def test_an_estimator_per_segment_is_not_calibrated_as_a_whole() -> None:
             ["a", "b"],
             "2 values of shop have an estimator of their own; the champion has no segments",
         ),
-        ("shop", 1, ["a"], "1 value of shop has an estimator of its own; 1 has too few rows for one"),
+        (
+            "shop",
+            1,
+            ["a"],
+            "1 value of shop has an estimator of its own; 1 has too few rows for one, and nothing scores it",
+        ),
     ],
 )
 def test_segments_that_come_and_go_are_named(before: str, own: int, known: list[str], said: str) -> None:

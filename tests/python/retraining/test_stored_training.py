@@ -30,6 +30,7 @@ from scorehouse.retraining.proof import ARTIFACT, NOTHING, PREDICTIONS, _compare
 from scorehouse.retraining.rows import Rows
 from scorehouse.retraining.store import background_of_parent, calibration_method, store
 
+pytestmark = pytest.mark.slow
 FEATURES = ["a", "b"]
 
 
