@@ -135,12 +135,12 @@ class Tree:
         return self.told.read_text() if self.told.exists() else None
 
     def asked_anew(self, mutant: Mutant, chosen: list[str], seconds: float) -> str:
-        """The first test that fails, or why none could run; empty if all pass."""
+        """The first test that fails, or why none could run; empty if all pass, or do not end in time."""
         self.told.unlink(missing_ok=True)
         files = dict.fromkeys(test.partition("::")[0] for test in chosen)
         with self.changed(mutant):
             code = self.pytest_in_fork(lambda items: self._first_failure(items, chosen), files, seconds)
-        return self.told.read_text() if self.told.exists() else f"exit code {code}"
+        return self.told.read_text() if self.told.exists() else f"exit code {code}" if code >= 0 else ""
 
     def failing(self, tests: list[str]) -> list[str]:
         """Which of some tests fail without a mutant."""
