@@ -26,6 +26,7 @@ GIVEN: dict[str, tuple[str, pa.DataType, list[Any]]] = {
     "no doubles": ("double", pa.float64(), []),
     "floats": ("double", pa.float32(), [0.5, 99.5, None, NAN, -INF]),
     "integers for doubles": ("double", pa.int32(), [7, -99, None]),
+    "large integers for doubles": ("double", pa.int64(), [2**53 + 1, -(2**62) - 1, None]),
     "decimals for doubles": ("double", pa.decimal128(20, 2), [SMALL, -40 * SMALL, None]),
     "integers": ("integer", pa.int64(), [1, -1, 7, -99, None]),
     "small integers": ("integer", pa.int8(), [1, -99, None]),
