@@ -46,7 +46,7 @@ class Outcome:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def retrain(house: House, warehouse_of: Callable[[Any], Warehouse], *, force: bool = False) -> Outcome:
+def retrain(house: House, warehouse_of: Callable[[Any], Warehouse], *, force: bool) -> Outcome:
     """Train, register, score in shadow and judge, if the signals ask for it or `force` is set.
 
     `warehouse_of` makes the Warehouse of a connection. Raises a ScorehouseError that says what to do; then

@@ -258,6 +258,10 @@ def shift(*units: dict[str, str], missing: float = 0, deviation: float = 2.0) ->
         {**own, "kind": "moments", "row_count": "10000", "upper": str(deviation)},
         {**own, "kind": "missing", "row_count": str(missing)},
         {**own, "part": "score", "kind": "window", "category": "day mean_shift"},
+        *(
+            {**own, "kind": kind, "category": "day psi", "upper": "9", "row_count": "9"}
+            for kind in ("window", "bin")
+        ),
         *units,
     ]
     return monthly_shifts(rows)["f"]

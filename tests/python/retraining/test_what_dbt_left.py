@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.errors import ConfigurationError, EngineError, RegistryError
 from scorehouse.registry.version import Version
 from scorehouse.retraining.dbt import Dbt, Node, dbt_options
 from scorehouse.retraining.gate import comparison_in_words, failed
@@ -144,3 +145,27 @@ def test_the_commit_of_a_folder_and_whether_it_differs(tmp_path: Path) -> None:
     assert (len(commit or ""), changed) == (40, False)
     (tmp_path / "file").write_text("2")
     assert commit_of(tmp_path) == (commit, True)
+
+
+def test_the_last_lines_of_dbt_are_told_where_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, own = tmp_path / "dbt", Dbt(tmp_path, ("--target", "dev"), "retrain")
+    program.write_text(
+        "#!/bin/sh\nfor n in $(seq 20); do echo line $n; echo; done\necho $@ > words\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(EngineError) as raised:
+        own.run("build", "--select", "x")
+    first, *lines = raised.value.problem.splitlines()
+    assert first == "`dbt build --select x` failed:"
+    assert lines == [f"    line {number}" for number in range(9, 21)]
+    own.run("test", may_fail=True)
+    words = f"--quiet --no-use-colors test --project-dir {tmp_path} --target-path target --target dev\n"
+    assert (tmp_path / "words").read_text() == words
+    program.rename(tmp_path / "elsewhere")
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", "/nowhere")
+        with pytest.raises(ConfigurationError, match="there is no command dbt"):
+            own.run("build")
