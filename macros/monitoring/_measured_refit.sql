@@ -21,7 +21,7 @@ measured_refit as (
     select
         measured.ml_model,
         measured.version,
-        max(measured.verdict) as verdict
+        measured.verdict
     from {{ refit }} as measured
     {%- if tables %}
     left join newest_starts
@@ -29,7 +29,6 @@ measured_refit as (
     where newest_starts.newest_start is null
         or cast(measured.measured_on as date) >= cast(newest_starts.newest_start as date)
     {%- endif %}
-    group by measured.ml_model, measured.version
 
 ),
 {%- endmacro %}

@@ -42,7 +42,7 @@
 {% set watched = [drift, recent_drift] | reject('none') | list %}
 {% set refit = scorehouse._refit_of(registry) %}
 {#- A refit that was measured, and is not certain to help, is no answer to a reason. -#}
-{% set no_gain = "refit <> 'helps'" %}
+{% set no_help = "refit <> 'helps'" %}
 
 with live as (
 
@@ -158,7 +158,7 @@ final as (
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
         case
-            when all_faults <> '' or (all_reasons <> '' and {{ no_gain }}) then false
+            when all_faults <> '' or (all_reasons <> '' and {{ no_help }}) then false
             when all_reasons <> '' then true
             when {{ not_judged }} then cast(null as {{ dbt.type_boolean() }})
             else false
@@ -181,7 +181,7 @@ final as (
         rejected_share,
         case
             when all_faults <> '' then 'data_fault'
-            when all_reasons <> '' and {{ no_gain }} then 'no_gain'
+            when all_reasons <> '' and {{ no_help }} then 'refit_no_help'
             when all_reasons <> '' then 'retrain'
             when {{ not_judged }} then 'not_judged'
             else 'not_needed'

@@ -272,17 +272,20 @@ moves as (
         ] %}
         {{ label }} * (case when cells.y = cells.yhat then 2e0 else 0e0 end - labels.class_f1)
             / (labels.n_true + labels.n_predicted)
-        - {{ predicted }} * predictions.class_f1 / (predictions.n_true + predictions.n_predicted) as {{ name }}_move,
+        - coalesce(
+            {{ predicted }} * predictions.class_f1 / (predictions.n_true + predictions.n_predicted), 0e0
+        ) as {{ name }}_move,
         {%- endfor %}
         case when cells.y = cells.yhat then 1e0 else 0e0 end as is_hit,
-        labels.n_predicted + predictions.n_true as n_by_chance,
+        labels.n_predicted + coalesce(predictions.n_true, 0) as n_by_chance,
         labels.n_true as n_same_label,
-        predictions.n_predicted as n_same_prediction,
+        coalesce(predictions.n_predicted, 0) as n_same_prediction,
         labels.class_f1
     from cells
     inner join class_metrics as labels
         on {{ scorehouse._same_cohort('cells', 'labels') }} and cells.y = labels.class_label
-    inner join class_metrics as predictions
+    {#- a row without a prediction is wrong, and of no class #}
+    left join class_metrics as predictions
         on {{ scorehouse._same_cohort('cells', 'predictions') }} and cells.yhat = predictions.class_label
 
 ),

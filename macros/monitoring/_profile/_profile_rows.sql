@@ -5,6 +5,7 @@
 {% set counts = ['n_null', 'n_nan', 'n_infinite', 'n_below', 'n_above', 'n_unseen'] %}
 {% set moments = ['mean', 'deviation', 'minimum', 'maximum'] %}
 {% set text, whole = dbt.type_string(), dbt.type_int() %}
+{% set of_window = ['run_id', 'window_start', 'window_end', 'time_zone'] %}
 {% set types = {
     'ml_model': text, 'version': whole, 'run_id': text, 'window_start': none, 'window_end': none, 'part': text,
     'feature': text, 'segment': text, 'kind': text, 'bin': whole, 'lower': double, 'upper': double, 'category': text,
@@ -77,29 +78,12 @@ long_rows as (
 final as (
 
     select
-        long_rows.ml_model,
-        cast(long_rows.version as {{ dbt.type_int() }}) as version,
-        windows.run_id,
-        windows.window_start,
-        windows.window_end,
-        part,
-        feature,
-        segment,
-        kind,
-        cast(bin as {{ dbt.type_int() }}) as bin,
-        cast(lower as {{ double }}) as lower,
-        cast(upper as {{ double }}) as upper,
-        category,
-        cast(row_count as {{ bigint }}) as row_count,
-        {%- for name in counts %}
-        cast({{ name }} as {{ bigint }}) as {{ name }},
+        {%- for name, type in types.items() %}
+        {%- set value = scorehouse._reference_size(reference, 'long_rows.version') if name == 'reference_size'
+            else ('windows.' if name in of_window else 'long_rows.') ~ name %}
+        {{ value if name in of_window else 'cast(' ~ value ~ ' as ' ~ type ~ ')' }} as {{ name }}
+        {{- ',' if not loop.last }}
         {%- endfor %}
-        mean,
-        deviation,
-        minimum,
-        maximum,
-        windows.time_zone,
-        cast({{ scorehouse._reference_size(reference, 'long_rows.version') }} as {{ bigint }}) as reference_size
     from long_rows
     inner join windows
         on {{ scorehouse._same('long_rows', 'windows', cell.split(', ')) }}

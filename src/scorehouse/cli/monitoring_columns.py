@@ -13,7 +13,7 @@ PROFILES = {
     "kind": (
         "`numeric`, `category`, `other` (pooled at registration), `unseen` and `missing` are bins, "
         "whose counts add up to all rows; `all` is one row per column with the counts and moments "
-        "below."
+        "below; `withdrawn` is a window whose rows are gone."
     ),
     "bin": "Number of the bin in the reference.",
     "lower": "Lower edge, excluded; NULL: open.",
@@ -112,7 +112,7 @@ RETRAINING = {
     "decay": "How much worse the metric has become.",
     "age_days": "Days since the end of the training data, or since registration.",
     "rejected_share": "Share of rejected rows.",
-    "status": "`retrain`, `data_fault`, `no_gain`, `not_needed`, or `not_judged`.",
+    "status": "`retrain`, `data_fault`, `refit_no_help`, `not_needed`, or `not_judged`.",
     "not_judged": "What says nothing about this version yet, separated by semicolons; NULL: all is judged.",
     "refit": "Whether a refit helps, as measured since the newest window began; NULL: not known.",
 }

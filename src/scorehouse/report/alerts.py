@@ -161,7 +161,7 @@ def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
         faults, numbers = row.get("data_faults"), {name: row[name] for name in ("version", "reasons")}
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
-        elif row["retrain"] or row.get("status") == "no_gain":
+        elif row["retrain"] or row.get("status") == "refit_no_help":
             command = f"scorehouse retrain {data.name}"
             judged = [] if row.get("refit") else [*data.drift, *data.performance]  # the table has judged
             refit = newest_of(data.refit, judged)

@@ -263,7 +263,7 @@ def _retraining(data: ModelData) -> Verdict:
     if not data.retraining:
         return NOT_MONITORED
     refit = newest_of(data.refit, [*data.drift, *data.performance])
-    advised = [row for row in data.retraining if row["retrain"] or row.get("status") == "no_gain"]
+    advised = [row for row in data.retraining if row["retrain"] or row.get("status") == "refit_no_help"]
     if advised:
         helps = no_help(advised[0], refit)
         return Verdict("warn", f"a refit {helps}" if helps else "recommended")

@@ -64,7 +64,7 @@ def _verdict(table: Table, row: Row, champion: Version) -> Signal:
         )
     if row["retrain"] is None:
         return Signal(None, f"{table.name} cannot judge {champion.label}: {row.get('not_judged')}")
-    if row.get("status") == "no_gain":
+    if row.get("status") == "refit_no_help":
         return Signal(False, f"{table.name} has reasons ({row['reasons']}), but a refit {row['refit']}")
     return Signal(False, f"{table.name} has no reason to train {champion.label} again")
 

@@ -217,9 +217,13 @@ SECOND_RUN = "'00000000-0000-0000-0000-000000000000'"
 
 
 def test_a_day_that_was_withdrawn_is_not_judged_any_more(house: DbtProject) -> None:
-    """A bad load is named until its rows are corrected or deleted."""
+    """A bad load is named until its rows are corrected or deleted; old days that rows have left stay."""
     good = rows(0, DAYS)
-    last = good["ordered_on"] == good["ordered_on"].max()
+    days = sorted(good["ordered_on"].unique())
+    last, middle = good["ordered_on"] == days[-1], good["ordered_on"] == days[DAYS // 2]
+    left = good[last | (good.index == 0)].copy()
+    undated = good[~last].copy()
+    undated.loc[1, "ordered_on"] = None
     bad, tests = good.copy(), house.folder / "models/_orders.yml"
     bad.loc[last, "weight"] += 20
     tests.write_text(tests.read_text().replace("error", "warn"))
@@ -229,6 +233,9 @@ def test_a_day_that_was_withdrawn_is_not_judged_any_more(house: DbtProject) -> N
         (good, set(), 0),
         (bad, {"weight"}, 0),
         (good[~last], set(), 1),
+        (undated, set(), 1),
+        (good[~middle], set(), 1),
+        (left, set(), 1),
         (good, set(), 0),
     ):
         load(house, frame)
