@@ -29,6 +29,14 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
         "{{ scorehouse.performance(source('raw', 'several'), source('raw', 'several_labels'), key='id', "
         f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     )
+    # a tenth of the rows is scored without a class
+    unsaid = f"select * exclude (y) replace (case when id % 10 > 0 then prediction end as prediction), {columns}"
+    warehouse.table("unsaid", f"{unsaid} from frame", frame=SEVERAL)
+    warehouse.model(
+        "unsaid_performance",
+        "{{ scorehouse.performance(source('raw', 'unsaid'), source('raw', 'several_labels'), key='id', "
+        f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
+    )
     warehouse.build().check()
     yield warehouse
 
@@ -109,6 +117,14 @@ def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse)
     share = stats.binomtest(int(hits[0]), int(all_of[0] + (predicted == CLASSES[0]).sum() - hits[0]))
     low, high = share.proportion_ci(method="wilson")
     assert found[f"f1_of_{CLASSES[0]}"] == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
+
+
+def test_a_row_without_a_class_is_wrong_in_the_interval_too(warehouse: MonitoredWarehouse) -> None:
+    month = SEVERAL[(SEVERAL["day"].dt.month == 1) & SEVERAL["y"].notna()]
+    hits = (month["y"].astype(str) == month["prediction"]) & (month["id"] % 10 > 0)
+    low, high = stats.binomtest(int(hits.sum()), len(month)).proportion_ci(method="wilson")
+    assert values(warehouse, "unsaid", 1)["accuracy"] == pytest.approx(hits.mean())
+    assert intervals(warehouse, "unsaid", 1)["accuracy"] == pytest.approx((low, high))
 
 
 def moves_of_areas(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
