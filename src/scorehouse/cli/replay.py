@@ -119,10 +119,12 @@ def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str
             yield f"  input unchanged: {'yes' if found.same_input else changed}"
     yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
     yield f"  rows compared: {found.rows_compared:,}{of}"
-    if found.shows_nothing:
+    if not isinstance(found, BackendChecked) and not found.rows_in_table:
+        yield f"  the {'table' if sample is None else 'sample'} has no row of this run"
+        if found.shows_nothing:
+            yield "  nothing was shown: later runs have scored its rows again"
+    elif found.shows_nothing:
         gone = "has the feature hash of this run any more" if of else "is in the feature table"
         yield f"  nothing was shown: no row {gone}"
-    elif not isinstance(found, BackendChecked) and not found.rows_in_table:
-        yield f"  the {'table' if sample is None else 'sample'} has no row of this run"
     such = f", such as {found.examples}" if found.examples else ""
     yield f"  rows different: {found.rows_different:,}{such}"

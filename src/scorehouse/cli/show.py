@@ -106,7 +106,8 @@ def _labels(version: Version) -> dict[str, str]:
         return {"outputs": ", ".join(f"{output} in {column}" for column, output in version.outputs.items())}
     classes = ", ".join(map(str, version.classes)) or "-"
     of = f"; score is that of {version.classes[1]}" if len(version.classes) == 2 else ""
-    return {"classes": classes + of}
+    least = f", predicted from {version.threshold} on" if version.threshold is not None else ""
+    return {"classes": classes + of + least}
 
 
 def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:

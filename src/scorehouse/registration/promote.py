@@ -16,7 +16,7 @@ from typing import Any
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import check_name, one_writer
-from scorehouse.registry.label_rule import check_label_rule
+from scorehouse.registry.label_rule import check_label_rule, fault_of
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
 
@@ -58,7 +58,9 @@ def promote(
 
     artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     if threshold is not None:
-        chosen = Version.from_row({**chosen.to_row(), "threshold": repr(float(threshold))})
+        chosen = replace(chosen, threshold=float(threshold))
+        if fault := fault_of(chosen):
+            raise RegistryError(call, fault.problem, expected=fault.expected, action="correct the threshold")
     check_label_rule(chosen, call)
     moved = with_alias_at((chosen if row.version == version else row for row in versions), alias, version)
     _write(seeds, versions, moved)
@@ -127,7 +129,7 @@ def require_test(
 ) -> str:
     """Check that the dbt test `test` passed for `version` of the ML model `name` in its current state.
 
-    `test` is the test's name, or the start of it. Returns a sentence that says when it passed. Raises
+    `test` is the test's name, or the start of it up to an underscore. Returns a sentence that says when it passed. Raises
     RegistryError if it failed, did not run, or ran on another registry or version, or if there is none.
     """
     call = f"promote({name!r}, {version}, require={test!r})"
@@ -168,11 +170,12 @@ def _find(
     ran = [(nodes[item["unique_id"]], item) for item in results if item["unique_id"] in nodes]
     ran = [(node, item) for node, item in ran if node["resource_type"] == "test"]
     found = [pair for pair in ran if pair[0]["name"] == test]
-    found = found or [pair for pair in ran if pair[0]["name"].startswith(test)]
+    found = found or [pair for pair in ran if pair[0]["name"].startswith(f"{test}_")]
     if len(found) != 1:
         names = sorted(node["name"] for node, _ in (found or ran))
+        near = "" if found else did_you_mean(test, names)
         raise _refused(
-            call, f"{len(found)} tests of the last dbt command have this name, among {names}", test
+            call, f"{len(found)} tests of the last dbt command have this name{near}, among {names}", test
         )
     return found[0]
 

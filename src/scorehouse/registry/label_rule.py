@@ -8,6 +8,7 @@ theirs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from scorehouse.registry.version import MULTILABEL, PROVEN_FOR, Version
 
 # the columns that decide labels alone: an edit of them needs no new proof
 LABEL_COLUMNS = ("classes", "class_columns", "threshold")
-SCORES = ("predict_proba", "decision_function")  # methods whose score a threshold may divide
+PROBABILITY = "predict_proba"
+SCORES = (PROBABILITY, "decision_function")  # methods whose score a threshold may divide
 LABEL_TYPES = (str, bool, int, float)
 
 
@@ -84,6 +86,13 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
             f"threshold is {threshold!r}, but a {version.task} with {len(classes)} classes and score_method "
             f"{version.score_method!r} does not use one",
             "a threshold only for a classifier of two classes that gives scores",
+        )
+    elif threshold is not None and not math.isfinite(threshold):
+        yield f"threshold is {threshold!r}", "a finite number"
+    elif threshold is not None and version.score_method == PROBABILITY and not 0 < threshold <= 1:
+        yield (
+            f"threshold is {threshold!r}, and the scores are probabilities: all rows would have one label",
+            "a threshold above 0, and at most 1",
         )
     named = list(version.class_columns.values())
     scored = list(classes[1:] if len(classes) == 2 else classes)

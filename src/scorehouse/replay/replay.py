@@ -41,7 +41,7 @@ AGAIN = "scorehouse_replay"
 class Replayed:
     """What a replay found.
 
-    `rows_in_table` rows of the run are in the prediction table. `rows_compared` of them still have the same
+    The run scored `rows_scored` rows; `rows_in_table` rows of it are in the prediction table. `rows_compared` of them still have the same
     features, and `rows_different` of these differ in an output or reason. `same_input` says whether the whole
     input still has the fingerprint of the run.
     """
@@ -52,12 +52,15 @@ class Replayed:
     rows_different: int
     same_input: bool
     same_libraries: bool
+    rows_scored: int = 0
+    is_sample: bool = False
     examples: tuple[str, ...] = ()
 
     @property
     def shows_nothing(self) -> bool:
-        """Whether the table has rows of the run, and no row of them could be compared."""
-        return self.rows_in_table > 0 and not self.rows_compared
+        """Whether there were rows to compare, of the run or at least in the sample, and none could be."""
+        rows = self.rows_in_table if self.is_sample else self.rows_scored
+        return rows > 0 and not self.rows_compared
 
     @property
     def rows_gone(self) -> int:
@@ -121,6 +124,8 @@ def replay(
         *counts,
         same_input=sample is None and fingerprint.text() == run["input_fingerprint"],
         same_libraries=same_libraries(run),
+        rows_scored=run["rows_scored"] or 0,
+        is_sample=sample is not None,
         examples=examples,
     )
 
