@@ -33,8 +33,7 @@ REPEATS = {
     "no_attribution_drift": {"scores"},
     "no_sequential_alert": {"sequential"},
 }
-COUNTED = re.compile(r"Got (\d+) results?, configured to")  # dbt's message about rows that a test found
-# What a failing row may say beside its `problem`: facts about a window, and no value of a row of the user's.
+# What a failing row of a test of ours may say beside its `problem`: facts about a window.
 FACTS = (
     *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
     *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
@@ -46,6 +45,8 @@ AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old
 class Outcome:
     """One result of dbt. `kind` is `test`, `source`, `model` and so on; `test` is the macro of a test.
 
+    `failures` is how many rows a test found, and `is_ours` whether the package has its macro.
+
     `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
     """
 
@@ -56,6 +57,8 @@ class Outcome:
     text: str
     sql: str
     about: str = ""  # the name for a person, where it is another
+    failures: int | None = None
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class DbtResults:
     def alerts_of(self, ml_model: str, topics: set[str], warehouse: Warehouse) -> list[Alert]:
         """Failed tests and stale sources, except tests that repeat an alert of these topics.
 
-        A test's first failing row is read from the warehouse, as dbt only counts them.
+        A failing row of a test of ours is read from the warehouse, as dbt only counts them.
         """
         found = []
         for freshness, when in ((False, self.tested_at), (True, self.checked_at)):
@@ -124,11 +127,12 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
 
 
 def _found(one: Outcome, warehouse: Warehouse) -> str:
-    """How many failures a test found, and what the first of them says; else dbt's message."""
-    counted = COUNTED.match(one.text)
-    if counted is None:
+    """How many failures a test found, and for a test of ours what one of them says; else dbt's message."""
+    if not one.failures:
         return one.text
-    said = f"{int(counted[1]):,} failure{'' if counted[1] == '1' else 's'}"
+    said = f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
+    if not one.is_ours:  # its rows may be those of the user's tables
+        return said
     try:
         row = next(iter(warehouse.rows(f"select * from (\n{one.sql}\n) limit 1")), {})
     except duckdb.Error:
@@ -137,7 +141,7 @@ def _found(one: Outcome, warehouse: Warehouse) -> str:
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")
-    return f"{said}, the first: {', '.join(facts)}" if facts else said
+    return f"{said}, for example: {', '.join(facts)}" if facts else said
 
 
 def _is_registry(node: dict[str, Any], database: str) -> bool:
@@ -211,8 +215,11 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     # dbt leaves out of a test's name what no file name can have
     if column and f"_{column}_" not in f"_{name}_":
         name = f"{name} of {column}"
-    message = str(result.get("message") or status).splitlines()[0]
-    macro = str((node.get("test_metadata") or {}).get("name") or "")
+    lines = str(result.get("message") or status).strip().splitlines()
+    # the first line of an error in our words is dbt's: which node, and where it stands
+    message = lines[1 if len(lines) > 1 and lines[0].startswith("Compilation Error") else 0].strip()
+    called = node.get("test_metadata") or {}
+    macro, is_ours = str(called.get("name") or ""), called.get("namespace") == "scorehouse"
     # dbt makes a name of all arguments, unless the test has its own: it is shown by what it tests
     tested = str(node.get("attached_node") or "").rpartition(".")[2]
     is_made = bool(tested) and f"_{macro}_{tested}_" in f"_{name}_"
@@ -220,7 +227,7 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
     if level == "warn" and (lacking := NOT_JUDGED.search(code)):
         return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
-    return Outcome(name, kind, macro, level, message, code, about)
+    return Outcome(name, kind, macro, level, message, code, about, result.get("failures"), is_ours)
 
 
 def read_json(file: Path) -> dict[str, Any]:

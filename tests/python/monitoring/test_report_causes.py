@@ -241,22 +241,39 @@ def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> Non
         "name": made,
         "attached_node": "model.p.wide_predictions",
         "column_name": '"a, and b"',
-        "test_metadata": {"name": "accepted_values"},
+        "test_metadata": {"name": "accepted_values", "namespace": "scorehouse"},
     }
     problem = (
         "select 'below_floor' as problem, 'roc_auc' as metric, 0.4125e0 as value, 'all' as segment, 7 as id"
     )
-    ran["results"][0] |= {"message": "Got 2 results, configured to fail if != 0", "compiled_code": problem}
+    ran["results"][0] |= {"failures": 2, "compiled_code": problem}
+    ran["results"][1] |= {"failures": 1, "compiled_code": "select 'of a row' as value"}  # the user's own
     for file, document in zip(FILES, (manifest, ran), strict=True):
         (folder / file).write_text(json.dumps(document))
     told = ["--dbt-target", folder]
     found = {alert["title"]: alert for alert in alerts_of(database, *told)}
     failed = found["The dbt test accepted_values of wide_predictions.a, and b failed"]
-    said = "2 failures, the first: below floor, metric roc_auc, value 0.4125; checked 01 Mar 2026, 08:00 UTC"
-    assert failed["text"] == said
+    facts = "for example: below floor, metric roc_auc, value 0.4125"
+    assert failed["text"] == f"2 failures, {facts}; checked 01 Mar 2026, 08:00 UTC"
+    assert failed["also"][0]["text"] == "1 failure; checked 01 Mar 2026, 08:00 UTC", "no value of its rows"
     shown = run("status", "wide", "--database", database, *told).output
     assert f"{failed['title']}." in " ".join(shown.split())
     assert any(OWN in line for line in _wrapped(f"The dbt test {OWN} failed.", 2)), "never cut within a word"
+
+
+def test_a_test_that_ends_in_an_error_says_which(database: Path, tmp_path: Path) -> None:
+    """The first line of an error in our words is dbt's."""
+    folder = results(tmp_path / "target", "copy", "error")
+    ran = json.loads((folder / FILES[1]).read_text())
+    told = "Compilation Error in test unique_key (a.yml)\n  no_drift(): the limit is -1\n  Expected: more"
+    ran["results"][0] |= {"message": told, "failures": None}
+    ran["results"][1] |= {"status": "error", "message": "Runtime Error in test stage\n  cannot read 'a row'"}
+    (folder / FILES[1]).write_text(json.dumps(ran))
+    found = {alert["title"]: alert for alert in alerts_of(database, "--dbt-target", folder)}
+    failed = found["The dbt test unique_key failed"]
+    when = "checked 01 Mar 2026, 08:00 UTC"
+    assert failed["text"] == f"no_drift(): the limit is -1; {when}"
+    assert failed["also"][0]["text"] == f"Runtime Error in test stage; {when}"
 
 
 @pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
