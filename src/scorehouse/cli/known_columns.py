@@ -7,6 +7,7 @@ and the signature of the ML model, which do not have all columns.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -34,21 +35,42 @@ NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_featu
 
 
 def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> None:
-    """An error for a table that is neither in the project nor in the target, where a name like it is there.
+    """An error for a table that is neither in the project nor in the target, where its name is misspelled.
 
-    `named` has the tables by option. Other names are of tables that are still to come.
+    `named` has the tables by option. Other names are of tables that are still to come; a line says which
+    name is like one of these.
     """
     for option, table in named.items():
-        if table is None or table in (known := tables_of(project)) or columns_of(project, table)[0]:
+        if table is None:
             continue
-        known |= {str(one.get("name")) for one in _listed(project, "manifest")}
-        if table not in known and (similar := did_you_mean(table, known, NEAR)):
-            raise ConfigurationError(
-                call,
-                f"{option} is {table!r}, and neither the project nor its default target has it{similar}",
-                expected="a model, seed or snapshot of the project, or a table of its target",
-                action="correct the name; if it is another table, write its model or seed first",
-            )
+        known = tables_of(project).union(str(one.get("name")) for one in _listed(project, "manifest"))
+        spelled = {one.lower(): one for one in known}
+        name = ".".join(table.split(".")[-2:])  # YAML of sources need not say the database
+        near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=NEAR)
+        if not near or known & {table, name} or columns_of(project, table)[0]:
+            continue
+        is_read = _columns_in_target(project, table) is not None
+        where = "neither the project nor its default target has it" if is_read else "the project lacks it"
+        said = f"{option} is {table!r}, and {where}; did you mean {spelled[near[0]]!r}?"
+        if not _is_misspelled(name.lower(), near[0]):
+            echo(f"note: {said}", err=True)
+            continue
+        raise ConfigurationError(
+            call,
+            said,
+            expected="a model, seed or snapshot of the project, or a table of its target",
+            action="correct the name; if it is another table, write its model or seed first",
+        )
+
+
+def _is_misspelled(name: str, near: str) -> bool:
+    """Whether names are the same but for case, or one or two letters; not so `orders` and `orders_v2`."""
+    if name.startswith(near) or near.startswith(name):
+        return name == near
+    blocks = difflib.SequenceMatcher(None, name, near).get_opcodes()
+    changes = [(name[a:b], near[c:d]) for kind, a, b, c, d in blocks if kind != "equal"]
+    letters = all((old + new).isalpha() for old, new in changes)  # a digit tells a version or a year
+    return letters and sum(max(len(old), len(new)) for old, new in changes) <= 2
 
 
 def check_columns(
@@ -76,10 +98,11 @@ def check_columns(
     known, is_built = columns_of(project, table)
     if known is None:
         some = some_columns(project).union(features)
-        listed = ", ".join(f"{option} {name}" for option, name in wanted)
-        similar = "".join(did_you_mean(name, some, NEAR) for _, name in wanted if name not in some)
-        if similar or not is_planned:
-            echo(f"not checked: {listed}, as {table} cannot be read in the default target{similar}", err=True)
+        for option, name in wanted:
+            similar = did_you_mean(name, some, NEAR) if name not in some else ""
+            if similar or not is_planned:
+                unread = f"{table} cannot be read in the default target"
+                echo(f"not checked: {option} {name}, as {unread}{similar}", err=True)
         return
     spelled = {column.lower() for column in known}
     for option, name in wanted:
@@ -119,16 +142,21 @@ def columns_of(project: Path, table: str) -> tuple[list[str] | None, bool]:
 
 def built_columns(project: Path, table: str) -> dict[str, str]:
     """The columns of a table of the default target, each with its type; none where it cannot be read."""
+    return _columns_in_target(project, table) or {}
+
+
+def _columns_in_target(project: Path, table: str) -> dict[str, str] | None:
+    """As above, and None where the target cannot be read."""
     import duckdb  # slow to import
 
-    node, (schema, _, name) = _node(project, table), table.rpartition(".")
+    node, (database, schema, name) = _node(project, table), ["", "", *table.split(".")][-3:]
     with contextlib.suppress(*NOT_READ, click.UsageError, duckdb.Error):
         place = Target(target=default_target(project)[0] or "default", project_dir=project).place()
-        named = {"table": node.get("alias") or name, "database": node.get("database")}
+        named = {"table": node.get("alias") or name, "database": database or node.get("database")}
         named["schema"] = schema or node.get("schema") or place.schema
         with connect(place) as connection:
             return dict(connection.execute(NAMED, named).fetchall())
-    return {}
+    return None
 
 
 def _node(project: Path, name: str) -> dict[str, Any]:

@@ -22,10 +22,10 @@ def node_files(project: Path) -> dict[str, Path]:
 def tables_of(project: Path) -> set[str]:
     """What the project has or describes, by name; a table of a source also as `schema.table`."""
     sources = {
-        f"{place}.{table.get('name')}"
+        f"{source.get('schema') or source.get('name')}.{table.get('name')}"
         for source in entries(project, ("sources",))
         for table in source.get("tables") or []
-        for place in (source.get("name"), source.get("schema"))
+        if isinstance(table, dict)
     }
     return {*node_files(project), *sources, *(str(entry.get("name")) for entry in entries(project))}
 

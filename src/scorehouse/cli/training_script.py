@@ -33,7 +33,7 @@ try:
 except duckdb.Error as error:
     sys.exit(f"{tables} cannot be read in {{database}}: {{error}}\\nbuild first: {build}")
 
-X = rows.drop(columns={columns})
+{dated}X = rows.drop(columns={columns})
 y = rows[{label}]
 {split}
 strings = make_column_selector(dtype_include=["object", "string", "category"])
@@ -71,6 +71,12 @@ if len(dates) == 1:  # when a row was, which later rows have not in common with 
     print(f"{{dates[0]}} is no feature; `scorehouse init --time {{dates[0]}}` holds out the newest days")
     X = X.drop(columns=dates)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0{stratify})
+"""
+DATED = """\
+undated = rows[{time}].isna()
+if undated.any():
+    print(undated.sum(), "labelled rows are left out, as they have no", {time})
+rows = rows[~undated]
 """
 BY_TIME = """\
 days = rows[{time}].astype(str).str[:10]
@@ -140,6 +146,7 @@ def training_script(name: str, trained: Trained, task: str, target: Mapping[str,
         tables=_in_f_string(" and ".join(trained.tables)),
         build=_in_f_string(trained.build),
         label=python(trained.label),
+        dated=DATED.format(time=python(time)) if time else "",
         columns=python(apart),
         split_import="" if time else "from sklearn.model_selection import train_test_split\n",
         split=split,
@@ -160,13 +167,12 @@ def file_of(target: Mapping[str, Any]) -> str:
 def _query(trained: Trained, target: Mapping[str, Any]) -> str:
     label, order = _name(trained.label), ", ".join(map(_name, trained.keys))
     features = _table(trained.features, target)
-    known = f" and {_name(trained.time)} is not null" if trained.time else ""
     if trained.labels is None:
-        return f"from {features} where {label} is not null{known} order by {order}"
+        return f"from {features} where {label} is not null order by {order}"
     return (
         f"select features.*, labels.{label} from {features} as features "
         f"join {_table(trained.labels, target)} as labels using ({order}) "
-        f"where labels.{label} is not null{known.replace(' and ', ' and features.')} order by {order}"
+        f"where labels.{label} is not null order by {order}"
     )
 
 

@@ -111,9 +111,10 @@ def test_the_script_says_what_to_build_where_it_cannot_train(project: Path) -> N
     [
         (
             ("--features", "custmers"),
-            "--features is 'custmers', and neither the project nor its default target",
+            "--features is 'custmers', and the project lacks it; did you mean 'customers'?",
         ),
-        (("--labels", "churn_label"), "; did you mean 'churn_labels'?"),
+        (("--features", "Customers"), "; did you mean 'customers'?"),
+        (("--labels", "churn_lables"), "; did you mean 'churn_labels'?"),
         (("--features", "raw.orderz"), "; did you mean 'raw.orders'?"),
         (("--key", "custmer_id"), "--key is 'custmer_id', and customers has no such column"),
         (("--time", "dayy"), "--time is 'dayy', and customers has no such column; did you mean 'day'?"),
@@ -125,12 +126,43 @@ def test_init_names_what_is_misspelled_before_anything_is_built(
 ) -> None:
     (project / "models").mkdir()
     (project / "seeds").mkdir()
-    (project / "models/sources.yml").write_text("sources: [{name: raw, tables: [{name: orders}]}]\n")
+    (project / "models/sources.yml").write_text("sources: [{name: raw, tables: [{name: orders}, items]}]\n")
     (project / "seeds/customers.csv").write_text("customer_id,day,churned\n1,2026-01-01,true\n")
     (project / "seeds/churn_labels.csv").write_text("customer_id,has_left\n1,true\n")
     refused = run(*INIT, *words, code=1).output
     assert said in refused and "What to do: " in refused and not (project / "ml").exists()
     run(*INIT, "--labels", "labels_to_come", "--time", "day")
+
+
+@pytest.mark.parametrize("name", ["customers_v2", "customer", "customers_2025", "shop.raw.orders"])
+def test_init_takes_a_table_that_is_still_to_come(project: Path, name: str) -> None:
+    (project / "models").mkdir()
+    (project / "models/sources.yml").write_text("sources: [{name: raw, tables: [{name: orders}]}]\n")
+    for known in ("customers", "customers_2024"):
+        (project / f"models/{known}.sql").write_text("select 1 as customer_id")
+    build(project)
+    said = run("init", "churn", "--features", name, *INIT[4:], "--dry-run").stderr
+    note = f"note: --features is '{name}', and neither the project nor its default target has it; did you"
+    assert (note in said) == (name != "shop.raw.orders") and (note in said or not said)
+    near = run("init", "churn", "--features", "custmers", *INIT[4:], code=1)
+    assert "neither the project nor its default target has it; did you mean 'customers'?" in near.stderr
+
+
+def test_a_table_is_found_in_the_database_that_it_names(project: Path) -> None:
+    build(project)
+    named = run("init", "churn", "--features", "shop.main.customers", *INIT[4:7], "left", "--yes", code=1)
+    assert "--label is 'left', and shop.main.customers has no such column" in named.stderr
+
+
+def test_the_query_of_the_script_keeps_names_as_they_are(project: Path) -> None:
+    build(project, more=', day as "day and night"')
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.sql("create table churn_labels as select customer_id, churned from customers")
+        connection.sql("alter table customers drop churned")
+    run(*INIT, "--labels", "churn_labels", "--time", "day and night")
+    said = train(project)
+    assert "1 labelled rows are left out, as they have no day and night" in said
+    assert "registered churn version 1" in said
 
 
 def test_init_offers_a_near_spelling_of_what_is_not_built(project: Path) -> None:
@@ -141,5 +173,5 @@ def test_init_offers_a_near_spelling_of_what_is_not_built(project: Path) -> None
     )
     assert "not checked" not in run(*INIT, "--dry-run").output
     said = run(*INIT[:5], "customr_id", *INIT[6:], "--dry-run").output
-    assert "not checked: --key customr_id, --label churned, as customers cannot be read" in said
-    assert "did you mean 'customer_id'?" in said
+    assert "not checked: --key customr_id, as customers cannot be read" in said
+    assert "did you mean 'customer_id'?" in said and "--label" not in said
