@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, project_option
+from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.show import facts as as_document
 from scorehouse.errors import did_you_mean
 from scorehouse.project.folder import find_project
@@ -23,7 +25,9 @@ from scorehouse.registry.seeds import ModelSeeds, build_command
 @click.option("--remove", metavar="ALIAS", help="Take this alias from its version.")
 @json_option
 @project_option
+@click.pass_context
 def promote_command(
+    ctx: click.Context,
     name: str,
     version: int | None,
     alias: str,
@@ -44,7 +48,8 @@ def promote_command(
       scorehouse promote churn 3 --require challenger_not_worse_churn
       scorehouse promote churn --remove challenger
     """
-    if (version is None) == (remove is None) or (remove and (threshold is not None or require)):
+    has_alias = ctx.get_parameter_source("alias") is not ParameterSource.DEFAULT
+    if (version is None) == (remove is None) or (remove and (has_alias or threshold is not None or require)):
         raise click.UsageError("name a VERSION to promote, or with --remove alone the alias to take away")
     seeds = ModelSeeds(find_project(project_dir), name)
     before = seeds.registered(f"promote {name} {version or ''}".rstrip())
@@ -52,6 +57,8 @@ def promote_command(
         assert remove is not None
         moved = remove_alias(name, remove, project_dir=project_dir)
         lines = [*alias_diff(before, seeds.versions()), f"next: {build_command(name)}"]
+        for file in _models_that_name(seeds.project, name, remove):
+            echo(f"note: {file} names the alias {remove!r}, which no version has now", err=True)
         answer(as_json, {**as_document(moved), "removed": remove}, lines)
         return
     holders = {each: row.version for row in before for each in row.aliases}
@@ -87,3 +94,14 @@ def promote_command(
         ]
     lines.append(f"next: {build_command(name)}")
     answer(as_json, {**as_document(moved), "required": passed}, lines)
+
+
+def _models_that_name(project: Path, name: str, alias: str) -> list[Path]:
+    """The files of models that name an ML model and an alias."""
+    files = [file for file in node_files(project).values() if file.suffix != ".csv"]
+    return sorted(
+        file.relative_to(project)
+        for file in files
+        for text in [file.read_text(encoding="utf-8", errors="replace")]
+        if all(f"'{word}'" in text or f'"{word}"' in text for word in (name, alias))
+    )

@@ -73,7 +73,7 @@ def remove_alias(name: str, alias: str, *, project_dir: str | Path | None = None
 
     Raises RegistryError if no version has it, and for `champion`, without which nothing scores.
     """
-    call = f"promote({name!r}, remove={alias!r})"
+    call = f"scorehouse promote {name} --remove {alias}"
     seeds = ModelSeeds(find_project(project_dir), name)
     versions = seeds.registered(call)
     holder = next((row for row in versions if alias in row.aliases), None)
@@ -108,10 +108,15 @@ def with_alias_at(versions: Iterable[Version], alias: str, version: int | None) 
 
 
 def alias_diff(before: Sequence[Version], after: Sequence[Version]) -> list[str]:
-    """The lines of the registry whose aliases change: name, version and aliases."""
+    """The lines of the registry whose aliases change: name, version and aliases.
+
+    Another process may have registered a version between the two reads.
+    """
+    known = {row.version: row for row in before}
+    pairs = [(known.get(row.version, replace(row, aliases=())), row) for row in after]
     return [
         f"{sign}{row.name},{row.version},{row.to_row()['aliases']},..."
-        for pair in zip(before, after, strict=True)
+        for pair in pairs
         if pair[0].aliases != pair[1].aliases
         for sign, row in zip("-+", pair, strict=True)
     ]

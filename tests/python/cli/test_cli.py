@@ -19,7 +19,9 @@ from project import REPOSITORY
 from scorehouse import promote, register
 from scorehouse.cli.main import main
 from scorehouse.registration.groups import grouped
+from scorehouse.registration.promote import alias_diff
 from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version
 
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 Y = np.arange(40) > 20
@@ -109,12 +111,29 @@ def test_an_alias_is_removed(empty_project: Path) -> None:
     rolled_back = (command("promote", "churn", "2"), command("promote", "churn", "1"))[1]
     assert "-churn,2,challenger|champion,...\n+churn,2,challenger,...\n" in rolled_back.output
     assert "to take it away: scorehouse promote churn --remove challenger" in rolled_back.output
+    (empty_project / "models").mkdir(exist_ok=True)
+    for name in ("churn", "demand"):
+        sql = f'{{{{ scorehouse.scored(\'{name}\', alias=["champion", "challenger"]) }}}}'
+        (empty_project / f"models/{name}_predictions.sql").write_text(sql)
     ended = command("promote", "churn", "--remove", "challenger")
     assert ended.exit_code == 0, ended.output
-    assert ended.output.startswith("-churn,2,challenger,...\n+churn,2,,...\nnext: dbt build --select ")
+    assert ended.stdout.startswith("-churn,2,challenger,...\n+churn,2,,...\nnext: dbt build --select ")
+    note = "note: models/churn_predictions.sql names the alias 'challenger', which no version has now\n"
+    assert ended.stderr == note
     assert [row.aliases for row in ModelSeeds(empty_project, "churn").versions()] == [("champion",), ()]
     yaml = empty_project / "seeds/ml/churn/_ml_churn.yml"
     assert "challenger" not in yaml.read_text()
+
+
+def test_what_is_registered_meanwhile_is_no_difference() -> None:
+    before = [Version(name="churn", version=1, aliases=("champion",)), Version(name="churn", version=2)]
+    after = [
+        Version(name="churn", version=1),
+        Version(name="churn", version=2, aliases=("champion",)),
+        Version(name="churn", version=3),
+    ]
+    lines = ["-churn,1,champion,...", "+churn,1,,...", "-churn,2,,...", "+churn,2,champion,..."]
+    assert alias_diff(before, after) == lines
 
 
 @pytest.mark.parametrize(
@@ -123,14 +142,19 @@ def test_an_alias_is_removed(empty_project: Path) -> None:
         (("--remove", "champion"), 1, "would have no version"),
         (("--remove", "chalenger"), 1, "did you mean 'challenger'?"),
         (("2", "--remove", "challenger"), 2, "name a VERSION to promote, or with --remove alone"),
+        (("--remove", "challenger", "--alias", "champion"), 2, "with --remove alone"),
         ((), 2, "name a VERSION to promote"),
     ],
 )
 def test_what_cannot_be_removed(words: tuple[str, ...], code: int, told: str, empty_project: Path) -> None:
     churn(alias="champion")
     churn(0.1, alias="challenger")
+    registry = ModelSeeds(empty_project, "churn").registry_file
+    before = registry.read_bytes()
     ended = command("promote", "churn", *words)
     assert ended.exit_code == code and told in ended.output, ended.output
+    assert code == 2 or f"scorehouse promote churn {' '.join(words)}: " in ended.output
+    assert registry.read_bytes() == before
 
 
 @pytest.mark.parametrize("file", ["model.joblib", "signature.json", "program.npz", "proof.arrow"])
