@@ -105,7 +105,8 @@ def with_days(seeds: ModelSeeds, version: Version, given: Version) -> Version:
     """A registered version with the days of training that are given, written where it has none."""
     if version.trained_to or not given.trained_to:
         return version
-    known = replace(version, trained_from=given.trained_from, trained_to=given.trained_to)
+    begins = version.trained_from or given.trained_from
+    known = replace(version, trained_from=begins, trained_to=given.trained_to)
     seeds.write_versions([known if row.version == known.version else row for row in seeds.versions()])
     return known
 

@@ -149,11 +149,14 @@ def test_the_same_artifact_is_the_same_version(empty_project: Path) -> None:
     assert again.version == 1 and again.sha256 == first.sha256
     assert files(empty_project) == before
     assert "until when churn version 1 was trained" in undated(again)
+    begun = churn(0.3, trained_from="2025-01-01")
+    ended = churn(0.3, trained_to="2025-06-30")
+    assert (ended.version, ended.trained_from) == (begun.version, "2025-01-01")
     known = churn(1.0, trained_from="2025-01-01", trained_to="2025-06-30")
     kept = churn(1.0, trained_to="2025-07-31")
     assert known.version == 1 and kept.trained_to == "2025-06-30" and undated(kept) == ""
     days = [row["trained_to"] for row in rows(empty_project / "seeds/ml/churn/ml_churn.csv")]
-    assert days == ["2025-06-30", ""]
+    assert days == ["2025-06-30", "", "2025-06-30"]
     assert "2025-06-30" in (empty_project / "seeds/ml/churn/_ml_churn.yml").read_text()
 
 
