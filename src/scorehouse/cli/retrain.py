@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from scorehouse.cli.common import (
 from scorehouse.cli.diff import differences
 from scorehouse.cli.diff import lines as diff_lines
 from scorehouse.cli.target import Target, connect, dbt_target_options
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds, build_command
 
 if TYPE_CHECKING:
@@ -174,8 +176,8 @@ def _measured(house: House, place: Place, *, as_json: bool) -> int:
     from scorehouse.retraining.run import measure
     from scorehouse.retraining.signals import tables_of
 
-    found, name = measure(house), house.seeds.name
-    with house.connect() as connection:
+    found, name, readers = measure(house), house.seeds.name, list[str]()
+    with suppress(ConfigurationError), house.connect() as connection:  # seeds may not be loaded yet
         readers = [table.name for table, _ in tables_of(Warehouse(connection, place, None, house.call), name)]
     code = UNKNOWN if found["gain"] is None else HELPS if found["verdict"] == "helps" else NOT_CERTAIN
     seed = f"ml_{name}__refit"

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from scorehouse.metrics import LOWER, METRICS
-from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import Version
 from scorehouse.report.refit import HELPS
 from scorehouse.retraining.frames import Frames
@@ -95,8 +94,8 @@ def _verdict(low: float, high: float) -> str:
 def _check(champion: Version, newer: Any, newest: str, job: Job) -> None:
     if champion.task not in METRIC:
         raise _Unknown(f"it is measured for a classification or a regression, and this is a {champion.task}")
-    if said := undated(champion):
-        raise _Unknown(said)
+    if not champion.trained_to:
+        raise _Unknown(f"nobody recorded until when {champion.label} was trained (`trained_to`)")
     if len(newer) < LEAST:
         raise _Unknown(
             f"{len(newer):,} labelled rows are newer than its training, until {champion.trained_to}, and "

@@ -164,9 +164,7 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         project_dir=house.project,
     )
     if CHAMPION in version.aliases:
-        same = (
-            f"this training gives {version.label} again (sha256 {version.sha256[:12]}), the champion already"
-        )
+        same = f"{version.label} (sha256 {version.sha256[:12]}) is the champion already"
         return replace(outcome, outcome=UNCHANGED, gate=same)
     compared = house.champion().version
     judgement = judge(house, version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,13 +156,15 @@ def test_the_champion_is_measured_on_its_own_features(monkeypatch: pytest.Monkey
     known = Version(name="price", version=1, task="regression", trained_to="2025-01-20").to_row()
     job = Job("measure", "c", ".", "price", "", "f:f", (), ("y",), "day", 0, ("b", "a"), parent=known)
 
-    def measured(*features: str) -> gain.Gain:
+    def measured(*features: str, parent: Mapping[str, Any] = known) -> gain.Gain:
         frames = Frames(rows[:500], rows[500:])
         return gain.gain_of(
             frames,
             lambda some: LinearRegression().fit(some.training[["b", "a"]], some.training.y),
-            replace(job, parent_features=features),
+            replace(job, parent=parent, parent_features=features),
         )
 
     assert measured("a", "b").gain == pytest.approx(0, abs=1e-9)
     assert "price version 1 needs c, not among" in measured("a", "c").not_measured
+    undated = measured("a", "b", parent={**known, "trained_to": ""}).not_measured
+    assert undated == "nobody recorded until when price version 1 was trained (`trained_to`)"

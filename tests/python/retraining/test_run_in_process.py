@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from keys import make_key
 from retrained import FEATURES, TRAIN, world
+from scorehouse.cli.retrain import _measured
 from scorehouse.errors import ConfigurationError, EngineError, LoadRefusedError
 from scorehouse.project.run_log_place import Place
 from scorehouse.registration.groups import grouped
@@ -90,8 +91,9 @@ def house(tmp_path: Path) -> House:
         connection.register("frame", frame)
         later = "select * exclude (id) from frame where day >= '2025-02-10'"
         connection.execute(f"create table loyal_training_set as {later}")
-        columns = "1 as version, '' as aliases, '' as task, '' as sha256, 1 as training_rows"
-        connection.execute(f"create table ml_loyal as select 'loyal' as name, {columns}")
+        for seed in ("ml_loyal", "ml_loyal__signature", "ml_loyal__reference"):
+            csv = project / f"seeds/ml/loyal/{seed}.csv"
+            connection.execute(f"create table {seed} as from read_csv('{csv}', header = true)")
         asks = "1 as version, true as retrain, 'drift of amount' as reasons, 1 as n_drifted"
         connection.execute(f"create table signals as select 'loyal' as ml_model, {asks}")
 
@@ -169,7 +171,8 @@ def test_from_no_reason_to_a_promotion_and_a_proof(house: House) -> None:
         "test --select not_worse may fail",
     ]
     again = resumed(gated, 2)
-    assert (again.outcome, again.gate) == ("promoted", "the same training was promoted before")
+    same = f"loyal version 2 (sha256 {version.sha256[:12]}) is the champion already"
+    assert (again.outcome, again.gate) == ("unchanged", same)
     assert (again.found, again.version, again.champion) == (True, 2, 2)
     with pytest.raises(ConfigurationError, match="judges version 1, but the champion is loyal version 2"):
         trained(house)
@@ -195,6 +198,8 @@ def test_a_gate_that_fails_or_cannot_be_asked(house: House) -> None:
     gain = measure(house)
     assert gain["version"] == 1 and gain["metric"] == "roc_auc" and gain["gain_low"] > 0.2
     assert gain["newer_rows"] > 700 and (house.seeds.folder / "ml_loyal__refit.csv").is_file()
+    sql(house, "drop table ml_loyal")  # what is measured and written is no failure
+    assert _measured(house, Place(house.project / "warehouse.duckdb"), as_json=False) == 0
 
 
 def test_only_what_is_signed_is_judged(house: House, tmp_path: Path) -> None:
