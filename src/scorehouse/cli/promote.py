@@ -77,6 +77,8 @@ def promote_command(
     diff = alias_diff(before, seeds.versions())
     lines = [*filter(None, [passed]), *diff, f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
     if threshold is not None:
+        was = next(row.threshold for row in before if row.version == version)
+        lines.append(f"threshold of {moved.label}: {'none' if was is None else was} -> {moved.threshold}")
         from scorehouse.registry.policy import load_policy  # imported late: other promotions do not need it
 
         if load_policy(seeds.project).require_signed_by:

@@ -181,9 +181,11 @@ def _measured(house: House, place: Place, *, as_json: bool) -> int:
         readers = [table.name for table, _ in tables_of(Warehouse(connection, place, None, house.call), name)]
     code = UNKNOWN if found["gain"] is None else HELPS if found["verdict"] == "helps" else NOT_CERTAIN
     seed = f"ml_{name}__refit"
+    rebuilt = f" && dbt build --select {' '.join(readers)}" if readers else ""  # no edge leads to them
+    verdict = f"a refit {found['verdict']}: " if found["verdict"] else ""
     lines = [
-        refit_in_words(found, ""),
-        f"written to {seed}; next: dbt build --select {' '.join([seed, *readers])}",
+        verdict + refit_in_words(found, ""),
+        f"written to {seed}; next: dbt seed --select {seed}{rebuilt}",
     ]
     answer(as_json, {"name": name, **found, "exit_code": code}, lines)
     return code

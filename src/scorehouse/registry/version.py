@@ -259,7 +259,7 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     known = sorted({a for row in rows for a in row.aliases})
     found = [row for row in rows if alias in row.aliases]
     if not found:
-        hint = did_you_mean(alias, known)
+        hint = did_you_mean(alias, {*known, "champion", "challenger"} - {alias})
         raise RegistryError(
             call,
             f"no version of ML model {name!r} has the alias {alias!r}{hint}",

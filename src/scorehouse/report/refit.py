@@ -40,7 +40,7 @@ def refit_in_words(refit: Measured | None, command: str) -> str:
     low, high = sorted(sign * refit[name] for name in ("gain_low", "gain_high"))
     metric = lower_first(metric_name(refit["metric"]))
     return (
-        f"a refit measured {metric} {'worse' if sign < 0 else 'better'} by "
+        f"measured on {refit['measured_on']}, a refit has {metric} {'worse' if sign < 0 else 'better'} by "
         f"{number(sign * refit['gain'], 2)} ({number(low, 2)} to {number(high, 2)}) on "
-        f"{refit['newer_rows']:,} newer rows ({refit['measured_on']})"
+        f"{refit['newer_rows']:,} newer rows"
     )

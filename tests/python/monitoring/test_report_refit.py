@@ -31,7 +31,7 @@ def judged(*starts: str) -> Long:
     [
         (None, "", "whether a refit helps is not measured: COMMAND"),
         (measured(None), "", "whether a refit helps cannot be known: it has no labels (2025-03-10)"),
-        (measured(0.08, 0.01, 0.15), "", "better by 0.080 (0.010 to 0.15) on 1,200 newer rows (2025-03-10)"),
+        (measured(0.08, 0.01, 0.15), "", "better by 0.080 (0.010 to 0.15) on 1,200 newer rows"),
         (measured(0.08, -0.01, 0.17), "is not certain to help", "better by 0.080 (\u22120.010 to 0.17)"),
         (measured(-0.08, -0.17, 0.01), "is not certain to help", "worse by 0.080 (\u22120.010 to 0.17)"),
         (measured(-3.2, -5.0, -1.4), "does not help", "worse by 3.2 (1.4 to 5)"),

@@ -80,7 +80,7 @@ def test_a_world_that_has_changed_is_worth_a_refit(shop: DbtProject, tmp_path: P
     project.dbt("seed", "--select", "ml_loyal__refit").check()
     told = advice(project, 2)
     assert told["code"] == "retrain" and told["action"] == "scorehouse retrain loyal --target dev"
-    assert "a refit measured ROC AUC better by 0." in told["text"], told["text"]
+    assert "a refit has ROC AUC better by 0." in told["text"], told["text"]
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_a_world_that_stays_is_not(shop: DbtProject, tmp_path: Path) -> None:
     project.dbt("seed", "--full-refresh", "--select", "ml_loyal__refit").check()
     told = advice(project, 2)
     assert (told["code"], told["action"]) == ("retrain_without_gain", "")
-    assert "a refit measured ROC AUC better by " in told["text"]
+    assert "a refit has ROC AUC better by " in told["text"]
     champion(project, FLIP, "2025-04-25")
     few = retrain(project, "--measure", "--json")
     assert (

@@ -94,6 +94,7 @@ def test_promotion_may_require_a_test(gated: DbtProject) -> None:
     told = CliRunner().invoke(main, [*asked, "--project-dir", str(project.folder)])
     assert (told.exit_code, "gate passed" in told.output) == (0, True)
     refused(project, 1, "gate", "tests the alias 'challenger', which toy version 1 does not have")
+    refused(project, 2, "gat", "0 tests of the last dbt command have this name; did you mean 'gate'?")
     refused(project, 2, "missing", "0 tests of the last dbt command have this name, among ['")
     refused(project, 2, "elsewhere", "'elsewhere' does not depend on the seed ml_toy".replace("'", ""))
     promote("toy", 1, alias="second", project_dir=project.folder)
