@@ -6,6 +6,20 @@
 {% endmacro %}
 
 
+{#- Whether a failing test may stop in words while it compiles: it is about to run on a table that can be asked, which
+    an ephemeral model is not, and the user's config says nothing about how rows are judged or kept. -#}
+{% macro _stops_in_words(relation) %}
+    {% set usual, changed = {
+        'severity': 'error', 'error_if': '!= 0', 'warn_if': '!= 0', 'fail_calc': 'count(*)', 'limit': ''
+    }, [] %}
+    {% for name, value in usual.items() if (config.get(name) or value) | lower != value %}
+        {% do changed.append(name) %}
+    {% endfor %}
+    {{ return(execute and flags.WHICH in ['build', 'test', 'retry'] and '__dbt__cte__' not in relation | string
+        and changed == [] and not should_store_failures()) }}
+{% endmacro %}
+
+
 {#- Stops with an error that begins with the call as the user wrote it. -#}
 {% macro _argument_error(call, argument, value, expected, action) %}
     {% if value is undefined %}

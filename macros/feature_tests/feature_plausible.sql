@@ -13,6 +13,7 @@
             call, argument, value, 'write a number, or leave `' ~ argument ~ '` out', optional=true
         ) %}
     {% endfor %}
+    {% do scorehouse._check_plausible_limits(call, type, limits) %}
     {% do scorehouse._check_bool(call, 'allow_smaller', allow_smaller) %}
     {% set day = scorehouse._column_list(call, 'day', day, 'order_date')[0] if day is not none else none %}
     {#- A column that is not there, or of another type, is a finding of `feature_has_type`. -#}
@@ -21,10 +22,10 @@
         {{ return('select 1 as problem limit 0') }}
     {% endif %}
     {% set asked = scorehouse._implausible_rows(
-        model, scorehouse._identifier(column_name), type, day, limits, allow_smaller
+        model, scorehouse._identifier(column_name), type, day, limits, allow_smaller,
+        types.get(scorehouse._bare_name(day) | lower) if day is not none else none
     ) %}
-    {% if config.get('severity', 'error') | lower != 'error' or flags.WHICH not in ['build', 'test', 'retry']
-        or not execute %}
+    {% if not scorehouse._stops_in_words(model) %}
         {{ return(asked) }}
     {% endif %}
     {#- Whoever is stopped by it is told in words what is wrong and what to do. -#}
@@ -35,24 +36,54 @@
 {% endtest %}
 
 
+{#- Refuses limits that judge nothing. -#}
+{% macro _check_plausible_limits(call, type, limits) %}
+    {% if limits.values() | reject('none') | list == [] %}
+        {% do scorehouse._argument_error(
+            call, 'max_missing', none, 'at least one limit', 'write `max_missing: 0.67`, or leave the test out'
+        ) %}
+    {% endif %}
+    {% for argument in ['mean', 'deviation', 'min_value', 'max_value'] if limits[argument] is not none %}
+        {% if type not in ['double', 'integer'] %}
+            {% do scorehouse._argument_error(
+                call, argument, limits[argument], 'a limit for a feature of the type ' ~ type
+                    ~ ': max_missing or varies_in', 'leave `' ~ argument ~ '` out'
+            ) %}
+        {% elif argument in ['mean', 'deviation'] and not (limits.mean and (limits.deviation or 0) > 0) %}
+            {% do scorehouse._argument_error(
+                call, argument, limits[argument], 'both mean, other than 0, and deviation, above 0',
+                'write both from training, or leave both out'
+            ) %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
 {#- The select of `feature_plausible`: a row per day of which most rows are at fault. All of the newest days count,
     since a day that was not corrected would be scored with the next good one; days to come, in any time zone, do not. A
     unit is another one where mean and spread are, and so are most values: neither a few far ones nor many zeros tell.
-    What has one value on a day, such as its month, has one on the other days too. -#}
-{% macro _implausible_rows(model, column, type, day, limits, allow_smaller) %}
+    What has one value on a day, such as its month, has one on the other days too. Days are compared in their own type,
+    if the database tells it, for the sake of partitions. -#}
+{% macro _implausible_rows(model, column, type, day, limits, allow_smaller, day_type) %}
 {% set gross, double, text = scorehouse._metrics().drift.gross, scorehouse._type_double(), dbt.type_string() %}
 {% set is_number = type in ['double', 'integer'] %}
 {% set number = 'cast(' ~ column ~ ' as ' ~ double ~ ')' %}
 {% set stamp = dbt.type_timestamp() %}
-{% set ahead = 'cast(' ~ dbt.dateadd('day', 2, dbt.date_trunc('day', scorehouse._utc_now())) ~ ' as ' ~ stamp ~ ')' %}
 {% set day_of_row = 'cast('
     ~ ('null' if day is none else dbt.date_trunc('day', scorehouse._identifier(day))) ~ ' as ' ~ stamp ~ ')' %}
+{% set raw_day = scorehouse._identifier(day) if day_type else day_of_row %}
+{% set newest = 'cast(' ~ dbt.date_trunc('day', 'max(' ~ raw_day ~ ')') ~ ' as ' ~ stamp ~ ')' %}
+{% set ahead = 'cast(' ~ dbt.dateadd('day', 2, dbt.date_trunc('day', scorehouse._utc_now())) ~ ' as '
+    ~ (day_type or stamp) ~ ')' %}
 {% set known = {} %}
 {% for argument, value in limits.items() if value is not none %}
     {% do known.update({argument: scorehouse._double_literal(value)}) %}
 {% endfor %}
-{% set has_unit = is_number and limits.mean and limits.deviation %}
-{% set has_range = is_number and 'min_value' in known and 'max_value' in known %}
+{% set has_unit = 'mean' in known %}
+{% set outside = [] %}
+{% for argument, sign in {'min_value': '<', 'max_value': '>'}.items() if argument in known %}
+    {% do outside.append('feature_value ' ~ sign ~ ' ' ~ known[argument]) %}
+{% endfor %}
 with dated_rows as (
 
     select
@@ -60,6 +91,14 @@ with dated_rows as (
         {{ 'case when ' ~ scorehouse._is_finite(number) ~ ' then ' ~ number ~ ' end' if is_number
             else 'cast(' ~ column ~ ' as ' ~ text ~ ')' }} as feature_value
     from {{ model }}
+    {%- if day is not none %}
+    where {{ raw_day }} < {{ ahead }}
+        and {{ raw_day }} >= (
+            select cast({{ dbt.dateadd('day', 1 - gross.days, newest) }} as {{ day_type or stamp }})
+            from {{ model }}
+            where {{ raw_day }} < {{ ahead }}
+        )
+    {%- endif %}
 
 ),
 
@@ -78,19 +117,10 @@ counted as (
         sum(case when feature_value <> 0 then 1e0 else 0e0 end) as n_filled,
         sum(case when abs(feature_value) >= {{ gross.same }}e0 * abs({{ known.mean }}) then 1e0 else 0e0 end) as n_large
         {%- endif %}
-        {%- if has_range %},
-        sum(case when feature_value < {{ known.min_value }} or feature_value > {{ known.max_value }} then 1e0
-            else 0e0 end) as n_outside
+        {%- if outside %},
+        sum(case when {{ outside | join(' or ') }} then 1e0 else 0e0 end) as n_outside
         {%- endif %}
     from dated_rows
-    {%- if day is not none %}
-    where day < {{ ahead }}
-        and day > (
-            select cast({{ dbt.dateadd('day', -gross.days, 'max(day)') }} as {{ stamp }})
-            from dated_rows
-            where day < {{ ahead }}
-        )
-    {%- endif %}
     group by day
 
 ),
@@ -113,7 +143,7 @@ judged as (
                 and {{ gross.unit }}e0 * n_large <= n_values
                 and n_filled > {{ gross.share }}e0 * n_values then 'other_unit'
             {%- endif %}
-            {%- if has_range %}
+            {%- if outside %}
             when n_outside > {{ gross.share }}e0 * n_values then 'outside_range'
             {%- endif %}
             {%- if 'varies_in' in known %}
@@ -135,6 +165,7 @@ where problem is not null
 {% macro _fail_as_implausible(model, name, limits, row) %}
     {% set table = model.identifier if model is mapping else 'the feature table' %}
     {% set rows = (row.n_rows | int) ~ ' rows' ~ (' of ' ~ (row.day | string)[:10] if row.day is not none else '') %}
+    {% set factor = '%.2g' | format(row.by_mean | default(0) | float) | float %}
     {% set said, expected = {
         'missing': (
             'is missing in ' ~ ((row.n_rows - row.n_values) | int) ~ ' of the ' ~ rows,
@@ -142,12 +173,13 @@ where problem is not null
         ),
         'other_unit': (
             'is in another unit: over the ' ~ rows ~ ', mean and spread are about '
-                ~ '%.2g' | format(row.by_mean | default(0) | float) ~ ' times those of training',
+                ~ '{:,.8f}'.format(factor).rstrip('0').rstrip('.') ~ ' times those of training',
             'a mean of about ' ~ limits.mean ~ ', as in training'
         ),
         'outside_range': (
             'is outside of the range of training in ' ~ (row.n_outside | default(0) | int) ~ ' of the ' ~ rows,
-            'most values from ' ~ limits.min_value ~ ' to ' ~ limits.max_value ~ ', as in training'
+            'most values' ~ (' from ' ~ limits.min_value if limits.min_value is not none else '')
+                ~ (' up to ' ~ limits.max_value if limits.max_value is not none else '') ~ ', as in training'
         ),
         'constant': (
             'has one value, ' ~ row.lowest ~ ', in all of the ' ~ rows, 'several values, as in training'
@@ -157,6 +189,6 @@ where problem is not null
         "scorehouse.feature_plausible('" ~ name ~ "')", name ~ ' of ' ~ table ~ ' ' ~ said, expected,
         'correct the rows where they come from, and build again: until then, nothing is scored from them. If they are'
             ~ ' right, register a version that was trained on such rows and write the tests again with `scorehouse'
-            ~ ' scaffold tests`, or take the limit out of this test'
+            ~ ' scaffold tests`. If you can do neither, leave the day out with `config: {where: ...}`'
     ) %}
 {% endmacro %}

@@ -24,10 +24,11 @@
     {% endif %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% set found = scorehouse._volume_findings(model, limits, day, latest) %}
-    {% set is_told = max_age_days is not none and config.get('severity', 'error') | lower == 'error'
-        and flags.WHICH in ['build', 'test', 'retry'] and execute %}
-    {% set ahead = "select * from (" ~ found ~ ") as found where problem = 'day_in_future'" %}
-    {% for row in (scorehouse._rows_of(ahead) if is_told else []) %}
+    {% if max_age_days is none or not scorehouse._stops_in_words(model) %}
+        {{ return(found) }}
+    {% endif %}
+    {% set rows = scorehouse._rows_of(found) %}
+    {% for row in rows if row.problem == 'day_in_future' %}
         {% do scorehouse._fail(
             "scorehouse.volume_in_range(day='" ~ day ~ "')",
             (model.identifier if model is mapping else 'the table') ~ ' has rows of ' ~ (row.window_start | string)[:10]
@@ -36,7 +37,7 @@
             'correct the date where the rows come from, such as a wrong year, and build again'
         ) %}
     {% endfor %}
-    {{ found }}
+    {{ return(found if rows else 'select 1 as problem limit 0') }}
 {% endtest %}
 
 

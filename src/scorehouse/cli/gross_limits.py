@@ -35,7 +35,7 @@ def gross_limits(
         mean, deviation = moments.get(each.name, (0.0, 0.0))
         if mean and deviation:
             limits |= {"mean": float(f"{mean:.4g}"), "deviation": float(f"{deviation:.4g}")}
-            if usual.get("spread_shift", 0.0) >= math.log(UNIT):  # a day of one kind of weather
+            if usual.get("spread_shift", math.inf) >= math.log(UNIT):  # a day of one kind of weather
                 limits["allow_smaller"] = True
         # a counter goes on beyond its range, as the newest windows of training did beyond that of all others
         is_still = "mean_shift" in usual and usual.get("out_of_range_share", 0.0) <= _limit(
@@ -48,21 +48,21 @@ def gross_limits(
 
 
 def _windows(rows: Sequence[Row]) -> tuple[dict[str, float], dict[str, float]]:
-    """By metric, of windows of training the largest design effect, and the largest value that is usual."""
+    """By metric, of windows of training the largest design effect, and the value that is usual of a day."""
     effects: dict[str, float] = {}
     usual: dict[str, float] = {}
     for row in rows:
         if row["kind"] == "window":
-            metric = row["category"].split()[1]
+            unit, metric = row["category"].split()
             effects[metric] = max(row["lower"], effects.get(metric, 1.0))
-            if row["upper"] is not None:  # of clusters, it is not known
-                usual[metric] = max(row["upper"], usual.get(metric, 0.0))
+            if unit == "day":  # a week hides what one of its days is without
+                usual[metric] = row["upper"]
     return effects, usual
 
 
 def _missing(feature: Feature, usual: dict[str, float]) -> dict[str, float]:
-    """Where a feature was nearly always there, in each window of training, most of it may not be missing."""
-    most = max(feature.null_share or 0.0, usual.get("missing_share", 0.0))
+    """Where a feature was never missing, or on no day of training more than drift allows."""
+    most = usual.get("missing_share", math.inf if feature.null_share else 0.0)
     return {"max_missing": GROSS} if most <= _limit("missing_share") else {}
 
 
@@ -78,4 +78,6 @@ def _varies(rows: Sequence[Row], effects: dict[str, float], has_days: bool) -> d
     share = max(counts, default=0.0) / max(sum(counts), 1.0)
     if not 0 < share <= COMMON or not (has_days or "psi" in effects):
         return {}
-    return {"varies_in": max(FEWEST, math.ceil(effects.get("psi", 1.0) * math.log(CHANCE) / math.log(share)))}
+    fewest = max(FEWEST, math.ceil(effects.get("psi", 1.0) * math.log(CHANCE) / math.log(share)))
+    of_days = [row["row_count"] for row in rows if row["kind"] == "window" and row["category"][:4] == "day "]
+    return {} if has_days and fewest > max(of_days, default=fewest) else {"varies_in": fewest}

@@ -255,6 +255,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("feature_in_range", {"min_value": 2, "max_value": 1}, "at most max_value, which is 1"),
     ("feature_in_range", {"min_value": 0, "allow_nan": "no"}, "(allow_nan='no'): got the string 'no'"),
     ("feature_has_type", {"type": "int"}, "(type='int'): got the string 'int'"),
+    ("feature_plausible", {"type": "double"}, "(max_missing=null): got null"),
+    ("feature_plausible", {"type": "string", "min_value": 0}, "(min_value=0): got 0"),
+    ("feature_plausible", {"type": "double", "mean": 5}, "both mean, other than 0, and deviation"),
 ]
 
 

@@ -160,8 +160,9 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
     weight = good["weight"]
     for wrong, when, said in (
         (100 * weight, last, "is in another unit: over the 120 rows of "),
-        (1000 * weight, older, "is in another unit: over the 120 rows of "),
-        (weight / 100, last, "times those of training"),
+        (100 * weight, last, "mean and spread are about 100 times"),
+        (1000 * weight, older, " times those of training"),
+        (weight / 100, last, "mean and spread are about 0.01 times"),
         (np.nan, last, "is missing in 120 of the 120 rows of "),
         (50.0, last, "has one value, 50.0, in all of the 120 rows of "),
         (-weight, last, "is outside of the range of training in 120 of the 120 rows of "),
