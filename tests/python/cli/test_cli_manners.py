@@ -74,7 +74,7 @@ def test_every_command_explains_itself(name: str) -> None:
 
 
 def test_a_wrong_example_is_found() -> None:
-    for line in ("scorehouse promote churn", "scorehouse list --jsn", "scorehouse scaffold marts churn"):
+    for line in ("scorehouse diff churn", "scorehouse list --jsn", "scorehouse scaffold marts churn"):
         with pytest.raises(click.UsageError):
             parsed(words_of(line))
 
