@@ -1,0 +1,202 @@
+{#- The usual volume is the median of all windows before; a change is judged from the fourth window on. Today's rows
+    may not be complete, so the latest day is the one before today. -#}
+{% macro _volume_findings(model, limits, day, latest) %}
+{% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
+{% set today = 'cast(' ~ dbt.date_trunc('day', scorehouse._utc_now()) ~ ' as ' ~ stamp ~ ')' %}
+{% set to_come = 'cast(' ~ dbt.dateadd('day', 2, today) ~ ' as ' ~ stamp ~ ')' %}
+{% set double = scorehouse._type_double() %}
+{% set day = scorehouse._identifier(day) if day is not none else none %}
+{% set most = limits.max_change or 0 %}
+{% set problems = {
+    'too_few': ('<', 'null' if limits.min_rows is none else limits.min_rows),
+    'too_many': ('>', 'null' if limits.max_rows is none else limits.max_rows),
+    'fewer_than_usual': ('<', 'null' if limits.max_change is none else 'usual_lowest'),
+    'more_than_usual': ('>', 'null' if limits.max_change is none else 'usual_highest')
+} %}
+with windows as (
+
+    {%- if day is not none %}
+
+    select
+        cast(null as {{ text }}) as run_id,
+        cast({{ dbt.date_trunc('day', day) }} as {{ stamp }}) as window_start,
+        count(*) as n_rows
+    from {{ model }}
+    where {{ day }} is not null
+    group by {{ dbt.date_trunc('day', day) }}
+    {%- else %}
+
+    select
+        cast(scoring_run_id as {{ text }}) as run_id,
+        min(scored_at) as window_start,
+        count(*) as n_rows
+    from {{ model }}
+    group by scoring_run_id
+    {%- endif %}
+
+),
+
+earlier as (
+
+    select
+        windows.run_id,
+        windows.window_start,
+        windows.n_rows,
+        count(before.n_rows) as n_before,
+        percentile_cont(0.5e0) within group (order by before.n_rows) as usual_rows
+    from windows
+    left join windows as before
+        on before.window_start < windows.window_start
+    group by windows.run_id, windows.window_start, windows.n_rows
+
+),
+
+limited as (
+
+    select
+        *,
+        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 - most) }} end as usual_lowest,
+        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 + most) }} end as usual_highest
+    from earlier
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            {%- for problem, (sign, limit) in problems.items() %}
+            when n_rows {{ sign }} {{ limit }} then '{{ problem }}'
+            {%- endfor %}
+        end as problem
+    from limited
+    {%- if latest %}
+    where window_start = (
+        select max(newest.window_start)
+        from windows as newest
+        {%- if day is not none %}
+        where newest.window_start < {{ today }}
+        {%- endif %}
+    )
+    {%- endif %}
+
+),
+
+{%- if limits.max_age_days is not none %}
+
+all_days as (
+
+    select
+        'all' as series,
+        window_start
+    from windows
+    where window_start < {{ to_come }}
+
+),
+
+{{ scorehouse._longest_gaps('all_days', 'window_start', 'series') }},
+
+allowed as (
+
+    select {{ scorehouse._double_literal(limits.max_age_days - 1) }} + coalesce(
+        (select max(gap_days) from longest where length_place = 2 and n_gaps >= 3), 1
+    ) as allowed_days
+
+),
+
+{#- A day that is to come in every time zone, long after the day before: a date that was mistyped. Forecasts go on day
+    by day. The days from there on do not say that new rows come. #}
+steps as (
+
+    select
+        window_start,
+        {{ dbt.datediff('lag(window_start) over (order by window_start)', 'window_start', 'day') }}
+            as gap_days
+    from windows
+
+),
+
+ahead as (
+
+    select min(window_start) as window_start
+    from steps
+    cross join allowed
+    where window_start >= {{ to_come }}
+        and gap_days > allowed_days
+
+),
+
+aged as (
+
+    select
+        allowed_days,
+        max(case when ahead.window_start is null or windows.window_start < ahead.window_start
+            then windows.window_start end) as window_start,
+        max(ahead.window_start) as day_ahead
+    from windows
+    cross join ahead
+    cross join allowed
+    group by allowed_days
+
+),
+{%- endif %}
+
+validation_errors as (
+
+    select
+        run_id,
+        window_start,
+        'volume' as metric,
+        n_rows as value,
+        cast(case problem
+            {%- for problem, (_, limit) in problems.items() %}
+            when '{{ problem }}' then {{ limit }}
+            {%- endfor %}
+        end as {{ double }}) as threshold,
+        usual_rows,
+        problem
+    from judged
+    where problem is not null
+    {%- if limits.max_age_days is not none %}
+
+    union all
+
+    select
+        cast(null as {{ text }}),
+        window_start,
+        'age_days',
+        cast({{ dbt.datediff('window_start', today, 'day') }} as {{ double }}),
+        cast(allowed_days as {{ double }}),
+        cast(null as {{ double }}),
+        'no_new_rows'
+    from aged
+    where {{ dbt.datediff('window_start', today, 'day') }} > allowed_days
+
+    union all
+
+    select
+        cast(null as {{ text }}),
+        day_ahead,
+        'days_ahead',
+        cast({{ dbt.datediff(today, 'day_ahead', 'day') }} as {{ double }}),
+        cast(allowed_days as {{ double }}),
+        cast(null as {{ double }}),
+        'day_in_future'
+    from aged
+    where day_ahead is not null
+    {%- endif %}
+    {%- if limits.min_rows %}
+
+    union all
+
+    select
+        null, null, 'volume', count(*), {{ limits.min_rows }}, null, 'no_rows'
+    from windows
+    having count(*) = 0
+    {%- endif %}
+
+)
+
+select * from validation_errors
+{% endmacro %}
