@@ -1,8 +1,9 @@
 {#- CTEs that end in `data_faults`: the features of the newest window of each drift table whose values are wrong rather
     than changed, as a load that failed leaves them; training on them would not help. Such are values that are missing,
     unseen, constant, repeated or far away, values beyond the range of training where these are more than a quarter of
-    what has moved (another unit), and a mean or spread that no world reaches from one window to the next. -#}
-{% macro _data_faults(tables) -%}
+    what has moved (another unit), and a mean or spread that no world reaches from one window to the next. Where windows
+    of training left the range of the others, as those of a counter do, to be beyond it is no fault. -#}
+{% macro _data_faults(tables, reference) -%}
 {%- set known = scorehouse._metrics().drift %}
 {%- for table in tables %}
 {#- Read several times: DuckDB and PostgreSQL would compute a view in it again for each reader; other databases know no
@@ -14,20 +15,41 @@ newest_window_{{ loop.index }} as{{ ' materialized' if target.type in ('duckdb',
 ),
 
 {% endfor -%}
+{% if reference -%}
+growing as (
+
+    select distinct
+        version,
+        name as feature
+    from {{ reference }}
+    where part = 'feature'
+        and kind = 'window'
+        and {{ dbt.split_part('category', "' '", 2) }} = 'out_of_range_share'
+        and upper > {{ known.thresholds.out_of_range_share }}e0
+
+),
+
+{% endif -%}
 fault_rows as (
 
     {%- for table in tables %}
     select
-        ml_model,
-        version,
-        feature,
-        metric,
-        status,
-        value,
-        max(case when metric = 'tvd' then value end) over (partition by ml_model, version, feature) as moved_share
-    from newest_window_{{ loop.index }}
-    where segment = 'all'
-        and part = 'feature'
+        newest.ml_model,
+        newest.version,
+        newest.feature,
+        newest.metric,
+        newest.status,
+        newest.value,
+        max(case when newest.metric = 'tvd' then newest.value end)
+            over (partition by newest.ml_model, newest.version, newest.feature) as moved_share
+        {{- ',\n        growing.feature as growing_feature' if reference }}
+    from newest_window_{{ loop.index }} as newest
+    {%- if reference %}
+    left join growing
+        on {{ scorehouse._same('newest', 'growing', ['version', 'feature']) }}
+    {%- endif %}
+    where newest.segment = 'all'
+        and newest.part = 'feature'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 
@@ -43,7 +65,11 @@ faults as (
     from fault_rows
     where status = 'drift'
         and (
-            (metric = 'out_of_range_share' and value > {{ known.outside_fault }}e0 * coalesce(moved_share, value))
+            (
+                metric = 'out_of_range_share'
+                and value > {{ known.outside_fault }}e0 * coalesce(moved_share, value)
+                {{- '\n                and growing_feature is null' if reference }}
+            )
             {%- for name, least in known.fault.items() %}
             or (metric = '{{ name }}' and value >= {{ least }}e0)
             {%- endfor %}

@@ -34,11 +34,11 @@ measured_refit as (
 {%- endmacro %}
 
 
-{#- The seed `ml_<name>__refit` beside a registry, if it is loaded. -#}
-{% macro _refit_of(registry) %}
+{#- The seed `ml_<name>__<part>` beside a registry, if it is loaded. -#}
+{% macro _loaded_beside(registry, part) %}
     {% if execute and not registry.is_cte %}
         {{ return(load_relation(api.Relation.create(
-            database=registry.database, schema=registry.schema, identifier=registry.identifier ~ '__refit'
+            database=registry.database, schema=registry.schema, identifier=registry.identifier ~ '__' ~ part
         ))) }}
     {% endif %}
     {{ return(none) }}

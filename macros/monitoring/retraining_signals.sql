@@ -40,7 +40,7 @@
     'decay is null and rejected_share is null' ~ (' and age_days is null' if limits.age_days is not none) %}
 {% set now = scorehouse._moment(as_of) if as_of else scorehouse._utc_now() %}
 {% set watched = [drift, recent_drift] | reject('none') | list %}
-{% set refit = scorehouse._refit_of(registry) %}
+{% set refit = scorehouse._loaded_beside(registry, 'refit') %}
 {#- A refit that was measured, and is not certain to help, is no answer to a reason. -#}
 {% set no_help = "refit <> 'helps'" %}
 
@@ -60,7 +60,7 @@ with live as (
 
 ),
 
-{{ scorehouse._data_faults(watched) if watched }}
+{{ scorehouse._data_faults(watched, scorehouse._loaded_beside(registry, 'reference')) if watched }}
 
 {{ scorehouse._drifted(limits) if drift is not none }}
 {{ scorehouse._decayed(judged, limits) }}

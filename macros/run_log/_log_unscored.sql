@@ -58,17 +58,27 @@
             {% set lines = ((result.message or result.status) | string | trim).split('\n') %}
             {% set is_ours = lines | length > 1 and lines[0].startswith('Compilation Error') %}
             {% set message = lines[1 if is_ours else 0] | trim %}
-            {# dbt leaves out of a test's name what no file name can have #}
-            {% set column = ((graph['nodes'].get(id) or {}).get('column_name') or '') | trim('"`') %}
-            {% set is_named = '_' ~ column ~ '_' in '_' ~ result.node.name ~ '_' %}
-            {% set of_column = ' of ' ~ column if column and not is_named else '' %}
-            {% do said.append(id.split('.')[0] ~ ' ' ~ result.node.name ~ of_column ~ ': ' ~ message) %}
+            {% do said.append(id.split('.')[0] ~ ' ' ~ scorehouse._name_for_a_person(result.node) ~ ': ' ~ message) %}
         {% endif %}
     {% endfor %}
     {% set more = '; and ' ~ (said | length - 3) ~ ' more' if said | length > 3 else '' %}
     {{ return(
         said[:3] | join('; ') ~ more if said else 'dbt skipped it, and says of nothing before it that it failed'
     ) }}
+{% endmacro %}
+
+
+{# As `_outcome` in src/scorehouse/report/dbt_results.py: a test by what it tests, unless it has a name of its own. #}
+{% macro _name_for_a_person(node) %}
+    {% set known, name = graph['nodes'].get(node.unique_id) or {}, '_' ~ node.name ~ '_' %}
+    {% set tested = (known.get('attached_node') or '').split('.') | last %}
+    {% set macro = (known.get('test_metadata') or {}).get('name') or '' %}
+    {% set column = (known.get('column_name') or '') | trim('"`') %}
+    {% if tested and '_' ~ macro ~ '_' ~ tested ~ '_' in name %}
+        {{ return(macro ~ ' of ' ~ tested ~ ('.' ~ column if column else '')) }}
+    {% endif %}
+    {# dbt leaves out of a test's name what no file name can have #}
+    {{ return(node.name ~ (' of ' ~ column if column and '_' ~ column ~ '_' not in name else '')) }}
 {% endmacro %}
 
 

@@ -69,13 +69,15 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
 
 
 def _of_alert(alert: Alert) -> Iterator[str]:
-    """The cause, its numbers and what to do."""
+    """The cause, its numbers and what to do; then the advice on retraining that stands behind it."""
     since = f", since {alert.since}" if alert.since else ""
     yield from _wrapped(f"{alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
     if alert.text:
         yield from _wrapped(alert.text, 4)
-    if alert.action:
-        yield f"    $ {alert.action}"
+    yield f"    What to do: {alert.what_to_do}"
+    for one in alert.also:
+        if one.topic == "retraining":
+            yield from _of_alert(one)
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

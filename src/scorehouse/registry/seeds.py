@@ -173,11 +173,12 @@ def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def build_command(name: str, *ends: str) -> str:
-    """The command that loads every seed of an ML model, and builds `ends`, or all that is downstream.
+    """The command that loads every seed of an ML model, and builds all that is downstream, and `ends`.
 
-    `ml_<name>+` would leave out the seeds beside the registry. No shell expands anything in it.
+    `ml_<name>+` would leave out the seeds beside the registry. Of `ends` alone, dbt would run tests of
+    the seeds that also read tables downstream which are not built yet. No shell expands anything in it.
     """
-    return f"dbt build --select {' '.join([f'tag:ml_{name}', *ends]) if ends else f'tag:ml_{name}+'}"
+    return f"dbt build --select {' '.join([f'tag:ml_{name}+', *ends])}"
 
 
 def _value(column: str, text: str) -> Any:

@@ -29,7 +29,7 @@ class Alert:
     `row` is the row of a monitoring table. `also` are the other alerts of the cause, set when alerts are
     grouped, and `together` the features that change with this one. `rows_sql` selects the rows behind the
     number; empty if they are not known. `state` is `new`, `continuing` or empty (nothing to compare with),
-    and `since` names the window in which it began. `action` is a command that mends it, if there is one.
+    and `since` names the window in which it began. `action` is a command that mends it, if one is known.
     """
 
     code: str
@@ -66,6 +66,11 @@ class Alert:
         """The numbers behind the title."""
         said = phrase(WORDS[self.code].text, self.row or {}, self.numbers)
         return f"{said}. {self.numbers['moved_by']}" if self.numbers.get("moved_by") else said
+
+    @property
+    def what_to_do(self) -> str:
+        """Its command, or what its code tells."""
+        return self.action or phrase(WORDS[self.code].action, self.row or {}, self.numbers)
 
     @property
     def fault(self) -> int:

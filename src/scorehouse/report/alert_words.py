@@ -21,14 +21,15 @@ from scorehouse.report.words import (
 
 
 class Words(NamedTuple):
-    """The section of the report for a code, its title (a sentence without a full stop) and its text.
+    """The section of the report for a code, its title (a sentence without a full stop), its text, what to do.
 
-    Both are formats: in braces stand `row`, a number of the alert, or a word of `DERIVED`.
+    All are formats: in braces stand `row`, a number of the alert, or a word of `DERIVED`.
     """
 
     topic: str
     title: str
     text: str
+    action: str
 
 
 class _Known(dict[str, Any]):
@@ -101,7 +102,17 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "age": lambda known, _: ago(known["age_days"]),
     "ended": lambda known, _: "warns" if known["level"] == "warn" else "failed",
     "least": lambda known, _: percent(known["limit"]),
+    "correct": lambda known, _: CORRECT if known["of_test"] else MEND,
 }
+CORRECT = "correct the rows where they come from, and build again"
+MEND = "mend what the message names, and build again"
+FEATURE = "look at {row[feature]} in the table of the features: if it is wrong, " + CORRECT
+REAL = "see whether the change is real where the rows come from: if it is, think of training again"
+WORSE_SCORES = "look for faults of the data first; if there are none, measure whether a refit helps: " + (
+    "scorehouse retrain {row[ml_model]} --target TARGET --measure"
+)
+SCHEDULE = "see why no scheduled build has scored since, and build"
+LOADER = "see why its loader brings no new rows, and load them"
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
 DBT = "{message}; checked {checked_at}"
 DRIFT = "{measure} {value} in {window}{within}; limit {threshold}{chance}{certainty}; {rows} rows"
@@ -111,90 +122,130 @@ WORDS: dict[str, Words] = {
         "runs",
         "The last scoring run is not finished",
         RUN + "it is still running, or its process was killed",
+        "wait for its end; if its process was killed, build again",
     ),
-    "run_skipped": Words("runs", "Nothing was scored: {error}", RUN + "dbt skipped it"),
-    "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}"),
-    "run_without_rows": Words("runs", "The last scoring run found no rows", RUN + "it got no rows"),
+    "run_skipped": Words(
+        "runs", "Nothing was scored in {tables}: {error}", RUN + "dbt skipped it", "{correct}"
+    ),
+    "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}", MEND),
+    "run_without_rows": Words(
+        "runs",
+        "The last scoring run found no rows",
+        RUN + "it got no rows",
+        "see why its input has no rows, and build again",
+    ),
     "rows_rejected": Words(
         "runs",
         "The last scoring run rejected {rejected}",
         RUN + "{rows_rejected:,} of {rows_in:,} rows{by_reason}",
+        "look at the rejected rows: " + CORRECT,
     ),
-    "scores_old": Words("runs", "Last scored {age}", "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}"),
+    "scores_old": Words(
+        "runs", "Last scored {age}", "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}", SCHEDULE
+    ),
     "features_old": Words(
         "runs",
         "No new features since {newest:%d %b %Y, %H:%M}",
         "{table}: later runs read the same rows and values; {usual}",
+        LOADER,
     ),
     "metric_below_limit": Words(
         "performance",
         "{metric}{segment} is worse than allowed",
         "{value} in {window}; limit {exact_threshold}; {rows} labelled rows",
+        WORSE_SCORES,
     ),
     "metric_far_from_registration": Words(
         "performance",
         "{metric} is {value}, and was {was} at registration",
         "{value} in {window}, {exactly_was} at registration; limit {exact_limit}; {rows} labelled rows",
+        WORSE_SCORES,
     ),
     "sequential_alert": Words(
         "sequential",
         "{series} has gone {row[side]} {threshold} for certain",
         "{value} in {window}; certain since {row[alert_since]:%d %b %Y}; "
         "p {p} over all windows, however often one looks",
+        WORSE_SCORES,
     ),
     "segment_worse": Words(
         "segments",
         "{worse} where {row[segment]}",
         "{value}, and {rest} {compared}; the difference is at least {difference}, limit {most}; "
         "{rows} rows, {share} of all",
+        "look at the rows of this segment for faults of the data, then for what has changed in it",
     ),
-    "dbt_failed": Words("tests", "The dbt {kind} {name} {ended}", DBT),
-    "source_stale": Words("sources", "The source {name} is stale", DBT),
-    "output_drift": Words("scores", "The distribution of {row[feature]} has changed", DRIFT),
-    "scores_missing": Words("scores", "{measure_of_feature}", DRIFT),
+    "dbt_failed": Words("tests", "The dbt {kind} {name} {ended}", DBT, "{correct}"),
+    "source_stale": Words("sources", "The source {name} is stale", DBT, LOADER),
+    "output_drift": Words(
+        "scores",
+        "The distribution of {row[feature]} has changed",
+        DRIFT,
+        "look at the features that drive the scores: a fault of the data, or a real change",
+    ),
+    "scores_missing": Words(
+        "scores",
+        "{measure_of_feature}",
+        DRIFT,
+        "see why these rows have no score: rejected rows have a reason in the prediction table",
+    ),
     "attribution_drift": Words(
         "scores",
         "Other features drive the scores than before",
         "Agreement of the order {agreement} in {window}, compared with the window from "
         "{row[reference_start]:%d %b %Y} on; limit {threshold}; {rows} rows",
+        REAL,
     ),
-    "feature_drift": Words("drift", "{row[feature]} has drifted", DRIFT),
-    "feature_shift": Words("drift", "{measure_of_feature}", DRIFT),
+    "feature_drift": Words("drift", "{row[feature]} has drifted", DRIFT, REAL),
+    "feature_shift": Words("drift", "{measure_of_feature}", DRIFT, REAL),
     "pair_drift": Words(
         "drift",
         "{row[feature]} go together in another way than in training",
         "Correlation {before} in training, {now} in {window}; limit of the change {threshold}; "
         "p {p}; {rows} rows",
+        REAL,
     ),
     "features_of_little_importance": Words(
         "drift",
         "{n_features} features of little importance have changed",
         "each has less than {least} of the importance",
+        REAL,
     ),
     "unit_changed": Words(
         "quality",
         "Data fault: {row[feature]} is about {factor} times what it was in training, as in another unit",
         DRIFT,
+        FEATURE,
     ),
-    "feature_fault": Words("quality", "{row[feature]} may be a data fault: {measure_within}", DRIFT),
-    "feature_quality": Words("quality", "{measure_of_feature}", DRIFT),
-    "rows_repeated": Words("quality", "Rows repeat the features of other rows, under other keys", DRIFT),
+    "feature_fault": Words("quality", "{row[feature]} may be a data fault: {measure_within}", DRIFT, FEATURE),
+    "feature_quality": Words("quality", "{measure_of_feature}", DRIFT, FEATURE),
+    "rows_repeated": Words(
+        "quality",
+        "Rows repeat the features of other rows, under other keys",
+        DRIFT,
+        "look at the table of the features: if the rows are copies, " + CORRECT,
+    ),
     "retrain": Words(
         "retraining",
         "Version {version} should be retrained",
         "{reasons}; {refit}",
+        "{command}",
     ),
     "retrain_without_gain": Words(
         "retraining",
         "A refit of version {version} {helps}: look for other causes",
         "{reasons}; {refit}",
+        "look for other causes: labels, features that are missing, a change of the process",
     ),
     "data_fault": Words(
         "retraining",
         "Do not retrain version {version} yet: look at the data first",
         "{faults}; reasons to retrain: {reasons}",
+        "look at these features first: if they are wrong, " + CORRECT + "; if right: {command} --force",
     ),
-    "not_monitored": Words("retraining", "Version {version} is not monitored", "{missing}; next: {next}"),
+    "not_monitored": Words(
+        "retraining", "Version {version} is not monitored", "{missing}; next: {next}", "{next}"
+    ),
 }
 # Faults of the data, the most specific first.
 FAULTS = ("unit_changed", "feature_fault", "rows_repeated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.faults import faults_of, units_of
-from scorehouse.report.gather import ModelData, reject_reasons, table_name
+from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
 from scorehouse.report.monitors import Long, window_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
@@ -33,16 +34,18 @@ AGED = {
 
 def facts_of(behind: Rows) -> list[Alert]:
     """The facts of the newest window of each table; a fact that two tables have is there once."""
-    data, seen = behind.data, set()
+    data, seen = behind.data, dict[tuple[str, str, str], bool]()
     found = [alert for long in data.performance for alert in _performance_alerts(long, behind)]
     units = units_of(data, behind.warehouse)
     for long in data.drift:
-        rows, faults = drifted(long), faults_of(long)
+        rows, faults = drifted(long), faults_of(long, data.reference)
         rows.sort(key=lambda row: (row["part"] != "output", *_rank(row, faults), row["place"] or 0))
         for row in rows:
-            # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before PSI
+            # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before PSI;
+            # and a fault that another table alone has
             fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
-            if fact not in seen:
+            is_fault = row in faults
+            if is_fault > seen.get(fact, False) or fact not in seen:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])
                 anchor, rows_sql = _anchor(data, row), behind.of_drift(row)
                 code, subject = _drift_code(row)
@@ -50,11 +53,11 @@ def facts_of(behind: Rows) -> list[Alert]:
                 numbers: Row = {"days": days} if days else {}
                 if row["part"] == "feature" and row["feature"] in units:  # its first fact says so
                     code, numbers = "unit_changed", {"factor": units.pop(row["feature"]), **numbers}
-                elif row in faults and subject.kind == "feature":
+                elif is_fault and subject.kind == "feature":
                     code = "feature_fault"
                 more: dict[str, Any] = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
                 found.append(row_alert(code, subject, long, row, anchor, **more))
-            seen.add(fact)
+            seen[fact] = is_fault or seen.get(fact, False)
     return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
 
 
@@ -151,6 +154,7 @@ def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
     A command names the target that was read; a file alone does not tell in which one to train.
     """
     option = f" --target {shlex.quote(target)}" if target else ""
+    command = f"scorehouse retrain {data.name}{option or ' --target TARGET'}"
     sql = f"select *\nfrom {data.retraining_table}\nwhere ml_model = {DUCKDB.literal(data.name)}"
 
     def advice(code: str, numbers: Row, *, kind: str = "retraining", action: str = "") -> Alert:
@@ -159,21 +163,21 @@ def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
     alerts = []
     for row in data.retraining:
         faults, numbers = row.get("data_faults"), {name: row[name] for name in ("version", "reasons")}
+        numbers["command"] = command
         if faults and row["reasons"]:
             alerts.append(advice("data_fault", {**numbers, "faults": faults}))
         elif row["retrain"] or row.get("status") == "refit_no_help":
-            command = f"scorehouse retrain {data.name}"
             judged = [] if row.get("refit") else [*data.drift, *data.performance]  # the table has judged
             refit = newest_of(data.refit, judged)
-            numbers["refit"] = refit_in_words(refit, f"{command}{option or ' --target TARGET'} --measure")
+            numbers["refit"] = refit_in_words(refit, f"{command} --measure")
             if helps := no_help(row, refit):
                 alerts.append(advice("retrain_without_gain", {**numbers, "helps": helps}))
             else:
-                alerts.append(advice("retrain", numbers, action=command + option if option else ""))
+                alerts.append(advice("retrain", numbers, action=command if option else ""))
         elif row["retrain"] is None and row.get("not_judged") and not _is_monitored(data):
-            command = build_command(data.name) + option
-            numbers = {"version": row["version"], "missing": row["not_judged"], "next": command}
-            alerts.append(advice("not_monitored", numbers, kind="version", action=command))
+            build = build_command(data.name) + option
+            numbers = {"version": row["version"], "missing": row["not_judged"], "next": build}
+            alerts.append(advice("not_monitored", numbers, kind="version", action=build))
     return alerts
 
 
@@ -186,16 +190,23 @@ def _is_monitored(data: ModelData) -> bool:
 def _run_alerts(behind: Rows) -> list[Alert]:
     """How the newest night of each prediction table ended."""
     data, alerts = behind.data, []
-    for run in map(data.judged, data.newest_runs()):
+    runs = [*map(data.judged, data.newest_runs())]
+    skipped = defaultdict[str, list[str]](list)  # tables by what stopped them: that is one cause
+    for run in runs:
+        skipped[stopped_by(run)].append(table_name(run))
+    for run in runs:
         (code, level, _), share = limits.ending(run), limits.rejected_share(run)
-        if not code:
+        cause = stopped_by(run)
+        if not code or (cause and table_name(run) != skipped[cause][0]):
             continue
         table, error = table_name(run), str(run.get("error") or "").splitlines()
         numbers = {
             "table": table,
             **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
             "rejected_share": share,
-            "error": error[0] if error else "",
+            "error": error[0].rstrip(".") if error else "",
+            "of_test": cause.startswith("test "),
+            "tables": ", ".join(skipped[cause]),
             "reject_reasons": reject_reasons(run).most_common(REASONS),
         }
         sql = (

@@ -30,7 +30,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     facts = facts_of(behind)
     facts += watched_facts(behind, {fact.subject for fact in facts})
     if results is not None:
-        facts += results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
+        found = results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
+        facts += [_of_skipped(fact, facts) for fact in found]
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)
@@ -43,6 +44,14 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
         ]
     causes.sort(key=lambda alert: _rank(alert, weights))
     return _folded(causes, data)
+
+
+def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
+    """A failed node of dbt that stopped the scoring belongs to the run that was skipped."""
+    said = f"{fact.numbers['kind']} {fact.numbers['name']}: "
+    runs = (one for one in facts if one.code == "run_skipped" and said in one.numbers["error"])
+    run = next(runs, None)
+    return replace(fact, subject=run.subject) if run else fact
 
 
 def _together(
@@ -117,8 +126,10 @@ def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:
             return causes
         topics = tuple(topic for code in codes for topic in REASONS[code])
     others = [alert for alert in causes if alert is not advice]
-    behind = next((place for place, alert in enumerate(others) if alert.topic in topics), None)
-    if behind is None:
+    places = [place for place, alert in enumerate(others) if alert.topic in topics]
+    if not places:
         return causes
+    # where the data are at fault, rather what is at fault than a run that is late
+    behind = next((place for place in places if others[place].is_fault), places[0])
     others[behind] = replace(others[behind], also=(*others[behind].also, advice))
     return others

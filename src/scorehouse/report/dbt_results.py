@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.warehouse import Warehouse
+from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import number, stamp
 
 NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
@@ -93,10 +93,14 @@ class DbtResults:
                 if one.level in ("ok", "none") or REPEATS.get(one.test, set()) & topics:
                     continue
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
-                numbers = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
+                numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
                 numbers |= {"message": _found(one, warehouse), "checked_at": when}
+                numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
-                found.append(Alert(code, one.level, Subject(subject), one.sql, numbers, anchor=anchor))
+                refused = f"scorehouse promote {ml_model} --remove challenger"
+                action = refused if one.test == "challenger_not_worse" else ""
+                about = Subject(subject)
+                found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
         return found
 
 

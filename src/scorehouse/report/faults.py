@@ -21,14 +21,27 @@ qualify window_start = max(window_start) over ()
 """
 
 
-def faults_of(long: Long) -> list[Row]:
+def faults_of(long: Long, reference: Iterable[Row]) -> list[Row]:
     """What is wrong in the newest window, by the rule of the macro `_data_faults`."""
     moved = {row["feature"]: row["value"] for row in long.newest if row["metric"] == "tvd"}
+    growing = {row["name"] for row in reference if left_range(row)}
     return [
         row
         for row in long.newest
-        if row["part"] == "feature" and row["status"] == "drift" and _is_fault(row, moved.get(row["feature"]))
+        if row["part"] == "feature"
+        and row["status"] == "drift"
+        and not (row["metric"] == "out_of_range_share" and row["feature"] in growing)
+        and _is_fault(row, moved.get(row["feature"]))
     ]
+
+
+def left_range(row: Row) -> bool:
+    """Whether windows of training left the range of all others, as those of a counter do."""
+    known = METRICS["out_of_range_share"].drift
+    is_window = row["kind"] == "window" and row["part"] == "feature"
+    if not is_window or not row["category"].endswith(" out_of_range_share") or known is None:
+        return False
+    return (row["upper"] or 0.0) > (known.threshold or 0.0)
 
 
 def _is_fault(row: Row, moved_share: float | None) -> bool:

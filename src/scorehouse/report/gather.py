@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.project.run_log_place import NOT_FINISHED, STARTED, SUCCESS
+from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED, SUCCESS
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
@@ -94,8 +94,14 @@ class ModelData:
         for other in self.runs[self.runs.index(run) + 1 :]:
             same = other.get("prediction_table") == run.get("prediction_table")
             if same and other.get("is_live") is not False:
-                return "continuing" if limits.ending(other).level in ("bad", "warn") else "new"
+                is_bad = limits.ending(other).level in ("bad", "warn")
+                return "continuing" if is_bad and stopped_by(other) == stopped_by(run) else "new"
         return ""
+
+
+def stopped_by(run: Row) -> str:
+    """What failed before a run that dbt skipped, such as `test not_null of orders.price`; else empty."""
+    return str(run.get("error") or "").partition(": ")[0] if run["status"] == SKIPPED else ""
 
 
 def run_status(run: Row) -> str:

@@ -23,7 +23,7 @@ BUGS = (
         edits=(
             (
                 "macros/run_log/_log_unscored.sql",
-                "' of ' ~ column if column and not is_named else ''",
+                "' of ' ~ column if column and '_' ~ column ~ '_' not in name else ''",
                 "''",
             ),
             (

@@ -21,8 +21,8 @@ BUGS = (
             ),
             (
                 "src/scorehouse/registry/seeds.py",
-                "f'tag:ml_{name}+'}\"",
-                "f'ml_{name}+'}\"",
+                "[f'tag:ml_{name}+', *ends]",
+                "[f'ml_{name}+', *ends]",
             ),
         ),
         events=("retrained and promoted",),

@@ -129,9 +129,9 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
     null.loc[tonight & (null["order_id"] % 3 == 0), "weight"] = np.nan
     renamed.loc[tonight & (renamed["region"] == "north"), "region"] = "NORTH"
     nights = {
-        "scorehouse_feature_not_null_orders_weight": null,
-        "scorehouse_feature_in_categories_orders_region": renamed,
-        "scorehouse_volume_in_range_orders_ordered_on": good[~tonight],  # a day without upstream data
+        "feature_not_null of orders.weight": null,
+        "feature_in_categories of orders.region": renamed,
+        "volume_in_range of orders": good[~tonight],  # a day without upstream data
     }
     for test, frame in nights.items():
         build = scored_again(house, frame)
@@ -139,9 +139,17 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
         newest = house.runs("late_predictions")[-1]
         assert newest["status"] == "skipped" and newest["model_name"] == "late" and test in newest["error"]
         (alert, *_) = alerts(house)  # by the database alone
-        assert alert["level"] == "bad" and alert["title"].startswith(f"Nothing was scored: test {test}")
-    said = overview(house)  # with dbt's results
-    assert said["state"] == "bad" and said["sentence"].startswith(f"Act: Nothing was scored: test {test}")
+        title = f"Nothing was scored in late_predictions: test {test}: "
+        assert alert["level"] == "bad" and alert["title"].startswith(title)
+        assert alert["state"] == "new", "of what failed, not of the skipped run"
+        (alert, *others) = alerts(house, "--project-dir", house.folder)  # with dbt's results: one cause
+        assert f"The dbt test {test} failed" in [fact["title"] for fact in alert["also"]]
+        assert not any(test in one["title"] for one in others)
+        assert alert["what_to_do"] == "correct the rows where they come from, and build again"
+    scored_again(house, good[~tonight])
+    assert alerts(house)[0]["state"] == "continuing"
+    said = overview(house)
+    assert said["state"] == "bad" and said["sentence"].startswith(f"Act: {title}")
     assert said["lights"]["Last run"]["state"] == "bad" and said["lights"]["Last run"]["text"] == "skipped"
     assert warned(house.dbt("test", "--select", UP_TO_DATE)) == [
         "scorehouse_predictions_up_to_date_late_predictions_"
@@ -288,6 +296,21 @@ def test_a_fault_of_the_loader_is_no_reason_to_retrain(house: DbtProject) -> Non
     assert retrain is False and overview(house)["lights"]["Retraining"]["text"] == "look at the data first"
     titles = [fact["title"] for alert in alerts(house) for fact in (alert, *alert["also"])]
     assert not any("should be retrained" in title for title in titles), titles
+
+
+def test_a_counter_beyond_its_range_is_no_fault(house: DbtProject) -> None:
+    """Where windows of training left the range of the others, so does the next."""
+    house.query(
+        "update late_drift set status = 'drift', value = 0.5 where metric = 'out_of_range_share' "
+        "and feature = 'weight' and segment = 'all'"
+    )
+    faults = "select data_faults from late_retraining"
+    assert house.query(faults) == [("out_of_range_share of weight",)]
+    assert alerts(house)[0]["title"] == "weight may be a data fault: outside the training range"
+    windows = "where kind = 'window' and name = 'weight' and category like '% out_of_range_share'"
+    house.query(f"update ml_late__reference set upper = 0.05 {windows}")
+    assert house.query(faults) == [(None,)]
+    assert alerts(house)[0]["title"] == "weight: outside the training range"
 
 
 def aged(house: DbtProject, nights: list[tuple[float, str]]) -> None:

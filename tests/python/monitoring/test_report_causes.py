@@ -276,6 +276,39 @@ def test_a_test_that_ends_in_an_error_says_which(database: Path, tmp_path: Path)
     assert failed["also"][0]["text"] == f"Runtime Error in test stage; {when}"
 
 
+def test_a_test_that_stopped_two_tables_is_one_cause(database: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "create temp table one as from scorehouse_run_log where model_name = 'wide' "
+            "order by started_at desc limit 1; "
+            "insert into scorehouse_run_log by name select one.* replace (uuid() as run_id, "
+            "started_at + interval 1 hour as started_at, 'skipped' as status, 'db.main.' || place as "
+            "prediction_table, 'model.p.wide_predictions' as node, null as model_version, "
+            "'test stage: 3 rows are wrong.' as error) "
+            "from one, (values ('wide_predictions'), ('wide_shadow')) as places(place)"
+        )
+    told = ["--dbt-target", results(tmp_path / "target", "copy")]
+    (stopped,) = [one for one in alerts_of(database, *told) if "stage" in one["title"]]
+    tables = stopped["title"].removeprefix("Nothing was scored in ").partition(": ")[0].split(", ")
+    assert sorted(tables) == ["wide_predictions", "wide_shadow"]
+    assert stopped["title"].endswith(": test stage: 3 rows are wrong")
+    assert [one["title"] for one in stopped["also"]] == ["The dbt test stage failed"]
+    shown = run("status", "wide", "--database", database, *told).output
+    todo = "What to do: correct the rows where they come from, and build again"
+    assert f"    {todo}\n" in shown and f"<br>{todo}<" in page_of(database, *told)
+
+
+@pytest.mark.parametrize(("test", "code"), [("challenger_not_worse", "remove"), ("not_null", "correct")])
+def test_what_a_failed_test_asks_for(database: Path, tmp_path: Path, test: str, code: str) -> None:
+    folder = results(tmp_path / "target", "copy")
+    manifest = json.loads((folder / FILES[0]).read_text())
+    manifest["nodes"]["test.p.unique_key"]["test_metadata"] = {"name": test}
+    (folder / FILES[0]).write_text(json.dumps(manifest))
+    shown = run("status", "wide", "--database", database, "--dbt-target", folder).output
+    remove = "What to do: scorehouse promote wide --remove challenger"
+    assert (remove in shown) == (code == "remove")
+
+
 @pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
 def test_results_of_another_database_are_left_out(
     database: Path, tmp_path: Path, name: str, text: str

@@ -59,14 +59,14 @@ def test_names_in_a_description_are_code_and_its_html_is_text() -> None:
 
 @pytest.mark.parametrize("code", alert_words.WORDS)
 def test_words_of_an_alert_are_made_of_its_row_and_numbers(code: str) -> None:
-    row = dict.fromkeys(("feature", "segment", "side", "metric"), "x")
+    row = dict.fromkeys(("ml_model", "feature", "segment", "side", "metric"), "x")
     row |= dict.fromkeys(("value", "rest_value", "difference_low", "share_of_rows", "threshold"), 0.5)
     row |= dict.fromkeys(("correlation", "reference_correlation", "p_value", "floor_value", "n_current"), 0.5)
     day = datetime(2025, 4, 1)
     row |= dict.fromkeys(("window_start", "window_end", "alert_since", "reference_start"), day)
     numbers = dict.fromkeys(("error", "status", "usual", "message", "checked_at", "name", "version"), "x")
-    names = ("table", "reasons", "faults", "missing", "next", "metric", "factor", "refit", "helps")
-    numbers |= dict.fromkeys(names, "x")
+    names = ("table", "reasons", "faults", "missing", "next", "metric", "factor", "refit", "helps", "tables")
+    numbers |= dict.fromkeys((*names, "command", "of_test"), "x")
     numbers |= dict.fromkeys(("n_features", "limit", "registered", "age_days", "rejected_share"), 0.5)
     numbers |= {
         "kind": "test",
