@@ -134,8 +134,9 @@ def require_test(
 ) -> str:
     """Check that the dbt test `test` passed for `version` of the ML model `name` in its current state.
 
-    `test` is the test's name, or the start of it up to an underscore. Returns a sentence that says when it passed. Raises
-    RegistryError if it failed, did not run, or ran on another registry or version, or if there is none.
+    `test` is the test's name, or the start of it up to an underscore. Returns a sentence that says when it
+    passed. Raises RegistryError if it failed, did not run, or ran on another registry or version, or if there
+    is none.
     """
     call = f"promote({name!r}, {version}, require={test!r})"
     project = find_project(project_dir)

@@ -41,9 +41,9 @@ AGAIN = "scorehouse_replay"
 class Replayed:
     """What a replay found.
 
-    The run scored `rows_scored` rows; `rows_in_table` rows of it are in the prediction table. `rows_compared` of them still have the same
-    features, and `rows_different` of these differ in an output or reason. `same_input` says whether the whole
-    input still has the fingerprint of the run.
+    The run scored `rows_scored` rows; `rows_in_table` rows of it are in the prediction table.
+    `rows_compared` of them still have the same features, and `rows_different` of these differ in an output or
+    reason. `same_input` says whether the whole input still has the fingerprint of the run.
     """
 
     run_id: str

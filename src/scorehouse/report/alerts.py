@@ -41,8 +41,8 @@ def facts_of(behind: Rows) -> list[Alert]:
         rows, faults = drifted(long), faults_of(long, data.reference)
         rows.sort(key=lambda row: (row["part"] != "output", *_rank(row, faults), row["place"] or 0))
         for row in rows:
-            # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before PSI;
-            # and a fault that another table alone has
+            # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before
+            # PSI; and a fault that another table alone has
             fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
             is_fault = row in faults
             if is_fault > seen.get(fact, False) or fact not in seen:

@@ -107,7 +107,11 @@ def test_command_promote(empty_project: Path) -> None:
     assert "threshold of churn version 1: none -> 0.4" in decided.output
     for threshold, expected in (("1.7", "from 0 to 1"), ("-3", "from 0 to 1"), ("nan", "a finite number")):
         refused = command("promote", "churn", "1", "--threshold", threshold)
-        assert refused.exit_code == 1 and expected in refused.output and "correct the threshold" in refused.output
+        assert (
+            refused.exit_code == 1
+            and expected in refused.output
+            and "correct the threshold" in refused.output
+        )
     assert "predicted from 0.4 on" in command("show", "churn").output
     assert "did you mean 'challenger'" in command("show", "churn@chalenger").output
 

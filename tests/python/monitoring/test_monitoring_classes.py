@@ -30,7 +30,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
         f"label='y', day='day', options={{'classes': {CLASSES}}}) }}}}",
     )
     # a tenth of the rows is scored without a class
-    unsaid = f"select * exclude (y) replace (case when id % 10 > 0 then prediction end as prediction), {columns}"
+    unsaid = (
+        f"select * exclude (y) replace (case when id % 10 > 0 then prediction end as prediction), {columns}"
+    )
     warehouse.table("unsaid", f"{unsaid} from frame", frame=SEVERAL)
     warehouse.model(
         "unsaid_performance",
