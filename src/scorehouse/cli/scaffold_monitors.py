@@ -20,6 +20,9 @@ from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
 TASKS = ("classification", "regression", *SEVERAL)
+# How the names of monitors end that `NAME_retraining` does not depend on; of several outputs, also others.
+ENDS = ("_joint_drift", "_worst_segments", "_rejections", "_watch")
+ENDS_OF_OUTPUTS = (*ENDS, "_performance", "_estimates", "_coverage")
 
 
 @click.command("monitors")
@@ -69,10 +72,9 @@ def scaffold_monitors_command(name: str, writing: Writing, **answers: Any) -> No
     if answers["labels"] and (said := undated(version)):
         echo(f"note: {said}", err=True)
     if is_written:
-        # the monitors that read what the signals do not read
-        others = {"worst_segments": answers["training"], "performance": version.outputs and answers["labels"]}
-        ends = ["retraining", *(end for end, is_other in others.items() if is_other)]
-        echo(f"next: {build_command(name, *(f'+{name}_{end}' for end in ends))}")
+        ends = ENDS_OF_OUTPUTS if version.outputs else ENDS
+        others = [stem for one in planned if (stem := Path(one.path).stem).endswith(ends)]
+        echo(f"next: {build_command(name, f'+{name}_retraining', *others)}")
 
 
 def _check_named(project: Path, call: str, version: Version, **given: Any) -> None:

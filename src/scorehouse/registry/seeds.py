@@ -173,12 +173,14 @@ def calibration_digest(rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def build_command(name: str, *ends: str) -> str:
-    """The command that loads every seed of an ML model, and builds all that is downstream, and `ends`.
+    """The command that loads every seed of an ML model, and builds `ends`, or all that is downstream.
 
-    `ml_<name>+` would leave out the seeds beside the registry. Of `ends` alone, dbt would run tests of
-    the seeds that also read tables downstream which are not built yet. No shell expands anything in it.
+    `ml_<name>+` would leave out the seeds beside the registry. With `ends`, tests of the seeds that also read
+    other tables, which may not be built yet, are left out. No shell expands anything in it.
     """
-    return f"dbt build --select {' '.join([f'tag:ml_{name}+', *ends])}"
+    if not ends:
+        return f"dbt build --select tag:ml_{name}+"
+    return f"dbt build --select {' '.join([f'tag:ml_{name}', *ends])} --indirect-selection buildable"
 
 
 def _value(column: str, text: str) -> Any:

@@ -21,8 +21,8 @@ BUGS = (
             ),
             (
                 "src/scorehouse/registry/seeds.py",
-                "[f'tag:ml_{name}+', *ends]",
-                "[f'ml_{name}+', *ends]",
+                'return f"dbt build --select tag:ml_{name}+"',
+                'return f"dbt build --select ml_{name}+"',
             ),
         ),
         events=("retrained and promoted",),

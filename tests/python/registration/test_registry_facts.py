@@ -112,7 +112,8 @@ def test_seeds_of_several_models(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"no ML model 'chrun'.*did you mean 'churn'"):
         ModelSeeds(tmp_path, "chrun").registered("x")
     assert build_command("churn") == "dbt build --select tag:ml_churn+"
-    assert build_command("churn", "+scores") == "dbt build --select tag:ml_churn+ +scores"
+    one = "dbt build --select tag:ml_churn scores+ --indirect-selection buildable"
+    assert build_command("churn", "scores+") == one
 
 
 def test_a_seed_has_only_the_optional_columns_that_it_needs(tmp_path: Path) -> None:
