@@ -19,7 +19,8 @@
     union all
     select distinct
         {%- for name, type in types.items() %}
-        {{ name if name in kept else 'cast(' ~ given.get(name, 'null') ~ ' as ' ~ type ~ ')' }}{{ ',' if not loop.last }}
+        {{ name if name in kept else 'cast(' ~ given.get(name, 'null') ~ ' as ' ~ type ~ ')' }}
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from {{ scorehouse._named(this, 'profiled') }}
     where segment = 'all'

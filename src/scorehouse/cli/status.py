@@ -17,7 +17,7 @@ from scorehouse.report.page import by_state
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, overview
 
-NEXT = {ACT: "need action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
+NEXT = {ACT: "need{} action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
 COLOURS = {ACT: "red", WATCH: "yellow", FINE: "green"}
 WIDEST = 110
 
@@ -55,7 +55,11 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
     names: dict[str, list[str]] = {word: [] for word in NEXT}
     for chapter in chapters:
         names[headline(chapter).word].append(chapter.data.name)
-    counts = [f"{len(found)} {NEXT[word]}: {', '.join(found)}" for word, found in names.items() if found]
+    counts = [
+        f"{len(found)} {NEXT[word].format('s' if len(found) == 1 else '')}: {', '.join(found)}"
+        for word, found in names.items()
+        if found
+    ]
     yield heading(f"{'. '.join(counts)}.")
     for chapter in chapters:
         said = headline(chapter)

@@ -9,6 +9,7 @@ from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     ago,
     chance,
+    in_window,
     lower_first,
     metric_limit,
     metric_name,
@@ -16,7 +17,6 @@ from scorehouse.report.words import (
     number,
     p_value,
     percent,
-    row_window,
 )
 
 
@@ -67,7 +67,7 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "segment": lambda _, row: "" if row["segment"] == "all" else f" of {row['segment']}",
     "value": lambda _, row: metric_value(row["metric"], row["value"]),
     "threshold": lambda _, row: metric_limit(row["metric"], row["threshold"]),
-    "window": lambda _, row: row_window(row),
+    "in_window": lambda _, row: in_window(row["window_start"], row["window_end"]),
     "rows": lambda _, row: f"{row['n_current'] or 0:,}",
     "p": lambda _, row: p_value(row["p_value"]),
     # of drift
@@ -115,7 +115,7 @@ SCHEDULE = "see why no scheduled build has scored since, and build"
 LOADER = "see why its loader brings no new rows, and load them"
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
 DBT = "{message}; checked {checked_at}"
-DRIFT = "{measure} {value} in {window}{within}; limit {threshold}{chance}{certainty}; {rows} rows"
+DRIFT = "{measure} {value} {in_window}{within}; limit {threshold}{chance}{certainty}; {rows} rows"
 # By code; the first sections are the first to act on.
 WORDS: dict[str, Words] = {
     "run_unfinished": Words(
@@ -152,19 +152,19 @@ WORDS: dict[str, Words] = {
     "metric_below_limit": Words(
         "performance",
         "{metric}{segment} is worse than allowed",
-        "{value} in {window}; limit {exact_threshold}; {rows} labelled rows",
+        "{value} {in_window}; limit {exact_threshold}; {rows} labelled rows",
         WORSE_SCORES,
     ),
     "metric_far_from_registration": Words(
         "performance",
         "{metric} is {value}, and was {was} at registration",
-        "{value} in {window}, {exactly_was} at registration; limit {exact_limit}; {rows} labelled rows",
+        "{value} {in_window}, {exactly_was} at registration; limit {exact_limit}; {rows} labelled rows",
         WORSE_SCORES,
     ),
     "sequential_alert": Words(
         "sequential",
         "{series} has gone {row[side]} {threshold} for certain",
-        "{value} in {window}; certain since {row[alert_since]:%d %b %Y}; "
+        "{value} {in_window}; certain since {row[alert_since]:%d %b %Y}; "
         "p {p} over all windows, however often one looks",
         WORSE_SCORES,
     ),
@@ -192,7 +192,7 @@ WORDS: dict[str, Words] = {
     "attribution_drift": Words(
         "scores",
         "Other features drive the scores than before",
-        "Agreement of the order {agreement} in {window}, compared with the window from "
+        "Agreement of the order {agreement} {in_window}, compared with the window from "
         "{row[reference_start]:%d %b %Y} on; limit {threshold}; {rows} rows",
         REAL,
     ),
@@ -201,7 +201,7 @@ WORDS: dict[str, Words] = {
     "pair_drift": Words(
         "drift",
         "{row[feature]} go together in another way than in training",
-        "Correlation {before} in training, {now} in {window}; limit of the change {threshold}; "
+        "Correlation {before} in training, {now} {in_window}; limit of the change {threshold}; "
         "p {p}; {rows} rows",
         REAL,
     ),

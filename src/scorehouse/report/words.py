@@ -153,6 +153,12 @@ def window_text(start: datetime, end: datetime) -> str:
     return first if length != "days" or last <= start else f"{first} to {last.day} {last:%b %Y}"
 
 
+def in_window(start: datetime, end: datetime) -> str:
+    """The same after its preposition: a day has another one than the longer windows."""
+    is_day = _length(start, end) == "days" and end - start <= timedelta(days=1)
+    return f"{'on' if is_day else 'in'} {window_text(start, end)}"
+
+
 def row_window(row: Mapping[str, Any]) -> str:
     """The window of a row, for use in a sentence."""
     return window_text(row["window_start"], row["window_end"])

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     ),
     "importance": (LABELLED, "amount", (*LABELLED[:-1], "labl"), 1, "has no column 'labl'"),
     "init": (
-        ("spend", *FEATURES, "--label", "label", "--dry-run"),
+        ("spend", *FEATURES, "--label", "visits", "--dry-run"),
         "ml/train_spend.py",
         ("Spend", *FEATURES, "--label", "label"),
         1,

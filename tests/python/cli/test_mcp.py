@@ -210,7 +210,7 @@ def test_errors_are_results_with_words(shop: ForeignProject) -> None:
     assert "no version 9" in refused(shop, "show_promotion", name="churn", version=9)["problem"]
     assert "no version 9" in refused(shop, "diff_versions", name="churn", old=1, new=9)["problem"]
     assert (
-        f"no rows with \"id\"::varchar = '{ROWS}'"
+        f"with \"id\"::varchar = '{ROWS}'"
         in refused(shop, "explain_prediction", name="churn", key=ROWS)["problem"]
     )
     assert "'list_runs'" in refused(shop, "list_run")["problem"]
@@ -225,7 +225,7 @@ def test_errors_are_results_with_words(shop: ForeignProject) -> None:
 )
 def test_values_are_never_code(shop: ForeignProject, key: str) -> None:
     before = digests(shop.folder)
-    assert "no rows with" in refused(shop, "explain_prediction", name="churn", key=key)["problem"]
+    assert "there are no rows in" in refused(shop, "explain_prediction", name="churn", key=key)["problem"]
     table = f"churn_predictions{key}"
     assert (
         "no successful run"

@@ -94,7 +94,7 @@ def test_the_status_says_the_worst_first(
     ended = run(*told, "--exit-code")
     assert ended.exit_code == 3
     first, _, second, *lines = ended.output.splitlines()
-    assert (first.partition(":")[0], second[:9]) == ("1 need action", "Act  wide")
+    assert (first.partition(":")[0], second[:9]) == ("1 needs action", "Act  wide")
     todo = "    What to do: "  # in one line, to be copied
     assert max(len(line) for line in lines if not line.startswith(todo)) <= 60
     assert ended.output.count("Act  ") == 1 and "to watch" not in ended.output
