@@ -79,7 +79,7 @@ def test_the_loop_from_no_reason_to_a_promotion(own_shop: DbtProject) -> None:
     assert stale.returncode == 1 and "judges version 1, but the champion is loyal version 2" in stale.stderr
     forced = retrain(own_shop, "--force", "--json")
     assert (forced.returncode, said(forced)["outcome"]) == (0, "unchanged")
-    assert "gives loyal version 2 again" in said(forced)["gate"]
+    assert "is the champion already" in said(forced)["gate"]
 
 
 def test_the_gate_refuses_and_says_what_it_found(own_shop: DbtProject) -> None:
