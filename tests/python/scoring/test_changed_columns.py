@@ -212,8 +212,11 @@ def check_commands_read_the_run_log(project: DbtProject, nodes: set[str]) -> Non
         (node, "success") for node in nodes
     }
     for run in (run for run in runs if run["write_mode"] == "replace"):
-        found = json.loads(scorehouse(project, "replay", run["run_id"], "--json"))
+        ended = program(project, "scorehouse", "replay", run["run_id"], "--json", "--target", "dev")
+        found = json.loads(ended.stdout)
         assert (found["rows_different"], found["same_input"]) == (0, True)
+        is_replaced = found["rows_in_table"] == 0  # by a later run
+        assert (ended.returncode, found["shows_nothing"]) == (3 if is_replaced else 0, is_replaced)
     scorehouse(project, "report", "--output", "report.html")
     page = (project.folder / "report.html").read_text()
     assert "within the hour" in page and "No scoring run of this ML model" not in page
