@@ -28,7 +28,7 @@
     {% if not scorehouse._stops_in_words(model) %}
         {{ return(asked) }}
     {% endif %}
-    {#- Whoever is stopped by it is told in words what is wrong and what to do. -#}
+    {#- Where it stops a build, its error says what is wrong and what to do. -#}
     {% for row in scorehouse._rows_of(asked) %}
         {% do scorehouse._fail_as_implausible(model, name, limits, row) %}
     {% endfor %}

@@ -100,13 +100,13 @@ class Metric:
 SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Use.CONTEST
 WATCHED, SEGMENTS, UNLABELLED, SHARE = Use.WATCHED, Use.SEGMENTS, Use.UNLABELLED, Use.SHARE
 MAIN = SHOWN | COMPARED
-# Values beyond the range of training are a fault of the data where they are more of what has moved than this.
-OUTSIDE_FAULT = 0.25
-# Another unit: how many times mean and spread are others, and how far the two numbers differ at most.
-UNIT, SAME = 8.0, 2.0
-# A gross fault stops the scoring: it is in more than this share of a day's rows, if there are as many, on one
-# of the newest days.
-GROSS, FEWEST, NEWEST_DAYS = 0.67, 10, 30
+OUTSIDE_FAULT = 0.25  # values beyond the range of training are a fault where they are more of what has moved
+UNIT, SAME = 8.0, 2.0  # another unit: how many times mean and spread are others, and how far the two differ
+GROSS, FEWEST, NEWEST_DAYS = (
+    0.67,
+    10,
+    30,
+)  # of a gross fault: more than this share of a day's rows, if as many
 LEARNED = "the threshold is added to the expected share"
 
 

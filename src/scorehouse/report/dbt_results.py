@@ -45,7 +45,8 @@ AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old
 class Outcome:
     """One result of dbt. `kind` is `test`, `source`, `model` and so on; `test` is the macro of a test.
 
-    `failures` is how many rows a test found, and `is_ours` whether the package has its macro.
+    `failures` is how many rows a test found, and `is_ours` whether the package has its macro; `challenger` is
+    the alias that a gate judges.
 
     `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
     """
@@ -59,6 +60,7 @@ class Outcome:
     about: str = ""  # the name for a person, where it is another
     failures: int | None = None
     is_ours: bool = False
+    challenger: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class DbtResults:
                 numbers |= {"message": _found(one, warehouse), "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
-                refused = f"scorehouse promote {ml_model} --remove challenger"
-                action = refused if one.test == "challenger_not_worse" else ""
+                refused = one.challenger and one.failures
+                action = f"scorehouse promote {ml_model} --remove {one.challenger}" if refused else ""
                 about = Subject(subject)
                 found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
         return found
@@ -231,7 +233,10 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
     if level == "warn" and (lacking := NOT_JUDGED.search(code)):
         return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
-    return Outcome(name, kind, macro, level, message, code, about, result.get("failures"), is_ours)
+    is_gate, asked = macro == "challenger_not_worse", called.get("kwargs") or {}
+    challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
+    found = result.get("failures")
+    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger)
 
 
 def read_json(file: Path) -> dict[str, Any]:

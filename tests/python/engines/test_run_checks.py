@@ -6,9 +6,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from asked_of_engines import REQUEST, options
 from scorehouse.engines.base import ColumnChange, Scan
 from scorehouse.engines.columns import Columns, of_part, types_digest, wanted_rows
 from scorehouse.engines.duckdb.counted import BatchStatistics, count_table
@@ -28,25 +27,8 @@ from scorehouse.errors import (
     RowKeyError,
     SignatureError,
 )
-from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.signature import Feature, Signature
-from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.request import Request, RunRecord
-
-REQUEST = Request(
-    "run", "call", "model.shop.scores", '"memory"."main"."scores"', "runs", Path(), LoadPolicy()
-)
-
-
-def options(**given: Any) -> ScoreOptions:
-    return ScoreOptions.checked("score()", **{"key": "id", **given})
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as found:
-        yield found
-
+from scorehouse.scoring.request import RunRecord
 
 # --- columns ---
 

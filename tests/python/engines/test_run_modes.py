@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from asked_of_engines import REQUEST, options
 from scorehouse.dialect import DUCKDB
 from scorehouse.engines.duckdb.errors import named, one_line
 from scorehouse.engines.duckdb.run_log import hold_room
@@ -22,24 +22,6 @@ from scorehouse.errors import (
     EngineError,
     SignatureError,
 )
-from scorehouse.registry.policy import LoadPolicy
-from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.request import Request
-
-REQUEST = Request(
-    "run", "call", "model.shop.scores", '"memory"."main"."scores"', "runs", Path(), LoadPolicy()
-)
-
-
-def options(**given: Any) -> ScoreOptions:
-    return ScoreOptions.checked("score()", **{"key": "id", **given})
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as found:
-        yield found
-
 
 # --- how a run writes ---
 

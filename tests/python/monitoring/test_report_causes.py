@@ -298,15 +298,24 @@ def test_a_test_that_stopped_two_tables_is_one_cause(database: Path, tmp_path: P
     assert f"    {todo}\n" in shown and f"<br>{todo}<" in page_of(database, *told)
 
 
-@pytest.mark.parametrize(("test", "code"), [("challenger_not_worse", "remove"), ("not_null", "correct")])
-def test_what_a_failed_test_asks_for(database: Path, tmp_path: Path, test: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("test", "failures", "removed"),
+    [("challenger_not_worse", 3, "rival"), ("challenger_not_worse", None, ""), ("not_null", 3, "")],
+)
+def test_what_a_failed_test_asks_for(
+    database: Path, tmp_path: Path, test: str, failures: int | None, removed: str
+) -> None:
+    """A gate that refused asks to remove the alias that it judges; one that could not judge does not."""
     folder = results(tmp_path / "target", "copy")
-    manifest = json.loads((folder / FILES[0]).read_text())
-    manifest["nodes"]["test.p.unique_key"]["test_metadata"] = {"name": test}
+    manifest, ran = (json.loads((folder / name).read_text()) for name in FILES[:2])
+    asked = {"name": test, "kwargs": {"challenger": "rival"}}
+    manifest["nodes"]["test.p.unique_key"]["test_metadata"] = asked
+    ran["results"][0]["failures"] = failures
     (folder / FILES[0]).write_text(json.dumps(manifest))
+    (folder / FILES[1]).write_text(json.dumps(ran))
     shown = run("status", "wide", "--database", database, "--dbt-target", folder).output
-    remove = "What to do: scorehouse promote wide --remove challenger"
-    assert (remove in shown) == (code == "remove")
+    assert ("What to do: scorehouse promote wide --remove rival" in shown) == bool(removed)
+    assert ("--remove" in shown) == bool(removed)
 
 
 @pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
