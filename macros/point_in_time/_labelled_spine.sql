@@ -51,7 +51,7 @@ from (
     where predictions.is_live
     {%- endif %}
 ) as placed
-where scorehouse_place = 1
+where scorehouse_place <= 1
     {%- if spec.only_labelled %}
     and label_status = 'labelled'
     {%- endif %}

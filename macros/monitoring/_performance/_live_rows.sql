@@ -19,7 +19,8 @@ labels as (
 
 ),
 
-{#- If a key has several predictions: the last one that was made before the label was known. -#}
+{#- If a key has several predictions: the last one that was made before the label was known; `<= 1` below, as
+    PostgreSQL would expect few rows of `= 1`, and join them row by row. -#}
 versions_of_row as (
 
     select
@@ -45,7 +46,7 @@ versions_of_row as (
 live as (
 
     select * from versions_of_row
-    where scorehouse_place = 1
+    where scorehouse_place <= 1
 
 )
 {%- else -%}

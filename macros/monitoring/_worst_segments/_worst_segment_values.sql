@@ -34,7 +34,7 @@ valued as (
     {%- endif %}
     where predictions.{{ spec.day }} is not null
         {%- if is_training %}
-        and case when {{ is_training }} then 1 else 0 end = 0
+        and case when {{ is_training }} then 1 else 0 end < 1
         {%- endif %}
         {{ scorehouse._in_days('predictions.' ~ spec.day, spec.date_from, spec.date_to) }}
 
