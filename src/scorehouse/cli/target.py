@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scorehouse.report.warehouse import Warehouse
 
 MEMORY, LAKE = ":memory:", "ducklake:"
+HOLDER = re.compile(r"(?:held|open) in\s+(.*?) ?\(?PID (\d+)")  # of a lock, in DuckDB's words
 PROFILE = "Profile of the target; default: the one in dbt_project.yml."
 PROFILES_DIR = click.option(
     "--profiles-dir",
@@ -267,11 +269,14 @@ def connect(place: Place) -> duckdb.DuckDBPyConnection:
         if place.alias is not None:
             connection.execute(f"use {DUCKDB.quote(place.alias)}")
     except duckdb.Error as error:
-        expected, action = "a DuckDB file that no other process is writing to", "wait for the dbt run to end"
-        if "lock on file" not in str(error) and "another process" not in str(error):
-            expected = "a whole DuckDB file that this release reads, with the .wal file of its last writes"
-            action = "correct the path, or restore both files from a backup"
-        raise ConfigurationError(
-            this_call(), f"{str(opened)!r} cannot be opened ({error})", expected=expected, action=action
-        ) from error
+        problem = f"{str(opened)!r} cannot be opened ({error})"
+        expected = "a whole DuckDB file that this release reads, with the .wal file of its last writes"
+        action = "correct the path, or restore both files from a backup"
+        if "lock on file" in str(error) or "another process" in str(error):
+            held = HOLDER.search(str(error))
+            who = f"the process {held[2]} ({held[1]})" if held else "another process"
+            problem = f"{str(opened)!r} is open in {who}, which writes to it"
+            expected = "a DuckDB file that no other process is writing to"
+            action = "wait for that process to end, as a dbt run does, or end it"
+        raise ConfigurationError(this_call(), problem, expected=expected, action=action) from error
     return connection

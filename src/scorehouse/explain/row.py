@@ -71,17 +71,18 @@ def newest_runs(
 ) -> Iterator[dict[str, Any]]:
     """The newest successful run into each prediction table of an ML model, or into `table`.
 
-    Runs that had rows come first, then those of the live version, then the newest.
+    Runs that had rows come first, then those of the live version, those of tables that only live versions
+    score, and the newest: a table of shadows has other rows than those that were decided by.
     """
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
-    # a table of shadows has no rows before there is a challenger, and is not what was decided by
     held = {str(row[0]) for row in connection.execute(f"describe {run_log}").fetchall()}
     counts = [
         f"coalesce({name}, 0) > 0" for name in ("rows_in", "rows_unchanged", "rows_left") if name in held
     ]
-    order = f"order by {' or '.join(counts)} desc, coalesce(is_live, true) desc, started_at desc"
-    of_each = f"qualify row_number() over (partition by node {order}) = 1"
+    order = f"order by {' or '.join(counts)} desc, coalesce(is_live, true) desc"
+    of_each = f"qualify row_number() over (partition by node {order}, started_at desc) = 1"
+    order += ", bool_and(coalesce(is_live, true)) over (partition by node) desc, started_at desc"
     found = connection.execute(f"select run_id {log}{of} {of_each} {order}").fetchall()
     if found:
         yield from (run_row(connection, run_log, str(run_id)) for (run_id,) in found)

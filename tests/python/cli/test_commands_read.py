@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -16,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import Card, register
 from scorehouse.cli.main import main
+from scorehouse.explain.row import newest_runs
 from scorehouse.registration.groups import grouped
 
 
@@ -64,6 +67,42 @@ def test_show_as_json_keeps_types(project: Path, reference: str) -> None:
     )
     assert [feature["feature"] for feature in document["features"]] == ["spend", "visits"]
     assert document["features"][0]["maximum"] == 59.0
+
+
+def test_a_preview_reads_what_the_live_table_read() -> None:
+    """A table of shadows is built later, and its live version too has scored other rows."""
+    runs = [("live", True, 1), ("shadow", True, 2), ("shadow", False, 3), ("no rows", True, 4)]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table log (run_id varchar, node varchar, is_live boolean, started_at integer, "
+            "rows_in integer, model_name varchar, status varchar, feature_query varchar, "
+            "prediction_table varchar)"
+        )
+        for node, is_live, at in runs:
+            read = f"select * from {node[:4]}_features"
+            facts = [f"{node} {at}", f"model.shop.{node}", is_live, at, 0 if node == "no rows" else 9]
+            connection.execute(
+                f"insert into log values (?, ?, ?, ?, ?, 'churn', 'success', '{read}', 'main.scores')", facts
+            )
+        found = [run["run_id"] for run in newest_runs(connection, "log", "churn", None, "score")]
+        assert found == ["live 1", "shadow 2", "no rows 4"]
+        (named,) = newest_runs(connection, "log", "churn", "shadow", "explain")
+        assert named["run_id"] == "shadow 2"
+
+
+@pytest.mark.slow
+def test_a_file_that_another_process_writes_to_is_named_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "shop.duckdb"
+    writes = (
+        f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print('open', flush=True); sys.stdin.read()"
+    )
+    words, pipe = [sys.executable, "-c", writes], subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "open\n"
+        said = run("runs", "--database", file, code=1)
+        writer.communicate()
+    assert f"{str(file)!r} is open in the process {writer.pid} (" in said and "IO Error" not in said
+    assert "wait for that process to end" in said
 
 
 def test_show_of_what_is_not_there(project: Path) -> None:
