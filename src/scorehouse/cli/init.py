@@ -16,6 +16,7 @@ from scorehouse.cli.known_columns import built_columns, check_columns, check_tab
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import (
     has_package,
+    is_git,
     new_profile,
     new_project,
     package_of_runtime,
@@ -80,6 +81,7 @@ def init_command(
         project = (writing.project_dir or Path.cwd()).resolve()
         if not project.is_dir():
             raise
+    _check_package(project, call, package)
     trained = Trained(features, keys, label, labels, time)
     dates = _check_named(project, call, trained)
     changes, target = _project_files(project, package, revision)
@@ -89,6 +91,17 @@ def init_command(
         hints = [*_time_hint(name, trained, dates), *_profile_hint(project, target)]
         for line in [*hints, *_next_steps(project, name, trained, target)]:
             echo(line)
+
+
+def _check_package(project: Path, call: str, package: str | None) -> None:
+    """An error where `dbt deps` would find no package."""
+    if package is not None and not is_git(package) and not (project / package / "dbt_project.yml").is_file():
+        raise ConfigurationError(
+            call,
+            f"--package is {package!r}, and {str(project / package)!r} is not the folder of a dbt package",
+            expected="a folder with a dbt_project.yml, absolute or as the project's folder sees it, or a git URL",
+            action="correct the path, or leave --package out: then it is where scorehouse came from",
+        )
 
 
 def _check_named(project: Path, call: str, trained: Trained) -> list[str]:

@@ -95,12 +95,16 @@ def has_package(text: str) -> bool:
     return bool(re.search(r"(local|git|tarball|package):.*scorehouse", text))
 
 
+def is_git(package: str) -> bool:
+    """Whether a package is named by a git URL, and not by its folder."""
+    return package.endswith(".git") or "://" in package or package.startswith("git@")
+
+
 def with_package(text: str, package: str, revision: str | None) -> str:
     """packages.yml with our package."""
     if package in text or has_package(text):
         return text
-    is_git = package.endswith(".git") or "://" in package or package.startswith("git@")
-    entry = {"git": package, "revision": revision or "main"} if is_git else {"local": package}
+    entry = {"git": package, "revision": revision or "main"} if is_git(package) else {"local": package}
     known = ("packages",) if "{" in text else yaml.safe_load(text) or ()  # with Jinja, it is no YAML yet
     return _with_entry(
         text, "packages", yaml.safe_dump([entry], sort_keys=False, width=1000), known, "packages.yml"

@@ -23,6 +23,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.training_days import UNDATED
 
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
+PACKAGE = str(Path(__file__).parents[3])
 SCAFFOLD = ("scaffold", "predictions", "churn", "--features", "customers", "--key", "customer_id")
 
 
@@ -45,11 +46,9 @@ def content(project: Path) -> dict[str, str]:
 
 
 def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
-    said = run(*INIT, "--package", "../scorehouse", answer="y\n").output
-    assert "+++ b/packages.yml" in said and "+  - local: ../scorehouse" in said
-    assert yaml.safe_load((project / "packages.yml").read_text()) == {
-        "packages": [{"local": "../scorehouse"}]
-    }
+    said = run(*INIT, "--package", PACKAGE, answer="y\n").output
+    assert "+++ b/packages.yml" in said and f"+  - local: {PACKAGE}" in said
+    assert yaml.safe_load((project / "packages.yml").read_text()) == {"packages": [{"local": PACKAGE}]}
     document = yaml.safe_load((project / "dbt_project.yml").read_text())
     assert document["name"] == "shop"
     assert document["vars"]["scorehouse_load_policy"] == {"formats": ["joblib"], "library_versions": "refuse"}
@@ -73,9 +72,9 @@ def test_where_nobody_answers_init_says_how_to_go_on(project: Path) -> None:
 
 
 def test_a_second_init_has_nothing_to_do(project: Path) -> None:
-    run(*INIT, "--package", "../scorehouse", "--yes")
+    run(*INIT, "--package", PACKAGE, "--yes")
     before = content(project)
-    assert "nothing to do" in run(*INIT, "--package", "../scorehouse", "--yes").output
+    assert "nothing to do" in run(*INIT, "--package", PACKAGE, "--yes").output
     assert content(project) == before
 
 
@@ -109,14 +108,14 @@ def test_init_fills_sections_that_are_empty(project: Path, mapping: str, sequenc
     settings = f"name: shop\nvars: {mapping}\nasset-paths: {sequence}\nprofile: shop_profile\n"
     (project / "dbt_project.yml").write_text(settings)
     (project / "packages.yml").write_text(f"packages: {sequence}\n")
-    run(*INIT, "--package", "../scorehouse", "--yes")
+    run(*INIT, "--package", PACKAGE, "--yes")
     written = (project / "dbt_project.yml").read_text()
     document = yaml.safe_load(written)
     assert document["vars"]["scorehouse_load_policy"]["formats"] == ["joblib"]
     assert document["asset-paths"] == ["assets"] and document["profile"] == "shop_profile"
-    assert yaml.safe_load((project / "packages.yml").read_text())["packages"] == [{"local": "../scorehouse"}]
+    assert yaml.safe_load((project / "packages.yml").read_text())["packages"] == [{"local": PACKAGE}]
     assert [written.count(section) for section in ("vars:", "asset-paths:")] == [1, 1]
-    assert "nothing to do" in run(*INIT, "--package", "../scorehouse", "--yes").output
+    assert "nothing to do" in run(*INIT, "--package", PACKAGE, "--yes").output
 
 
 def test_init_reads_schema_and_file_of_the_default_target(project: Path) -> None:
@@ -156,9 +155,14 @@ def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
 
 
 def test_init_in_an_empty_folder_makes_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "2nd Shop"
-    folder.mkdir()
+    folder, package = tmp_path / "2nd Shop", tmp_path / "my scorehouse"
+    for each in (folder, package):
+        each.mkdir()
     monkeypatch.chdir(folder)
+    refused = run(*INIT, "--package", "../my scorehouse", "--yes", code=1).output
+    assert f"{str(folder / '../my scorehouse')!r} is not the folder of a dbt package" in refused
+    assert not any(folder.iterdir()), "nothing is written"
+    (package / "dbt_project.yml").touch()
     said = run(*INIT, "--labels", "churn_labels", "--package", "../my scorehouse", "--yes").output
     assert "write the models or load the seeds customers, churn_labels, one row per key; then" in said
     assert "dbt build --select +customers +churn_labels\n  python ml/train_churn.py\n" in said
