@@ -247,10 +247,17 @@ def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
     except LoadRefusedError:
         raise
     except ArtifactError as error:
-        cause = error.__cause__ or error
+        cause, action = error.__cause__ or error, "check the path, and save the estimator"
+        why = f"{type(cause).__name__}: {cause}"
+        if isinstance(cause, KeyError) and isinstance(
+            cause.args[0], int
+        ):  # a byte that begins no instruction
+            why = "it holds no pickle"
+        if Path(file).suffix == ".py":
+            why, action = "it is a script", "run it, if it registers by itself, or save its estimator"
         raise EstimatorError(
             call,
-            f"the file {str(file)!r} does not load ({type(cause).__name__}: {cause})",
+            f"the file {str(file)!r} does not load ({why})",
             expected="a skops or joblib file of a fitted estimator",
-            action="check the path, and save the estimator with skops.io.dump or joblib.dump",
+            action=f"{action} with skops.io.dump or joblib.dump",
         ) from error

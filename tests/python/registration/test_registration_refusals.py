@@ -42,6 +42,8 @@ REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "no estimator": ("dict is not an estimator", {"a": 1}, {}),
     "a class": ("the class LogisticRegression is not an estimator", LogisticRegression, {}),
     "no such file": ("does not load", "nowhere.joblib", {}),
+    "a script": ("does not load (it is a script)", __file__, {}),
+    "a text": ("does not load (it holds no pickle)", "dbt_project.yml", {}),
     "missing method": ("task is 'classification', but KMeans is a clusterer", KMeans(2, n_init=1).fit(X), {}),
     "anomaly without decision_function": (
         "task is 'anomaly', but LinearRegression is a regressor",
