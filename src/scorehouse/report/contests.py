@@ -7,6 +7,15 @@ from typing import Any
 
 from scorehouse.report import words
 
+# Why the gate refuses, by the `problem` of `challenger_not_worse`.
+REFUSED = {
+    "worse": "its lead may be as low as {low}, and the gate allows {margin}",
+    "segment_worse": "its lead is at most {high}, and the gate allows {margin}",
+    "below_floor": "guessing, or the floor that is set, is better than it",
+    "no_gain": "its lead may be as low as {low}, less than the gain that is asked for",
+    "too_few_rows": "too few rows have labels",
+    "not_compared": "it has not scored this table beside the champion",
+}
 ALL, MEAN, SMALL = "all", "(mean)", "(small groups)"  # as in the macros
 
 
@@ -61,3 +70,15 @@ def contest(row: Mapping[str, Any]) -> str:
         return f"{who} is neither clearly better nor worse by {name}; {between}."
     better = "better" if low > 0 else "worse"
     return f"{who} is {better} than the champion, by {words.number(abs(lead))} in {name}; {between}."
+
+
+def refusal(row: Mapping[str, Any]) -> str:
+    """Why the gate refuses a challenger, with the numbers that it compared, as the end of a sentence."""
+    limits = {"low": row["difference_low"], "high": row["difference_high"], "margin": -row["margin"]}
+    why = REFUSED[row["problem"]].format(**{name: words.number(value) for name, value in limits.items()})
+    who = f"the {row['challenger']}" + (f" ({part_of(row)})" if has_parts(row) else "")
+    if row["difference"] is None:
+        return f"{who}: {why}"
+    own, live = words.number(row["challenger_value"]), words.number(row["live_value"])
+    name, count = words.metric_name(row["metric"]), words.rows(row["n_rows"])
+    return f"{who} has {own} in {name}, the champion {live}, on {count} rows: {why}"

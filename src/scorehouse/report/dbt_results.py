@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.contests import REFUSED, refusal
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import number, stamp
 
@@ -144,6 +145,8 @@ def _found(one: Outcome, warehouse: Warehouse) -> str:
     except duckdb.Error:
         return said
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
+    if one.challenger and row.get("problem") in REFUSED:
+        return f"{said}, for example: {refusal(row)}"
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")

@@ -261,6 +261,25 @@ def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> Non
     assert any(OWN in line for line in _wrapped(f"The dbt test {OWN} failed.", 2)), "never cut within a word"
 
 
+def test_a_gate_that_refuses_says_so_in_a_sentence(database: Path, tmp_path: Path) -> None:
+    folder = results(tmp_path / "target", "copy")
+    manifest, ran = (json.loads((folder / file).read_text()) for file in FILES)
+    manifest["nodes"]["test.p.unique_key"] |= {
+        "test_metadata": {"name": "challenger_not_worse", "namespace": "scorehouse"}
+    }
+    row = (
+        "'challenger' as challenger, 'too_few_rows' as problem, 'roc_auc' as metric, 0.5e0 as live_value, "
+        "0.4e0 as challenger_value, -0.1e0 as difference, -0.3e0 as difference_low, 0.1e0 as difference_high, "
+        "0.01e0 as margin, 12 as n_rows"
+    )
+    ran["results"][0] |= {"failures": 1, "compiled_code": f"select {row}"}
+    for file, document in zip(FILES, (manifest, ran), strict=True):
+        (folder / file).write_text(json.dumps(document))
+    found = {alert["title"]: alert for alert in alerts_of(database, "--dbt-target", folder)}
+    says = "the challenger has 0.4000 in ROC AUC, the champion 0.5000, on 12 rows: too few rows have labels"
+    assert says in found["The dbt test unique_key failed"]["text"]
+
+
 def test_a_test_that_ends_in_an_error_says_which(database: Path, tmp_path: Path) -> None:
     """The first line of an error in our words is dbt's."""
     folder = results(tmp_path / "target", "copy", "error")

@@ -115,7 +115,15 @@ def test_what_the_gate_found_in_words() -> None:
     assert said.startswith(": ") and said.count("is worse") == 5 and said.endswith(", and 2 more")
     assert failed(house, "", wrong[:5]).count("is worse") == 5 and "more" not in failed(house, "", wrong[:5])
     alone = failed(house, "", [{"n_rows": None, "metric": "rmse", "difference": 0.25, "problem": "is worse"}])
-    assert alone == ": metric rmse, difference 0.25, problem is worse"
+    assert alone == ": metric rmse, difference 0.25, problem is worse", "of a test that is not ours"
+    whole = {name: value for name, value in ROW.items() if name not in ("output", "segment")}
+    row = {**whole, "challenger": "challenger", "margin": 0.002, "problem": "worse"}
+    assert failed(house, "", [row]) == (
+        ": the challenger has 0.8123 in ROC AUC, the champion 0.8000, on 12,000 rows: "
+        "its lead may be as low as −0.0100, and the gate allows −0.0020"
+    )
+    empty = dict.fromkeys(row) | {"challenger": "blue", "margin": 0.01, "problem": "not_compared"}
+    assert failed(house, "", [empty]) == ": the blue: it has not scored this table beside the champion"
 
 
 RECORD = {"rows_sha256": "aa", "seed": 1, "function": "training:train", "commit": "1" * 40}
