@@ -99,7 +99,7 @@ def _check_package(project: Path, call: str, package: str | None) -> None:
         raise ConfigurationError(
             call,
             f"--package is {package!r}, and {str(project / package)!r} is not the folder of a dbt package",
-            expected="a folder with a dbt_project.yml, absolute or as the project's folder sees it, or a git URL",
+            expected="a git URL, or a folder with a dbt_project.yml, absolute or seen from the project",
             action="correct the path, or leave --package out: then it is where scorehouse came from",
         )
 

@@ -249,9 +249,7 @@ def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
     except ArtifactError as error:
         cause, action = error.__cause__ or error, "check the path, and save the estimator"
         why = f"{type(cause).__name__}: {cause}"
-        if isinstance(cause, KeyError) and isinstance(
-            cause.args[0], int
-        ):  # a byte that begins no instruction
+        if isinstance(cause, KeyError) and isinstance(cause.args[0], int):  # of a byte
             why = "it holds no pickle"
         if Path(file).suffix == ".py":
             why, action = "it is a script", "run it, if it registers by itself, or save its estimator"

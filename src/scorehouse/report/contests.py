@@ -74,8 +74,8 @@ def contest(row: Mapping[str, Any]) -> str:
 
 def refusal(row: Mapping[str, Any]) -> str:
     """Why the gate refuses a challenger, with the numbers that it compared, as the end of a sentence."""
-    limits = {"low": row["difference_low"], "high": row["difference_high"], "margin": -row["margin"]}
-    why = REFUSED[row["problem"]].format(**{name: words.number(value) for name, value in limits.items()})
+    low, high = words.number(row["difference_low"]), words.number(row["difference_high"])
+    why = REFUSED[row["problem"]].format(low=low, high=high, margin=words.limit(-row["margin"]))
     who = f"the {row['challenger']}" + (f" ({part_of(row)})" if has_parts(row) else "")
     if row["difference"] is None:
         return f"{who}: {why}"

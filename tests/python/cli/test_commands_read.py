@@ -93,14 +93,12 @@ def test_a_preview_reads_what_the_live_table_read() -> None:
 @pytest.mark.slow
 def test_a_file_that_another_process_writes_to_is_named_with_it(tmp_path: Path) -> None:
     file = tmp_path / "shop.duckdb"
-    writes = (
-        f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print('open', flush=True); sys.stdin.read()"
-    )
+    writes = f"import duckdb; c = duckdb.connect({str(file)!r}); print('open', flush=True); input()"
     words, pipe = [sys.executable, "-c", writes], subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as writer:
         assert writer.stdout is not None and writer.stdout.readline() == "open\n"
         said = run("runs", "--database", file, code=1)
-        writer.communicate()
+        writer.communicate("\n")
     assert f"{str(file)!r} is open in the process {writer.pid} (" in said and "IO Error" not in said
     assert "wait for that process to end" in said
 

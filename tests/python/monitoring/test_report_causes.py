@@ -269,8 +269,8 @@ def test_a_gate_that_refuses_says_so_in_a_sentence(database: Path, tmp_path: Pat
     }
     row = (
         "'challenger' as challenger, 'too_few_rows' as problem, 'roc_auc' as metric, 0.5e0 as live_value, "
-        "0.4e0 as challenger_value, -0.1e0 as difference, -0.3e0 as difference_low, 0.1e0 as difference_high, "
-        "0.01e0 as margin, 12 as n_rows"
+        "0.4e0 as challenger_value, -0.1e0 as difference, -0.3e0 as difference_low, "
+        "0.1e0 as difference_high, 0.01e0 as margin, 12 as n_rows"
     )
     ran["results"][0] |= {"failures": 1, "compiled_code": f"select {row}"}
     for file, document in zip(FILES, (manifest, ran), strict=True):

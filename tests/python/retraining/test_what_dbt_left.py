@@ -14,6 +14,7 @@ import pytest
 
 from scorehouse.errors import ConfigurationError, EngineError, RegistryError
 from scorehouse.registry.version import Version
+from scorehouse.report.words import MINUS
 from scorehouse.retraining.dbt import Dbt, Node, dbt_options
 from scorehouse.retraining.gate import comparison_in_words, failed
 from scorehouse.retraining.provenance import commit_of, found_again, retrained, with_key
@@ -120,7 +121,7 @@ def test_what_the_gate_found_in_words() -> None:
     row = {**whole, "challenger": "challenger", "margin": 0.002, "problem": "worse"}
     assert failed(house, "", [row]) == (
         ": the challenger has 0.8123 in ROC AUC, the champion 0.8000, on 12,000 rows: "
-        "its lead may be as low as −0.0100, and the gate allows −0.0020"
+        f"its lead may be as low as {MINUS}0.0100, and the gate allows {MINUS}0.002"
     )
     empty = dict.fromkeys(row) | {"challenger": "blue", "margin": 0.01, "problem": "not_compared"}
     assert failed(house, "", [empty]) == ": the blue: it has not scored this table beside the champion"
