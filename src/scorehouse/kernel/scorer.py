@@ -6,7 +6,6 @@ A pure function of its batch: no I/O, no state between batches. Engines pass the
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
+from scorehouse.kernel.quiet import no_warnings
 from scorehouse.kernel.rows import check_batch, join_reasons, reason_where
 from scorehouse.kernel.tasks import outputs_of, require_method
 from scorehouse.load_lock import loading
@@ -133,10 +133,8 @@ class Kernel:
         if rows % BLOCK_ROWS:
             whole = arrays.array(np.minimum(np.arange(rows + -rows % BLOCK_ROWS), rows - 1))
             columns = [column.take(whole) for column in columns]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with np.errstate(all="ignore"):
-                values = self._raw_outputs(columns)
+        with no_warnings(), np.errstate(all="ignore"):
+            values = self._raw_outputs(columns)
         return [value.slice(0, rows) for value in values]
 
     def _raw_outputs(self, columns: list[pa.Array]) -> list[pa.Array]:
