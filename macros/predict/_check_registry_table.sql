@@ -10,6 +10,17 @@
         {% do here.update({version['version'] | string: scorehouse._registry_facts(facts)}) %}
     {% endfor %}
     {% for row in rows %}
+        {% set threshold = row['threshold'] %}
+        {#- As Python refuses it, which scores on no database without a run of ours. #}
+        {% if threshold is number and row.get('score_method') == 'predict_proba' and not 0 < threshold <= 1 %}
+            {% do scorehouse._fail(
+                call,
+                name ~ ' version ' ~ row['version'] ~ ': threshold is ' ~ threshold
+                    ~ ', and the scores are probabilities: all rows would have one label',
+                'a threshold above 0, and at most 1',
+                'correct the row in ml_' ~ name ~ '.csv, or restore it from version control'
+            ) %}
+        {% endif %}
         {% do there.update({row['version'] | int | string: scorehouse._registry_facts(row)}) %}
     {% endfor %}
     {% if here != there or rows | length != here | length %}

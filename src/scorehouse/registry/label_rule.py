@@ -89,10 +89,10 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
         )
     elif threshold is not None and not math.isfinite(threshold):
         yield f"threshold is {threshold!r}", "a finite number"
-    elif threshold is not None and version.score_method == PROBABILITY and not 0 <= threshold <= 1:
+    elif threshold is not None and version.score_method == PROBABILITY and not 0 < threshold <= 1:
         yield (
             f"threshold is {threshold!r}, and the scores are probabilities: all rows would have one label",
-            "a threshold from 0 to 1",
+            "a threshold above 0, and at most 1",
         )
     named = list(version.class_columns.values())
     scored = list(classes[1:] if len(classes) == 2 else classes)

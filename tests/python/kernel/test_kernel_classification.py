@@ -97,7 +97,7 @@ def test_estimators_with_probabilities(estimator: Any, container: str, make_kern
     np.testing.assert_allclose(column(scored, "score"), fitted.predict_proba(asked)[:, 1], rtol=1e-12)
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.2, 0.8, 1.0])
+@pytest.mark.parametrize("threshold", [5e-324, 0.2, 0.8, 1.0])
 def test_threshold_of_the_registry(threshold: float, make_kernel: MakeKernel) -> None:
     X = numbers()
     y = two_classes(X, ["no", "yes"])

@@ -98,7 +98,7 @@ def edits(case: Case, kernel: Kernel) -> Iterator[Version]:
         low, high = (float(scores[i : i + 2].mean()) for i in (len(scores) // 3, len(scores) - 2))
         yield edited(version, threshold=low)
         yield edited(version, threshold=high, **({"classes": classes[0]} if classes else {}))
-        yield edited(version, threshold=0.0 if version.score_method == "predict_proba" else -5.0)
+        yield edited(version, threshold=5e-324 if version.score_method == "predict_proba" else -5.0)
 
 
 def scores_of(case: Case, kernel: Kernel) -> np.ndarray:
