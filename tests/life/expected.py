@@ -30,6 +30,7 @@ class Registered:
     classes: tuple[Any, ...]
     trained_from: str
     trained_to: str
+    training_rows: int
 
 
 def registry(folder: Path, name: str) -> dict[int, Registered]:
@@ -55,6 +56,7 @@ def _registered(row: dict[str, str]) -> Registered:
         classes=tuple(json.loads(row["classes"])) if row["classes"] else (),
         trained_from=row["trained_from"],
         trained_to=row["trained_to"],
+        training_rows=int(row["training_rows"]),
     )
 
 

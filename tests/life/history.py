@@ -51,6 +51,8 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("nobody builds", disturbances.nobody_builds, 1),
     ("clock set back", disturbances.clock_set_back, 1),
     ("threshold changed", versions.threshold_changed, 2),
+    ("threshold refused", versions.threshold_refused, 1),
+    ("alias removed", versions.alias_removed, 1),
     ("classes renamed", versions.classes_renamed, 1),
     ("retrained and promoted", versions.retrained_and_promoted, 3),
     ("wide contest", contests.wide_contest, 1),

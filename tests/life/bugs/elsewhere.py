@@ -58,6 +58,19 @@ BUGS = (
         events=("clean night",),
     ),
     Bug(
+        "SQL alone scores with a threshold by which all rows have one label",
+        review="(postgres)",
+        engine="postgres",
+        edits=(
+            (
+                "macros/predict/_check_registry_table.sql",
+                "== 'predict_proba' and not 0 < threshold <= 1 %}",
+                "== 'no method' %}",
+            ),
+        ),
+        events=("threshold refused",),
+    ),
+    Bug(
         "the newest window is looked for once per row, for which PostgreSQL takes minutes",
         review="(postgres)",
         engine="postgres",

@@ -54,6 +54,30 @@ BUGS = (
         events=("script as written",),
     ),
     Bug(
+        "the column that `init --time` names is a feature",
+        review="-",
+        edits=(
+            (
+                "src/scorehouse/cli/training_script.py",
+                "*([time] if time and time not in trained.keys else [])",
+                "*[]",
+            ),
+        ),
+        events=("clean night",),
+    ),
+    Bug(
+        "the days that are held out count as days of training",
+        review="-",
+        edits=(
+            (
+                "src/scorehouse/cli/training_script.py",
+                "trained_to=days[~is_test].max(),",
+                "trained_to=days.max(),",
+            ),
+        ),
+        events=("clean night",),
+    ),
+    Bug(
         "init writes no package entry",
         review="10",
         edits=(

@@ -89,6 +89,30 @@ BUGS = (
         events=("same version on two branches",),
     ),
     Bug(
+        "a threshold by which all rows have one label is taken",
+        review="-",
+        edits=(
+            (
+                "src/scorehouse/registry/label_rule.py",
+                "PROBABILITY and not 0 < threshold <= 1:",
+                "PROBABILITY and not -1 < threshold < 2:",
+            ),
+        ),
+        events=("threshold refused",),
+    ),
+    Bug(
+        "the alias that prediction tables score with can be removed",
+        review="-",
+        edits=(
+            (
+                "src/scorehouse/registration/promote.py",
+                'if holder is None or alias == "champion":',
+                "if holder is None:",
+            ),
+        ),
+        events=("alias removed",),
+    ),
+    Bug(
         "intervals are calibrated with training rows",
         review="7",
         edits=(

@@ -20,7 +20,7 @@ from training_rows import write_training_rows
 from world import LABEL_DAYS, TRAINING_DAYS
 
 from events.disturbances import STOP_SECONDS
-from events.first_week import init_words, register
+from events.first_week import register, register_as_written
 from events.fragile import check_fragile_rows
 from events.versions import change_columns, edit_columns, follow_edit
 
@@ -215,12 +215,8 @@ def own_module(life: Life) -> None:
 
 def script_as_written(life: Life) -> None:
     """The training script that `init` writes, run as it prints it; what it registers is dropped again."""
-    house, file = life.house, f"ml/train_{ORDER.name}.py"
-    (house.folder / file).unlink()
-    words = init_words(life, ORDER)
-    ended = house.run(*words)
-    lines = [line.strip() for line in ended.output.splitlines() if file in line and "python" in line]
-    house.paste(lines[-1].removeprefix("next: ") if lines else f"python {file}")
+    house = life.house
+    register_as_written(life, ORDER)
     life.build("--select", f"tag:ml_{ORDER.name}+")
     house.run("git", "checkout", "--quiet", "--", ".")
     house.run("git", "clean", "-fdq")

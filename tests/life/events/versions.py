@@ -78,6 +78,96 @@ def follow_edit(life: Life, column: str) -> None:
     life.remember()
 
 
+def threshold_refused(life: Life) -> None:
+    """A threshold by which all rows have one label is refused, by the command and in a diff of git."""
+    life.night()
+    house, version = life.house, champion(life.house.folder, CHURN.name)
+    files = [f"seeds/ml/{CHURN.name}/{file}" for file in (f"ml_{CHURN.name}.csv", f"_ml_{CHURN.name}.yml")]
+    before = {file: house.read(file) for file in files}
+    for wanted in ("1.5", "-0.25", "0.0"):
+        asked = ("promote", CHURN.name, str(version.version), "--threshold", wanted)
+        said = house.run("scorehouse", *asked, codes=(1,)).output
+        if f"threshold is {wanted}" not in said or "one label" not in said:
+            life.violate("next step", f"`promote --threshold {wanted}` is refused in other words: {said}")
+    for invariant, text in only_what_was_told(life, ()):
+        life.violate(invariant, text)
+    held, runs = _labels(life), life.successful_runs(CHURN)
+    for in_yaml in (False, True):
+        wanted = life.pick(("1.5", "-0.25", "0.0"))
+        if in_yaml:  # somebody who finds the number there, too
+            first, mark, rest = before[files[1]].partition(f"- version: {version.version}\n")
+            rest = re.sub(r"threshold: '[^']*'", f"threshold: '{wanted}'", rest, count=1)
+            house.write(files[1], first + mark + rest)
+        edit_columns(life, threshold=wanted)
+        life.pass_days()
+        said = " ".join(life.build(codes=(1,)).output.split())
+        if f"threshold is {wanted}" not in said or "one label" not in said:
+            life.violate("next step", f"a build with the threshold {wanted} is refused in other words")
+        if (_labels(life), life.successful_runs(CHURN)) != (held, runs):
+            life.violate("no wrong scores", f"rows were scored with the threshold {wanted}")
+        house.run("scorehouse", "check", codes=(1,))
+        life.remember_what_ended()
+    for file, text in before.items():
+        house.write(file, text)
+    house.commit("Decide as before")
+    life.build()
+    life.check()
+    life.remember()
+
+
+def _labels(life: Life) -> dict[str, int]:
+    """How many rows have which label."""
+    rows = life.warehouse.rows(
+        f"select prediction, count(*) as n from {life.table(CHURN.predictions)} group by prediction"
+    )
+    return {str(row["prediction"]): int(row["n"]) for row in rows}
+
+
+def alias_removed(life: Life) -> None:
+    """An alias of our own has a table; once it is removed, that table says so, and all others score."""
+    house, name = life.house, f"{CHURN.name}_candidate"
+    last = life.world.today - dt.timedelta(days=LABEL_DAYS)
+    version = register(life, CHURN, last - dt.timedelta(days=RETRAINED_DAYS), last, "candidate")
+    call = f"scorehouse.scored('{CHURN.name}', key='{CHURN.subject.key}', alias='candidate')"
+    rows = f"select * from {{{{ ref('{CHURN.feature_table}') }}}}\n"
+    house.write(f"models/{name}.sql", f"{{{{ {call} }}}}\n{rows}")
+    house.commit("Score with a candidate")
+    life.night()
+    scored_by = f"select distinct model_version as version from {life.table(name)}"
+    if (found := life.warehouse.rows(scored_by)) != [{"version": version}]:
+        life.violate("rows", f"{name} is scored by {found}, not by version {version}")
+    removing = ("scorehouse", "promote", CHURN.name, "--remove")
+    for alias, word in (("champion", "no version"), ("candidat", "did you mean 'candidate'")):
+        if word not in (said := house.run(*removing, alias, codes=(1,)).output):
+            life.violate("next step", f"`promote --remove {alias}` is refused in other words: {said}")
+    for invariant, text in only_what_was_told(life, ()):
+        life.violate(invariant, text)
+    said = house.run(*removing, "candidate").output
+    for invariant, text in only_what_was_told(life, (f"seeds/ml/{CHURN.name}/",)):
+        life.violate(invariant, text)
+    if f"models/{name}.sql names the alias 'candidate'" not in said:
+        life.violate("next step", f"removing an alias does not say which model names it: {said}")
+    house.commit("Remove the candidate")
+    life.pass_days()
+    said = " ".join(life.build(codes=(1,)).output.split())
+    if {node for node, status in life.results().items() if status == "error"} != {_node(life, name)}:
+        life.violate("part", f"without the alias of {name}, other models or tests err too")
+    if not re.search(r"alias[ =]'candidate'", said) or "the aliases" not in said:
+        life.violate("next step", f"a build does not say that no version has the alias of {name}")
+    if life.warehouse.rows(scored_by) != [{"version": version}]:
+        life.violate("no wrong scores", f"{name} is scored without its alias")
+    life.check()
+    life.remember()
+    house.run("git", "rm", "--quiet", f"models/{name}.sql")
+    house.commit("Drop what the candidate scored")
+    life.warehouse.execute(f"drop table {life.table(name)}")
+    life.night()
+
+
+def _node(life: Life, name: str) -> str:
+    return next(node for node in life.results() if node.endswith(f".{name}"))
+
+
 def retrained_and_promoted(life: Life) -> None:
     """A challenger on newer rows, promoted by the printed command, monitored from the first night."""
     model = life.pick([each for each in ML_MODELS if life.has_table(f"{each.name}_drift")] or ML_MODELS)
