@@ -11,8 +11,9 @@
     {% endfor %}
     {% for row in rows %}
         {% set threshold = row['threshold'] %}
-        {#- As Python refuses it, which scores on no database without a run of ours. #}
-        {% if threshold is number and row.get('score_method') == 'predict_proba' and not 0 < threshold <= 1 %}
+        {#- In Python's words, which reads no registry where SQL scores alone. #}
+        {% set is_probability = row.get('score_method') == 'predict_proba' %}
+        {% if is_probability and threshold is number and (threshold <= 0 or threshold > 1) %}
             {% do scorehouse._fail(
                 call,
                 name ~ ' version ' ~ row['version'] ~ ': threshold is ' ~ threshold

@@ -64,8 +64,8 @@ BUGS = (
         edits=(
             (
                 "macros/predict/_check_registry_table.sql",
-                "== 'predict_proba' and not 0 < threshold <= 1 %}",
-                "== 'no method' %}",
+                "and (threshold <= 0 or threshold > 1) %}",
+                "and false %}",
             ),
         ),
         events=("threshold refused",),

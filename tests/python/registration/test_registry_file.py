@@ -200,6 +200,18 @@ def test_a_reviewed_edit_decides_at_every_door(project: DbtProject, name: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("threshold", ["1.5", "0.0"])
+def test_a_threshold_by_which_all_rows_have_one_label(project: DbtProject, threshold: str) -> None:
+    """By SQL alone, too, where no Python reads the row."""
+    edit(project.folder, "churn", threshold=threshold)
+    project.dbt("seed", "--select", "ml_churn").check()
+    ended = project.dbt("run", "--select", *DOORS, "by_macro")
+    for name in (*DOORS, "by_macro"):
+        assert f"churn version 1: threshold is {threshold}, and the scores" in ended.messages[name]
+        assert "Expected: a threshold above 0, and at most 1" in ended.messages[name]
+
+
+@pytest.mark.slow
 def test_an_edit_that_needs_a_new_proof_names_it(project: DbtProject) -> None:
     edit(project.folder, "churn", threshold="")
     project.dbt("seed", "--select", "ml_churn").check()
