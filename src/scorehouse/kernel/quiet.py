@@ -34,7 +34,7 @@ def no_warnings() -> Iterator[None]:
         with _lock:
             _threads -= 1
             if not _threads:
-                _silence.__exit__()
+                _silence.__exit__(None, None, None)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
