@@ -1,6 +1,7 @@
 """How often the 95 % intervals of `performance` hold the true value, by metric and number of labels.
 
-    python benchmarks/intervals.py [--windows 400] [--labels 50 300] [--folder target/intervals]
+    python benchmarks/intervals.py [--windows 400] [--labels 50 300] [--task ranking]
+        [--folder target/intervals]
 
 Windows of an ML model that never changes; the true value is that of one window of a million labels, or of a
 hundred thousand queries. A ranking counts its queries. Every figure is read from performance tables that dbt
@@ -49,6 +50,18 @@ def several(rng: np.random.Generator, rows: int) -> pd.DataFrame:
     return frame.assign(**{f"score_{name}": scores[:, k] for k, name in enumerate(CLASSES)})
 
 
+def weighted(rng: np.random.Generator, rows: int) -> pd.DataFrame:
+    """Three classes; heavy rows are wrong more often, and all say as much as a third of equal weight."""
+    heavy = rng.normal(size=rows)
+    scores = rng.dirichlet([1.0, 1.0, 1.0], rows)
+    guess = scores.argmax(axis=1)
+    is_right = rng.random(rows) < 0.8 / (1 + np.exp(heavy))
+    names = np.array(CLASSES)
+    frame = pd.DataFrame({"prediction": names[guess], "weight": np.exp(1.1 * heavy)})
+    frame["y"] = names[np.where(is_right, guess, rng.choice(3, rows, p=[0.4, 0.3, 0.3]))]
+    return frame.assign(**{f"score_{name}": scores[:, k] for k, name in enumerate(CLASSES)})
+
+
 def numbers(rng: np.random.Generator, rows: int, tail: bool = False) -> pd.DataFrame:
     """Labels around 20; errors are normal, or of Student's t with four degrees of freedom."""
     size = rng.normal(size=rows)
@@ -71,6 +84,7 @@ def ranked(rng: np.random.Generator, rows: int) -> pd.DataFrame:
 TASKS: dict[str, tuple[Draw, str]] = {
     "two classes": (two_classes, ""),
     "several classes": (several, f", options={{'classes': {CLASSES}}}"),
+    "several classes, heavy weights": (weighted, f", options={{'classes': {CLASSES}, 'weight': 'weight'}}"),
     "regression": (numbers, ", task='regression'"),
     "regression, heavy tails": (tailed, ", task='regression'"),
     "ranking": (ranked, ", task='ranking', options={'query': 'query', 'k': 5}"),
@@ -82,17 +96,19 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=400, help="of each size; a quarter of the largest")
     parser.add_argument("--folder", help="keep the project here")
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS, help="of a window")
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS), help="of the ML model")
     asked = parser.parse_args()
     LABELS[:] = asked.labels
     with tempfile.TemporaryDirectory(prefix="intervals-") as temporary:
         warehouse = MonitoredWarehouse(Path(asked.folder or temporary) / "house")
-        for task, (draw, given) in TASKS.items():
+        for task in asked.task:
+            draw, given = TASKS[task]
             truth = QUERIES if task == "ranking" else TRUTH
             for labels in (*LABELS, truth):
                 count = 1 if labels == truth else max(1, asked.windows // (4 if labels == LABELS[-1] else 1))
                 add(warehouse, name_of(task, labels), draw, given, labels, count)
         warehouse.build().check()
-        for task in TASKS:
+        for task in asked.task:
             print(f"\n{task}\n\n| metric | {' | '.join(f'{n:,}' for n in LABELS)} |")
             print(f"|---|{'--:|' * len(LABELS)}")
             for metric, shares in covered(warehouse, task).items():

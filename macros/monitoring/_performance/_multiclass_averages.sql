@@ -1,9 +1,15 @@
-{#- CTEs that end in `averages`: counts by class, their shares and F1, averages over the classes that occur as a label or
-    a prediction, and agreement beyond chance. -#}
+{#- CTEs that end in `averages`: counts by class, their shares and F1, averages over the classes that occur as a label
+    or a prediction, and agreement beyond chance. -#}
 {% macro _multiclass_averages(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
 {% set by_class = g ~ ', class_label' %}
 {% set one = 'w' if spec.weight else '1e0' %}
+{% set kappa_move = '((is_hit - accuracy - (n_by_chance / n - 2e0 * agreed_by_chance) * (1e0 - cohen_kappa))
+            / nullif(1e0 - agreed_by_chance, 0e0))' %}
+{% set mcc_move = '((is_hit - accuracy - n_by_chance / n + 2e0 * agreed_by_chance)
+            / nullif(sqrt((1e0 - same_label) * (1e0 - same_prediction)), 0e0)
+            + mcc * (n_same_label / n - same_label) / nullif(1e0 - same_label, 0e0)
+            + mcc * (n_same_prediction / n - same_prediction) / nullif(1e0 - same_prediction, 0e0))' %}
 {#- Every row counts twice: under its label and under its prediction. -#}
 sides as (
     {%- for side in ['y', 'yhat'] %}
@@ -103,7 +109,12 @@ agreements as (
 
 cells as (
 
-    select {{ g }}, y, yhat, {{ 'sum(w * w)' if spec.weight else 'count(*) * 1e0' }} as n_squares
+    select
+        {{ g }}, y, yhat,
+        {%- if spec.weight %}
+        sum(w * w * w * w) as n_fourths,
+        {%- endif %}
+        {{ 'sum(w * w)' if spec.weight else 'count(*) * 1e0' }} as n_squares
     from usable
     group by {{ g }}, y, yhat
 
@@ -116,6 +127,7 @@ moves as (
     select
         {{ 'cells.' ~ (g | replace(', ', ', cells.')) }},
         cells.n_squares,
+        {{ 'cells.n_fourths,' if spec.weight }}
         {%- for name, label, predicted in [
             ('macro_f1', '1e0', '1e0'), ('weighted_f1', 'labels.n_true', 'predictions.n_true')
         ] %}
@@ -147,20 +159,11 @@ average_errors as (
         max(n) * max(n) / greatest(sum(n_squares), coalesce(
             sum(n_squares * power(is_hit - accuracy, 2)) / nullif(max(accuracy * (1e0 - accuracy)), 0e0), 0e0
         )) as accuracy_rows,
-        sqrt(sum(n_squares * macro_f1_move * macro_f1_move)) / max(n_classes) as macro_f1_error,
-        sqrt(sum(
-            n_squares * (weighted_f1_move + class_f1 - weighted_f1) * (weighted_f1_move + class_f1 - weighted_f1)
-        )) / max(n) as weighted_f1_error,
-        sqrt(sum(n_squares * power(
-            (is_hit - accuracy) / nullif(1e0 - agreed_by_chance, 0e0)
-            - (n_by_chance / n - 2e0 * agreed_by_chance) * (1e0 - cohen_kappa) / nullif(1e0 - agreed_by_chance, 0e0), 2
-        ))) / max(n) as cohen_kappa_error,
-        sqrt(sum(n_squares * power(
-            (is_hit - accuracy - n_by_chance / n + 2e0 * agreed_by_chance)
-            / nullif(sqrt((1e0 - same_label) * (1e0 - same_prediction)), 0e0)
-            + mcc * (n_same_label / n - same_label) / nullif(1e0 - same_label, 0e0)
-            + mcc * (n_same_prediction / n - same_prediction) / nullif(1e0 - same_prediction, 0e0), 2
-        ))) / max(n) as mcc_error
+        {{ scorehouse._error_of_moves('macro_f1_move', spec) }} / max(n_classes) as macro_f1_error,
+        {{ scorehouse._error_of_moves('(weighted_f1_move + class_f1 - weighted_f1)', spec) }}
+            / max(n) as weighted_f1_error,
+        {{ scorehouse._error_of_moves(kappa_move, spec) }} / max(n) as cohen_kappa_error,
+        {{ scorehouse._error_of_moves(mcc_move, spec) }} / max(n) as mcc_error
     from moves
     inner join agreements
         on {{ scorehouse._same_cohort('moves', 'agreements') }}
@@ -179,4 +182,19 @@ averages as (
         on {{ scorehouse._same_cohort('agreements', 'average_errors') }}
 
 )
+{%- endmacro %}
+
+
+{#- The error of a sum of what rows of `moves` move. With weights, times what Student's t adds to the normal quantile,
+    to first order. Its degrees of freedom are how many rows of equal influence would vary as much (Satterthwaite 1946):
+    fewer than by Kish, where heavy rows move most. -#}
+{% macro _error_of_moves(move, spec) -%}
+    {%- set squares = 'sum(n_squares * power(' ~ move ~ ', 2))' -%}
+    sqrt({{ squares }})
+    {%- if spec.weight %}
+        {%- set fourths = 'sum(n_fourths * power(' ~ move ~ ', 4))' %}
+        {%- set of_square = 'power(' ~ squares ~ ', 2)' %}
+        * (1e0 + 1.21e0 * coalesce({{ fourths }}
+            / nullif(greatest({{ of_square }} - {{ fourths }}, 1e-9 * {{ of_square }}), 0e0), 0e0))
+    {%- endif %}
 {%- endmacro %}

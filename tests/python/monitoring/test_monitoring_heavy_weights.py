@@ -13,7 +13,7 @@ from monitoring.warehouse import MonitoredWarehouse
 
 pytestmark = pytest.mark.slow
 
-WINDOWS, N, LARGE = 400, 300, 1_000_000
+WINDOWS, LARGE = 400, 1_000_000
 HEAD = "'m' as model_name, 1 as model_version, 'scored' as row_status, timestamp '2026-01-01' as scored_at"
 CALL = """{{{{ scorehouse.performance(
     source('raw', 'rows'), source('raw', 'labels'), key='id', label='{label}', task='{task}', day='day',
@@ -92,12 +92,14 @@ def truth_of_classes(own: pd.DataFrame, w: pd.Series) -> dict[str, float]:
     }
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [50, 300])
+def test_intervals_hold_the_truth_as_often_as_they_say(labels: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     expected = truth(rows(LARGE, rng))
-    frame = rows(WINDOWS * N, rng).assign(
-        id=np.arange(WINDOWS * N),
-        day=np.datetime64("2020-01-01", "us") + np.repeat(np.arange(WINDOWS), N).astype("timedelta64[D]"),
+    frame = rows(WINDOWS * labels, rng).assign(
+        id=np.arange(WINDOWS * labels),
+        day=np.datetime64("2020-01-01", "us")
+        + np.repeat(np.arange(WINDOWS), labels).astype("timedelta64[D]"),
     )
     warehouse = MonitoredWarehouse(tmp_path / "house")
     warehouse.table(
@@ -120,5 +122,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
     )
     for metric, ends in ((metric, ends) for metric, ends in found if metric in expected):
         held = np.mean([low <= expected[metric] <= high for low, high in ends])
-        assert len(ends) == WINDOWS and 0.92 <= held <= 0.985, (metric, held)
+        # fifty rows say as much as fifteen of equal weight: five of a class
+        least = 0.9 if labels == 50 and metric in ("macro_precision", "macro_recall") else 0.92
+        assert len(ends) == WINDOWS and least <= held <= 0.985, (metric, held)
     assert {metric for metric, _ in found} >= set(expected)
