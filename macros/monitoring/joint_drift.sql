@@ -42,12 +42,13 @@ final as (
         cast(null as {{ double }}) as floor_value,
         cast(null as {{ double }}) as importance,
         cast(row_number() over (
-            partition by ml_model, version, window_start order by value desc, feature
+            partition by ml_model, version, window_start order by coalesce(value, -1e0) desc, feature
         ) as {{ dbt.type_int() }}) as place,
         q_value,
         standard_error,
         correlation,
         reference_correlation,
+        reason,
         {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
     from judged
 

@@ -68,13 +68,15 @@ correlated as (
             (n * ab - a * b) / (sqrt(n * aa - a * a) * sqrt(n * bb - b * b))
         end as correlation
     from sums
-    inner join known
+    left join known
         on {{ scorehouse._same('sums', 'known', ['version', 'name', 'other']) }}
     inner join spans
         on sums.window_start = spans.window_id
     left join training_units
         on {{ scorehouse._same('sums', 'training_units', ['version', 'name', 'other']) }}
         and {{ scorehouse._is_fitting_unit() }}
+    {#- another version may have other pairs, or none #}
+    where known.name is not null or sums.version not in (select version from known)
 
 ),
 
@@ -83,10 +85,9 @@ compared as (
     select
         *,
         abs(correlation - reference_correlation) as value,
-        sqrt(factor * (effect / n + 1e0 / n_reference)) as fisher_error,
+        sqrt(factor * (effect / nullif(n, 0e0) + 1e0 / n_reference)) as fisher_error,
         least(0.999e0, greatest(-0.999e0, correlation)) as held_correlation
     from correlated
-    where n > 0e0
 
 ),
 
@@ -126,13 +127,25 @@ judged as (
     select
         *,
         case
+            when reference_correlation is null then 'not_judged'
             when value is null or n < 50e0 then 'too_small'
             when value >= threshold and q_value < {{ alpha }} then 'drift'
             when 3e0 * standard_error > threshold * sqrt(effect) then 'too_small'
             when 3e0 * standard_error > threshold or value >= threshold then 'not_judged'
             when value >= {{ least }} and q_value < {{ alpha }} then 'small_drift'
             else 'ok'
-        end as status
+        end as status,
+        case
+            when reference_correlation is null
+                then 'the reference of this version has no pairs: learn it again by `scorehouse reference`'
+            when n < 50e0 then 'fewer than 50 rows have both values'
+            when value is null then 'one of the two has one value only'
+            when 3e0 * standard_error > threshold * sqrt(effect) then 'the threshold may be chance in so few rows'
+            when 3e0 * standard_error > threshold then 'windows of training differ as much'
+            when value >= threshold and q_value >= {{ alpha }} then 'beyond its threshold, which may be chance'
+            when effect > 1e0 then 'compared with how much windows of training differ'
+            else 'rows judged as independent'
+        end as reason
     from adjusted
 
 )

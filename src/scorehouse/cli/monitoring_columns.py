@@ -155,7 +155,7 @@ INTERVALS = {
     "interval_level": "Share of labels that the intervals promise.",
     "interval_basis": "Whether the half width is that of a group or of all rows.",
 }
-JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason", "minimum_detectable")} | {
+JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "minimum_detectable")} | {
     "run_id": "NULL: a window is not a run.",
     "part": "`feature`.",
     "feature": "Names of the two features.",
@@ -164,7 +164,7 @@ JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason",
     "value": "Change of the correlation.",
     "status": (
         "`ok`; `drift`; `small_drift` (certain, but below the threshold); `too_small` to judge; or "
-        "`not_judged` (correlations differ too much between windows of training)."
+        "`not_judged` (windows of training differ too much, or the reference has no pairs)."
     ),
     "floor_value": "NULL.",
     "importance": "NULL.",
@@ -172,6 +172,7 @@ JOINT = {name: DRIFT[name] for name in DRIFT if name not in ("n_bins", "reason",
     "standard_error": "Standard error of the change.",
     "correlation": "Correlation of the bin numbers in the window.",
     "reference_correlation": "The same in training.",
+    "reason": "What the verdict rests on, or why there is none.",
 }
 WORST_SEGMENTS = {
     "run_id": "NULL: a segment is not of one run.",

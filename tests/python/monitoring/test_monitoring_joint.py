@@ -45,6 +45,18 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made.table("features", "select id, x, y, z from frame", frame=scored)
     joint = "source('raw', 'scored'), source('raw', 'ml_m__reference'), features=source('raw', 'features')"
     made.model("joint", f"{{{{ scorehouse.joint_drift({joint}, key='id', day='day') }}}}")
+    made.table(
+        "ml_half__reference",
+        "from raw.ml_m__reference union all select * replace (2 as version) from raw.ml_m__reference "
+        "where not starts_with(kind, 'pair')",
+    )
+    made.table(
+        "few",
+        "select * replace (1 + (month(day) = 2)::int as model_version) from raw.scored "
+        "where year(day) = 2023 and (month(day) = 2 or month(day) = 1 and id % 50 = 0)",
+    )
+    few = "source('raw', 'few'), source('raw', 'ml_half__reference'), features=source('raw', 'features')"
+    made.model("joint_of_few", f"{{{{ scorehouse.joint_drift({few}, key='id', day='day') }}}}")
     made.tests({"version": 2, "models": [{"name": "joint", "data_tests": ["scorehouse.no_drift"]}]})
     made.build().check()
     return made
@@ -66,6 +78,21 @@ def test_broken_correlations_are_found_and_others_are_not(warehouse: MonitoredWa
     ]
     statuses = warehouse.project.dbt("test", "--select", "joint").statuses
     assert [status for name, status in statuses.items() if "no_drift" in name] == ["warn"]
+
+
+def test_what_cannot_be_judged_says_why(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
+        "select version, status, reason, count(*) from joint_of_few group by all order by all"
+    )
+    assert rows == [
+        (1, "too_small", "fewer than 50 rows have both values", 3),
+        (
+            2,
+            "not_judged",
+            "the reference of this version has no pairs: learn it again by `scorehouse reference`",
+            3,
+        ),
+    ]
 
 
 def test_correlation_and_p_are_those_of_numpy(warehouse: MonitoredWarehouse) -> None:
