@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from scorehouse.metrics import METRICS, OUTSIDE_FAULT, SAME, UNIT
 from scorehouse.report.distributions import is_number
 from scorehouse.report.gather import ModelData
-from scorehouse.report.monitors import Long
+from scorehouse.report.monitors import SUDDEN, Long, fact_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import limit
 
@@ -24,6 +24,10 @@ qualify window_start = max(window_start) over ()
 def faults_of(long: Long, reference: Iterable[Row]) -> list[Row]:
     """What is wrong in the newest window, by the rule of the macro `_data_faults`."""
     moved = {row["feature"]: row["value"] for row in long.newest if row["metric"] == "tvd"}
+    shifts: dict[tuple[str | None, ...], list[float]] = {}
+    for row in long.rows:
+        if row["metric"] in SUDDEN and row["value"] is not None:
+            shifts.setdefault(fact_of(row), []).append(row["value"])
     growing = {row["name"] for row in reference if left_range(row)}
     return [
         row
@@ -32,6 +36,7 @@ def faults_of(long: Long, reference: Iterable[Row]) -> list[Row]:
         and row["status"] == "drift"
         and not (row["metric"] == "out_of_range_share" and row["feature"] in growing)
         and _is_fault(row, moved.get(row["feature"]))
+        and (row["metric"] not in SUDDEN or _is_sudden(shifts[fact_of(row)], SUDDEN[row["metric"]]))
     ]
 
 
@@ -42,6 +47,16 @@ def left_range(row: Row) -> bool:
     if not is_window or not row["category"].endswith(" out_of_range_share") or known is None:
         return False
     return (row["upper"] or 0.0) > (known.threshold or 0.0)
+
+
+def _is_sudden(values: Sequence[float], least: float) -> bool:
+    """Whether the newest windows are beyond a limit since a step of half of it, or since the first window."""
+    before: float | None = None
+    found = False
+    for value in values:
+        found = value >= least and (found or before is None or value - before >= least / 2)
+        before = value
+    return found
 
 
 def _is_fault(row: Row, moved_share: float | None) -> bool:

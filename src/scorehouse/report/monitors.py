@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.metrics import METRICS
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
 CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
 UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_reference", "not_compared")
-# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn:
-# of drift, PSI and what has drifted.
+# From where on a mean or spread is a fault of the data, if it got there in a step and not by ageing.
+SUDDEN = {name: one.drift.fault for name, one in METRICS.items() if one.drift and one.drift.fault}
+# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn
+# or tells a step: of drift, PSI, means and spreads, and what has drifted.
 WINDOWS = 60
 ROWS = f"""
 select * exclude (age_, newest_) from (
@@ -31,7 +34,7 @@ select * exclude (age_, newest_) from (
 )
 where window_start is not null and age_ <= {WINDOWS} and (
     window_start >= newest_
-    or segment = 'all' and ({{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
+    or segment = 'all' and ({{kind}} <> 'drift' or metric in {("psi", *SUDDEN)} or status = 'drift')
 )
 order by window_start, segment, metric
 """

@@ -44,6 +44,13 @@ FAULTY_DRIFT = f"""
         ('c', 'out_of_range_share', 0.02e0, 'ok'), ('c', 'tvd', 0.4e0, 'info')
     ) as faults (of_feature, counted, shown, said)
     where odd.feature = of_feature and odd.segment = 'all' and odd.metric = 'psi' and odd.run_id = 'r2'
+    union all
+    select odd.* replace (
+        step_of as feature, 'spread_shift' as metric,
+        case run_id when 'r1' then before else 0.8e0 end as value
+    )
+    from ({DRIFT}) as odd, (values ('aged', 0.6e0), ('broken', 0.1e0)) as steps (step_of, before)
+    where odd.feature = 'a' and odd.segment = 'all'
 """
 REFIT = "select 'm' as ml_model, 1 as version, '{day}' as measured_on, 'is not certain to help' as verdict"
 PERFORMANCE = """
@@ -261,7 +268,8 @@ SIGNALS = {
     "limits={'age_days': 30}, as_of='2026-03-01') }}",
     "no_signals": f"{{{{ scorehouse.retraining_signals(source('raw', 'registry'), {OF_M}, "
     "limits={'drifted_features': 2, 'decay': 0.1, 'rejected_share': 0.1}) }}",
-    # values of a are missing, and those of b beyond the range of training are half of what has moved
+    # values of a are missing, and those of b beyond the range of training are half of what has moved;
+    # one spread has jumped, and another has grown
     "at_fault": "{{ scorehouse.retraining_signals(source('raw', 'registry'), source('raw', 'faulty_drift'), "
     "predictions=source('raw', 'runs'), recent_drift=source('raw', 'weekly_drift'), "
     "as_of='2026-04-09') }}",
@@ -300,13 +308,13 @@ EXPECTED_SIGNALS: dict[str, tuple[Any, ...]] = {
     ),
     "at_fault": (
         False,
-        None,
-        0,
-        None,
+        "drift of aged",
+        1,
+        "aged",
         None,
         99,
         0.1,
-        "missing_share of a, out_of_range_share of b; share of rejected rows: 0.1000",
+        "missing_share of a, out_of_range_share of b, spread_shift of broken; share of rejected rows: 0.1000",
     ),
     "no_signals": (False, None),
     "no_gain": (False, "drift of a"),
