@@ -163,11 +163,18 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
             "waits_for_a_signature": f"{label} is not signed, and has no alias yet. Sign it, and go on:"
             f"\n  scorehouse evidence sign {seeds.name}/{outcome.version} --key KEY.pem"
             f"\n  scorehouse retrain {seeds.name} {' '.join(house.dbt.options)} --version {outcome.version}",
-            "gate_refused": f"the gate refused {label}, and fails in each build while this has the alias. "
+            "gate_refused": f"{_refused(outcome, label)} while this has the alias. "
             f"To take that away:\n  scorehouse promote {seeds.name} --remove {house.settings.alias}"
             f"\n  {build_command(seeds.name)}",
         }[outcome.outcome],
     ]
+
+
+def _refused(outcome: Outcome, label: str) -> str:
+    problems = {row.get("problem") for row in outcome.comparison} - {None}
+    if problems == {"too_few_rows"}:
+        return f"the gate waits for more labels of {label}, and fails in each build until they are there"
+    return f"the gate refused {label}, and fails in each build"
 
 
 def _measured(house: House, place: Place, *, as_json: bool) -> int:

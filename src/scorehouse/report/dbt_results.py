@@ -39,6 +39,9 @@ FACTS = (
     *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
     *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
 )
+TOO_FEW = (
+    "too_few_rows"  # the problem of a gate that has refused nothing yet, and that labels to come may end
+)
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
 
@@ -97,11 +100,14 @@ class DbtResults:
                     continue
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
                 numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
-                numbers |= {"message": _found(one, warehouse), "checked_at": when}
+                row = _failing_row(one, warehouse)
+                numbers |= {"message": _found(one, row), "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
                 refused = one.challenger and one.failures
                 action = f"scorehouse promote {ml_model} --remove {one.challenger}" if refused else ""
+                if row.get("problem") == TOO_FEW and action:
+                    action = f"wait for more labels; until then, builds stay green with: {action}"
                 about = Subject(subject)
                 found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
         return found
@@ -133,17 +139,21 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), command)
 
 
-def _found(one: Outcome, warehouse: Warehouse) -> str:
-    """How many failures a test found, and for a test of ours what one of them says; else dbt's message."""
+def _failing_row(one: Outcome, warehouse: Warehouse) -> Row:
+    """One of the rows that a test of ours found; those of other tests may be of the user's tables."""
+    if not (one.failures and one.is_ours):
+        return {}
+    try:
+        return next(iter(warehouse.rows(f"select * from (\n{one.sql}\n) limit 1")), {})
+    except duckdb.Error:
+        return {}
+
+
+def _found(one: Outcome, row: Row) -> str:
+    """How many failures a test found, and what one of them says; else dbt's message."""
     if not one.failures:
         return one.text
     said = f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
-    if not one.is_ours:  # its rows may be those of the user's tables
-        return said
-    try:
-        row = next(iter(warehouse.rows(f"select * from (\n{one.sql}\n) limit 1")), {})
-    except duckdb.Error:
-        return said
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
     if one.challenger and row.get("problem") in REFUSED:
         return f"{said}, for example: {refusal(row)}"

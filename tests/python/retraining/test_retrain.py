@@ -88,6 +88,7 @@ def test_the_gate_refuses_and_says_what_it_found(own_shop: DbtProject) -> None:
     ended = retrain(own_shop)
     assert ended.returncode == 30, ended.stdout + ended.stderr
     assert "gate: loyal_not_worse ended with 'fail'" in ended.stdout
+    assert "the gate waits for more labels of loyal version 2" in ended.stdout
     assert aliases(own_shop) == [("champion",), ("challenger",)]
 
     build = ["build", "--select", "tag:ml_loyal+", "--target", "dev"]
