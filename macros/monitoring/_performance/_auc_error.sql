@@ -1,7 +1,7 @@
 {#- The standard error of the area under the ROC curve of the rows of `cumulated` (DeLong and others 1988); NULL if
     a side has fewer than two rows. It is the variance of the placements: of how many rows of the other side each row
-    is ranked above. `squares` names the sums of squared weights of both sides, by which weights are linearised; Student's
-    t then adds to the normal quantile what it does for the smaller side, counted in rows of equal weight. -#}
+    is ranked above. `squares` names the sums of squared weights of both sides, by which weights are linearised;
+    Student's t then adds to the normal quantile what it does for the smaller side, counted in rows of equal weight. -#}
 {% macro _auc_error(squares=['pos', 'neg']) -%}
     case when max(all_pos) > 1e0 and max(all_neg) > 1e0 then sqrt(
             {{ scorehouse._placement_variance('pos', squares[0], '(all_neg - cum_neg + neg / 2e0)', 'max(all_neg)') }}
