@@ -25,6 +25,7 @@ from scorehouse.evidence.seal import (
     sealed,
     to_lines,
 )
+from scorehouse.project.run_log_place import rows_of
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.dbt import dbt_options
 
@@ -44,9 +45,7 @@ def read_log(target: Target) -> list[Row]:
     if target.adapter != "duckdb":
         return _rows_by_dbt(target)
     with target.opened() as opened:
-        found = opened.connection.execute(f"select * from {opened.run_log}")
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return rows_of(opened.connection.execute(f"select * from {opened.run_log}"))
 
 
 def _rows_by_dbt(target: Target) -> list[Row]:

@@ -29,6 +29,7 @@ from scorehouse.cli.project_files import (
 from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.training_script import Trained, file_of, training_script
 from scorehouse.errors import ConfigurationError
+from scorehouse.project.folder import project_settings
 from scorehouse.registration.lock import check_name
 
 
@@ -179,7 +180,7 @@ def _profile_hint(project: Path, target: Mapping[str, Any]) -> list[str]:
     """What the profile lacks; nothing if its default target has it all."""
     if target.get("type") == "duckdb" and "memory_limit" in (target.get("settings") or {}):
         return []
-    profile = (yaml.safe_load((project / "dbt_project.yml").read_text()) or {}).get("profile", "<profile>")
+    profile = project_settings(project).get("profile", "<profile>")
     lacks = "has no memory limit" if target.get("type") == "duckdb" else "needs `type: duckdb`"
     return [
         heading("profile"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from scorehouse.cli.profile_file import NOT_READ, default_target
 from scorehouse.cli.project_nodes import seed_columns, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
 from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.project.folder import read_json
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
@@ -165,8 +165,5 @@ def _node(project: Path, name: str) -> dict[str, Any]:
 
 def _listed(project: Path, document: str) -> list[dict[str, Any]]:
     """The nodes of dbt's manifest or catalog; none where it cannot be read."""
-    try:
-        read = json.loads((project / "target" / f"{document}.json").read_text(encoding="utf-8"))
-        return [one for one in read["nodes"].values() if not str(one.get("unique_id")).startswith("test.")]
-    except (OSError, ValueError, KeyError, AttributeError):
-        return []
+    nodes = read_json(project / "target" / f"{document}.json").get("nodes", {})
+    return [one for one in nodes.values() if not str(one.get("unique_id")).startswith("test.")]

@@ -12,6 +12,7 @@ import yaml
 
 from scorehouse.cli.common import this_call
 from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.project.folder import project_settings
 
 # What ends the reading of a profile; hints do without it.
 NOT_READ = (ConfigurationError, yaml.YAMLError, UnicodeError, KeyError, TypeError, AttributeError)
@@ -63,7 +64,7 @@ def read_profile(project: Path, folder: Path | None = None, name: str | None = N
     """The profile `name`, by default the project's, from profiles.yml in `folder`, or where dbt finds it."""
     file = profiles_file(folder, project)
     if name is None:
-        settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8")) or {}
+        settings = project_settings(project)
         if not settings.get("profile"):
             raise ConfigurationError(
                 this_call(),

@@ -30,7 +30,7 @@ from scorehouse.program.reasons.stored_reasons import Background, background_fac
 from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.registration.card import write_card
 from scorehouse.registration.find_backends import Backends, find_backends
-from scorehouse.registration.lock import writing
+from scorehouse.registration.lock import holding
 from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.proven_reasons import require_reasons
 from scorehouse.registration.reference_sample import sample_reference
@@ -160,7 +160,7 @@ def prove_again(
         require_reasons(background, replace(version, program=backends.facts), call)
         proven[version.version] = backends
     facts = {number: dict(backends.facts) for number, backends in proven.items()}
-    with writing(seeds, call):
+    with holding(seeds.lock_file, call):
         for version in chosen:
             proven[version.version].write(seeds.project, version, policy, call)
         versions = seeds.versions()  # as they stand now: others may have written since

@@ -10,7 +10,7 @@ import click
 from scorehouse.cli.common import answer, json_option, option, state, table
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.errors import did_you_mean
-from scorehouse.project.run_log_place import runs_of_log
+from scorehouse.project.run_log_place import rows_of, runs_of_log
 
 SHOWN = ("run", "started_at", "status", "node", "model", "rows_in", "scored", "rejected", "seconds", "mode")
 SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the start of an id
@@ -52,13 +52,12 @@ def _lines(rows: list[dict[str, Any]], ml_model: str | None, known: list[str]) -
 
 def read_runs(opened: Opened, *, ml_model: str | None, failed: bool, limit: int) -> list[dict[str, Any]]:
     """Rows of the run log, newest first."""
-    rows = opened.connection.execute(
+    found = opened.connection.execute(
         f"select * from {runs_of_log(opened.run_log)} where ($1 is null or model_name = $1) "
         "and (not $2 or status <> 'success') order by started_at desc limit $3",
         [ml_model, failed, limit],
     )
-    names = [column[0] for column in rows.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    return rows_of(found)
 
 
 def _shown(row: dict[str, Any]) -> list[Any]:

@@ -26,7 +26,7 @@ from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, read_verified
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import read_given
-from scorehouse.report.dbt_results import DbtResults, nodes_of, read_json
+from scorehouse.report.dbt_results import DbtResults, nodes_of
 from scorehouse.report.gather import gather
 from scorehouse.report.page import Report, card_page
 from scorehouse.report.sections import chapter_of
@@ -124,7 +124,7 @@ def lineage_of(
     """The OpenLineage event of a run; the tables that its model refs come from dbt's manifest."""
     if run is None:
         return None
-    nodes = nodes_of(read_json(target / "manifest.json"))
+    nodes = nodes_of(target)
     parents = (nodes.get(str(run["node"]), {}).get("depends_on") or {}).get("nodes", [])
     names = [
         str(nodes[key]["relation_name"])

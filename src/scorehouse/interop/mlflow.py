@@ -16,7 +16,7 @@ from scorehouse.errors import EstimatorError, SignatureError
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.project.folder import find_project
 from scorehouse.registration.groups import Card, is_formula
-from scorehouse.registration.lock import writing
+from scorehouse.registration.lock import holding
 from scorehouse.registration.register import register
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds, replace_file
@@ -214,7 +214,7 @@ def _origins_file(project: Path, version: Version) -> Path:
 def remember(project: Path, version: Version, origin: Origin) -> None:
     """Add an origin to a version's origins; the same estimator may have been logged twice."""
     file = _origins_file(project, version)
-    with writing(ModelSeeds(project, version.name), f"remembering the origin of {version.label}"):
+    with holding(ModelSeeds(project, version.name).lock_file, f"remembering the origin of {version.label}"):
         known = known_origins(project, version)
         if origin.identity not in {item["identity"] for item in known}:
             known.append({"identity": origin.identity, **asdict(origin)})

@@ -15,7 +15,7 @@ from scorehouse.interop.mlflow import Imported, known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
 from scorehouse.program.sql.macros import macro_file
 from scorehouse.project.folder import find_project
-from scorehouse.registration.lock import NAME_PATTERN, check_name, writing
+from scorehouse.registration.lock import NAME_PATTERN, check_name, holding
 from scorehouse.registration.pictures import folder_of
 from scorehouse.registration.promote import promote
 from scorehouse.registry.policy import load_policy
@@ -43,7 +43,7 @@ class Synchronised:
         Raises RegistryError if the ML model's files have changed since the plan was made.
         """
         call = f"sync mlflow, into {self.name}"
-        with writing(ModelSeeds(self.project, self.name), call):
+        with holding(ModelSeeds(self.project, self.name).lock_file, call):
             if _digests(self.project, self.name) != self.before:
                 raise RegistryError(
                     call,
@@ -74,7 +74,7 @@ def plan_sync(
     store = Store(tracking_uri, call)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        with writing(ModelSeeds(project, name), call):
+        with holding(ModelSeeds(project, name).lock_file, call):
             shutil.copy(project / "dbt_project.yml", copy)
             for path, file in _files(project, name).items():
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,12 @@
-"""The folder of the dbt project that a command or a function works in, its settings and variables."""
+"""The folder of the dbt project that a command or a function works in, its settings and variables.
+
+And what dbt has written into it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +47,22 @@ def project_variable(root: Path, name: str) -> Any:
     variables: Mapping[str, Any] = project_settings(root).get("vars") or {}
     scoped = variables.get("scorehouse") or {}
     return scoped.get(name, variables.get(name))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A file that dbt has written; empty if there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def reached(start: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """The nodes of a graph that these lead to by its edges, and themselves."""
+    found, waiting = set(start), list(start)
+    while waiting:
+        new = edges.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found

@@ -55,6 +55,12 @@ class RunLogPlace:
         return ".".join([*map(DUCKDB.quote, names), TABLE])
 
 
+def rows_of(found: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rows of a query, each by the names of its columns."""
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 def run_log_place(variable: Callable[[str], Any], database: str | None, schema: str) -> RunLogPlace:
     """The place of the run log of a target with this database and schema.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,13 @@ def plain(values: Any) -> tuple[Any, ...]:
     return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
 
 
+def _asked(estimator: Any, features: Any, methods: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """What each of these methods gives, where the estimator has it; asked one after the other, as needed."""
+    for method in methods:
+        if hasattr(estimator, method):
+            yield method, getattr(estimator, method)(features)
+
+
 def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
     require_method(estimator, "classes_", "classification", call)
     classes = estimator.classes_
@@ -118,10 +126,8 @@ def _classification(estimator: Any, features: Any, call: str) -> TaskFacts:
             call,
             f"register it with the task {MULTILABEL!r}, which has columns for each label",
         )
-    for method in SCORE_METHODS:
-        if not hasattr(estimator, method):
-            continue
-        scores = np.asarray(getattr(estimator, method)(features))
+    for method, given in _asked(estimator, features, SCORE_METHODS):
+        scores = np.asarray(given)
         if scores.ndim == 2 and scores.shape[1] != len(classes):
             continue
         chosen = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
@@ -163,10 +169,8 @@ def _multilabel(estimator: Any, features: Any, call: str) -> TaskFacts:
             "register it with the task 'classification'",
         )
     _check_label_classes(estimator, labels, call)
-    for method in SCORE_METHODS:
-        if not hasattr(estimator, method):
-            continue
-        scores = scores_of_labels(getattr(estimator, method)(features))
+    for method, given in _asked(estimator, features, SCORE_METHODS):
+        scores = scores_of_labels(given)
         if scores.shape != labels.shape:
             continue
         same = bool(np.array_equal(scores > MIDDLES[method], labels)) and not _has_own_rule(estimator)
@@ -230,10 +234,8 @@ def _clustering(estimator: Any, features: Any, call: str) -> TaskFacts:
 
 
 def _ranking(estimator: Any, features: Any, call: str) -> TaskFacts:
-    for method in (*SCORE_METHODS, "predict"):
-        if not hasattr(estimator, method):
-            continue
-        scores = np.asarray(getattr(estimator, method)(features))
+    for method, given in _asked(estimator, features, (*SCORE_METHODS, "predict")):
+        scores = np.asarray(given)
         if scores.ndim == 1 or (method == "predict_proba" and scores.shape[1] == 2):
             classes = plain(estimator.classes_) if hasattr(estimator, "classes_") else ()
             return TaskFacts(method, "none", classes)

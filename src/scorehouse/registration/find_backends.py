@@ -6,11 +6,11 @@ A backend that is refused or not equal is left out, with the reason; it never st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
@@ -72,7 +72,7 @@ class Backends:
             drop_macros(project, version.name, version.version)
 
 
-class BackendSearch:
+class BackendSearch(AbstractContextManager["BackendSearch"]):
     """Compiles and proves the estimator in `kernel`, on `rows` of features.
 
     Between `begin` and `backends`, the database runs the SQL in parallel with the caller. `rows_of` says in
@@ -101,9 +101,6 @@ class BackendSearch:
         self.refused: dict[str, str] = {}  # why there is no such backend
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
         self.closing = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.closing.close()

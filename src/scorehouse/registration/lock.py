@@ -63,7 +63,7 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
             raise _wrong_call(function.__name__, signature, f"{error}{near}") from None
         call = f"{function.__name__}({given['name']!r})"
         check_name("name", given["name"], call)
-        with writing(ModelSeeds(find_project(given.get("project_dir")), given["name"]), call):
+        with holding(ModelSeeds(find_project(given.get("project_dir")), given["name"]).lock_file, call):
             return function(*args, **kwargs)
 
     return locked
@@ -77,13 +77,6 @@ def _wrong_call(function: str, signature: inspect.Signature, problem: str) -> Co
         expected=f"at least the arguments {', '.join(needed)}",
         action=f"correct the call; help({function}) explains every argument",
     )
-
-
-@contextmanager
-def writing(seeds: ModelSeeds, call: str) -> Iterator[None]:
-    """Hold the lock of an ML model, and wait if another process has it."""
-    with holding(seeds.lock_file, call):
-        yield
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.project.folder import find_project
+from scorehouse.project.folder import find_project, reached
 from scorehouse.registration.lock import check_name, one_writer
 from scorehouse.registry.label_rule import check_label_rule, fault_of
 from scorehouse.registry.seeds import ModelSeeds
@@ -191,22 +191,13 @@ def _check_registry(
 ) -> None:
     """Check that the registry has not changed since the test ran, and that the test is downstream of it."""
     seed = next((key for key in nodes if key.startswith("seed.") and key.endswith(f".ml_{seeds.name}")), None)
-    if seed is None or seed not in _ancestors(nodes, node["unique_id"]):
+    parents = {key: set(each.get("depends_on", {}).get("nodes", [])) for key, each in nodes.items()}
+    if seed is None or seed not in reached([node["unique_id"]], parents):
         raise _refused(call, f"{node['name']} does not depend on the seed ml_{seeds.name}", test)
     known = nodes[seed]["checksum"]
     text = seeds.registry_file.read_text(encoding="utf-8")
     if known["name"] == "sha256" and known["checksum"] != hashlib.sha256(text.strip().encode()).hexdigest():
         raise _refused(call, f"the registry of {seeds.name} changed after {node['name']} ran", test)
-
-
-def _ancestors(nodes: dict[str, Any], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        parents = nodes.get(waiting.pop(), {}).get("depends_on", {}).get("nodes", [])
-        waiting += [parent for parent in parents if parent not in seen]
-        seen |= set(parents)
-    return seen
 
 
 def _challenger(node: dict[str, Any]) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import Self, TextIO
+from contextlib import AbstractContextManager
+from typing import TextIO
 
 REFRESH_SECONDS = 0.1
 PATIENCE_SECONDS = 1.0  # a step that takes less shows nothing, unless on a terminal
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """A line per step; on a terminal with its count, in scripts and notebooks only if the step is slow."""
 
     def __init__(self, call: str, stream: TextIO | None = None) -> None:
@@ -21,9 +22,6 @@ class Progress:
         self._slow: threading.Timer | None = None
         self._line = ""
         self._written = 0.0
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._end_step()

@@ -9,7 +9,7 @@ from typing import Any
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.report.dbt_results import nodes_of, read_json
+from scorehouse.report.dbt_results import nodes_of
 from scorehouse.report.warehouse import Table, Warehouse
 from scorehouse.retraining.dbt import Dbt
 
@@ -51,7 +51,7 @@ def compile_monitors(dbt: Dbt, name: str) -> dict[str, Any]:
     """The nodes of the project by their ids, those of the monitors with SQL that reads all rows."""
     dbt = replace(dbt, target=FOLDER)
     dbt.run("compile", "--full-refresh", "--select", f"ml_{name}__reference+2")
-    return nodes_of(read_json(dbt.project / dbt.target / "manifest.json"))
+    return nodes_of(dbt.project / dbt.target)
 
 
 def monitors_of(nodes: Mapping[str, Any], warehouse: Warehouse, name: str, call: str) -> list[Monitored]:

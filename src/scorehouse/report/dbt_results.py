@@ -6,9 +6,7 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.project.folder import reached, read_json
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import REFUSED, refusal
 from scorehouse.report.warehouse import Row, Warehouse
@@ -115,10 +114,8 @@ class DbtResults:
 
 def read_results(folder: Path, database: str) -> DbtResults | None:
     """The results in a target folder; None if there are none, or if they are of another database."""
-    manifest, run, sources = (
-        read_json(folder / file) for file in ("manifest.json", "run_results.json", "sources.json")
-    )
-    nodes = nodes_of(manifest)
+    run, sources = (read_json(folder / file) for file in ("run_results.json", "sources.json"))
+    nodes = nodes_of(folder)
     registries = {
         key: str(node["name"]).removeprefix("ml_")
         for key, node in nodes.items()
@@ -170,8 +167,9 @@ def _is_registry(node: dict[str, Any], database: str) -> bool:
     return seed and str(node.get("database")).lower() == database.lower()
 
 
-def nodes_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Nodes and sources of a manifest, by their unique ids."""
+def nodes_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Nodes and sources of the manifest in a target folder, by their unique ids; empty if there is none."""
+    manifest = read_json(folder / "manifest.json")
     return {**manifest.get("nodes", {}), **manifest.get("sources", {})}
 
 
@@ -184,11 +182,11 @@ def _lines(registries: dict[str, str], nodes: dict[str, dict[str, Any]]) -> dict
             children.setdefault(parent, set()).add(key)
     lines = {}
     for key, name in registries.items():
-        below = _reached([key], children)
+        below = reached([key], children)
         direct = {node for node in children.get(key, ()) if node.startswith("model.")}
-        above = _reached({node for node in direct if _scores(nodes[node])} or direct, parents)
+        above = reached({node for node in direct if _scores(nodes[node])} or direct, parents)
         tests = {test for test in nodes if test.startswith("test.") and parents[test] <= above | below}
-        sources = {node for node in _reached(below, parents) if node.startswith("source.")}
+        sources = {node for node in reached(below, parents) if node.startswith("source.")}
         lines[name] = below | above | tests | sources
     return lines
 
@@ -207,15 +205,6 @@ def _max_ages(nodes: dict[str, dict[str, Any]]) -> dict[str, float | None]:
         hours, tested = (test.get("kwargs") or {}).get("max_age_hours"), node.get("attached_node")
         if test.get("name") in AGES and tested in found and isinstance(hours, int | float):
             found[tested] = min(hours, found[tested] or hours)
-    return found
-
-
-def _reached(start: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
-    found, waiting = set(start), list(start)
-    while waiting:
-        new = edges.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
     return found
 
 
@@ -250,15 +239,6 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
     found = result.get("failures")
     return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger)
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A file that dbt has written; empty if there is none."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _time(artifact: dict[str, Any]) -> str:

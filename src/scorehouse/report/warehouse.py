@@ -10,7 +10,7 @@ import duckdb
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.run_log_place import TABLE, Place, run_log_schemas
+from scorehouse.project.run_log_place import TABLE, Place, rows_of, run_log_schemas
 
 Row = dict[str, Any]
 
@@ -79,9 +79,7 @@ class Warehouse:
         return next((table for table in self.tables if (table.schema, table.name) == wanted), None)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        found = self.connection.execute(sql, list(parameters))
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return rows_of(self.connection.execute(sql, list(parameters)))
 
     def _run_log(self, known: list[Table], schema: str | None, place: Place) -> Table | None:
         """The run log of the target; for a bare file, the one next to the registries, or the only one."""

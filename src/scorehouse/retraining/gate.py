@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.errors import EngineError, RegistryError
+from scorehouse.project.run_log_place import rows_of
 from scorehouse.registration.promote import alias_diff, require_test, with_alias_at
 from scorehouse.registry.version import Version
 from scorehouse.report.contests import REFUSED, has_parts, part_of, place_of, refusal
@@ -98,9 +99,7 @@ def failed(house: House, sql: str, compared: Sequence[Row]) -> str:
 def _rows(house: House, sql: str) -> list[dict[str, Any]]:
     try:
         with house.connect() as connection:
-            found = connection.execute(sql)
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            return rows_of(connection.execute(sql))
     except duckdb.Error:
         return []
 

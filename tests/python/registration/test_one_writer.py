@@ -20,7 +20,7 @@ from scorehouse import promote, register
 from scorehouse.cli import prove
 from scorehouse.registration.check_project import check_project
 from scorehouse.registration.groups import grouped
-from scorehouse.registration.lock import writing
+from scorehouse.registration.lock import holding
 from scorehouse.registration.prove_loaded import ONE_THREAD
 from scorehouse.registry.seeds import ModelSeeds
 
@@ -158,7 +158,7 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
 def test_who_waits_says_so(empty_project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     churn(empty_project, 1.0)
     waiting = threading.Thread(target=promote, args=("churn", 1), kwargs={"project_dir": empty_project})
-    with writing(ModelSeeds(empty_project, "churn"), "test"):
+    with holding(ModelSeeds(empty_project, "churn").lock_file, "test"):
         waiting.start()
         waiting.join(2.5)
         assert waiting.is_alive()
