@@ -60,23 +60,19 @@ def one_writer(function: Callable[P, T]) -> Callable[P, T]:
                 from scorehouse.registration.groups import place_of
 
                 near = place_of(unknown[0]) or near
-            raise _wrong_call(function.__name__, signature, f"{error}{near}") from None
+            needed = [name for name, one in signature.parameters.items() if one.default is one.empty]
+            raise ConfigurationError(
+                f"{function.__name__}()",
+                f"{error}{near}",
+                expected=f"at least the arguments {', '.join(needed)}",
+                action=f"correct the call; help({function.__name__}) explains every argument",
+            ) from None
         call = f"{function.__name__}({given['name']!r})"
         check_name("name", given["name"], call)
         with holding(ModelSeeds(find_project(given.get("project_dir")), given["name"]).lock_file, call):
             return function(*args, **kwargs)
 
     return locked
-
-
-def _wrong_call(function: str, signature: inspect.Signature, problem: str) -> ConfigurationError:
-    needed = [name for name, one in signature.parameters.items() if one.default is one.empty]
-    return ConfigurationError(
-        f"{function}()",
-        problem,
-        expected=f"at least the arguments {', '.join(needed)}",
-        action=f"correct the call; help({function}) explains every argument",
-    )
 
 
 @contextmanager

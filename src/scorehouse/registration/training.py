@@ -183,14 +183,8 @@ def _check_numbers(y: Any, task: str, call: str) -> None:
             expected="a column of labels for each output, as they were given to fit()",
             action="pass the frame or array with all of them, or leave y out",
         )
-    if task == MULTILABEL:
-        _check_zeros_and_ones(numbers, call)
-
-
-def _check_zeros_and_ones(numbers: np.ndarray, call: str) -> None:
-    """Refuse several labels per row, of shape (rows, labels), that are not 0 and 1."""
     others = numbers[~np.isnan(numbers) & (numbers != 0.0) & (numbers != 1.0)]
-    if len(others):
+    if task == MULTILABEL and len(others):  # of shape (rows, labels)
         raise ConfigurationError(
             call,
             f"y has the value {others[0]:g}",

@@ -201,7 +201,14 @@ def _data(
             for row in tables.first("calibration", name, "mean_score")
             if row["positive_rate"] is not None and row.get("class_label") is None
         ],
-        rehearsal=_rehearsed(warehouse, warehouse.beside(registry, "__rehearsal"), live),
+        # of the newest version that has one, up to the one that is shown; most alarms first
+        rehearsal=_of_version(
+            warehouse,
+            warehouse.beside(registry, "__rehearsal"),
+            live,
+            "alarm_rate_low desc, monitor, feature, metric",
+            "(select max(version) from {} where version <= ?)",
+        ),
         refit=_of_version(warehouse, warehouse.beside(registry, "__refit"), live, "measured_on"),
         retraining=retraining,
         retraining_table=retraining_table.quoted if retraining_table else "",
@@ -220,19 +227,11 @@ def _data(
     )
 
 
-def _of_version(warehouse: Warehouse, table: Table | None, live: Version, order: str) -> list[Row]:
+def _of_version(
+    warehouse: Warehouse, table: Table | None, live: Version, order: str, version: str = "?"
+) -> list[Row]:
+    """The rows of the version that is shown, or of another that the SQL `version` finds by its number."""
     if table is None:
         return []
-    return warehouse.rows(f"select * from {table.quoted} where version = ? order by {order}", [live.version])
-
-
-def _rehearsed(warehouse: Warehouse, table: Table | None, live: Version) -> list[Row]:
-    """The rehearsal of the newest version that has one, up to the one that is shown; most alarms first."""
-    if table is None:
-        return []
-    return warehouse.rows(
-        f"select * from {table.quoted} where version = "
-        f"(select max(version) from {table.quoted} where version <= ?) "
-        "order by alarm_rate_low desc, monitor, feature, metric",
-        [live.version],
-    )
+    sql = f"select * from {table.quoted} where version = {version.format(table.quoted)} order by {order}"
+    return warehouse.rows(sql, [live.version])
