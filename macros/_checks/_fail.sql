@@ -7,10 +7,11 @@
 
 
 {#- Whether a failing test may stop in words while it compiles: it is about to run on a table that can be asked, which
-    an ephemeral model is not, and the user's config says nothing about how rows are judged or kept. -#}
-{% macro _stops_in_words(relation) %}
+    an ephemeral model is not, and the user's config says nothing about how rows are judged or kept, but for a
+    `severity` that the caller knows. -#}
+{% macro _stops_in_words(relation, severity='error') %}
     {% set usual, changed = {
-        'severity': 'error', 'error_if': '!= 0', 'warn_if': '!= 0', 'fail_calc': 'count(*)', 'limit': ''
+        'severity': severity, 'error_if': '!= 0', 'warn_if': '!= 0', 'fail_calc': 'count(*)', 'limit': ''
     }, [] %}
     {% for name, value in usual.items() if (config.get(name) or value) | lower != value %}
         {% do changed.append(name) %}

@@ -24,7 +24,7 @@
 
 with measured as (
 
-    {{ scorehouse._latest_rows(model, switches.latest) }}
+    {{ scorehouse._latest_rows(model, switches.latest, days=true) }}
 
 ),
 

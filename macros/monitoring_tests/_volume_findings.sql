@@ -1,10 +1,12 @@
 {#- The usual volume is the median of all windows before; a change is judged from the fourth window on. Today's rows
-    may not be complete, so the latest day is the one before today. -#}
+    may not be complete, so the latest days are those before today: three, as a load may bring several. A day is missing
+    if it has no rows, a later one does, and of the four same weekdays before at least three had rows. -#}
 {% macro _volume_findings(model, limits, day, latest) %}
 {% set text, stamp = dbt.type_string(), dbt.type_timestamp() %}
 {% set today = 'cast(' ~ dbt.date_trunc('day', scorehouse._utc_now()) ~ ' as ' ~ stamp ~ ')' %}
 {% set to_come = 'cast(' ~ dbt.dateadd('day', 2, today) ~ ' as ' ~ stamp ~ ')' %}
 {% set double = scorehouse._type_double() %}
+{% set has_usual = day is not none and (limits.min_rows or limits.max_change is not none) %}
 {% set day = scorehouse._identifier(day) if day is not none else none %}
 {% set most = limits.max_change or 0 %}
 {% set problems = {
@@ -72,16 +74,47 @@ judged as (
         end as problem
     from limited
     {%- if latest %}
-    where window_start = (
-        select max(newest.window_start)
-        from windows as newest
-        {%- if day is not none %}
-        where newest.window_start < {{ today }}
-        {%- endif %}
-    )
+    {%- if day is none %}
+    where window_start = (select max(newest.window_start) from windows as newest)
+    {%- else %}
+    where window_start < {{ today }}
+        and window_start >= (
+            select cast({{ dbt.dateadd('day', -2, 'max(newest.window_start)') }} as {{ stamp }})
+            from windows as newest
+            where newest.window_start < {{ today }}
+        )
+    {%- endif %}
     {%- endif %}
 
 ),
+
+{%- if has_usual %}
+
+same_weekdays as (
+
+    {%- for weeks in [1, 2, 3, 4] %}
+    select cast({{ dbt.dateadd('day', 7 * weeks, 'window_start') }} as {{ stamp }}) as window_start
+    from windows
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+missing_days as (
+
+    select same_weekdays.window_start
+    from same_weekdays
+    cross join (select max(window_start) as window_start from windows where window_start < {{ today }}) as newest
+    left join windows
+        on same_weekdays.window_start = windows.window_start
+    where windows.window_start is null
+        and same_weekdays.window_start < newest.window_start
+        and same_weekdays.window_start >= cast({{ dbt.dateadd('day', -14, 'newest.window_start') }} as {{ stamp }})
+    group by same_weekdays.window_start
+    having count(*) >= 3
+
+),
+{%- endif %}
 
 {%- if limits.max_age_days is not none %}
 
@@ -158,6 +191,20 @@ validation_errors as (
         problem
     from judged
     where problem is not null
+    {%- if has_usual %}
+
+    union all
+
+    select
+        cast(null as {{ text }}),
+        window_start,
+        'volume',
+        cast(0 as {{ double }}),
+        cast(null as {{ double }}),
+        cast(null as {{ double }}),
+        'missing_day'
+    from missing_days
+    {%- endif %}
     {%- if limits.max_age_days is not none %}
 
     union all

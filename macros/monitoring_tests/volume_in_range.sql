@@ -24,18 +24,29 @@
     {% endif %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% set found = scorehouse._volume_findings(model, limits, day, latest) %}
-    {% if max_age_days is none or not scorehouse._stops_in_words(model) %}
+    {% set stops = scorehouse._stops_in_words(model) %}
+    {% if day is none or not (stops or scorehouse._stops_in_words(model, 'warn')) %}
         {{ return(found) }}
     {% endif %}
+    {% set table, called = model.identifier if model is mapping else 'the table', call ~ "(day='" ~ day ~ "')" %}
     {% set rows = scorehouse._rows_of(found) %}
-    {% for row in rows if row.problem == 'day_in_future' %}
-        {% do scorehouse._fail(
-            "scorehouse.volume_in_range(day='" ~ day ~ "')",
-            (model.identifier if model is mapping else 'the table') ~ ' has rows of ' ~ (row.window_start | string)[:10]
-                ~ ', which is ' ~ (row.value | int) ~ ' days ahead, and none of the days before',
-            'days up to today, or days to come that follow each other by at most ' ~ (row.threshold | int) ~ ' days',
-            'correct the date where the rows come from, such as a wrong year, and build again'
-        ) %}
+    {% for row in rows %}
+        {% set shown = (row.window_start | string)[:10] %}
+        {% if row.problem == 'day_in_future' and stops %}
+            {% do scorehouse._fail(
+                'scorehouse.' ~ called,
+                table ~ ' has rows of ' ~ shown ~ ', which is ' ~ (row.value | int)
+                    ~ ' days ahead, and none of the days before',
+                'days up to today, or days to come that follow each other by at most ' ~ (row.threshold | int)
+                    ~ ' days',
+                'correct the date where the rows come from, such as a wrong year, and build again'
+            ) %}
+        {% elif row.problem == 'missing_day' %}
+            {% do exceptions.warn(
+                called ~ ': ' ~ table ~ ' has no rows of ' ~ shown
+                    ~ modules.datetime.date.fromisoformat(shown).strftime(', a %A, between days that have rows')
+            ) %}
+        {% endif %}
     {% endfor %}
     {{ return(found if rows else 'select 1 as problem limit 0') }}
 {% endtest %}

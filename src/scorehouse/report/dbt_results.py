@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from scorehouse.project.folder import reached, read_json
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import REFUSED, refusal
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import number, stamp
+from scorehouse.report.words import in_window, number, stamp
 
 NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
 LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
@@ -154,6 +154,10 @@ def _found(one: Outcome, row: Row) -> str:
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
     if one.challenger and row.get("problem") in REFUSED:
         return f"{said}, for example: {refusal(row)}"
+    if isinstance(start := row.get("window_start"), datetime):
+        if row.get("problem") == "missing_day":
+            return f"{said}, for example: no rows of {start:%Y-%m-%d}, a {start:%A}, between days that have rows"
+        facts.append(in_window(start, row.get("window_end") or start + timedelta(days=1)))
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")

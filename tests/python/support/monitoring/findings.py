@@ -22,6 +22,26 @@ DRIFT = """
         1000 as n_reference, 1000 as n_current,
         1e0 as importance, 1 as place)
 """
+# Days until 20 March, which the run `r9` scored with others of them; `of_late` has days of several runs.
+DAILY_DRIFT = f"""
+    select drift.* replace (
+        model as ml_model, run as run_id, said as status,
+        timestamp '2026-03-01' + interval (day - 1) day as window_start,
+        timestamp '2026-03-01' + interval (day) day as window_end
+    )
+    from ({DRIFT}) as drift, (values
+        ('m', 6, 'r9', 'drift'), ('m', 7, 'r9', 'drift'), ('m', 10, 'r8', 'drift'), ('m', 17, 'r8', 'drift'),
+        ('m', 18, 'r8', 'drift'), ('m', 19, 'r9', 'ok'), ('m', 20, 'r9', 'ok'),
+        ('of_late', 17, null, 'drift'), ('of_late', 18, null, 'drift'), ('of_late', 20, null, 'ok')
+    ) as days (model, day, run, said)
+    where part = 'feature' and segment = 'all' and feature = 'b' and metric = 'psi'
+"""
+# Weekdays until Tuesday, 3 February. Friday, 30 January is missing, and of Monday most rows are.
+DAYS = """
+    select timestamp '2026-01-01' + interval (day) day as day, n
+    from range(34) as days (day), range(10) as rows (n)
+    where day % 7 not in (2, 3) and day <> 29 and (day <> 32 or n < 2)
+"""
 # In the newest window, outputs drift alone. Scores of rejected rows and of a segment do not count.
 OUTPUT_DRIFT = f"""
     select * from ({DRIFT}) where feature = 'b' or run_id = 'r1'
@@ -96,6 +116,14 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         {"latest": False},
         "feature, run_id",
         [("a", "r1"), ("a", "r2")],
+    ),
+    (
+        "daily_drift",
+        "no_drift",
+        "drift_of_new_days",
+        {},
+        "ml_model, extract(day from window_start)",
+        [("m", 7), ("m", 18), ("of_late", 18)],
     ),
     ("weekly_drift", "no_drift", "drift_of_others", {"features": ["b", "c"]}, "feature", []),
     ("weekly_drift", "no_drift", "drift_by_feature", {"thresholds": {"a": {"psi": 0.2}}}, "feature", []),
@@ -243,11 +271,22 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         [("run 5", "fewer_than_usual")],
     ),
     ("runs", "volume_in_range", "volume_held", {"min_rows": 20, "max_rows": 100}, "run_id", []),
+    (
+        "days",
+        "volume_in_range",
+        "volume_by_day",
+        {"max_change": 0.5, "day": "day", "latest": True},
+        "extract(day from window_start), value, problem",
+        [(30, 0, "missing_day"), (2, 2, "fewer_than_usual")],
+    ),
+    ("days", "volume_in_range", "volume_of_a_day", {"max_age_days": 10**5, "day": "day"}, "problem", []),
     ("no_runs", "volume_in_range", "volume_none", {"min_rows": 20}, "value, problem", [(0, "no_rows")]),
 ]
 WARNING = ("no_drift", "no_score_drift")
 TABLES = {
     "weekly_drift": DRIFT,
+    "daily_drift": DAILY_DRIFT,
+    "days": DAYS,
     "output_drift": OUTPUT_DRIFT,
     "faulty_drift": FAULTY_DRIFT,
     "performance": PERFORMANCE,
