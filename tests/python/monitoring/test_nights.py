@@ -209,6 +209,24 @@ def test_a_month_hides_what_its_last_days_show(house: DbtProject) -> None:
     assert house.query("select retrain, data_faults from late_retraining") == [(False, None)]
 
 
+def test_each_day_of_a_load_is_judged_and_a_day_without_rows_is_named(house: DbtProject) -> None:
+    """Three days come at once, of which the first has drifted; a day of the week before has no rows."""
+    frame = rows(0, DAYS)
+    days = sorted(frame["ordered_on"].unique())
+    frame.loc[frame["ordered_on"] == days[-3], "weight"] += 20
+    load(house, frame[frame["ordered_on"] != days[-6]])
+    build = house.build().check()
+    assert any("no_drift" in name and "daily" in name for name in warned(build)), warned(build)
+    missing = f"no rows of {days[-6]:%Y-%m-%d}, a {days[-6]:%A}, between days that have rows"
+    assert f"volume_in_range(day='ordered_on'): orders has {missing}" in (
+        house.folder / "logs/dbt.log"
+    ).read_text()
+    found = alerts(house, "--project-dir", house.folder)
+    said = [fact["text"] for alert in found for fact in (alert, *alert["also"])]
+    assert any(text.startswith("1 failure, for example: " + missing) for text in said), said
+    assert any("drift" in text and f"on {days[-3].day} {days[-3]:%b %Y}" in text for text in said), found
+
+
 def test_an_alert_on_a_month_names_its_days(house: DbtProject) -> None:
     frame, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
     day = frame["ordered_on"].max()
