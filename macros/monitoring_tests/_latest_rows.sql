@@ -1,8 +1,8 @@
 {#- All rows of a table of windows, or only the newest window of each ML model, which the table is read once for. In a
     subquery, PostgreSQL would compute a view once per row. With `days`, the days before the newest one count too that a
-    build may have added or changed with it: two, and of two weeks those that the same run scored. Days of several runs
-    have no `run_id`, and `has_runs` says whether the table has any. -#}
-{% macro _latest_rows(model, latest, days=false, has_runs=true) %}
+    build may have added or changed with it: two, as days of several runs have no `run_id`, and of two weeks those that
+    the same run scored. -#}
+{% macro _latest_rows(model, latest, days=false) %}
     {%- set stamp = dbt.type_timestamp() %}
     {%- if not latest %}
     select * from {{ scorehouse._named(model, 'all_rows') }}
@@ -11,7 +11,7 @@
     from (
         select
             *
-            {%- if days and has_runs %},
+            {%- if days %},
             max(case when window_start = newest_start then run_id end) over (partition by ml_model) as newest_run
             {%- endif %}
         from (
@@ -26,12 +26,10 @@
             window_end = cast({{ dbt.dateadd('day', 1, 'window_start') }} as {{ stamp }})
             and (
                 window_start >= cast({{ dbt.dateadd('day', -2, 'newest_start') }} as {{ stamp }})
-                {%- if has_runs %}
                 or (
                     run_id = newest_run
                     and window_start >= cast({{ dbt.dateadd('day', -13, 'newest_start') }} as {{ stamp }})
                 )
-                {%- endif %}
             )
         )
         {%- endif %}
