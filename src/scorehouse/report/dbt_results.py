@@ -156,7 +156,9 @@ def _found(one: Outcome, row: Row) -> str:
         return f"{said}, for example: {refusal(row)}"
     if isinstance(start := row.get("window_start"), datetime):
         if row.get("problem") == "missing_day":
-            return f"{said}, for example: no rows of {start:%Y-%m-%d}, a {start:%A}, between days that have rows"
+            return (
+                f"{said}, for example: no rows of {start:%Y-%m-%d}, a {start:%A}, between days that have rows"
+            )
         facts.append(in_window(start, row.get("window_end") or start + timedelta(days=1)))
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":

@@ -110,7 +110,9 @@ def upstream_without_data(life: Life) -> None:
     life.night()
     found = [name for name, status in life.results().items() if status == "warn"]
     if not any("volume_in_range" in name for name in found):
-        life.violate("no fault unseen", f"{without[-1]} has no rows, days around it have, and no test says so")
+        life.violate(
+            "no fault unseen", f"{without[-1]} has no rows, days around it have, and no test says so"
+        )
     for subject in SUBJECTS:
         for day in without:
             for _ in range(subject.rows_per_day):

@@ -218,9 +218,10 @@ def test_each_day_of_a_load_is_judged_and_a_day_without_rows_is_named(house: Dbt
     build = house.build().check()
     assert any("no_drift" in name and "daily" in name for name in warned(build)), warned(build)
     missing = f"no rows of {days[-6]:%Y-%m-%d}, a {days[-6]:%A}, between days that have rows"
-    assert f"volume_in_range(day='ordered_on'): orders has {missing}" in (
-        house.folder / "logs/dbt.log"
-    ).read_text()
+    assert (
+        f"volume_in_range(day='ordered_on'): orders has {missing}"
+        in (house.folder / "logs/dbt.log").read_text()
+    )
     found = alerts(house, "--project-dir", house.folder)
     said = [fact["text"] for alert in found for fact in (alert, *alert["also"])]
     assert any(text.startswith("1 failure, for example: " + missing) for text in said), said
