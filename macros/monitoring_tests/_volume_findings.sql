@@ -109,7 +109,7 @@ missing_days as (
         on same_weekdays.window_start = windows.window_start
     where windows.window_start is null
         and same_weekdays.window_start < newest.window_start
-        and same_weekdays.window_start >= cast({{ dbt.dateadd('day', -14, 'newest.window_start') }} as {{ stamp }})
+        and same_weekdays.window_start >= cast({{ dbt.dateadd('day', -3, 'newest.window_start') }} as {{ stamp }})
     group by same_weekdays.window_start
     having count(*) >= 3
 
