@@ -50,6 +50,7 @@ def read_log(target: Target) -> list[Row]:
 
 def _rows_by_dbt(target: Target) -> list[Row]:
     """The rows as `dbt show` reads them; the project's packages must be installed."""
+    from dbt.adapters.exceptions import FailedToConnectError
     from dbt.cli.main import dbtRunner
 
     project = str(target.project)
@@ -64,12 +65,15 @@ def _rows_by_dbt(target: Target) -> list[Row]:
     os.chdir(here)  # dbt changes into the project
     if not ended.success:
         said = ended.exception or next((each.message for each in getattr(ended.result, "results", [])), "")
+        action = "run `dbt deps` and score a table first, or correct the target"
+        if isinstance(said, FailedToConnectError):
+            action = "see that the server runs, and check host, port, user and password in profiles.yml"
         raise ConfigurationError(
             this_call(),
             f"dbt cannot read the run log of the target {target.target!r} "
             f"({' '.join(str(said).split())[:300] or 'it failed'})",
             expected="a target that `dbt show` can query, with a run log that scoring has made",
-            action="run `dbt deps` and score a table first, or correct the target",
+            action=action,
         )
     table = ended.result.results[0].agate_table
     names = [str(name).lower() for name in table.column_names]
@@ -129,15 +133,19 @@ def evidence_seal_command(
     lines, found = extended(before, rows, pruned, late)
     if known_head is not None:
         found += head_finding(before, known_head)
-    if check or found:
+    new = sum(line["kind"] == RUN for line in lines[len(before) :])
+    if is_left := bool(check or found):
         lines = before
     elif lines != before:
         replace_file(file, to_lines(lines))
-    runs, added = (sum(line["kind"] == RUN for line in each) for each in (lines, lines[len(before) :]))
-    facts = {"file": str(file), "runs": runs, "head": head(lines), "added": added}
+    runs = sum(line["kind"] == RUN for line in lines)
+    facts = {"file": str(file), "runs": runs, "head": head(lines), "added": 0 if is_left else new}
+    facts["not_sealed"] = new if is_left else 0
     wrong = [{"kind": each.kind, "run_id": each.run_id or None, "text": each.text} for each in found]
     said = [f"{each.kind}: {each.text}" for each in found]
-    said = said or [f"sealed: {count(runs, 'run')}, {added:,} of them new ({file})", f"head: {head(lines)}"]
+    told = f"; {count(new, 'run')} {'is' if new == 1 else 'are'} not sealed yet"
+    told = told if check else f", {new:,} of them new"
+    said = said or [f"sealed: {count(runs, 'run')}{told} ({file})", f"head: {head(lines)}"]
     answer(as_json, {**facts, "findings": wrong}, said)
     if found:
         if not as_json:

@@ -60,7 +60,9 @@ def promote(
     if threshold is not None:
         chosen = replace(chosen, threshold=float(threshold))
         if fault := fault_of(chosen):
-            raise RegistryError(call, fault.problem, expected=fault.expected, action="correct the threshold")
+            raise RegistryError(
+                call, fault.problem, expected=fault.expected, action="correct the threshold, or leave it out"
+            )
     check_label_rule(chosen, call)
     moved = with_alias_at((chosen if row.version == version else row for row in versions), alias, version)
     _write(seeds, versions, moved)
@@ -177,13 +179,20 @@ def _find(
     ran = [(node, item) for node, item in ran if node["resource_type"] == "test"]
     found = [pair for pair in ran if pair[0]["name"] == test]
     found = found or [pair for pair in ran if pair[0]["name"].startswith(f"{test}_")]
-    if len(found) != 1:
-        names = sorted(node["name"] for node, _ in (found or ran))
-        near = "" if found else did_you_mean(test, names)
-        raise _refused(
-            call, f"{len(found)} tests of the last dbt command have this name{near}, among {names}", test
-        )
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = sorted(node["name"] for node, _ in found)
+        raise _refused(call, f"{len(found)} tests of the last dbt command have this name: {names}", test)
+    names = sorted(node["name"] for node in nodes.values() if node["resource_type"] == "test")
+    if any(f"{name}_".startswith(f"{test}_") for name in names):
+        raise _refused(call, "the last dbt command did not run it", test)
+    raise RegistryError(
+        call,
+        f"the project has no test {test!r}{did_you_mean(test, names)}",
+        expected="the name of a dbt test, or the start of it up to an underscore",
+        action="correct the name, or give the test this `name:` in its YAML, and run it",
+    )
 
 
 def _check_registry(

@@ -82,10 +82,10 @@ def _contradictions(version: Version) -> Iterator[tuple[str, str]]:
         yield f"classes is {list(classes)}, and the task is {MULTILABEL!r}", "the classes [0, 1]"
     is_binary = len(classes) == 2 and version.task in ("classification", MULTILABEL)
     if threshold is not None and not (is_binary and version.score_method in SCORES):
+        has = "that gives no scores" if is_binary else f"of {len(classes)} classes" if classes else ""
         yield (
-            f"threshold is {threshold!r}, but a {version.task} with {len(classes)} classes and score_method "
-            f"{version.score_method!r} does not use one",
-            "a threshold only for a classifier of two classes that gives scores",
+            f"threshold is {threshold!r}, and {version.name} is a {version.task} {has}".rstrip(),
+            "a threshold only for two classes, with scores",
         )
     elif threshold is not None and not math.isfinite(threshold):
         yield f"threshold is {threshold!r}", "a finite number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_a_row_that_was_changed_dropped_or_inserted_is_told(shop: ForeignProject
     again = shop.run("scorehouse", "evidence", "seal", *TARGET, "--head", first["head"]).stdout
     assert "5 runs, 0 of them new" in again and file.read_bytes() == kept
     change(shop, f"create table kept as from {LOG}")
+    check = ("scorehouse", "evidence", "seal", *TARGET, "--check")
+    assert "sealed: 5 runs; 0 runs are not sealed yet (" in shop.run(*check).stdout
+    later = "uuid() as run_id, started_at + interval 1 hour as started_at"
+    newer = f"select * replace ({later}) from {LOG} order by started_at desc limit 1"
+    change(shop, f"insert into {LOG} by name {newer}")
+    unsealed = json.loads(shop.run(*check, "--json").stdout)
+    assert (unsealed["runs"], unsealed["added"], unsealed["not_sealed"]) == (5, 0, 1)
+    assert "sealed: 5 runs; 1 run is not sealed yet (" in shop.run(*check).stdout
+    change(shop, f"delete from {LOG}; insert into {LOG} from kept")
     for sql, kind in (
         (f"update {LOG} set rows_rejected = 7 where model_name = 'churn'", "changed"),
         (f"delete from {LOG} where model_name = 'demand'", "dropped"),
@@ -144,3 +154,8 @@ def test_a_run_log_on_postgres_is_read_by_dbt(server: Server, tmp_path: Path) ->
     assert seal()["added"] == 0
     project.query("update scorehouse_run_log set score_mean = score_mean + 1e-9")
     assert [each["kind"] for each in seal(3)["findings"]] == ["changed"]  # type: ignore[attr-defined]
+    profiles = project.folder / "profiles.yml"
+    profiles.write_text(re.sub(r"\bport: *\d+", "port: 1", profiles.read_text()))
+    call = list(map(str, [*command, *places]))
+    refused = subprocess.run(call, capture_output=True, text=True, env=os.environ, cwd=tmp_path)
+    assert "see that the server runs, and check host, port, user and password in" in refused.stderr

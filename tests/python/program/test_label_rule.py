@@ -188,10 +188,10 @@ WRONG = {
     "one label twice": ("two classes", {"classes": (1, 1), "class_columns": {}}, "a label of its own"),
     "labels of two types": ("two classes", {"classes": (1, "b"), "class_columns": {}}, "['int', 'str']"),
     "no threshold any more": ("with a threshold", {"threshold": None}, "threshold is empty"),
-    "a threshold for three": ("three classes", {"threshold": 0.5}, "does not use one"),
+    "a threshold for three": ("three classes", {"threshold": 0.5}, "of 3 classes"),
     "another method": ("trees", {"score_method": "decision_function"}, "score_method is"),
     "another rule": ("two classes", {"label_method": "predict"}, "label_method is 'predict'"),
-    "another task": ("trees", {"task": "ranking"}, "does not use one"),
+    "another task": ("trees", {"task": "ranking"}, "is a ranking"),
     "other columns": (
         "three classes",
         {"class_columns": {"score_x": 0, "score_y": 1, "score_z": 2}},

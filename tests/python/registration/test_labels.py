@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
         MultiOutputClassifier(LinearSVC()),
         Y,
         {"threshold": 0.5},
-        "score_method 'none' does not use one",
+        "that gives no scores",
     ),
     "numbers": (FOREST, Y, {"task": "multioutput_regression"}, "is a classifier"),
 }
