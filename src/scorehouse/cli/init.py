@@ -12,8 +12,8 @@ import yaml
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, heading, key_option, option
-from scorehouse.cli.known_columns import built_columns, check_columns, check_tables
-from scorehouse.cli.profile_file import default_target
+from scorehouse.cli.known_columns import built_columns, check_columns, check_tables, relation_of
+from scorehouse.cli.profile_file import NOT_READ, default_target, read_profile
 from scorehouse.cli.project_files import (
     has_package,
     is_git,
@@ -27,7 +27,8 @@ from scorehouse.cli.project_files import (
     with_variables,
 )
 from scorehouse.cli.project_nodes import node_files
-from scorehouse.cli.training_script import Trained, file_of, training_script
+from scorehouse.cli.scaffold import CANNOT
+from scorehouse.cli.training_script import Source, Trained, file_of, reading, training_script
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import project_settings
 from scorehouse.registration.lock import check_name
@@ -86,11 +87,12 @@ def init_command(
     trained = Trained(features, keys, label, labels, time)
     dates = _check_named(project, call, trained)
     changes, target = _project_files(project, package, revision)
-    script = Change(f"ml/train_{name}.py", training_script(name, trained, task, target))
+    source = _source(project, call, trained, target)
+    script = Change(f"ml/train_{name}.py", training_script(name, trained, task, source))
     changes += new_files(project, [script])
     if writing.carry_out(project, changes, "nothing to do: the project is already prepared"):
         hints = [*_time_hint(name, trained, dates), *_profile_hint(project, target)]
-        for line in [*hints, *_next_steps(project, name, trained, target)]:
+        for line in [*hints, *_next_steps(name, trained, source, script)]:
             echo(line)
 
 
@@ -103,6 +105,15 @@ def _check_package(project: Path, call: str, package: str | None) -> None:
             expected="a git URL, or a folder with a dbt_project.yml, absolute or seen from the project",
             action="correct the path, or leave --package out: then it is where scorehouse came from",
         )
+
+
+def _source(project: Path, call: str, trained: Trained, target: Mapping[str, Any]) -> Source:
+    """Where the tables are, as profile and manifest say it."""
+    known = {table: found for table in trained.tables if (found := relation_of(project, table, call))}
+    try:
+        return Source(project, target, read_profile(project), known)
+    except NOT_READ:
+        return Source(project, target, None, known)
 
 
 def _check_named(project: Path, call: str, trained: Trained) -> list[str]:
@@ -156,13 +167,23 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
-def _next_steps(project: Path, name: str, trained: Trained, target: Mapping[str, Any]) -> list[str]:
+def _next_steps(name: str, trained: Trained, source: Source, script: Change) -> list[str]:
     """Commands to paste, one after the other, from the project's folder."""
     flags = " ".join(f"--key {shlex.quote(key)}" for key in trained.keys)
-    flags += f" --keep {shlex.quote(trained.time)}" if trained.time else ""
+    is_kept = trained.time is not None and trained.time not in trained.keys
+    flags += f" --keep {shlex.quote(str(trained.time))}" if is_kept else ""
     features = shlex.quote(trained.features)
-    database = "" if file_of(target) else " <the DuckDB file of your target>"
-    files = node_files(project)
+    argument, train = "", f"  python {script.path}"
+    if source.kind in ("", "duckdb"):
+        argument = "" if file_of(source.settings) else " <the DuckDB file of your target>"
+    elif not source.is_postgres:
+        lines = reading(name, trained, source)
+        first = 1 + script.text.partition(lines)[0].count("\n")
+        last = first + lines.rstrip().count("\n")
+        train = (
+            f"  in {script.path}, let lines {first} to {last} read {source.kind}, not DuckDB; then\n{train}"
+        )
+    files = node_files(source.project)
     missing = [table for table in trained.tables if "." not in table and table not in files]
     write = f"  write the models or load the seeds {', '.join(missing)}, one row per key; then"
     return [
@@ -170,7 +191,7 @@ def _next_steps(project: Path, name: str, trained: Trained, target: Mapping[str,
         *([write] if missing else []),
         "  dbt deps",
         f"  {trained.build}",
-        f"  python ml/train_{name}.py{database}",
+        f"{train}{argument}",
         f"  scorehouse scaffold predictions {name} --features {features} {flags}",
         "  dbt build",
     ]
@@ -178,7 +199,7 @@ def _next_steps(project: Path, name: str, trained: Trained, target: Mapping[str,
 
 def _profile_hint(project: Path, target: Mapping[str, Any]) -> list[str]:
     """What the profile lacks; nothing if its default target has it all."""
-    if target.get("type") == "duckdb" and "memory_limit" in (target.get("settings") or {}):
+    if target.get("type") in (*CANNOT, "spark") or "memory_limit" in (target.get("settings") or {}):
         return []
     profile = project_settings(project).get("profile", "<profile>")
     lacks = "has no memory limit" if target.get("type") == "duckdb" else "needs `type: duckdb`"

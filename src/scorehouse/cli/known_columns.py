@@ -16,12 +16,13 @@ import click
 
 from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
-from scorehouse.cli.project_nodes import seed_columns, some_columns, tables_of
+from scorehouse.cli.project_nodes import node_files, seed_columns, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.project.folder import read_json
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
+from scorehouse.retraining.dbt import Dbt, dbt_options
 
 NAMED = """
 select column_name, data_type from duckdb_columns()
@@ -31,6 +32,7 @@ order by database_name, schema_name, column_index
 """
 BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
+DUCKDB = "duckdb"
 NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_features` and `custmer_feature`
 
 
@@ -67,9 +69,14 @@ def _is_misspelled(name: str, near: str) -> bool:
     """Whether names are the same but for case, or one or two letters; not so `orders` and `orders_v2`."""
     if name.startswith(near) or near.startswith(name):
         return name == near
+    return _is_near(name, near)
+
+
+def _is_near(name: str, near: str) -> bool:
+    """Whether names differ by one or two letters; a digit tells a version or a year."""
     blocks = difflib.SequenceMatcher(None, name, near).get_opcodes()
     changes = [(name[a:b], near[c:d]) for kind, a, b, c, d in blocks if kind != "equal"]
-    letters = all((old + new).isalpha() for old, new in changes)  # a digit tells a version or a year
+    letters = all((old + new).isalpha() for old, new in changes)
     return letters and sum(max(len(old), len(new)) for old, new in changes) <= 2
 
 
@@ -98,10 +105,22 @@ def check_columns(
     known, is_built = columns_of(project, table)
     if known is None:
         some = some_columns(project).union(features)
+        kind = default_target(project)[1].get("type") or DUCKDB
+        unread = f"{table} cannot be read in the default target"
+        if kind != DUCKDB:
+            unread = (
+                f"the columns of a table are read on DuckDB only, and the default target is of type {kind!r}"
+            )
         for option, name in wanted:
             similar = did_you_mean(name, some, NEAR) if name not in some else ""
+            if similar and kind != DUCKDB and any(_is_near(name.lower(), one.lower()) for one in some):
+                raise ConfigurationError(
+                    call,
+                    f"{option} is {name!r}, which the project does not describe{similar}",
+                    expected="a column that the YAML or a seed of the project has, or a name unlike them",
+                    action=f"correct the name; if it is another column, describe it in the YAML of {table}",
+                )
             if similar or not is_planned:
-                unread = f"{table} cannot be read in the default target"
                 echo(f"not checked: {option} {name}, as {unread}{similar}", err=True)
         return
     spelled = {column.lower() for column in known}
@@ -157,6 +176,19 @@ def _columns_in_target(project: Path, table: str) -> dict[str, str] | None:
         with connect(place) as connection:
             return dict(connection.execute(NAMED, named).fetchall())
     return None
+
+
+def relation_of(project: Path, table: str, call: str) -> tuple[str, str] | None:
+    """Schema and name of a model, seed or snapshot by dbt's manifest; None where that is not known.
+
+    Where dbt has not run yet, it parses the project now.
+    """
+    if not (project / "target/manifest.json").exists() and table in node_files(project):
+        name = default_target(project)[0]
+        with contextlib.suppress(ScorehouseError):
+            Dbt(project, dbt_options(name, None, None), call).run("parse", may_fail=True)
+    node = _node(project, table)
+    return (str(node["schema"]), str(node.get("alias") or table)) if node.get("schema") else None
 
 
 def _node(project: Path, name: str) -> dict[str, Any]:

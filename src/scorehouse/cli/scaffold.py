@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.cli.common import find_version
+from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_nodes import entries
+from scorehouse.errors import ConfigurationError
 from scorehouse.project.dbt_text import Rendered, code, jinja, with_columns
 from scorehouse.registration.lock import check_name
 from scorehouse.registry.seeds import ModelSeeds
@@ -30,6 +32,31 @@ OUTPUTS = {
     "distance": "Distance to the centre of the segment. Null when rejected.",
     "rank": "Rank within the group; 1 is the best. Null when rejected.",
 }
+
+
+# What a target cannot do, by its type; Python scores in others. `_warehouse_refuse` refuses the same.
+SEVERAL_VERSIONS, RANKS, PYTHON_MODELS = "several versions in one scan", "ranks in a group", "Python models"
+TABLES = "prediction tables"
+WITHOUT_PYTHON = (SEVERAL_VERSIONS, RANKS, PYTHON_MODELS)
+CANNOT = {
+    **dict.fromkeys(("postgres", "snowflake", "bigquery"), WITHOUT_PYTHON),
+    **dict.fromkeys(("redshift", "clickhouse"), (TABLES, *WITHOUT_PYTHON)),
+}
+
+
+def check_target(project: Path, call: str, *needed: str) -> None:
+    """An error where the profile's default target cannot do what the files of a scaffold need."""
+    name, settings = default_target(project)
+    kind = str(settings.get("type") or "")
+    if lacking := [each for each in needed if each in CANNOT.get(kind, ())]:
+        raise ConfigurationError(
+            call,
+            f"the default target {name!r} is of type {kind!r}, which has no {' and no '.join(lacking)}, so "
+            "dbt would refuse what this command writes",
+            expected="a default target in which Python scores: DuckDB or Spark",
+            action=f"see in docs/how-to/without_python.md what works on {kind}, or make a DuckDB or Spark "
+            "target the profile's default; nothing was written",
+        )
 
 
 def version_of(project: Path, name: str, call: str) -> Version:

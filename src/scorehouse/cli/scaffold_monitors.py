@@ -124,9 +124,11 @@ def planned_monitors(
     if (labels is None) != (not label_columns):
         raise click.UsageError("--labels and --label go together: the model, and its column")
     if labels and (version.task not in TASKS or (version.classes and len(version.classes) != 2)):
+        what = f"has {len(version.classes)} classes" if version.classes else f"is a {version.task}"
         raise click.UsageError(
-            f"{version.label} is a {version.task}: performance is scaffolded only for two classes and for "
-            "regression; see the macro `performance` for the others"
+            f"{version.label} {what}, and performance is scaffolded only for two classes and for regression: "
+            "leave --labels and --label out for the other monitors, and call the macro `performance` in a "
+            "dbt model of its own"
         )
     if labels and version.classes and version.score_method == "none":
         column = next(iter(version.outputs), "prediction")

@@ -12,6 +12,10 @@ from scorehouse.cli.known_columns import check_columns, check_tables, features_o
 from scorehouse.cli.scaffold import (
     AUDIT,
     NOTHING,
+    PYTHON_MODELS,
+    RANKS,
+    TABLES,
+    check_target,
     column_descriptions,
     describe_output,
     given,
@@ -82,6 +86,9 @@ def scaffold_predictions_command(
         raise click.UsageError(f"{version.label} ranks: name the column to rank within with --group")
     if version.task != "ranking" and group is not None:
         raise click.UsageError(f"{version.label} does not rank: leave out --group, or keep it with --keep")
+    needed = [TABLES, *([RANKS] if group else []), *([PYTHON_MODELS] if language == "python" else [])]
+    check_target(project, call, *needed)
+    kept = tuple(name for name in kept if name not in keys)  # which the table has anyway
     named = {"--key": keys, "--keep": kept, "--group": group}
     check_tables(project, call, {"--features": features})
     check_columns(project, call, features, named, features=features_of(project, version))

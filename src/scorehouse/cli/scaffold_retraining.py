@@ -12,10 +12,21 @@ from scorehouse.cli.common import echo, heading, key_option, name_argument, opti
 from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
-from scorehouse.cli.scaffold import NOTHING, VIEW, call_of, key_of, scored, version_of
+from scorehouse.cli.scaffold import (
+    NOTHING,
+    SEVERAL_VERSIONS,
+    TABLES,
+    VIEW,
+    call_of,
+    check_target,
+    key_of,
+    scored,
+    version_of,
+)
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_text import dump_yaml, identifier
 from scorehouse.project.folder import project_variable
+from scorehouse.registry.seeds import build_command
 from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.settings import VARIABLE, Settings, columns_of
@@ -138,6 +149,7 @@ def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> 
     """
     project, call = writing.project, f"scaffold retraining {name}"
     version = version_of(project, name, call)
+    check_target(project, call, TABLES, SEVERAL_VERSIONS)
     planned = planned_retraining(project, version, call, **answers)
     _check_named(project, call, version, **answers)
     is_written = writing.carry_out(project, planned, NOTHING)
@@ -145,7 +157,7 @@ def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> 
         echo(f"note: {said}", err=True)
     if is_written:
         echo(heading("next"))
-        echo(f"  dbt build --select +{name}_shadow+")
+        echo(f"  {build_command(name, f'+{name}_shadow+')}")
         echo(f"  scorehouse retrain {name} --target {default_target(project)[0] or '<target>'} --force")
 
 

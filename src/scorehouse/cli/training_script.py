@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from scorehouse.cli.profile_file import Profile
 from scorehouse.dialect import DUCKDB
 from scorehouse.project.dbt_text import code, needs_quotes, python
 
 TRAINING = '''\
 """Fit and register `{name}`: python {path}{argument}"""
 
-import sys
-from pathlib import Path
-
-import duckdb
-import scorehouse
-from sklearn.compose import make_column_selector, make_column_transformer
+{imports}from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoosting{kind}
 from sklearn.metrics import get_scorer
 {split_import}from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 PROJECT = Path(__file__).resolve().parents[1]
-{database}
-try:
-    with duckdb.connect(database, read_only=True) as connection:
-        labelled = connection.sql({query})
-        rows = scorehouse.read_training(labelled)  # numbers as numbers, as they will be scored
-except duckdb.Error as error:
-    sys.exit(f"{tables} cannot be read in {{database}}: {{error}}\\nbuild first: {build}")
-
+{reading}
 {dated}X = rows.drop(columns={columns})
 y = rows[{label}]
 {split}
@@ -65,6 +55,54 @@ version = scorehouse.register(
 )
 print("registered", version.label, dict(version.metrics))
 '''
+ON_DUCKDB = """\
+{database}
+try:
+    with duckdb.connect(database, read_only=True) as connection:
+        labelled = connection.sql({query})
+        rows = scorehouse.read_training(labelled)  # numbers as numbers, as they will be scored
+except duckdb.Error as error:
+    sys.exit(f"{tables} cannot be read in {{database}}: {{error}}\\nbuild first: {build}")
+"""
+IMPORTS = """\
+import sys
+from pathlib import Path
+
+import duckdb
+import scorehouse
+"""
+ON_POSTGRES = """\
+profiles = yaml.safe_load({file}.read_text(encoding="utf-8"))
+target = profiles[{profile}]["outputs"][{target}]  # the profile's default target
+target = {{key: jinja2.Template(str(value)).render(env_var=os.environ.get) for key, value in target.items()}}
+try:
+    connection = psycopg2.connect(
+        {arguments},
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute({query})
+        names, found = [column.name for column in cursor.description], cursor.fetchall()
+except psycopg2.Error as error:
+    sys.exit(f"{tables} cannot be read in PostgreSQL: {{error}}\\nbuild first: {build}")
+labelled = pyarrow.table({{name: [row[place] for row in found] for place, name in enumerate(names)}})
+rows = scorehouse.read_training(labelled)  # numbers as numbers, as they will be scored
+"""
+IMPORTS_ON_POSTGRES = """\
+import os
+import sys
+from pathlib import Path
+
+import jinja2
+import psycopg2
+import pyarrow
+import scorehouse
+import yaml
+"""
+# how psycopg2 names the settings of a target
+POSTGRES = {
+    **{name: name for name in ("host", "port", "user", "password", "dbname", "sslmode")},
+    **{"pass": "password", "database": "dbname"},
+}
 AT_RANDOM = """\
 dates = X.select_dtypes(include=["datetime", "datetimetz"]).columns
 if len(dates) == 1:  # when a row was, which later rows have not in common with these
@@ -130,21 +168,66 @@ class Trained:
         return " ".join(["dbt build", *(["--select"] if own else []), *own])
 
 
-def training_script(name: str, trained: Trained, task: str, target: Mapping[str, Any]) -> str:
-    """The script, which reads the tables in the DuckDB file of `target`, the profile's default."""
-    path = file_of(target)
-    script = f"ml/train_{name}.py"
+@dataclass(frozen=True)
+class Source:
+    """Where the tables are: the profile's default target, and the schema and name of those that dbt knows."""
+
+    project: Path
+    settings: Mapping[str, Any]
+    profile: Profile | None = None
+    known: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The type of the target; empty if that is not known."""
+        return str(self.settings.get("type") or "")
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.kind == "postgres" and self.profile is not None
+
+    def table(self, table: str) -> str:
+        """A table, in its schema if that is not `main` of DuckDB; `schema.table` is taken as it stands."""
+        schema, name = self.known.get(table, (str(self.settings.get("schema") or "main"), table))
+        if "." in table:
+            return ".".join(map(_name, table.split(".")))
+        if (schema == "main" and not self.is_postgres) or "{" in schema:
+            return _name(name)
+        return f"{_name(schema)}.{_name(name)}"
+
+
+def reading(name: str, trained: Trained, source: Source) -> str:
+    """The lines of the script that read the tables, in the profile's default target."""
+    common = {
+        "query": python(_query(trained, source)),
+        "tables": _in_f_string(" and ".join(trained.tables)),
+        "build": _in_f_string(trained.build),
+    }
+    if source.is_postgres and (profile := source.profile):
+        pairs = [f"{POSTGRES[key]}=target[{python(key)}]" for key in source.settings if key in POSTGRES]
+        return ON_POSTGRES.format(
+            file=_path(profile.file.resolve(), source.project.resolve()),
+            profile=python(profile.name),
+            target=python(profile.default),
+            arguments=",\n        ".join(pairs),
+            **common,
+        )
+    path = file_of(source.settings)
+    database = DATABASE[bool(path)].format(path=python(path), script=f"ml/train_{name}.py")
+    return ON_DUCKDB.format(database=database, **common)
+
+
+def training_script(name: str, trained: Trained, task: str, source: Source) -> str:
+    """The script, which reads the tables of `source`."""
     time, stratify = trained.time, ", stratify=y" if task == "classification" else ""
     apart = [*trained.keys, trained.label, *([time] if time and time not in trained.keys else [])]
     split = BY_TIME.format(time=python(time)) if time else AT_RANDOM.format(stratify=stratify)
     return TRAINING.format(
         name=name,
-        path=script,
-        argument="" if path else " DATABASE",
-        database=DATABASE[bool(path)].format(path=python(path), script=script),
-        query=python(_query(trained, target)),
-        tables=_in_f_string(" and ".join(trained.tables)),
-        build=_in_f_string(trained.build),
+        path=f"ml/train_{name}.py",
+        argument="" if source.is_postgres or file_of(source.settings) else " DATABASE",
+        imports=IMPORTS_ON_POSTGRES if source.is_postgres else IMPORTS,
+        reading=reading(name, trained, source),
         label=python(trained.label),
         dated=DATED.format(time=python(time)) if time else "",
         columns=python(apart),
@@ -158,20 +241,29 @@ def training_script(name: str, trained: Trained, task: str, target: Mapping[str,
     )
 
 
+def _path(file: Path, project: Path) -> str:
+    """profiles.yml as the script finds it, on each machine if it is in a usual place."""
+    for folder, words in ((project, "PROJECT"), (Path.home(), "Path.home()")):
+        if file.is_relative_to(folder):
+            return f"({words} / {python(file.relative_to(folder).as_posix())})"
+    return f"Path({python(str(file))})"
+
+
 def file_of(target: Mapping[str, Any]) -> str:
     """The DuckDB file of a target as its profile has it; empty if that is not known before dbt runs."""
     path = str(target.get("path") or "")
     return "" if "{" in path or target.get("type") != "duckdb" else path
 
 
-def _query(trained: Trained, target: Mapping[str, Any]) -> str:
+def _query(trained: Trained, source: Source) -> str:
     label, order = _name(trained.label), ", ".join(map(_name, trained.keys))
-    features = _table(trained.features, target)
+    features = source.table(trained.features)
     if trained.labels is None:
-        return f"from {features} where {label} is not null order by {order}"
+        every = "select * " if source.is_postgres else ""
+        return f"{every}from {features} where {label} is not null order by {order}"
     return (
         f"select features.*, labels.{label} from {features} as features "
-        f"join {_table(trained.labels, target)} as labels using ({order}) "
+        f"join {source.table(trained.labels)} as labels using ({order}) "
         f"where labels.{label} is not null order by {order}"
     )
 
@@ -182,13 +274,5 @@ def _in_f_string(text: str) -> str:
 
 
 def _name(name: str) -> str:
-    """A name in the SQL of the training script, which runs on DuckDB."""
+    """A name in the SQL of the training script, which quotes as DuckDB and PostgreSQL do."""
     return DUCKDB.quote(name) if needs_quotes(name) else name
-
-
-def _table(table: str, target: Mapping[str, Any]) -> str:
-    """A table, in the schema of the target if that is not `main`; `schema.table` is taken as it stands."""
-    schema = str(target.get("schema") or "main")
-    if "." in table or schema == "main" or "{" in schema:
-        return ".".join(map(_name, table.split(".")))
-    return f"{_name(schema)}.{_name(table)}"

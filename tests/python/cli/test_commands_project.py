@@ -131,7 +131,8 @@ def test_init_reads_schema_and_file_of_the_default_target(project: Path) -> None
     ("settings", "said"),
     [
         ("{type: duckdb, path: shop.duckdb}", "has no memory limit; with `settings:"),
-        ("{type: postgres, schema: main}", "needs `type: duckdb`; with `settings:"),
+        ("{type: mysql, schema: main}", "needs `type: duckdb`; with `settings:"),
+        ("{type: snowflake, schema: main}", "let lines 16 to 25 read snowflake, not DuckDB; then\n"),
         (
             "{type: duckdb, path: \"{{ env_var('FILE') }}\"}",
             "python ml/train_churn.py <the DuckDB file of your target>",
@@ -145,7 +146,39 @@ def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: st
     compiled = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"].get(
         "scorehouse_compiled_sql"
     )
-    assert compiled == {"dialects": ["postgres"] if "postgres" in settings else []}
+    dialects = {"dialects": ["snowflake"] if "snowflake" in settings else []}
+    assert compiled == (None if "mysql" in settings else dialects)
+
+
+def test_init_reads_postgres_as_dbt_does_in_the_schema_that_dbt_knows(project: Path) -> None:
+    settings = "{type: postgres, host: db, user: us, pass: \"{{ env_var('PW') }}\", database: d, schema: dev}"
+    (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
+    (project / "target").mkdir()
+    node = {
+        "unique_id": "model.shop.customers",
+        "name": "customers",
+        "schema": "dev_features",
+        "alias": "shoppers",
+    }
+    (project / "target/manifest.json").write_text(json.dumps({"nodes": {"model.shop.customers": node}}))
+    said = run(*INIT, "--yes").output
+    assert "python ml/train_churn.py\n" in said and "DuckDB" not in said and "`type: duckdb`" not in said
+    script = (project / "ml/train_churn.py").read_text()
+    assert 'cursor.execute("select * from dev_features.shoppers where ' in script
+    assert (
+        'user=target["user"],\n        password=target["pass"],\n        dbname=target["database"],' in script
+    )
+    assert 'profiles = yaml.safe_load((PROJECT / "profiles.yml").read_text(' in script
+    compile(script, "train_churn.py", "exec")
+
+
+def test_init_asks_dbt_for_the_schema_where_it_has_not_run(project: Path) -> None:
+    (project / "profiles.yml").write_text(
+        "shop_profile: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, schema: a}}}\n"
+    )
+    (project / "models/customers.sql").write_text("{{ config(schema='b') }} select 1 as customer_id")
+    run(*INIT, "--yes")
+    assert '"from a_b.customers where ' in (project / "ml/train_churn.py").read_text()
 
 
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
@@ -183,7 +216,7 @@ def test_a_profile_that_dbt_finds_elsewhere_is_not_written(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     home = tmp_path_factory.mktemp("home")
-    (home / "profiles.yml").write_text("shop_profile: {target: dev, outputs: {dev: {type: postgres}}}\n")
+    (home / "profiles.yml").write_text("shop_profile: {target: dev, outputs: {dev: {type: mysql}}}\n")
     monkeypatch.setenv("DBT_PROFILES_DIR", str(home))
     assert "needs `type: duckdb`" in run(*INIT, "--yes").output
     assert not (project / "profiles.yml").exists()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from scorehouse.cli.changes import Change, new_files
 from scorehouse.cli.known_columns import check_columns
+from scorehouse.cli.scaffold import PYTHON_MODELS, SEVERAL_VERSIONS, TABLES, check_target
+from scorehouse.errors import ConfigurationError
 
 PROFILES = (
     "shop: [",
@@ -25,7 +28,24 @@ def test_a_column_is_not_checked_where_the_profile_does_not_lead_to_a_database(
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
     (tmp_path / "profiles.yml").write_text(profile)
     check_columns(tmp_path, "scaffold", "customers", {"--key": ("id",)})
-    assert "not checked: --key id, as customers cannot be read" in capsys.readouterr().err
+    why = (
+        "the columns of a table are read on DuckDB only"
+        if "postgres" in profile
+        else "customers cannot be read"
+    )
+    assert f"not checked: --key id, as {why}" in capsys.readouterr().err
+
+
+def test_a_misspelled_column_of_another_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
+    (tmp_path / "profiles.yml").write_text("shop: {outputs: {default: {type: postgres}}}")
+    (tmp_path / "models").mkdir()
+    described = "models: [{name: customers, columns: [{name: shop_id}, {name: price_1}]}]"
+    (tmp_path / "models/all.yml").write_text(described)
+    said = "--key is 'shop_i', which the project does not describe; did you mean 'shop_id'?"
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        check_columns(tmp_path, "scaffold", "customers", {"--key": ("shop_i",)})
+    check_columns(tmp_path, "scaffold", "customers", {"--keep": ("price_2", "shop_id")})
 
 
 def test_a_catalog_that_may_be_old_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +69,16 @@ def test_a_file_in_another_encoding_is_left_as_it_is(
     new = Change("new.sql", "select 1")
     assert new_files(tmp_path, [Change("kept.sql", "-- caf\u00e9"), new]) == [new]
     assert "left as it is: kept.sql" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["postgres", "clickhouse", "duckdb", "spark"])
+def test_a_scaffold_is_refused_where_the_target_would_refuse_it(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
+    (tmp_path / "profiles.yml").write_text(f"shop: {{target: dev, outputs: {{dev: {{type: {kind}}}}}}}")
+    if kind in ("duckdb", "spark"):
+        return check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS, PYTHON_MODELS)
+    more = "prediction tables and no " if kind == "clickhouse" else ""
+    said = f"'dev' is of type '{kind}', which has no {more}several versions in one scan"
+    with pytest.raises(ConfigurationError, match=f"{said}(?s:.*)nothing was written"):
+        check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS)
+    return None

@@ -331,7 +331,9 @@ def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path)
     register(estimator, "plan", frame, np.arange(60) % 3, task="classification", project_dir=empty_project)
     told = run("scaffold", *("monitors", "plan", "--features", "f", "--key", "id", "--labels", "l"),
                *("--label", "y", "--yes"), code=2)  # fmt: skip
-    assert "performance is scaffolded only for two classes" in " ".join(told.split())
+    said = " ".join(told.split())
+    assert "plan version 1 has 3 classes, and performance is scaffolded only for two classes" in said
+    assert "leave --labels and --label out for the other monitors" in said
 
 
 def test_of_many_lines_the_first_are_shown_and_all_by_dry_run(empty_project: Path) -> None:
