@@ -66,7 +66,8 @@
             'version ' ~ number ~ ' scores, and it is not in the table of '
                 ~ missing[number | string] | join(', ') ~ ' as in version control, so nothing would monitor it',
             'the seeds that models of this project read, with the version that scores',
-            'run `' ~ scorehouse._build_command(name) ~ '`'
+            'run `' ~ scorehouse._build_command(name) ~ '`; in a target without the tables that these read, run '
+                ~ '`dbt build --select "@tag:ml_' ~ name ~ '" --indirect-selection buildable`'
         ) %}
     {% endif %}
 {% endmacro %}
