@@ -263,18 +263,20 @@ def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> Non
     assert any(OWN in line for line in _wrapped(f"The dbt test {OWN} failed.", 2)), "never cut within a word"
 
 
+COMPARED = (  # a row of `challenger_not_worse`, with its problem
+    "select 'challenger' as challenger, '{}' as problem, 'roc_auc' as metric, 0.5e0 as live_value, "
+    "0.4e0 as challenger_value, -0.1e0 as difference, -0.3e0 as difference_low, "
+    "0.1e0 as difference_high, 0.01e0 as margin, 12 as n_rows"
+)
+
+
 def test_a_gate_that_refuses_says_so_in_a_sentence(database: Path, tmp_path: Path) -> None:
     folder = results(tmp_path / "target", "copy")
     manifest, ran = (json.loads((folder / file).read_text()) for file in FILES)
     manifest["nodes"]["test.p.unique_key"] |= {
         "test_metadata": {"name": "challenger_not_worse", "namespace": "scorehouse"}
     }
-    row = (
-        "'challenger' as challenger, 'too_few_rows' as problem, 'roc_auc' as metric, 0.5e0 as live_value, "
-        "0.4e0 as challenger_value, -0.1e0 as difference, -0.3e0 as difference_low, "
-        "0.1e0 as difference_high, 0.01e0 as margin, 12 as n_rows"
-    )
-    ran["results"][0] |= {"failures": 1, "compiled_code": f"select {row}"}
+    ran["results"][0] |= {"failures": 1, "compiled_code": COMPARED.format("too_few_rows")}
     for file, document in zip(FILES, (manifest, ran), strict=True):
         (folder / file).write_text(json.dumps(document))
     found = {alert["title"]: alert for alert in alerts_of(database, "--dbt-target", folder)}
@@ -336,7 +338,7 @@ def test_what_a_failed_test_asks_for(
     manifest, ran = (json.loads((folder / name).read_text()) for name in FILES[:2])
     asked = {"name": test, "kwargs": {"challenger": "rival"}, "namespace": "scorehouse" if problem else None}
     manifest["nodes"]["test.p.unique_key"]["test_metadata"] = asked
-    ran["results"][0] |= {"failures": failures, "compiled_code": f"select '{problem}' as problem"}
+    ran["results"][0] |= {"failures": failures, "compiled_code": COMPARED.format(problem)}
     (folder / FILES[0]).write_text(json.dumps(manifest))
     (folder / FILES[1]).write_text(json.dumps(ran))
     shown = run("status", "wide", "--database", database, "--dbt-target", folder).output
