@@ -30,9 +30,10 @@ DAILY_DRIFT = f"""
         timestamp '2026-03-01' + interval (day) day as window_end
     )
     from ({DRIFT}) as drift, (values
-        ('m', 6, 'r9', 'drift'), ('m', 7, 'r9', 'drift'), ('m', 10, 'r8', 'drift'), ('m', 17, 'r8', 'drift'),
+        ('m', 6, 'r8', 'drift'), ('m', 7, 'r9', 'drift'), ('m', 10, 'r8', 'drift'), ('m', 17, null, 'drift'),
         ('m', 18, 'r8', 'drift'), ('m', 19, 'r9', 'ok'), ('m', 20, 'r9', 'ok'),
-        ('of_late', 17, null, 'drift'), ('of_late', 18, null, 'drift'), ('of_late', 20, null, 'ok')
+        ('scores_all', 6, 'r9', 'drift'), ('scores_all', 17, 'r9', 'drift'), ('scores_all', 18, 'r9', 'drift'),
+        ('scores_all', 20, 'r9', 'ok')
     ) as days (model, day, run, said)
     where part = 'feature' and segment = 'all' and feature = 'b' and metric = 'psi'
 """
@@ -123,7 +124,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         "drift_of_new_days",
         {},
         "ml_model, extract(day from window_start)",
-        [("m", 7), ("m", 18), ("of_late", 18)],
+        [("m", 7), ("scores_all", 18)],
     ),
     ("weekly_drift", "no_drift", "drift_of_others", {"features": ["b", "c"]}, "feature", []),
     ("weekly_drift", "no_drift", "drift_by_feature", {"thresholds": {"a": {"psi": 0.2}}}, "feature", []),
