@@ -11,13 +11,15 @@
         select
             *
             {%- if days %},
-            min(case when run_id = newest_run then window_start end) over (partition by ml_model) as first_start
+            min(case when run_id = newest_run then window_start end)
+                over (partition by ml_model, version) as first_start
             {%- endif %}
         from (
             select
                 *
                 {%- if days %},
-                max(case when window_start = newest_start then run_id end) over (partition by ml_model) as newest_run
+                max(case when window_start = newest_start then run_id end)
+                    over (partition by ml_model, version) as newest_run
                 {%- endif %}
             from (
                 select *, max(window_start) over (partition by ml_model) as newest_start

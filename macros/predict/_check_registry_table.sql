@@ -12,7 +12,7 @@
     {% for row in rows %}
         {% set threshold = row['threshold'] %}
         {#- In Python's words, which reads no registry where SQL scores alone. #}
-        {% set is_probability = row.get('score_method') == 'predict_proba' %}
+        {% set is_probability = row['aliases'] and row.get('score_method') == 'predict_proba' %}
         {% if is_probability and threshold is number and (threshold <= 0 or threshold > 1) %}
             {% do scorehouse._fail(
                 call,

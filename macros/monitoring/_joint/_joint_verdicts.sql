@@ -140,9 +140,10 @@ judged as (
                 then 'the reference of this version has no pairs: learn it again by `scorehouse reference`'
             when n < 50e0 then 'fewer than 50 rows have both values'
             when value is null then 'one of the two has one value only'
+            when value >= threshold and q_value < {{ alpha }} then 'beyond its threshold by more than chance'
             when 3e0 * standard_error > threshold * sqrt(effect) then 'the threshold may be chance in so few rows'
             when 3e0 * standard_error > threshold then 'windows of training differ as much'
-            when value >= threshold and q_value >= {{ alpha }} then 'beyond its threshold, which may be chance'
+            when value >= threshold then 'beyond its threshold, which may be chance'
             when effect > 1e0 then 'compared with how much windows of training differ'
             else 'rows judged as independent'
         end as reason

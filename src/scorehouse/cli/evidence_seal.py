@@ -143,8 +143,9 @@ def evidence_seal_command(
     facts["not_sealed"] = new if is_left else 0
     wrong = [{"kind": each.kind, "run_id": each.run_id or None, "text": each.text} for each in found]
     said = [f"{each.kind}: {each.text}" for each in found]
-    told = f"; {count(new, 'run')} {'is' if new == 1 else 'are'} not sealed yet"
-    told = told if check else f", {new:,} of them new"
+    told = f", {new:,} of them new"
+    if check:
+        told = f"; {count(new, 'run')} {'is' if new == 1 else 'are'} not sealed yet" if new else ""
     said = said or [f"sealed: {count(runs, 'run')}{told} ({file})", f"head: {head(lines)}"]
     answer(as_json, {**facts, "findings": wrong}, said)
     if found:

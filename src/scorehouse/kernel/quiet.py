@@ -18,7 +18,8 @@ def no_warnings() -> Iterator[None]:
     """No warnings until the block ends. The first thread silences them, and the last one restores what was.
 
     Where blocks of `catch_warnings` overlap, one leaves its filters behind; or none are left, as scikit-learn
-    takes all away in each of its jobs, and warns of that itself from then on.
+    takes all away in each of its jobs, and warns of that itself from then on. A block of another library that
+    begins inside and ends after all of ours brings the silence back.
     """
     global _threads, _silence
     with _lock:

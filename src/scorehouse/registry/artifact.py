@@ -251,7 +251,7 @@ def open_given(file: str | Path, policy: LoadPolicy, call: str) -> Any:
         why = f"{type(cause).__name__}: {cause}"
         if isinstance(cause, KeyError) and isinstance(cause.args[0], int):  # of a byte
             why = "it holds no pickle"
-        if Path(file).suffix == ".py":
+        if Path(file).suffix == ".py" and Path(file).is_file():
             why, action = "it is a script", "run it, if it registers by itself, or save its estimator"
         raise EstimatorError(
             call,
