@@ -16,7 +16,7 @@ import click
 
 from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
-from scorehouse.cli.project_nodes import node_files, seed_columns, some_columns, tables_of
+from scorehouse.cli.project_nodes import described_columns, node_files, seed_columns, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
 from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.project.folder import read_json
@@ -105,6 +105,7 @@ def check_columns(
     known, is_built = columns_of(project, table)
     if known is None:
         some = some_columns(project).union(features)
+        own = {column.lower(): column for column in described_columns(project, table)}
         kind = default_target(project)[1].get("type") or DUCKDB
         unread = f"{table} cannot be read in the default target"
         if kind != DUCKDB:
@@ -112,14 +113,15 @@ def check_columns(
                 f"the columns of a table are read on DuckDB only, and the default target is of type {kind!r}"
             )
         for option, name in wanted:
-            similar = did_you_mean(name, some, NEAR) if name not in some else ""
-            if similar and kind != DUCKDB and any(_is_near(name.lower(), one.lower()) for one in some):
+            if kind != DUCKDB and name.lower() not in own and any(_is_near(name.lower(), one) for one in own):
                 raise ConfigurationError(
                     call,
-                    f"{option} is {name!r}, which the project does not describe{similar}",
-                    expected="a column that the YAML or a seed of the project has, or a name unlike them",
+                    f"{option} is {name!r}, which the YAML of {table} does not describe"
+                    f"{did_you_mean(name, own.values())}",
+                    expected="a column that this YAML describes, or a name unlike these",
                     action=f"correct the name; if it is another column, describe it in the YAML of {table}",
                 )
+            similar = did_you_mean(name, some, NEAR) if name not in some else ""
             if similar or not is_planned:
                 echo(f"not checked: {option} {name}, as {unread}{similar}", err=True)
         return

@@ -32,10 +32,13 @@ def tables_of(project: Path) -> set[str]:
 
 def some_columns(project: Path) -> set[str]:
     """The columns that YAML describes, or that seeds have: those that a misspelled name may mean."""
-    described = {
-        str(column.get("name")) for entry in entries(project) for column in entry.get("columns") or []
-    }
-    return described.union(*map(_header, node_files(project).values()))
+    return described_columns(project).union(*map(_header, node_files(project).values()))
+
+
+def described_columns(project: Path, table: str | None = None) -> set[str]:
+    """The columns that YAML describes, of one table or of all."""
+    found = (entry for entry in entries(project) if table in (None, entry.get("name")))
+    return {str(column.get("name")) for entry in found for column in entry.get("columns") or []}
 
 
 def seed_columns(project: Path, name: str) -> list[str]:

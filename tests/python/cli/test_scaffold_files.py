@@ -36,16 +36,20 @@ def test_a_column_is_not_checked_where_the_profile_does_not_lead_to_a_database(
     assert f"not checked: --key id, as {why}" in capsys.readouterr().err
 
 
-def test_a_misspelled_column_of_another_database_is_refused(tmp_path: Path) -> None:
+def test_a_misspelled_column_of_another_database_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
     (tmp_path / "profiles.yml").write_text("shop: {outputs: {default: {type: postgres}}}")
     (tmp_path / "models").mkdir()
     described = "models: [{name: customers, columns: [{name: shop_id}, {name: price_1}]}]"
     (tmp_path / "models/all.yml").write_text(described)
-    said = "--key is 'shop_i', which the project does not describe; did you mean 'shop_id'?"
+    said = "--key is 'shop_i', which the YAML of customers does not describe; did you mean 'shop_id'?"
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         check_columns(tmp_path, "scaffold", "customers", {"--key": ("shop_i",)})
-    check_columns(tmp_path, "scaffold", "customers", {"--keep": ("price_2", "shop_id")})
+    check_columns(tmp_path, "scaffold", "customers", {"--keep": ("price_2", "shop_id", "SHOP_ID")})
+    check_columns(tmp_path, "scaffold", "orders", {"--key": ("shop_i",)})  # whose columns are not described
+    assert "not checked: --key shop_i, as the columns" in capsys.readouterr().err
 
 
 def test_a_catalog_that_may_be_old_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
