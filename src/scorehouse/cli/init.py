@@ -12,7 +12,7 @@ import yaml
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
 from scorehouse.cli.common import echo, heading, key_option, option
-from scorehouse.cli.known_columns import built_columns, check_columns, check_tables, relation_of
+from scorehouse.cli.known_columns import built_columns, check_columns, check_tables, relations_of
 from scorehouse.cli.profile_file import NOT_READ, default_target, read_profile
 from scorehouse.cli.project_files import (
     has_package,
@@ -108,8 +108,8 @@ def _check_package(project: Path, call: str, package: str | None) -> None:
 
 
 def _source(project: Path, call: str, trained: Trained, target: Mapping[str, Any]) -> Source:
-    """Where the tables are, as profile and manifest say it."""
-    known = {table: found for table in trained.tables if (found := relation_of(project, table, call))}
+    """Where the tables are, as profile and dbt say it."""
+    known = relations_of(project, trained.tables, call)
     try:
         return Source(project, target, read_profile(project), known)
     except NOT_READ:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ order by database_name, schema_name, column_index
 BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
 DUCKDB = "duckdb"
+PARSE_SECONDS = 120.0
 NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_features` and `custmer_feature`
 
 
@@ -180,17 +183,29 @@ def _columns_in_target(project: Path, table: str) -> dict[str, str] | None:
     return None
 
 
-def relation_of(project: Path, table: str, call: str) -> tuple[str, str] | None:
-    """Schema and name of a model, seed or snapshot by dbt's manifest; None where that is not known.
+def relations_of(project: Path, tables: Iterable[str], call: str) -> dict[str, tuple[str, str]]:
+    """Schema and name in the default target of the models, seeds and snapshots that dbt knows.
 
-    Where dbt has not run yet, it parses the project now.
+    dbt parses the project for it: a manifest that is there may be of another target, and does not say so.
     """
-    if not (project / "target/manifest.json").exists() and table in node_files(project):
-        name = default_target(project)[0]
-        with contextlib.suppress(ScorehouseError):
-            Dbt(project, dbt_options(name, None, None), call).run("parse", may_fail=True)
-    node = _node(project, table)
-    return (str(node["schema"]), str(node.get("alias") or table)) if node.get("schema") else None
+    listed = {str(one.get("name")) for one in _listed(project, "manifest")}
+    wanted = listed.union(node_files(project)).intersection(tables)
+    if not wanted:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--log-path", folder, "--no-send-anonymous-usage-stats")  # which would write .user.yml
+        dbt = Dbt(project, (*options, *dbt_options(default_target(project)[0], None, None)), call, folder)
+        try:
+            dbt.run("parse", timeout=PARSE_SECONDS)
+            nodes = dbt.tables()
+        except (ScorehouseError, OSError, subprocess.TimeoutExpired) as error:
+            echo(
+                f"note: the schema of {' and '.join(sorted(wanted))} in the training script is a guess, as "
+                f"dbt has not parsed the project: {getattr(error, 'problem', error)}",
+                err=True,
+            )
+            return {}
+    return {name: (str(nodes[name]["schema"]), str(nodes[name]["alias"])) for name in wanted & {*nodes}}
 
 
 def _node(project: Path, name: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Dbt:
     call: str
     target: str = TARGET
 
-    def run(self, *words: str, may_fail: bool = False) -> None:
+    def run(self, *words: str, may_fail: bool = False, timeout: float | None = None) -> None:
         """Run one dbt command. Raises EngineError with dbt's last lines if it fails, unless it may."""
         command = [_program(self.call), "--quiet", "--no-use-colors", *words]
         command += ["--project-dir", str(self.project), "--target-path", self.target, *self.options]
@@ -49,6 +49,7 @@ class Dbt:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            timeout=timeout,
         )
         if ended.returncode and not may_fail:
             said = [line.rstrip() for line in ended.stdout.splitlines() if line.strip()][-SHOWN_LINES:]
@@ -61,7 +62,7 @@ class Dbt:
 
     def node(self, name: str) -> Node:
         """The dbt model `name`, as the last command compiled it."""
-        found = self._tables()
+        found = self.tables()
         if name not in found:
             raise ConfigurationError(
                 self.call,
@@ -78,7 +79,7 @@ class Dbt:
 
     def check_shadow(self, names: Iterable[str]) -> None:
         """Check that the models of `shadow` exist: for an unknown name, dbt builds nothing and succeeds."""
-        found = self._tables()
+        found = self.tables()
         for name in names:
             if name not in found:
                 raise ConfigurationError(
@@ -89,7 +90,7 @@ class Dbt:
                     action="correct `shadow` in the settings, or write the model; nothing was trained",
                 )
 
-    def _tables(self) -> dict[str, Any]:
+    def tables(self) -> dict[str, Any]:
         """Models, seeds and snapshots of the manifest, by name."""
         nodes = self._read("manifest.json")["nodes"].values()
         return {

@@ -151,34 +151,52 @@ def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: st
 
 
 def test_init_reads_postgres_as_dbt_does_in_the_schema_that_dbt_knows(project: Path) -> None:
-    settings = "{type: postgres, host: db, user: us, pass: \"{{ env_var('PW') }}\", database: d, schema: dev}"
-    (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{dev: {settings}}}}}\n")
-    (project / "target").mkdir()
-    node = {
-        "unique_id": "model.shop.customers",
-        "name": "customers",
-        "schema": "dev_features",
-        "alias": "shoppers",
-    }
-    (project / "target/manifest.json").write_text(json.dumps({"nodes": {"model.shop.customers": node}}))
+    pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
+    settings = "type: postgres, host: db, port: 5432, user: us, pass: \"{{ env_var('PW', 'x') }}\", dbname: d"
+    (project / "profiles.yml").write_text(
+        f"shop_profile: {{target: dev, outputs: {{dev: {{{settings}, schema: dev}}}}}}\n"
+    )
+    settings = "{{ config(schema='features', alias='shoppers') }} select 1 as customer_id"
+    (project / "models/customers.sql").write_text(settings)
     said = run(*INIT, "--yes").output
     assert "python ml/train_churn.py\n" in said and "DuckDB" not in said and "`type: duckdb`" not in said
     script = (project / "ml/train_churn.py").read_text()
     assert 'cursor.execute("select * from dev_features.shoppers where ' in script
     assert (
-        'user=target["user"],\n        password=target["pass"],\n        dbname=target["database"],' in script
+        'user=target["user"],\n        password=target["pass"],\n        dbname=target["dbname"],' in script
     )
     assert 'profiles = yaml.safe_load((PROJECT / "profiles.yml").read_text(' in script
     compile(script, "train_churn.py", "exec")
 
 
-def test_init_asks_dbt_for_the_schema_where_it_has_not_run(project: Path) -> None:
+def test_init_asks_dbt_for_the_schema_in_the_default_target(project: Path) -> None:
+    targets = (
+        "dev: {type: duckdb, path: s.duckdb, schema: a}, prod: {type: duckdb, path: s.duckdb, schema: p}"
+    )
+    (project / "profiles.yml").write_text(f"shop_profile: {{target: dev, outputs: {{{targets}}}}}\n")
+    (project / "models/customers.sql").write_text("{{ config(schema='b') }} select 1 as customer_id")
+    before = content(project)
+    run(*INIT, answer="n\n")
+    assert content(project) == before and sorted(file.name for file in project.iterdir()) == [
+        "dbt_project.yml",
+        "models",
+        "profiles.yml",
+    ]
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    subprocess.run([dbt, "--quiet", "parse", "--target", "prod"], cwd=project, check=True)
+    assert '"p_b"' in (project / "target/manifest.json").read_text(), "the schema in another target"
+    run(*INIT, "--yes")
+    assert '"from a_b.customers where ' in (project / "ml/train_churn.py").read_text()
+
+
+def test_init_says_that_a_schema_is_a_guess_where_dbt_cannot_parse(project: Path) -> None:
     (project / "profiles.yml").write_text(
         "shop_profile: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, schema: a}}}\n"
     )
-    (project / "models/customers.sql").write_text("{{ config(schema='b') }} select 1 as customer_id")
-    run(*INIT, "--yes")
-    assert '"from a_b.customers where ' in (project / "ml/train_churn.py").read_text()
+    (project / "models/customers.sql").write_text("select {{ 1 +")
+    said = run(*INIT, "--yes").output
+    assert "note: the schema of customers in the training script is a guess, as dbt has not parsed" in said
+    assert '"from a.customers where ' in (project / "ml/train_churn.py").read_text()
 
 
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
