@@ -109,11 +109,13 @@ def _check_package(project: Path, call: str, package: str | None) -> None:
 
 def _source(project: Path, call: str, trained: Trained, target: Mapping[str, Any]) -> Source:
     """Where the tables are, as profile and dbt say it."""
-    known = relations_of(project, trained.tables, call)
     try:
-        return Source(project, target, read_profile(project), known)
+        profile = read_profile(project)
     except NOT_READ:
-        return Source(project, target, None, known)
+        name = ""
+    else:
+        name = profile.default
+    return Source(project, name, target, relations_of(project, trained.tables, call))
 
 
 def _check_named(project: Path, call: str, trained: Trained) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,19 +17,30 @@ from scorehouse.project.folder import project_settings
 
 # What ends the reading of a profile; hints do without it.
 NOT_READ = (ConfigurationError, yaml.YAMLError, UnicodeError, KeyError, TypeError, AttributeError)
+# how psycopg2 names the settings of a target
+POSTGRES = {
+    **{name: name for name in ("host", "port", "user", "password", "dbname", "connect_timeout")},
+    **{name: name for name in ("sslmode", "sslcert", "sslkey", "sslrootcert", "search_path")},
+    **{"pass": "password", "database": "dbname"},
+}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile of the file profiles.yml: the settings of its targets, by name, and the default target."""
+    """A profile of profiles.yml: the settings of its targets, by name, and their default as written."""
 
     file: Path
     name: str
     targets: Mapping[str, Any]
-    default: str
+    written: str
 
-    def duckdb_settings(self, target: str) -> dict[str, Any]:
-        """The settings of a target; it must be a DuckDB target with a path."""
+    @property
+    def default(self) -> str:
+        """The name of the default target; it may need an environment variable."""
+        return rendered(self.written)
+
+    def settings(self, target: str) -> dict[str, Any]:
+        """The settings of a target as they are written."""
         if self.targets and target not in self.targets:
             raise ConfigurationError(
                 this_call(),
@@ -37,7 +49,11 @@ class Profile:
                 expected=f"one of its targets {', '.join(sorted(self.targets))}",
                 action="correct --target, or name the target's profile with --profile",
             )
-        settings: dict[str, Any] = self.targets.get(target) or {}
+        return self.targets.get(target) or {}
+
+    def duckdb_settings(self, target: str) -> dict[str, Any]:
+        """The settings of a target; it must be a DuckDB target with a path."""
+        settings = self.settings(target)
         kind = settings.get("type")
         if kind and kind != "duckdb":
             readable = sorted(
@@ -74,16 +90,36 @@ def read_profile(project: Path, folder: Path | None = None, name: str | None = N
             )
         name = str(settings["profile"])
     profile = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(name) or {}
-    return Profile(file, name, profile.get("outputs") or {}, profile.get("target") or "default")
+    return Profile(file, name, profile.get("outputs") or {}, str(profile.get("target") or "default"))
 
 
 def default_target(project: Path) -> tuple[str, Mapping[str, Any]]:
-    """Name and settings of the profile's default target, for hints alone; empty if they are not found."""
+    """Name and settings of the profile's default target, for hints alone; empty if they are not found.
+
+    Type and schema are rendered, where that is possible.
+    """
     try:
         profile = read_profile(project)
-        return profile.default, profile.targets[profile.default] or {}
+        name = profile.default
+        settings = dict(profile.targets[name] or {})
     except NOT_READ:
         return "", {}
+    for setting in settings.keys() & {"type", "schema"}:
+        with contextlib.suppress(ConfigurationError):
+            settings[setting] = rendered(str(settings[setting]))
+    return name, settings
+
+
+def postgres_arguments(project: Path, target: str) -> dict[str, str]:
+    """What a training script connects with by psycopg2, as dbt does, in a target of the project's profile."""
+    settings = read_profile(project).settings(target)
+    named = {POSTGRES[name]: value for name, value in settings.items() if name in POSTGRES}
+    used = {
+        name: text for name, value in named.items() if value is not None and (text := rendered(str(value)))
+    }
+    if path := used.pop("search_path", ""):
+        used["options"] = "-c search_path=" + path.replace(" ", "\\ ")
+    return used
 
 
 def profiles_file(folder: Path | None, project: Path) -> Path:
@@ -104,7 +140,7 @@ def profiles_file(folder: Path | None, project: Path) -> Path:
 
 
 def rendered(text: str) -> str:
-    """The path with env_var() rendered, the only function that is supported in a profile here."""
+    """A setting with env_var() rendered, the only function that is supported in a profile here."""
 
     def env_var(name: str, default: str | None = None) -> str:
         value = os.environ.get(name, default)
@@ -113,10 +149,20 @@ def rendered(text: str) -> str:
                 this_call(),
                 f"the profile needs the environment variable {name!r}, which is not set",
                 expected="the variable, set as it is when dbt runs",
-                action=f"set {name}, or name the file with --database",
+                action=f"set {name}; a command with --database can name the file by that instead",
             )
         return value
 
     import jinja2
 
-    return jinja2.Environment(autoescape=False).from_string(text).render(env_var=env_var)
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters.update(dict.fromkeys(("as_bool", "as_native", "as_number", "as_text"), str))
+    try:
+        return environment.from_string(text).render(env_var=env_var)
+    except jinja2.TemplateError as error:  # the setting itself may be secret
+        raise ConfigurationError(
+            this_call(),
+            f"a setting of the profile cannot be rendered here: {error}",
+            expected="text with no other function than env_var(), and no other filters than dbt's",
+            action="write the setting by env_var() in profiles.yml",
+        ) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scorehouse.cli.profile_file import Profile
+from scorehouse.cli.profile_file import rendered
 from scorehouse.dialect import DUCKDB
 from scorehouse.project.dbt_text import code, needs_quotes, python
 
@@ -72,15 +72,12 @@ import duckdb
 import scorehouse
 """
 ON_POSTGRES = """\
-profiles = yaml.safe_load({file}.read_text(encoding="utf-8"))
-target = profiles[{profile}]["outputs"][{target}]  # the profile's default target
-target = {{key: jinja2.Template(str(value)).render(env_var=os.environ.get) for key, value in target.items()}}
+arguments = postgres_arguments(PROJECT, {target})  # of the profile's target, as dbt connects
+extensions = psycopg2.extensions  # numeric as float, which has NaN
+extensions.register_type(extensions.new_type(extensions.DECIMAL.values, "float", extensions.FLOAT))
 try:
-    connection = psycopg2.connect(
-        {arguments},
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute({query})
+    with psycopg2.connect(**arguments) as connection, connection.cursor() as cursor:
+{role}        cursor.execute({query})
         names, found = [column.name for column in cursor.description], cursor.fetchall()
 except psycopg2.Error as error:
     sys.exit(f"{tables} cannot be read in PostgreSQL: {{error}}\\nbuild first: {build}")
@@ -88,21 +85,14 @@ labelled = pyarrow.table({{name: [row[place] for row in found] for place, name i
 rows = scorehouse.read_training(labelled)  # numbers as numbers, as they will be scored
 """
 IMPORTS_ON_POSTGRES = """\
-import os
 import sys
 from pathlib import Path
 
-import jinja2
 import psycopg2
 import pyarrow
 import scorehouse
-import yaml
+from scorehouse.cli.profile_file import postgres_arguments
 """
-# how psycopg2 names the settings of a target
-POSTGRES = {
-    **{name: name for name in ("host", "port", "user", "password", "dbname", "sslmode")},
-    **{"pass": "password", "database": "dbname"},
-}
 AT_RANDOM = """\
 dates = X.select_dtypes(include=["datetime", "datetimetz"]).columns
 if len(dates) == 1:  # when a row was, which later rows have not in common with these
@@ -173,8 +163,8 @@ class Source:
     """Where the tables are: the profile's default target, and the schema and name of those that dbt knows."""
 
     project: Path
+    target: str
     settings: Mapping[str, Any]
-    profile: Profile | None = None
     known: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -184,7 +174,7 @@ class Source:
 
     @property
     def is_postgres(self) -> bool:
-        return self.kind == "postgres" and self.profile is not None
+        return self.kind == "postgres" and bool(self.target)
 
     def table(self, table: str) -> str:
         """A table, in its schema if that is not `main` of DuckDB; `schema.table` is taken as it stands."""
@@ -203,15 +193,10 @@ def reading(name: str, trained: Trained, source: Source) -> str:
         "tables": _in_f_string(" and ".join(trained.tables)),
         "build": _in_f_string(trained.build),
     }
-    if source.is_postgres and (profile := source.profile):
-        pairs = [f"{POSTGRES[key]}=target[{python(key)}]" for key in source.settings if key in POSTGRES]
-        return ON_POSTGRES.format(
-            file=_path(profile.file.resolve(), source.project.resolve()),
-            profile=python(profile.name),
-            target=python(profile.default),
-            arguments=",\n        ".join(pairs),
-            **common,
-        )
+    if source.is_postgres:
+        role = rendered(str(source.settings.get("role") or ""))
+        role = f"        cursor.execute({python(f'set role {role}')})\n" if role else ""
+        return ON_POSTGRES.format(target=python(source.target), role=role, **common)
     path = file_of(source.settings)
     database = DATABASE[bool(path)].format(path=python(path), script=f"ml/train_{name}.py")
     return ON_DUCKDB.format(database=database, **common)
@@ -239,14 +224,6 @@ def training_script(name: str, trained: Trained, task: str, source: Source) -> s
         task=task,
         **QUALITY[task],
     )
-
-
-def _path(file: Path, project: Path) -> str:
-    """profiles.yml as the script finds it, on each machine if it is in a usual place."""
-    for folder, words in ((project, "PROJECT"), (Path.home(), "Path.home()")):
-        if file.is_relative_to(folder):
-            return f"({words} / {python(file.relative_to(folder).as_posix())})"
-    return f"Path({python(str(file))})"
 
 
 def file_of(target: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from scorehouse import load, register
 from scorehouse.cli import project_files
 from scorehouse.cli.main import main
+from scorehouse.cli.profile_file import postgres_arguments, rendered
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.training_days import UNDATED
 
@@ -162,11 +164,46 @@ def test_init_reads_postgres_as_dbt_does_in_the_schema_that_dbt_knows(project: P
     assert "python ml/train_churn.py\n" in said and "DuckDB" not in said and "`type: duckdb`" not in said
     script = (project / "ml/train_churn.py").read_text()
     assert 'cursor.execute("select * from dev_features.shoppers where ' in script
-    assert (
-        'user=target["user"],\n        password=target["pass"],\n        dbname=target["dbname"],' in script
-    )
-    assert 'profiles = yaml.safe_load((PROJECT / "profiles.yml").read_text(' in script
+    assert 'arguments = postgres_arguments(PROJECT, "dev")' in script and "set role" not in script
     compile(script, "train_churn.py", "exec")
+
+
+def test_init_renders_target_and_schema_of_the_profile(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = "{type: postgres, schema: \"{{ env_var('S', 'own') }}\", role: \"{{ env_var('R', 'me') }}\"}"
+    (project / "profiles.yml").write_text(
+        f"shop_profile: {{target: \"{{{{ env_var('T') }}}}\", outputs: {{dev: {settings}}}}}\n"
+    )
+    assert "needs the environment variable 'T', which is not set" in run(*INIT, "--yes", code=1).output
+    monkeypatch.setenv("T", "dev")
+    run(*INIT, "--yes")
+    script = (project / "ml/train_churn.py").read_text()
+    assert 'postgres_arguments(PROJECT, "dev")' in script and '"select * from own.customers where ' in script
+    assert '        cursor.execute("set role me")\n' in script
+
+
+def test_a_script_connects_with_what_the_profile_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = "{type: postgres, port: 5432, pass: \"{{ env_var('PW') }}\", search_path: 'a, b', host: null, "
+    settings += "sslmode: require, sslcert: '', threads: '{{ no() }}'}"
+    (project / "profiles.yml").write_text(f"shop_profile: {{outputs: {{default: {settings}}}}}\n")
+    with pytest.raises(ConfigurationError, match="the environment variable 'PW', which is not set"):
+        postgres_arguments(project, "default")
+    monkeypatch.setenv("PW", "secret")
+    assert postgres_arguments(project, "default") == {
+        "port": "5432",
+        "password": "secret",
+        "sslmode": "require",
+        "options": "-c search_path=a,\\ b",
+    }
+    with pytest.raises(ConfigurationError, match="has no target 'defalt'; did you mean 'default'"):
+        postgres_arguments(project, "defalt")
+
+
+def test_a_setting_that_needs_more_of_dbt_is_refused_without_its_text() -> None:
+    assert rendered("{{ env_var('NOT_SET', '5') | as_number }}") == "5"
+    with pytest.raises(ConfigurationError, match="cannot be rendered here: 'var' is undefined"):
+        rendered("{{ var('x') }}")
 
 
 def test_init_asks_dbt_for_the_schema_in_the_default_target(project: Path) -> None:
