@@ -35,8 +35,8 @@ OUTPUTS = {
 
 
 # What a target cannot do, by its type; Python scores in others. `_warehouse_refuse` refuses the same.
-SEVERAL_VERSIONS, RANKS, PYTHON_MODELS = "several versions in one scan", "ranks in a group", "Python models"
-TABLES = "prediction tables"
+SEVERAL_VERSIONS, RANKS = "score several versions in one scan", "rank rows in a group"
+PYTHON_MODELS, TABLES = "run Python models", "write prediction tables"
 WITHOUT_PYTHON = (SEVERAL_VERSIONS, RANKS, PYTHON_MODELS)
 CANNOT = {
     **dict.fromkeys(("postgres", "snowflake", "bigquery"), WITHOUT_PYTHON),
@@ -49,13 +49,16 @@ def check_target(project: Path, call: str, *needed: str) -> None:
     name, settings = default_target(project)
     kind = str(settings.get("type") or "")
     if lacking := [each for each in needed if each in CANNOT.get(kind, ())]:
+        works = (
+            f"score on {kind} by the macro `predict()`" if TABLES in lacking else f"see what works on {kind}"
+        )
         raise ConfigurationError(
             call,
-            f"the default target {name!r} is of type {kind!r}, which has no {' and no '.join(lacking)}, so "
-            "dbt would refuse what this command writes",
+            f"the default target {name!r} is of type {kind!r}, which cannot {' or '.join(lacking)}, so dbt "
+            "would refuse what this command writes",
             expected="a default target in which Python scores: DuckDB or Spark",
-            action=f"see in docs/how-to/without_python.md what works on {kind}, or make a DuckDB or Spark "
-            "target the profile's default; nothing was written",
+            action=f"{works} (docs/how-to/without_python.md), or make a DuckDB or Spark target the profile's "
+            "default; nothing was written",
         )
 
 

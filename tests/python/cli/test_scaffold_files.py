@@ -13,6 +13,7 @@ from scorehouse.cli.known_columns import check_columns
 from scorehouse.cli.scaffold import PYTHON_MODELS, SEVERAL_VERSIONS, TABLES, check_target
 from scorehouse.errors import ConfigurationError
 
+DEV = "\"{{ env_var('TARGET_OF_THESE_TESTS', 'dev') }}\""
 PROFILES = (
     "shop: [",
     "shop: hello",
@@ -78,11 +79,13 @@ def test_a_file_in_another_encoding_is_left_as_it_is(
 @pytest.mark.parametrize("kind", ["postgres", "clickhouse", "duckdb", "spark"])
 def test_a_scaffold_is_refused_where_the_target_would_refuse_it(tmp_path: Path, kind: str) -> None:
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
-    (tmp_path / "profiles.yml").write_text(f"shop: {{target: dev, outputs: {{dev: {{type: {kind}}}}}}}")
+    (tmp_path / "profiles.yml").write_text(f"shop: {{target: {DEV}, outputs: {{dev: {{type: {kind}}}}}}}")
     if kind in ("duckdb", "spark"):
         return check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS, PYTHON_MODELS)
-    more = "prediction tables and no " if kind == "clickhouse" else ""
-    said = f"'dev' is of type '{kind}', which has no {more}several versions in one scan"
-    with pytest.raises(ConfigurationError, match=f"{said}(?s:.*)nothing was written"):
+    more = "write prediction tables or " if kind == "clickhouse" else ""
+    said = f"'dev' is of type '{kind}', which cannot {more}score several versions in one scan"
+    works = "score on clickhouse by the macro `predict()`" if more else "see what works on postgres"
+    works = re.escape(f"{works} (docs/how-to/without_python.md)")
+    with pytest.raises(ConfigurationError, match=f"{said}(?s:.*){works}(?s:.*)nothing was written"):
         check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS)
     return None
