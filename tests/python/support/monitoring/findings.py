@@ -32,8 +32,8 @@ DAILY_DRIFT = f"""
     from ({DRIFT}) as drift, (values
         ('m', 6, 'r8', 'drift'), ('m', 7, 'r9', 'drift'), ('m', 10, 'r8', 'drift'), ('m', 17, null, 'drift'),
         ('m', 18, 'r8', 'drift'), ('m', 19, 'r9', 'ok'), ('m', 20, 'r9', 'ok'),
-        ('scores_all', 6, 'r9', 'drift'), ('scores_all', 17, 'r9', 'drift'), ('scores_all', 18, 'r9', 'drift'),
-        ('scores_all', 20, 'r9', 'ok')
+        ('scores_all', 6, 'r9', 'drift'), ('scores_all', 17, 'r9', 'drift'),
+        ('scores_all', 18, 'r9', 'drift'), ('scores_all', 20, 'r9', 'ok')
     ) as days (model, day, run, said)
     where part = 'feature' and segment = 'all' and feature = 'b' and metric = 'psi'
 """
