@@ -19,7 +19,9 @@ from scorehouse.metrics import (
     NEWEST_DAYS,
     OUTSIDE_FAULT,
     SAME,
+    STEP_OVER,
     UNIT,
+    WINDOWS,
     Column,
     Drift,
     Metric,
@@ -146,6 +148,8 @@ def drift() -> dict[str, Any]:
         **{trait: of_drift(trait) for trait in ("shape", "moved", "learned")},
         "fault": {name: one.fault for name, one in judged.items() if one.fault is not None},
         "outside_fault": OUTSIDE_FAULT,
+        "step_over": STEP_OVER,
+        "windows": WINDOWS,
         "gross": {"unit": UNIT, "same": SAME, "share": GROSS, "fewest": FEWEST, "days": NEWEST_DAYS},
     }
 

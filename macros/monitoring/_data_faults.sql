@@ -1,21 +1,41 @@
 {#- CTEs that end in `data_faults`: the features of the newest window of each drift table whose values are wrong rather
     than changed, as a load that failed leaves them; training on them would not help. Such are values that are missing,
     unseen, constant, repeated or far away, values beyond the range of training where these are more than a quarter of
-    what has moved (another unit), and a mean or spread that no world reaches from one window to the next: what ages
-    gets there in small steps. Where windows of training left the range of the others, as those of a counter do, to be beyond
-    it is no fault. -#}
+    what has moved (another unit), and a mean or spread that no world reaches in one step: what ages gets there in small
+    ones. Where windows of training left the range of the others, as those of a counter do, to be beyond it is no
+    fault. -#}
 {% macro _data_faults(tables, reference) -%}
 {%- set known = scorehouse._metrics().drift %}
 {%- set limits = {} %}
 {%- for name, least in known.fault.items() if least %}
     {%- do limits.update({name: least ~ 'e0'}) %}
 {%- endfor %}
+{%- set metrics = scorehouse._text_literals(limits.keys() | list) | join(', ') %}
 {%- for table in tables %}
 {#- Read several times: DuckDB and PostgreSQL would compute a view in it again for each reader; other databases know no
     such word, and decide for themselves. #}
-newest_window_{{ loop.index }} as{{ ' materialized' if target.type in ('duckdb', 'postgres') }} (
+recent_windows_{{ loop.index }} as{{ ' materialized' if target.type in ('duckdb', 'postgres') }} (
 
-    {{ scorehouse._latest_rows(table, true) }}
+    select *
+    from (
+        select
+            *,
+            max(window_start) over (partition by ml_model) as newest_start,
+            dense_rank() over (partition by ml_model, version order by window_start desc) as window_age,
+            dense_rank() over (partition by ml_model, version order by window_start) as window_place
+        from {{ scorehouse._named(table, 'all_rows') }}
+    ) as placed
+    where window_start is null
+        or window_start = newest_start
+        or (window_age <= {{ known.windows }} and metric in ({{ metrics }}))
+
+),
+
+newest_window_{{ loop.index }} as (
+
+    select * from recent_windows_{{ loop.index }}
+    where window_start is null
+        or window_start = newest_start
 
 ),
 
@@ -35,34 +55,42 @@ growing as (
 ),
 
 {% endif -%}
-numbered_shifts as (
+shifts as (
 
     {%- for table in tables %}
     select
-        {{ loop.index }} as table_place, ml_model, version, feature, metric, value,
+        {{ loop.index }} as table_place, ml_model, version, feature, metric, value, window_place,
         {{ scorehouse._case_of('metric', limits) }} as least,
-        lag(value) over (partition by ml_model, version, feature, metric order by window_start) as value_before,
-        row_number() over (partition by ml_model, version, feature, metric order by window_start) as window_place
-    from {{ scorehouse._named(table, 'all_rows') }}
+        window_place + window_age - 1 >= {{ known.windows }} as is_cut,
+        max(value) over (
+            partition by ml_model, version, feature, metric order by window_start
+            rows between {{ known.step_over }} preceding and 1 preceding
+        ) as reached_before
+    from recent_windows_{{ loop.index }}
     where segment = 'all'
         and part = 'feature'
-        and metric in ({{ scorehouse._text_literals(limits.keys() | list) | join(', ') }})
+        and metric in ({{ metrics }})
+        and status in ('ok', 'small_drift', 'drift')
         and value is not null
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
 
-{#- A step of half the limit, or the first window, since the last window that was within it. #}
+{#- A step of half the limit over the largest of the windows before, or a first window, since they began to be beyond
+    the limit. So neither a single low window nor a swing of the week is a step; nor, on purpose, is what took several
+    windows to get there (0.1, 1.2, 2.4, 2.6), which may be ageing. Windows within the limit, but fewer than are
+    compared, end nothing. Where a history is cut off, nobody knows what was before its first window. #}
 sudden as (
 
     select table_place, ml_model, version, feature, metric
-    from numbered_shifts
+    from shifts
+    where value >= least
     group by table_place, ml_model, version, feature, metric
     having
-        max(case when value >= least and (value_before is null or value - value_before >= least / 2e0)
+        max(case when value - reached_before >= least / 2e0 or (reached_before is null and not is_cut)
             then window_place end)
-        > coalesce(max(case when value < least then window_place end), 0)
+        >= max(case when coalesce(reached_before, 0e0) < least then window_place else 0 end)
 
 ),
 

@@ -153,7 +153,8 @@
                 'mean_shift': 2.5, 'spread_shift': 0.7, 'missing_share': 0, 'unseen_share': 0, 'filled_share': 0,
                 'extreme_value': 0, 'constant_value': 0, 'repeated_share': 0
             },
-            'outside_fault': 0.25, 'gross': {'unit': 8.0, 'same': 2.0, 'share': 0.67, 'fewest': 10, 'days': 30}
+            'outside_fault': 0.25, 'step_over': 7, 'windows': 60,
+            'gross': {'unit': 8.0, 'same': 2.0, 'share': 0.67, 'fewest': 10, 'days': 30}
         },
         'exact': {'ks': 0.1, 'ks_p': none, 'wasserstein': none, 'wasserstein_normed': 0.1, 'p_value': 0.01},
         'undated': [

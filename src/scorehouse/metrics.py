@@ -101,6 +101,8 @@ SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Us
 WATCHED, SEGMENTS, UNLABELLED, SHARE = Use.WATCHED, Use.SEGMENTS, Use.UNLABELLED, Use.SHARE
 MAIN = SHOWN | COMPARED
 OUTSIDE_FAULT = 0.25  # values beyond the range of training are a fault where they are more of what has moved
+# How many windows before a mean or spread is compared with, and how many are read of a long history
+STEP_OVER, WINDOWS = 7, 60
 UNIT, SAME = 8.0, 2.0  # another unit: how many times mean and spread are others, and how far the two differ
 GROSS, FEWEST, NEWEST_DAYS = (
     0.67,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Sequence
 
-from scorehouse.metrics import METRICS, OUTSIDE_FAULT, SAME, UNIT
+from scorehouse.metrics import METRICS, OUTSIDE_FAULT, SAME, STEP_OVER, UNIT, WINDOWS
 from scorehouse.report.distributions import is_number
 from scorehouse.report.gather import ModelData
-from scorehouse.report.monitors import SUDDEN, Long, fact_of
+from scorehouse.report.monitors import SUDDEN, UNJUDGED, Long, fact_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import limit
 
@@ -26,8 +26,9 @@ def faults_of(long: Long, reference: Iterable[Row]) -> list[Row]:
     moved = {row["feature"]: row["value"] for row in long.newest if row["metric"] == "tvd"}
     shifts: dict[tuple[str | None, ...], list[float]] = {}
     for row in long.rows:
-        if row["metric"] in SUDDEN and row["value"] is not None:
+        if row["metric"] in SUDDEN and row["value"] is not None and row["status"] not in UNJUDGED:
             shifts.setdefault(fact_of(row), []).append(row["value"])
+    is_cut = len(long.windows) >= WINDOWS
     growing = {row["name"] for row in reference if left_range(row)}
     return [
         row
@@ -36,7 +37,7 @@ def faults_of(long: Long, reference: Iterable[Row]) -> list[Row]:
         and row["status"] == "drift"
         and not (row["metric"] == "out_of_range_share" and row["feature"] in growing)
         and _is_fault(row, moved.get(row["feature"]))
-        and (row["metric"] not in SUDDEN or _is_sudden(shifts[fact_of(row)], SUDDEN[row["metric"]]))
+        and (row["metric"] not in SUDDEN or _is_sudden(shifts[fact_of(row)], SUDDEN[row["metric"]], is_cut))
     ]
 
 
@@ -49,13 +50,18 @@ def left_range(row: Row) -> bool:
     return (row["upper"] or 0.0) > (known.threshold or 0.0)
 
 
-def _is_sudden(values: Sequence[float], least: float) -> bool:
-    """Whether the newest windows are beyond a limit since a step of half of it, or since the first window."""
-    before: float | None = None
+def _is_sudden(values: Sequence[float], least: float, is_cut: bool) -> bool:
+    """Whether the newest value beyond a limit has got there in a step, as the macro `_data_faults` says it.
+
+    Where a history `is_cut`, what was before its first window is not known.
+    """
     found = False
-    for value in values:
-        found = value >= least and (found or before is None or value - before >= least / 2)
-        before = value
+    for place, value in enumerate(values):
+        if value >= least:
+            before = max(values[max(place - STEP_OVER, 0) : place], default=None)
+            goes_on = before is not None and before >= least
+            is_step = not is_cut if before is None else value - before >= least / 2
+            found = is_step or (found and goes_on)
     return found
 
 

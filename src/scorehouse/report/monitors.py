@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.metrics import METRICS
+from scorehouse.metrics import METRICS, WINDOWS
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
@@ -17,7 +17,6 @@ UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_refe
 SUDDEN = {name: one.drift.fault for name, one in METRICS.items() if one.drift and one.drift.fault}
 # Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn
 # or tells a step: of drift, PSI, means and spreads, and what has drifted.
-WINDOWS = 60
 ROWS = f"""
 select * exclude (age_, newest_) from (
     select

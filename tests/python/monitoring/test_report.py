@@ -13,10 +13,10 @@ import pytest
 
 from monitored import FEATURES, run
 from project import DbtProject
+from scorehouse.metrics import WINDOWS
 from scorehouse.project.run_log_place import Place
 from scorehouse.report import words
 from scorehouse.report.gather import gather
-from scorehouse.report.monitors import WINDOWS
 from scorehouse.report.warehouse import Warehouse
 
 
