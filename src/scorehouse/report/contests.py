@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scorehouse.report import words
 
+TOO_FEW = "too_few_rows"  # has refused nothing yet, and labels to come may end it
 # Why the gate refuses, by the `problem` of `challenger_not_worse`.
 REFUSED = {
     "worse": "its lead may be as low as {low}, and the gate allows {margin}",
     "segment_worse": "its lead is at most {high}, and the gate allows {margin}",
     "below_floor": "guessing, or the floor that is set, is better than it",
     "no_gain": "its lead may be as low as {low}, less than the gain that is asked for",
-    "too_few_rows": "too few rows have labels",
+    TOO_FEW: "too few rows have labels",
     "not_compared": "it has not scored this table beside the champion",
 }
 ALL, MEAN, SMALL = "all", "(mean)", "(small groups)"  # as in the macros
@@ -70,6 +71,16 @@ def contest(row: Mapping[str, Any]) -> str:
         return f"{who} is neither clearly better nor worse by {name}; {between}."
     better = "better" if low > 0 else "worse"
     return f"{who} is {better} than the champion, by {words.number(abs(lead))} in {name}; {between}."
+
+
+def only_waits(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether all that a gate found is that labels are missing; if not, it refused the challenger."""
+    return {row.get("problem") for row in rows} - {None} == {TOO_FEW}
+
+
+def is_refusal(row: Mapping[str, Any]) -> bool:
+    """Whether a failing row is one of `challenger_not_worse`: other tests have problems of these names."""
+    return row.get("problem") in REFUSED and {"challenger", "difference_low"} <= row.keys()
 
 
 def refusal(row: Mapping[str, Any]) -> str:

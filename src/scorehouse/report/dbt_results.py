@@ -16,7 +16,7 @@ import duckdb
 
 from scorehouse.project.folder import reached, read_json
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.contests import REFUSED, refusal
+from scorehouse.report.contests import TOO_FEW, is_refusal, only_waits, refusal
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import in_window, number, stamp
 
@@ -37,9 +37,6 @@ REPEATS = {
 FACTS = (
     *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
     *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
-)
-TOO_FEW = (
-    "too_few_rows"  # the problem of a gate that has refused nothing yet, and that labels to come may end
 )
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
@@ -99,13 +96,13 @@ class DbtResults:
                     continue
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
                 numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
-                row = _failing_row(one, warehouse)
-                numbers |= {"message": _found(one, row), "checked_at": when}
+                rows = _failing_rows(one, warehouse)
+                numbers |= {"message": _found(one, next(iter(rows), {})), "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
                 refused = one.challenger and one.failures
                 action = f"scorehouse promote {ml_model} --remove {one.challenger}" if refused else ""
-                if row.get("problem") == TOO_FEW and action:
+                if action and only_waits(rows):
                     action = f"wait for more labels; until then, builds stay green with: {action}"
                 about = Subject(subject)
                 found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
@@ -136,14 +133,19 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), command)
 
 
-def _failing_row(one: Outcome, warehouse: Warehouse) -> Row:
-    """One of the rows that a test of ours found; those of other tests may be of the user's tables."""
+def _failing_rows(one: Outcome, warehouse: Warehouse) -> list[Row]:
+    """One of the rows that a test of ours found; those of other tests may be of the user's tables.
+
+    Of a gate, all rows: what is worse first, and what waits for labels last.
+    """
     if not (one.failures and one.is_ours):
-        return {}
+        return []
+    limit = "" if one.challenger else " limit 1"
     try:
-        return next(iter(warehouse.rows(f"select * from (\n{one.sql}\n) limit 1")), {})
+        rows = warehouse.rows(f"select * from (\n{one.sql}\n){limit}")
     except duckdb.Error:
-        return {}
+        return []
+    return sorted(rows, key=lambda row: (row.get("problem") == TOO_FEW, row.get("problem") != "worse"))
 
 
 def _found(one: Outcome, row: Row) -> str:
@@ -152,7 +154,7 @@ def _found(one: Outcome, row: Row) -> str:
         return one.text
     said = f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
-    if one.challenger and row.get("problem") in REFUSED:
+    if one.challenger and is_refusal(row):
         return f"{said}, for example: {refusal(row)}"
     if isinstance(start := row.get("window_start"), datetime):
         if row.get("problem") == "missing_day":

@@ -21,7 +21,7 @@ from scorehouse.retraining.signals import faults_of_data
 
 FILES = ("manifest.json", "run_results.json")
 OWN = "a_name_that_its_author_has_given-" * 4  # wider than a terminal
-GREEN = "stay green with: scorehouse promote wide --remove rival"
+GREEN = "wait for more labels; until then, builds stay green with: scorehouse promote wide --remove rival"
 REMOVE = "scorehouse promote wide --remove rival"
 FAULT = "f01 may be a data fault: outside the training range"
 
@@ -325,7 +325,15 @@ def test_a_test_that_stopped_two_tables_is_one_cause(database: Path, tmp_path: P
     ("test", "failures", "problem", "asked_for"),
     [
         ("challenger_not_worse", 3, "worse", REMOVE),
-        ("challenger_not_worse", 3, "too_few_rows", f"wait for more labels; until then, builds {GREEN}"),
+        ("challenger_not_worse", 3, "too_few_rows", GREEN),
+        ("challenger_not_worse", 2, "too_few_rows worse", REMOVE),
+        ("challenger_not_worse", 2, "too_few_rows segment_worse too_few_rows", REMOVE),
+        (
+            "challenger_not_worse",
+            2,
+            "too_few_rows too_few_rows",
+            GREEN,
+        ),
         ("challenger_not_worse", None, "", ""),
         ("not_null", 3, "", ""),
     ],
@@ -336,14 +344,16 @@ def test_what_a_failed_test_asks_for(
     """A gate that refused asks to remove the alias that it judges; one that cannot judge yet lets it wait."""
     folder = results(tmp_path / "target", "copy")
     manifest, ran = (json.loads((folder / name).read_text()) for name in FILES[:2])
+    found = " union all ".join(COMPARED.format(one) for one in problem.split(" "))
     asked = {"name": test, "kwargs": {"challenger": "rival"}, "namespace": "scorehouse" if problem else None}
     manifest["nodes"]["test.p.unique_key"]["test_metadata"] = asked
-    ran["results"][0] |= {"failures": failures, "compiled_code": COMPARED.format(problem)}
+    ran["results"][0] |= {"failures": failures, "compiled_code": found}
     (folder / FILES[0]).write_text(json.dumps(manifest))
     (folder / FILES[1]).write_text(json.dumps(ran))
     shown = run("status", "wide", "--database", database, "--dbt-target", folder).output
     assert f"What to do: {asked_for}" in " ".join(shown.split())
     assert ("--remove" in shown) == bool(asked_for)
+    assert ("too few rows have labels" in shown) == (set(problem.split()) == {"too_few_rows"})
 
 
 @pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
