@@ -163,18 +163,25 @@ def _lines(outcome: Outcome, house: House) -> list[str]:
             "waits_for_a_signature": f"{label} is not signed, and has no alias yet. Sign it, and go on:"
             f"\n  scorehouse evidence sign {seeds.name}/{outcome.version} --key KEY.pem"
             f"\n  scorehouse retrain {seeds.name} {' '.join(house.dbt.options)} --version {outcome.version}",
-            "gate_refused": f"{_refused(outcome, label)} while this has the alias. "
-            f"To take that away:\n  scorehouse promote {seeds.name} --remove {house.settings.alias}"
+            "gate_refused": f"{_refused(outcome, label, house.settings.alias)}:"
+            f"\n  scorehouse promote {seeds.name} --remove {house.settings.alias}"
             f"\n  {build_command(seeds.name)}",
         }[outcome.outcome],
     ]
 
 
-def _refused(outcome: Outcome, label: str) -> str:
-    problems = {row.get("problem") for row in outcome.comparison} - {None}
-    if problems == {"too_few_rows"}:
-        return f"the gate waits for more labels of {label}, and fails in each build until they are there"
-    return f"the gate refused {label}, and fails in each build"
+def _refused(outcome: Outcome, label: str, alias: str) -> str:
+    from scorehouse.report.contests import only_waits
+
+    if only_waits(outcome.comparison):
+        return (
+            f"the gate waits for more labels of {label}, and fails in each build until they are there. "
+            f"Until then, builds are green without the alias {alias}, which these commands take away"
+        )
+    return (
+        f"the gate refused {label}, and fails in each build while this version has the alias {alias}. "
+        "These commands take it away"
+    )
 
 
 def _measured(house: House, place: Place, *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from scorehouse.errors import EngineError, RegistryError
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.registration.promote import alias_diff, require_test, with_alias_at
 from scorehouse.registry.version import Version
-from scorehouse.report.contests import REFUSED, has_parts, part_of, place_of, refusal
+from scorehouse.report.contests import has_parts, is_refusal, part_of, place_of, refusal
 from scorehouse.retraining.prepared import CHAMPION, House
 
 # The end of the test's SQL, and of the SQL that gives every row that it compared, also those that passed.
@@ -91,7 +91,7 @@ def failed(house: House, sql: str, compared: Sequence[Row]) -> str:
         more = f", and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
         return ": " + ", ".join(f"{part_of(row)} {row['problem']}" for row in wrong[:SHOWN]) + more
     row = next(iter(wrong or _rows(house, sql)), {})
-    if row.get("problem") in REFUSED:
+    if is_refusal(row):
         return f": {refusal(row)}"
     return ": " + ", ".join(f"{name} {_short(value)}" for name, value in row.items() if value is not None)
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from scorehouse.cli.retrain import _refused
 from scorehouse.errors import ConfigurationError, EngineError, RegistryError
 from scorehouse.registry.version import Version
 from scorehouse.report.words import MINUS
 from scorehouse.retraining.dbt import Dbt, Node, dbt_options
 from scorehouse.retraining.gate import comparison_in_words, failed
 from scorehouse.retraining.provenance import commit_of, found_again, retrained, with_key
+from scorehouse.retraining.run import Outcome
 
 NODES = {
     "model.shop.rows": {
@@ -125,6 +127,31 @@ def test_what_the_gate_found_in_words() -> None:
     )
     empty = dict.fromkeys(row) | {"challenger": "blue", "margin": 0.01, "problem": "not_compared"}
     assert failed(house, "", [empty]) == ": the blue: it has not scored this table beside the champion"
+    replayed = {"backend": "sql", "rows_compared": 3, "rows_different": 0, "problem": "too_few_rows"}
+    said = failed(house, "", [replayed])
+    assert said.endswith("rows_compared 3, rows_different 0, problem too_few_rows"), "no gate of ours"
+
+
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        (
+            ["too_few_rows", None],
+            "the gate waits for more labels of m version 2, and fails in each build until they are there. "
+            "Until then, builds are green without the alias rival, which these commands take away",
+        ),
+        (
+            ["too_few_rows", "worse"],
+            "the gate refused m version 2, and fails in each build while this version has the alias rival. "
+            "These commands take it away",
+        ),
+    ],
+)
+def test_what_a_gate_asks_for_is_a_sentence(problems: list[str | None], told: str) -> None:
+    outcome = Outcome("gate_refused", "", 1, version=2)
+    found = tuple({"problem": problem} for problem in problems)
+    assert _refused(replace(outcome, comparison=found), "m version 2", "rival") == told
+    assert _refused(outcome, "m version 2", "rival").startswith("the gate refused"), "of another kind of test"
 
 
 RECORD = {"rows_sha256": "aa", "seed": 1, "function": "training:train", "commit": "1" * 40}
