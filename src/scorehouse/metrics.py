@@ -101,14 +101,10 @@ SHOWN, COMPARED, ESTIMATED, CONTEST = Use.SHOWN, Use.COMPARED, Use.ESTIMATED, Us
 WATCHED, SEGMENTS, UNLABELLED, SHARE = Use.WATCHED, Use.SEGMENTS, Use.UNLABELLED, Use.SHARE
 MAIN = SHOWN | COMPARED
 OUTSIDE_FAULT = 0.25  # values beyond the range of training are a fault where they are more of what has moved
-# How many windows before a mean or spread is compared with, and how many are read of a long history
-STEP_OVER, WINDOWS = 7, 60
+STEP_OVER, WINDOWS = 7, 60  # windows before with which a mean or spread is compared; those read of a history
 UNIT, SAME = 8.0, 2.0  # another unit: how many times mean and spread are others, and how far the two differ
-GROSS, FEWEST, NEWEST_DAYS = (
-    0.67,
-    10,
-    30,
-)  # of a gross fault: more than this share of a day's rows, if as many
+# of a gross fault: more than this share of a day's rows, if as many, of this many days
+GROSS, FEWEST, NEWEST_DAYS = 0.67, 10, 30
 LEARNED = "the threshold is added to the expected share"
 
 
