@@ -60,7 +60,7 @@ ORDERS = Subject(
         "order": "bigint",
         "day": "date",
         "shop": "varchar",
-        "weight": "double precision",
+        "weight": "real",
         "items": "integer",
         "distance": "double precision",
     },
@@ -106,9 +106,9 @@ class World:
         key = row[subject.key]
         self.labels[subject.table][key] = label, day + dt.timedelta(days=LABEL_DAYS)
         distort = self.distorted.get(subject.table)
-        self.rows[subject.table][key] = distort(row, self.random) if distort else row
+        self.rows[subject.table][key] = _stored(subject, distort(row, self.random) if distort else row)
         if distort:
-            self.truth[subject.table][key] = row
+            self.truth[subject.table][key] = _stored(subject, row)
         return key
 
     def restore(self, table: str) -> None:
@@ -142,6 +142,14 @@ class World:
         return {
             key: label for key, (label, known) in self.labels[subject.table].items() if known <= self.today
         }
+
+
+def _stored(subject: Subject, row: Row) -> Row:
+    """A row as its table holds it, whose column of type `real` has the nearest float32."""
+    return {
+        name: float(np.float32(value)) if subject.columns[name] == "real" and value is not None else value
+        for name, value in row.items()
+    }
 
 
 def _customer(random: np.random.Generator, number: int, day: dt.date, decay: float) -> tuple[Row, str]:

@@ -13,7 +13,8 @@ from scorehouse.cli.known_columns import PASS, check_columns, check_tables, feat
 from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
-from scorehouse.cli.scaffold import NOTHING, version_of
+from scorehouse.cli.profile_file import default_target
+from scorehouse.cli.scaffold import JIT_OFF, NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.training_days import undated
@@ -158,8 +159,9 @@ def planned_monitors(
     )
     written = [*monitors(model), *watched_monitors(model)]
     properties = dump_yaml({"version": 2, "models": [monitor.properties for monitor in written]})
+    head = JIT_OFF if default_target(project)[1].get("type") == "postgres" else ""
     changes = [
-        *(Change(f"{folder}/{monitor.name}.sql", monitor.sql) for monitor in written),
+        *(Change(f"{folder}/{monitor.name}.sql", head + monitor.sql) for monitor in written),
         Change(f"{folder}/_{name}_monitoring.yml", properties),
     ]
     return new_files(project, changes)
