@@ -91,7 +91,7 @@ class Life:
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng([self.seed, 1])
-        self.is_dated = self.seed % 2 == 1  # whether `init` is told which column has the day
+        self.is_dated = self.seed % 2 == 1  # whether `init` gets `--time`
         self.world = World(self.seed)
         self.clock = Clock(self.folder, dt.datetime.combine(START + dt.timedelta(days=TRAINING_DAYS), HOUR))
         self.house = House(self.folder / "our shop", self.installation, self.clock)

@@ -14,7 +14,7 @@ from scorehouse.cli.monitored import Monitored
 from scorehouse.cli.monitors import monitors
 from scorehouse.cli.monitors_watched import watched_monitors
 from scorehouse.cli.profile_file import default_target
-from scorehouse.cli.scaffold import JIT_OFF, NOTHING, version_of
+from scorehouse.cli.scaffold import FAST_ON_POSTGRES, NOTHING, version_of
 from scorehouse.project.dbt_text import dump_yaml
 from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.training_days import undated
@@ -159,7 +159,7 @@ def planned_monitors(
     )
     written = [*monitors(model), *watched_monitors(model)]
     properties = dump_yaml({"version": 2, "models": [monitor.properties for monitor in written]})
-    head = JIT_OFF if default_target(project)[1].get("type") == "postgres" else ""
+    head = FAST_ON_POSTGRES if default_target(project)[1].get("type") == "postgres" else ""
     changes = [
         *(Change(f"{folder}/{monitor.name}.sql", head + monitor.sql) for monitor in written),
         Change(f"{folder}/_{name}_monitoring.yml", properties),

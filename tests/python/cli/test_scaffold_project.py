@@ -323,7 +323,7 @@ def test_a_monitor_says_which_table_it_lacks(built: DbtProject, tmp_path: Path) 
     assert "`dbt build --select +churn_predictions`" in said and "Catalog Error" not in said
 
 
-def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path) -> None:
+def test_what_is_scaffolded_depends_on_task_and_target(empty_project: Path) -> None:
     from scorehouse import register
 
     frame = pd.DataFrame({"spend": np.arange(60.0)})
@@ -334,6 +334,14 @@ def test_a_task_without_a_scaffolded_performance_is_refused(empty_project: Path)
     said = " ".join(told.split())
     assert "plan version 1 has 3 classes, and performance is scaffolded only for two classes" in said
     assert "leave --labels and --label out for the other monitors" in said
+    hook = "set local jit = off; set local enable_nestloop = off"
+    words = ("scaffold", "monitors", "plan", "--features", "f", "--key", "id", "--dry-run")
+    assert hook not in run(*words)
+    profile = yaml.safe_load((empty_project / "dbt_project.yml").read_text())["profile"]
+    target = {"type": "postgres", "host": "db", "dbname": "d", "schema": "s"}
+    profiles = {profile: {"target": "pg", "outputs": {"pg": target}}}
+    (empty_project / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    assert run(*words).count(hook) > 2, "each monitor has it"
 
 
 def test_of_many_lines_the_first_are_shown_and_all_by_dry_run(empty_project: Path) -> None:

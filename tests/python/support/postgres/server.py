@@ -66,10 +66,9 @@ def running_server() -> Iterator[Server]:
     run(
         "initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale", "C"
     )
-    # jit: compiling the queries of monitors takes minutes, which their models turn off
-    settings = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off -c jit=off"
-    )
+    # the last two as in what `scorehouse scaffold monitors` writes
+    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    settings += " -c fsync=off -c jit=off -c enable_nestloop=off"
     run("pg_ctl", "-D", str(data), "-o", settings, "-l", str(folder / "log"), "-w", "start")
     try:
         yield Server(port)
