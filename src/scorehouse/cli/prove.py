@@ -28,7 +28,7 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.reasons.kernel import read_background
 from scorehouse.program.reasons.stored_reasons import Background, background_facts
 from scorehouse.program.sql.macros import SqlSettings
-from scorehouse.registration.card import write_card
+from scorehouse.registration.card import write_registry
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import holding
 from scorehouse.registration.module_paths import on_path
@@ -165,7 +165,5 @@ def prove_again(
             proven[version.version].write(seeds.project, version, policy, call)
         versions = seeds.versions()  # as they stand now: others may have written since
         changed = [replace(v, program=facts.get(v.version, v.program)) for v in versions]
-        if changed != versions:
-            seeds.write_versions(changed)
-        write_card(seeds)
+        write_registry(seeds, changed)
     return [(version, facts[version.version]) for version in chosen]

@@ -39,6 +39,14 @@ def write_card(seeds: ModelSeeds, versions: Sequence[Version] | None = None) -> 
     replace_file(seeds.yaml_file, text.encode())
 
 
+def write_registry(seeds: ModelSeeds, versions: Sequence[Version]) -> None:
+    """Write the registry and then its YAML, which is made before, so that a kill hardly falls between."""
+    text = seeds_yaml(seeds, versions)
+    if versions != seeds.versions():
+        seeds.write_versions(versions)
+    replace_file(seeds.yaml_file, text.encode())
+
+
 def seeds_yaml(seeds: ModelSeeds, versions: Sequence[Version]) -> str:
     """The YAML of the three seeds, and of those of calibrations and of what was measured that are there.
 

@@ -65,7 +65,7 @@ def promote(
             )
     check_label_rule(chosen, call)
     moved = with_alias_at((chosen if row.version == version else row for row in versions), alias, version)
-    _write(seeds, versions, moved)
+    _write(seeds, moved)
     return next(row for row in moved if row.version == version)
 
 
@@ -92,16 +92,15 @@ def remove_alias(name: str, alias: str, *, project_dir: str | Path | None = None
             else "see which version has which alias: `scorehouse list`",
         )
     moved = with_alias_at(versions, alias, None)
-    _write(seeds, versions, moved)
+    _write(seeds, moved)
     return next(row for row in moved if row.version == holder.version)
 
 
-def _write(seeds: ModelSeeds, before: Sequence[Version], after: Sequence[Version]) -> None:
-    from scorehouse.registration.card import write_card  # imported late, since it loads the drawing code
+def _write(seeds: ModelSeeds, versions: Sequence[Version]) -> None:
+    from scorehouse.registration.card import write_registry  # imported late: it loads the drawing code
 
-    if after != before:
-        seeds.write_versions(after)
-    write_card(seeds)  # even if nothing moved: the YAML may lack an alias that was moved by hand
+    # even if nothing moved: the YAML may lack an alias that was moved by hand
+    write_registry(seeds, versions)
 
 
 def with_alias_at(versions: Iterable[Version], alias: str, version: int | None) -> list[Version]:

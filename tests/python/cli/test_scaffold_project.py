@@ -337,9 +337,9 @@ def test_what_is_scaffolded_depends_on_task_and_target(empty_project: Path) -> N
     hook = "set local jit = off; set local enable_nestloop = off"
     words = ("scaffold", "monitors", "plan", "--features", "f", "--key", "id", "--dry-run")
     assert hook not in run(*words)
-    profile = yaml.safe_load((empty_project / "dbt_project.yml").read_text())["profile"]
+    (empty_project / "dbt_project.yml").write_text("name: scorehouse\nprofile: shop\n")
     target = {"type": "postgres", "host": "db", "dbname": "d", "schema": "s"}
-    profiles = {profile: {"target": "pg", "outputs": {"pg": target}}}
+    profiles = {"shop": {"target": "pg", "outputs": {"pg": target}}}
     (empty_project / "profiles.yml").write_text(yaml.safe_dump(profiles))
     assert run(*words).count(hook) > 2, "each monitor has it"
 

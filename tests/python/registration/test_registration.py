@@ -21,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import Card, Storage, promote, register
 from scorehouse.errors import RegistryError
+from scorehouse.registration import card
 from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.training_days import undated
@@ -192,6 +193,22 @@ def test_promotion_touches_the_lines_of_two_versions(empty_project: Path) -> Non
         ("champion",),
         (),
     ]
+
+
+def test_a_card_that_cannot_be_made_moves_no_alias(
+    empty_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for strength in (1.0, 0.1):
+        churn(strength)
+    before = files(empty_project)
+
+    def stopped(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(card, "seeds_yaml", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        promote("churn", 2)
+    assert files(empty_project) == before
 
 
 def test_a_promotion_after_a_comparison_asks_who_has_the_alias(empty_project: Path) -> None:
