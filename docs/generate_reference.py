@@ -27,8 +27,8 @@ NOTE = "<!-- Written by docs/generate_reference.py: change the code, then run it
 VARIABLE = re.compile(r"\bvar\(\s*['\"](scorehouse_\w+)['\"](?:\s*,\s*([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 MEANINGS = {
     "scorehouse_backfill": "First and last as-of date of a backfill, given with `--vars` for one run.",
-    "scorehouse_compiled_sql": "`dialects`: databases that SQL is printed for (default: duckdb; where "
-    "Python scores, `init` writes an empty list); "
+    "scorehouse_compiled_sql": "`dialects`: databases that SQL is printed for (default: none; Python scores "
+    "without it); "
     "`macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
     "first); `statement_bytes`: the length beyond which a version is compiled into several statements "
     "(default: the limit of the database).",

@@ -25,8 +25,6 @@ class Known:
 
 
 LEDGER = (
-    # where SQL is printed, for databases that score without Python
-    Known("review", r"kB of text to review", issue=37),
     # a segment has fifteen rows per day, too few for a verdict of its own: days pool small segments, and
     # the 0 that is loaded is within the range of training. Three days of a segment would tell, but no light
     # sees them: alerts are about all segments together, and tests of features know no segment

@@ -16,7 +16,7 @@ import yaml
 
 from scorehouse.cli.profile_file import profiles_file
 from scorehouse.errors import ConfigurationError
-from scorehouse.program.sql.dialects import ALIASES, DIALECTS
+from scorehouse.program.sql.dialects import DIALECTS
 from scorehouse.program.sql.macros import VARIABLE as COMPILED
 from scorehouse.registry.policy import VARIABLE
 from scorehouse.retraining.settings import VARIABLE as RETRAIN
@@ -26,15 +26,17 @@ VARIABLES = f"""\
   formats: [joblib]           # what may be loaded
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
-PATTERN = "artifacts/**"
-ATTRIBUTES = f"# hashed byte for byte: git must not touch a line end\n{PATTERN} -text\n"
+ATTRIBUTES = {
+    "artifacts/**": "# hashed byte for byte: git must not touch a line end\nartifacts/** -text\n",
+    "macros/ml/**": "# printed, and compared by `scorehouse check`\nmacros/ml/** linguist-generated\n",
+}
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 IGNORED = (
     *("target/", "dbt_packages/", "dbt_internal_packages/", "logs/", ".user.yml"),  # of dbt
     *("*.duckdb", "*.duckdb.wal", ".ml_*.lock", "scorehouse_report/"),
 )
 PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
-WITH_PYTHON = "duckdb"  # the type of target where Python scores: nothing there needs printed SQL
+WITH_PYTHON = ("duckdb", "spark")  # types of target where Python scores: nothing there needs printed SQL
 RESERVED = ("scorehouse", "dbt", "dbt_duckdb")  # names of packages that the project installs
 TARGET = {"type": "duckdb", "threads": 4, "settings": {"memory_limit": "1GB"}}
 
@@ -112,10 +114,12 @@ def with_package(text: str, package: str, revision: str | None) -> str:
 
 
 def with_attributes(text: str) -> str:
-    """.gitattributes with the rule for artifacts; git takes a comment only on a line of its own."""
-    if any(line.split()[:1] == [PATTERN] for line in text.splitlines()):
-        return text
-    return _ended(text) + ATTRIBUTES
+    """.gitattributes with the rules for what a registration writes, which reviewers need not read.
+
+    git takes a comment only on a line of its own.
+    """
+    known = {word for line in text.splitlines() for word in line.split()[:1]}
+    return "".join([_ended(text), *(rule for path, rule in ATTRIBUTES.items() if path not in known)])
 
 
 def with_ignored(text: str) -> str:
@@ -143,13 +147,9 @@ def with_variables(text: str, database: str) -> str:
     variables: Mapping[str, Any] = document.get("vars") or {}
     if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
         return text
-    dialect = ALIASES.get(database, database)
     lines = VARIABLES
-    if dialect in DIALECTS and COMPILED not in variables:
-        listed = (
-            "[]   # Python scores; list duckdb for predict()" if dialect == WITH_PYTHON else f"[{dialect}]"
-        )
-        lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: {listed}\n"
+    if database in DIALECTS and database not in WITH_PYTHON and COMPILED not in variables:
+        lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: [{database}]\n"
     return _with_entry(text, "vars", lines, document)
 
 

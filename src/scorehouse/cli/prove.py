@@ -28,12 +28,12 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.reasons.kernel import read_background
 from scorehouse.program.reasons.stored_reasons import Background, background_facts
 from scorehouse.program.sql.macros import SqlSettings
-from scorehouse.registration.card import write_registry
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import holding
 from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.proven_reasons import require_reasons
 from scorehouse.registration.reference_sample import sample_reference
+from scorehouse.registration.seeds_yaml import write_registry
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.program_facts import backend_lines

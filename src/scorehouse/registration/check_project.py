@@ -21,8 +21,8 @@ from scorehouse.program.proof import proof_rows
 from scorehouse.program.sql.macros import macro_file, text_digest, version_text
 from scorehouse.program.store import READERS, reading, sql_in
 from scorehouse.project.dbt_text import literal
-from scorehouse.registration.card import registered_facts, registered_quantiles
 from scorehouse.registration.module_paths import on_path
+from scorehouse.registration.seeds_yaml import registered_facts, registered_quantiles
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy, load_policy

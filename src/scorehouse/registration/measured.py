@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scorehouse.registration.card import write_card
 from scorehouse.registration.lock import one_writer
+from scorehouse.registration.seeds_yaml import write_card
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 

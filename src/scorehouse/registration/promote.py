@@ -97,7 +97,7 @@ def remove_alias(name: str, alias: str, *, project_dir: str | Path | None = None
 
 
 def _write(seeds: ModelSeeds, versions: Sequence[Version]) -> None:
-    from scorehouse.registration.card import write_registry  # imported late: it loads the drawing code
+    from scorehouse.registration.seeds_yaml import write_registry  # imported late: it loads the drawing code
 
     # even if nothing moved: the YAML may lack an alias that was moved by hand
     write_registry(seeds, versions)

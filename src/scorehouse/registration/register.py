@@ -12,7 +12,6 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.in_duckdb import one_scratch
 from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.project.folder import find_project
-from scorehouse.registration.card import write_card
 from scorehouse.registration.conformal import calibration_rows
 from scorehouse.registration.facts import check_task, require_fitted
 from scorehouse.registration.find_backends import Backends, BackendSearch
@@ -37,6 +36,7 @@ from scorehouse.registration.proven_reasons import background_of, require_reason
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.reference_windows import Row
 from scorehouse.registration.renew import renew_reference, with_days
+from scorehouse.registration.seeds_yaml import write_card
 from scorehouse.registration.steps import Progress
 from scorehouse.registration.training import (
     Judged,

@@ -13,13 +13,13 @@ from scorehouse.errors import RegistryError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.folder import find_project
-from scorehouse.registration.card import write_card
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.module_paths import on_path
 from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.reference import scored_reference
+from scorehouse.registration.seeds_yaml import write_card
 from scorehouse.registration.training import check_labels, training_frame
 from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registry import artifact

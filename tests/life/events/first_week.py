@@ -129,8 +129,10 @@ def register(life: Life, model: MlModel, first: dt.date, last: dt.date, alias: s
     )
     for invariant, text in only_what_was_told(life, (*expected, "ml/", ".gitattributes")):
         life.violate(invariant, text)
-    texts = [life.house.folder / path for path in life.house.changed_files()]
-    size = sum(file.stat().st_size for file in texts if file.suffix in REVIEWED)
+    texts = [path for path in life.house.changed_files() if path.endswith(REVIEWED)]
+    marked = life.house.run("git", "check-attr", "linguist-generated", "--", *texts).output
+    read = [path for path in texts if f"{path}: linguist-generated: set\n" not in marked]
+    size = sum((life.house.folder / path).stat().st_size for path in read)
     if size > REVIEW_BYTES:
         life.violate("review", f"registering {model.name} gives {size / 1000:.0f} kB of text to review")
     return max(registry(life.house.folder, model.name))

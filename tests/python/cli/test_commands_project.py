@@ -56,7 +56,8 @@ def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
     assert document["vars"]["scorehouse_load_policy"] == {"formats": ["joblib"], "library_versions": "refuse"}
     assert document["asset-paths"] == ["assets"]
     compile((project / "ml/train_churn.py").read_text(), "train_churn.py", "exec")
-    assert "artifacts/** -text" in (project / ".gitattributes").read_text()
+    attributes = (project / ".gitattributes").read_text()
+    assert "artifacts/** -text\n" in attributes and "macros/ml/** linguist-generated\n" in attributes
 
 
 @pytest.mark.parametrize(("options", "answer"), [(["--dry-run"], None), ([], "n\n")])
@@ -85,7 +86,7 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     settings += "    'quoted': 1\nmodels: {}\n"
     (project / "dbt_project.yml").write_text(settings)
     (project / "packages.yml").write_text("packages:\n- package: dbt-labs/dbt_utils\n  version: 1.3.0\n")
-    (project / ".gitattributes").write_text("*.csv text")
+    (project / ".gitattributes").write_text("artifacts/** -text\n*.csv text")
     (project / ".gitignore").write_text("/target\nsecret\n")
     (project / "ml").mkdir()
     (project / "ml/train_churn.py").write_text("# mine\n")
@@ -98,7 +99,10 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     packages = yaml.safe_load((project / "packages.yml").read_text())["packages"]
     assert {"git": "https://example.com/scorehouse.git", "revision": "v0.1.0"} in packages
     assert len(packages) == 2
-    assert (project / ".gitattributes").read_text().startswith("*.csv text\n")
+    attributes = (project / ".gitattributes").read_text()
+    assert (
+        attributes.startswith("artifacts/** -text\n*.csv text\n# printed") and attributes.count("-text") == 1
+    )
     assert (project / ".gitignore").read_text().startswith("/target\nsecret\ndbt_packages/\n")
     assert (project / "ml/train_churn.py").read_text() == "# mine\n"
 
@@ -148,8 +152,7 @@ def test_init_says_what_the_profile_lacks(project: Path, settings: str, said: st
     compiled = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"].get(
         "scorehouse_compiled_sql"
     )
-    dialects = {"dialects": ["snowflake"] if "snowflake" in settings else []}
-    assert compiled == (None if "mysql" in settings else dialects)
+    assert compiled == ({"dialects": ["snowflake"]} if "snowflake" in settings else None)
 
 
 def test_init_reads_postgres_as_dbt_does_in_the_schema_that_dbt_knows(project: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_forest_is_scored_in_stages(project: Dbt2Project) -> None:
     """Statements are kept short while it is registered, so that a small forest is too long for one."""
     settings = project.folder / "dbt_project.yml"
     before = settings.read_text()
-    settings.write_text(f"{before}vars: {{scorehouse_compiled_sql: {{statement_bytes: 10000}}}}\n")
+    settings.write_text(before.replace("dialects:", "statement_bytes: 10000\n    dialects:"))
     estimator, X = forests.forest(12, 30)
     version = register(
         estimator, "forest", X, task="classification", alias="champion", project_dir=project.folder

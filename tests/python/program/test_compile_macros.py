@@ -18,7 +18,7 @@ from project import DbtProject
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.sql.compile import compile_sql
-from scorehouse.program.sql.macros import macro_file, write_macros
+from scorehouse.program.sql.macros import SqlSettings, macro_file, write_macros
 from scorehouse.registration.find_backends import find_backends
 from scorehouse.registry.artifact import load
 from scorehouse.registry.policy import LoadPolicy
@@ -166,6 +166,7 @@ def test_the_file_is_kept_version_by_version(project: DbtProject) -> None:
     backends = find_backends(
         Kernel(loaded, version, signature, strict=frozenset(), call="test"),
         training_batch(estimator(2.0)[1], "test"),
+        sql=SqlSettings.of(project.folder),
     )
     write_macros(project.folder, "churn", backends.sql, backends.reasons)
     assert path.read_text() == text

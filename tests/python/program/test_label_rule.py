@@ -25,7 +25,7 @@ from scorehouse.online.online_backend import online_backend
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
 from scorehouse.program.proof import kernel_rows
 from scorehouse.program.sql.compile import compile_sql
-from scorehouse.registration.card import registered_facts
+from scorehouse.registration.seeds_yaml import registered_facts
 from scorehouse.registry.label_rule import check_label_rule, fault_of
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds

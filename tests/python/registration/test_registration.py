@@ -21,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import Card, Storage, promote, register
 from scorehouse.errors import RegistryError
-from scorehouse.registration import card
+from scorehouse.registration import seeds_yaml
 from scorehouse.registration.reference import BIN_KINDS
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.training_days import undated
@@ -47,7 +47,6 @@ def test_files_written(empty_project: Path) -> None:
         "artifacts/churn/1/proof.arrow",
         "artifacts/churn/1/proof_reasons.arrow",
         "artifacts/churn/1/signature.json",
-        "macros/ml/churn.sql",
         "seeds/ml/churn/ml_churn.csv",
         "seeds/ml/churn/ml_churn__signature.csv",
         "seeds/ml/churn/ml_churn__reference.csv",
@@ -205,7 +204,7 @@ def test_a_card_that_cannot_be_made_moves_no_alias(
     def stopped(*args: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(card, "seeds_yaml", stopped)
+    monkeypatch.setattr(seeds_yaml, "seeds_yaml", stopped)
     with pytest.raises(KeyboardInterrupt):
         promote("churn", 2)
     assert files(empty_project) == before

@@ -13,7 +13,7 @@ import duckdb
 import yaml
 
 from churn import classifier, training
-from project import REPOSITORY, Row
+from project import PRINTED, REPOSITORY, Row
 from scorehouse import register
 from scorehouse.registration.groups import grouped
 
@@ -70,6 +70,7 @@ def made_project(folder: Path, features: str) -> Dbt2Project:
     project = Dbt2Project(folder)
     project.write("packages.yml", yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
     document: dict[str, Any] = {"name": "corner_shop", "config-version": 2, "profile": "corner_shop"}
+    document["vars"] = PRINTED
     project.write("dbt_project.yml", yaml.safe_dump(document))
     output = {"type": "duckdb", "path": DATABASE, "threads": 1}
     profile = {"corner_shop": {"target": "dev", "outputs": {"dev": output}}}

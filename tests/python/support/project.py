@@ -34,6 +34,7 @@ NAME = "house"  # of a test's project, and of its profile
 EVERY_DATABASE = {
     "scorehouse_compiled_sql": {"dialects": [name for name in DIALECTS if name != "clickhouse"]}
 }
+PRINTED = {"scorehouse_compiled_sql": {"dialects": ["duckdb"]}}  # for predict()
 PARSE_CACHE = "partial_parse.msgpack"
 Row = tuple[Any, ...]
 
@@ -98,7 +99,7 @@ class DbtProject:
             "profile": NAME,
             "model-paths": ["models", "python_models"],
             "flags": {"send_anonymous_usage_stats": False},
-            "vars": variables,
+            "vars": PRINTED | variables,
         }
         self.write("dbt_project.yml", yaml.safe_dump(document))
 

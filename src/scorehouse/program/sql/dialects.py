@@ -170,7 +170,6 @@ class Limits:
 
 
 DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS, CLICKHOUSE)}
-BY_DEFAULT = ("duckdb",)  # a project lists those that it has: SQL of each is reviewed with every version
 ALIASES = {"spark": "databricks"}  # adapter types that use the SQL of another
 # DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their vendors.
 # PostgreSQL allows at most 1664 columns in a select; Snowflake, BigQuery and Redshift accept 1 MB, 1 MB and

@@ -21,7 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.compiled import MARK, CompiledSql
-from scorehouse.program.sql.dialects import ALIASES, BY_DEFAULT, DIALECTS
+from scorehouse.program.sql.dialects import ALIASES, DIALECTS
 from scorehouse.program.sql.links import THRESHOLD, class_parameters
 from scorehouse.project.dbt_text import jinja_literal
 from scorehouse.project.folder import project_variable
@@ -36,16 +36,17 @@ SMALLEST = 10_000  # shorter statements would be as many as a forest has trees
 class SqlSettings:
     """`dialects`: databases that SQL is printed for; `macro_path`: macro path of `ml/<name>.sql`.
 
+    None is printed that the project does not list: that of each is reviewed with every version.
     `statement_bytes`: the length beyond which there are several statements; None: the limit of the database.
     """
 
-    dialects: tuple[str, ...] = BY_DEFAULT
+    dialects: tuple[str, ...] = ()
     macro_path: str = "macros"
     statement_bytes: int | None = None
 
     @classmethod
     def of(cls, project: Path) -> SqlSettings:
-        """The variable of the project; by default the dialects of BY_DEFAULT, and the first macro path."""
+        """The variable of the project; by default no dialect, and the first macro path."""
         file = project / "dbt_project.yml"
         if not file.is_file():
             return cls()
@@ -60,7 +61,7 @@ class SqlSettings:
 
 def _dialects(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
-        return BY_DEFAULT
+        return ()
     if not isinstance(wanted, list) or set(wanted) - set(DIALECTS):
         raise _unusable(f"dialects is {wanted!r}", f"a list among {list(DIALECTS)}")
     return tuple(name for name in DIALECTS if name in wanted)
