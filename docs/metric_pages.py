@@ -145,7 +145,7 @@ def drift() -> dict[str, Any]:
     return {
         "thresholds": {name: one.threshold for name, one in judged.items()} | {"p_value": P_VALUE},
         "min_effects": {name: one.min_effect for name, one in judged.items()},
-        **{trait: of_drift(trait) for trait in ("shape", "moved", "learned")},
+        **{trait: of_drift(trait) for trait in ("shape", "moved", "learned", "few_rows")},
         "fault": {name: one.fault for name, one in judged.items() if one.fault is not None},
         "outside_fault": OUTSIDE_FAULT,
         "step_over": STEP_OVER,

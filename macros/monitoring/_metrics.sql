@@ -149,6 +149,7 @@
                 'psi', 'mean_shift', 'spread_shift', 'missing_share', 'unseen_share', 'out_of_range_share',
                 'repeated_share'
             ],
+            'few_rows': ['missing_share', 'unseen_share', 'out_of_range_share', 'constant_value'],
             'fault': {
                 'mean_shift': 2.5, 'spread_shift': 0.7, 'missing_share': 0, 'unseen_share': 0, 'filled_share': 0,
                 'extreme_value': 0, 'constant_value': 0, 'repeated_share': 0

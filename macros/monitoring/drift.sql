@@ -76,7 +76,7 @@ both_rows as (
 
 {{ scorehouse._drift_tests() }},
 
-{{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against) }},
+{{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against, min_segment_rows) }},
 
 final as (
 

@@ -20,7 +20,7 @@
     'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
     'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
 ] %}
-{% set alpha = scorehouse._double_literal(limits['p_value']) %}
+{% set alpha, few = scorehouse._double_literal(limits['p_value']), scorehouse._metrics().drift.few_rows %}
 
 with measured as (
 
@@ -40,7 +40,7 @@ limited as (
         and feature in ({{ scorehouse._text_literals(names) | join(', ') }})
         {%- endif %}
         {%- if not switches.segments %}
-        and segment = 'all'
+        and (segment = 'all' or metric in ({{ scorehouse._text_literals(few) | join(', ') }}))
         {%- endif %}
 
 ),

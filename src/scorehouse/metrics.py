@@ -66,7 +66,7 @@ class Drift:
 
     `moved` says that a distribution has moved. From `fault` on, drift is a fault of the data: no world gets
     there from one window to the next. Dates have no `shape`. Of what is `learned`, registration knows how
-    much windows of training differ. What is `exact` is computed from raw values.
+    much windows of training differ. `few_rows` tell it, too. What is `exact` is computed from raw values.
     """
 
     threshold: float | None = None
@@ -75,6 +75,7 @@ class Drift:
     moved: bool = False
     learned: bool = False
     fault: float | None = None
+    few_rows: bool = False
     exact: bool = False
 
 
@@ -249,19 +250,19 @@ TABLE = (
            drift=Drift(0.3, 0.1, moved=True, learned=True, fault=0.7),
            definition="logarithm of the ratio of the standard deviations, without its sign"),
     Metric("missing_share", "Missing values", "", WATCHED | SHARE,
-           drift=Drift(0.05, 0.005, learned=True, fault=0),
+           drift=Drift(0.05, 0.005, learned=True, fault=0, few_rows=True),
            definition=f"NULL, NaN and infinities; {LEARNED}"),
     Metric("unseen_share", "Unseen values", "", WATCHED | SHARE,
-           drift=Drift(0.01, 0.002, learned=True, fault=0),
+           drift=Drift(0.01, 0.002, learned=True, fault=0, few_rows=True),
            definition=f"values that the reference does not have, of all that are not missing; {LEARNED}"),
     Metric("out_of_range_share", "Outside the training range", "", WATCHED | SHARE,
-           drift=Drift(0.01, 0.002, learned=True), definition=f"of finite values; {LEARNED}"),
+           drift=Drift(0.01, 0.002, learned=True, few_rows=True), definition=f"of finite values; {LEARNED}"),
     Metric("filled_share", "Filled, though always empty in training", "", WATCHED | SHARE,
            drift=Drift(0.01, 0, fault=0),
            definition="rows with a value in a column that was empty in training"),
     Metric("extreme_value", "Farthest value, in distances of the training data's", drift=Drift(3, fault=0),
            definition="distance from the training mean, divided by that of the farthest training value"),
-    Metric("constant_value", "One value only", drift=Drift(1, fault=0),
+    Metric("constant_value", "One value only", drift=Drift(1, fault=0, few_rows=True),
            definition="1 if the window has one value only, and training had several"),
     Metric("repeated_share", "Rows with the features of another row", "", SHARE,
            drift=Drift(0.05, 0.005, learned=True, fault=0),

@@ -1,7 +1,8 @@
-{#- The CTE `current_rows`: the rows of the profiles in each window, in segments that are large enough. -#}
+{#- The CTE `current_rows`: the rows of the profiles in each window, by segment. -#}
 {% macro _current_rows(window, min_segment_rows) %}
 {% set cut = 'window_id, ml_model, version, segment' %}
-{#- Small groups are pooled under a name of their own, in the window where they are small. -#}
+{#- Small groups are pooled under a name of their own, in the window where they are small; by themselves, they are
+    judged by what few rows tell. -#}
 segment_sizes as (
 
     select
@@ -31,6 +32,15 @@ segments as (
         end as judged_segment
     from segment_sizes
     group by {{ cut }}
+    union all
+    select
+        {{ cut }},
+        segment as judged_segment
+    from segment_sizes
+    where segment <> 'all'
+    group by {{ cut }}
+    having max(n) < {{ min_segment_rows }}
+        and max(n) >= {{ scorehouse._metrics().drift.gross.fewest }}
 
 ),
 

@@ -10,6 +10,7 @@
                 then 'not the reference that the profile was made with: load the seeds, then build the profile'
             when value is null and n_reference = 0e0 then 'nothing to compare with'
             when value is null then 'no values'
+            when status = 'too_small' and is_small = 1 then 'too few windows of this segment before'
             when metric in ('mean_shift', 'spread_shift') and least(n_now, n_then) < 30e0 then 'fewer than 30 values'
             when metric = 'filled_share' then 'no values in training'
             when metric = 'repeated_share' and threshold > 1e0 then 'training has too few rows to know how many repeat'

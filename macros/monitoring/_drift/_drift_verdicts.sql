@@ -1,5 +1,5 @@
 {#- CTEs from `tested` to `judged` and `features`: one row per metric with its verdict, and the ranks. -#}
-{% macro _drift_verdicts(cut, limits, effects, window, importance, against) %}
+{% macro _drift_verdicts(cut, limits, effects, window, importance, against, min_segment_rows) %}
 {% set alpha = scorehouse._double_literal(limits['p_value']) %}
 {% set p_values = {
     'chi2': 'chi2_p', 'mean_shift': 'shift_p', 'spread_shift': 'spread_p',
@@ -12,11 +12,15 @@
     'missing_share': 'missing_share_reference', 'unseen_share': 'unseen_expected',
     'out_of_range_share': 'outside_expected', 'repeated_share': 'repeated_expected'
 } %}
-{% set names = scorehouse._metrics().drift.min_effects.keys() | list %}
+{% set known = scorehouse._metrics().drift %}
+{% set names = known.min_effects.keys() | list %}
 {% set shapes = scorehouse._metrics().drift['shape'] | join("', '") %}
 {#- Of clusters and of segments, no window says what they reach. #}
 {% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
+{#- The windows before, but for the newest ones, so that a fault does not hide itself for as long. #}
+{% set before = 'partition by ml_model, version, segment, part, feature, metric order by window_place rows between '
+    ~ known.windows ~ ' preceding and ' ~ known.step_over ~ ' preceding' %}
 {#- Never below what is certain, as far as that is known. #}
 {% set usual = {
     'psi': 'case when psi_usual is null and chance_floor > 0.05e0 and psi_floor <= 0.05e0 then chance_floor + '
@@ -39,6 +43,8 @@ metric_rows as (
 
     select
         tested.*,
+        windows.place as window_place,
+        case when segment <> 'all' and rows_current < {{ min_segment_rows }} then 1 else 0 end as is_small,
         metric,
         {%- for column, values, otherwise in [
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
@@ -52,9 +58,25 @@ metric_rows as (
         case when metric = 'psi' then psi_floor * psi_effect end as floor_value,
         case when metric = 'mean_shift' then mean_error end as standard_error
     from tested
+    inner join windows
+        on tested.window_id = windows.window_id
     cross join (
         {{ scorehouse._given_names('metric', names) }}
     ) as metric_names
+
+),
+
+{#- Of a segment, its own windows tell what it reaches: where a feature has one value per shop and day, or none on
+    Sundays, rows are no independent witnesses. #}
+remembered as (
+
+    select
+        *,
+        case when segment <> 'all' and part = 'feature' and metric in ('{{ known.few_rows | join("', '") }}')
+            then 1 else 0 end as is_remembered,
+        count(*) over ({{ before }}) as n_before,
+        max(value) over ({{ before }}) as reached_before
+    from metric_rows
 
 ),
 
@@ -68,12 +90,13 @@ limited as (
             else usual_value end - own_limit - expected_value) as threshold,
         least_effect + expected_value + greatest(0e0, usual_value - least_effect - expected_value) as least_value,
         case when own_limit is not null and value is not null and not ({{ dated }}) then 1 else 0 end as is_judged
-    from metric_rows
-    where value is not null or (metric = 'psi' and repeated_current is null)
+    from remembered
+    where (value is not null or (metric = 'psi' and repeated_current is null))
+        and is_remembered >= is_small
 
 ),
 
-{{ scorehouse._false_discovery('limited', 'adjusted', 'window_id, ml_model, version') }},
+{{ scorehouse._false_discovery('limited', 'adjusted', 'window_id, ml_model, version, is_small') }},
 
 {{ scorehouse._minimum_detectable(cut, alpha) }},
 
@@ -88,6 +111,8 @@ decided as (
             when rows_reference = 0e0 and segment = 'all' then 'no_reference'
             {%- endif %}
             when value is null then 'too_small'
+            when is_small = 1 and n_before < {{ 3 * known.step_over }} then 'too_small'
+            when is_remembered = 1 and value >= threshold and value <= reached_before then 'not_judged'
             when metric = 'repeated_share' and threshold > 1e0 then 'too_small'
             {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that
                 as well, and if Pearson's statistic, which empty bins do not inflate, agrees. #}

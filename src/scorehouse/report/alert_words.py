@@ -65,6 +65,7 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "measure_of_feature": lambda _, row: f"{row['feature']}: {lower_first(metric_name(row['metric']))}",
     "series": lambda _, row: series_name(row),
     "segment": lambda _, row: "" if row["segment"] == "all" else f" of {row['segment']}",
+    "where": lambda _, row: "" if row["segment"] == "all" else f" where {row['segment']}",
     "value": lambda _, row: metric_value(row["metric"], row["value"]),
     "threshold": lambda _, row: metric_limit(row["metric"], row["threshold"]),
     "in_window": lambda _, row: in_window(row["window_start"], row["window_end"]),
@@ -217,7 +218,7 @@ WORDS: dict[str, Words] = {
         DRIFT,
         FEATURE,
     ),
-    "feature_fault": Words("quality", "{row[feature]} may be a data fault: {measure_within}", DRIFT, FEATURE),
+    "feature_fault": Words("quality", "{row[feature]} may be a data fault{where}: {measure_within}", DRIFT, FEATURE),
     "feature_quality": Words("quality", "{measure_of_feature}", DRIFT, FEATURE),
     "rows_repeated": Words(
         "quality",

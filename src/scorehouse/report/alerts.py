@@ -34,16 +34,18 @@ AGED = {
 
 def facts_of(behind: Rows) -> list[Alert]:
     """The facts of the newest window of each table; a fact that two tables have is there once."""
-    data, seen = behind.data, dict[tuple[str, str, str], bool]()
+    data, seen = behind.data, dict[tuple[str, ...], bool]()
     found = [alert for long in data.performance for alert in _performance_alerts(long, behind)]
     units = units_of(data, behind.warehouse)
     for long in data.drift:
         rows, faults = drifted(long), faults_of(long, data.reference)
         rows.sort(key=lambda row: (row["part"] != "output", *_rank(row, faults), row["place"] or 0))
-        for row in rows:
+        faults += long.segment_faults
+        for row in rows + long.segment_faults:
             # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before
             # PSI; and a fault that another table alone has
-            fact = (row["part"], row["feature"], "" if row["metric"] in MOVED else row["metric"])
+            metric = "" if row["metric"] in MOVED else row["metric"]
+            fact = (row["part"], row["feature"], row["segment"], metric)
             is_fault = row in faults
             if is_fault > seen.get(fact, False) or fact not in seen:
                 sql = _proven(behind.warehouse, drift_sql(data, row), row["value"])

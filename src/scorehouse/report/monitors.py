@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.metrics import METRICS, WINDOWS
+from scorehouse.metrics import METRICS, WINDOWS, of_drift
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
@@ -15,8 +15,9 @@ CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "re
 UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_reference", "not_compared")
 # From where on a mean or spread is a fault of the data, if it got there in a step and not by ageing.
 SUDDEN = {name: one.drift.fault for name, one in METRICS.items() if one.drift and one.drift.fault}
-# Read the newest windows in full, back to the newest one with a metric; of older windows, only what is drawn
-# or tells a step: of drift, PSI, means and spreads, and what has drifted.
+FEW_ROWS = of_drift("few_rows")  # what tells a fault of the data in a small segment, too
+# Read the newest windows in full, back to the newest one with a metric, but of segments, and of older windows,
+# only what is drawn or tells a step: of drift, PSI, means and spreads, and what has drifted.
 ROWS = f"""
 select * exclude (age_, newest_) from (
     select
@@ -32,7 +33,7 @@ select * exclude (age_, newest_) from (
     from {{table}} where {{live}}
 )
 where window_start is not null and age_ <= {WINDOWS} and (
-    window_start >= newest_
+    window_start >= newest_ and (segment = 'all' or {{kind}} <> 'drift' or metric = 'psi' or status = 'drift')
     or segment = 'all' and ({{kind}} <> 'drift' or metric in {("psi", *SUDDEN)} or status = 'drift')
 )
 order by window_start, segment, metric
@@ -85,6 +86,18 @@ class Long:
     def newest(self) -> list[Row]:
         """Rows of the newest window, for all segments together."""
         return [row for row in self.at(self.windows[-1]) if row["segment"] == "all"]
+
+    @property
+    def segment_faults(self) -> list[Row]:
+        """Faults of the data in segments of the newest window that all rows together do not show."""
+        drifts = [row for row in self.at(self.windows[-1]) if row["status"] == "drift"]
+        whole = {(row["feature"], row["metric"]) for row in drifts if row["segment"] == "all"}
+        return [
+            row
+            for row in drifts
+            if row["segment"] != "all" and row["part"] == "feature" and row["metric"] in FEW_ROWS
+            if (row["feature"], row["metric"]) not in whole
+        ]
 
     def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
         """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""

@@ -54,7 +54,8 @@ class Rows:
             names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
             last = f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
         else:
-            last = f"where {where}" if (where := self._where(row)) else ""
+            conditions = [self._where(row), *([] if row["segment"] == "all" else [_part(row["segment"])])]
+            last = "where " + "\n    and ".join(conditions) if all(conditions) else ""
         if self.run is None or not last:
             return ""
         source = str(self.run["prediction_table"]) if row["part"] == "output" else self._features()

@@ -39,7 +39,7 @@ RULES = {
     ),
     "Data quality": (
         "Amber when a feature has clearly more missing, unseen or out-of-range values than in training, "
-        "by the thresholds of its drift table."
+        "by the thresholds of its drift table; or a segment has more than in its own windows before."
     ),
     "Drift": (
         "Amber when the PSI, the mean or the spread of a feature reaches its threshold and chance does not "
@@ -116,7 +116,7 @@ def verdicts_of(
     lights = {
         "Last run": ("runs", _runs(data)),
         "Last scored": ("runs", _age(data)),
-        "Data quality": ("quality", _by_status(_newest_rows(data, "feature", moved=False))),
+        "Data quality": ("quality", _quality(data)),
         "Drift": ("drift", _drift(data)),
         "Scores": ("scores", _scores(data)),
         "Performance": ("performance", _performance(data, alerts, performance)),
@@ -168,6 +168,12 @@ def _newest_rows(data: ModelData, part: str, *, moved: bool) -> list[Row]:
     return [row for row in rows if row["part"] == part and (row["metric"] in MOVED) == moved]
 
 
+def _quality(data: ModelData) -> Verdict:
+    """All rows together, and the segments that are at fault."""
+    rows = _newest_rows(data, "feature", moved=False)
+    return _by_status(rows + [row for long in data.drift for row in long.segment_faults])
+
+
 def _scores(data: ModelData) -> Verdict:
     shifts = [row for row in _newest_rows(data, "output", moved=False) if row["status"] == "drift"]
     drivers = [row for long in data.attribution for row in long.newest]
@@ -206,10 +212,11 @@ def _drift(data: ModelData) -> Verdict:
     """The newest window of each drift table, feature by feature, and pairs of features."""
     rows = _newest_rows(data, "feature", moved=True)
     judged = _judged_features(rows)
-    pairs = [row for row in pairs_of(data) if row["status"] in JUDGED]
+    known_pairs = pairs_of(data)
+    pairs = [row for row in known_pairs if row["status"] in JUDGED]
     broken = sum(row["status"] == "drift" for row in pairs)
     if not judged and not pairs:
-        return _unjudged(rows) if rows else NOT_MONITORED
+        return _unjudged(rows + known_pairs) if rows or known_pairs else NOT_MONITORED
     drifted = len({row["feature"] for row in rows if row["status"] == "drift"})
     parts = [f"{drifted} of {len(judged)} features"] if judged else []
     if pairs and (broken or not judged):

@@ -1,0 +1,99 @@
+"""What a drift table says of segments that have few rows per day: faults, and no alarm without one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.warehouse import HEAD, MonitoredWarehouse
+from scorehouse.metrics import of_drift
+
+pytestmark = pytest.mark.slow
+
+DAYS, TRAINING = 160, 90
+SIZES = {"a": 15, "b": 15, "c": 15, "d": 15, "e": 40, "large": 220, "tiny": 6}
+# By days since the fault began, with the segment, the feature and the metric that shows it.
+PLANTED = [
+    ("a", "calls", "constant_value"),
+    ("a", "x", "constant_value"),
+    ("b", "x", "missing_share"),
+    ("c", "colour", "unseen_share"),
+    ("d", "x", "out_of_range_share"),
+    ("large", "calls", "constant_value"),
+]
+FEW_ROWS = tuple(of_drift("few_rows"))
+MODELS = {
+    "profiles": "{{ scorehouse.profile(source('raw', 'scored'), source('raw', 'ml_m__reference'), day='day', "
+    "segments=['place'], signature=source('raw', 'ranges')) }}",
+    "daily": "{{ scorehouse.drift(ref('profiles'), source('raw', 'ml_m__reference'), window='day') }}",
+}
+
+
+def drawn(days: int, seed: int) -> pd.DataFrame:
+    """Rows of each place and day. Of `weather`, a place has one value a day; `bakery` is closed on Sundays."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for day in range(days):
+        for place, rows in SIZES.items():
+            frame = pd.DataFrame({"place": place, "x": rng.normal(10, 2, rows)})
+            frame["calls"] = rng.poisson(1.2, rows)
+            frame["colour"] = rng.choice(["red", "green", "blue"], rows, p=[0.6, 0.3, 0.1])
+            frame["weather"] = round(rng.normal(15, 8), 1)
+            frame["station"] = rng.normal(size=rows) if rng.random() > 0.1 else np.nan
+            frame["bakery"] = np.nan if day % 7 == 6 else rng.poisson(3, rows)
+            frames.append(frame.assign(day=pd.Timestamp("2026-01-01") + pd.Timedelta(days=day)))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
+    warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("segments") / "house")
+    warehouse.table("training", "select * from frame", frame=drawn(TRAINING, 0))
+    warehouse.reference(
+        "ml_m__reference",
+        {(1, "feature"): "select * exclude (place, day) from raw.training"},
+        time="select day from raw.training",
+    )
+    warehouse.table(
+        "ranges", "select 1 as version, 'x' as feature, min(x) as minimum, max(x) as maximum from raw.training"
+    )
+    frame = drawn(DAYS, 1)
+    newest = frame.day == frame.day.max()
+    for place, feature, metric in PLANTED:
+        value = {"constant_value": 0, "missing_share": np.nan, "unseen_share": "mauve"}.get(metric, -40.0)
+        frame.loc[newest & (frame.place == place), feature] = value
+    warehouse.table("scored", f"select *, {HEAD} from frame", frame=frame)
+    for name, sql in MODELS.items():
+        warehouse.model(name, sql)
+    warehouse.tests({"version": 2, "models": [{"name": "daily", "data_tests": ["scorehouse.no_drift"]}]})
+    warehouse.build().check()
+    return warehouse
+
+
+@pytest.mark.parametrize(("place", "feature", "metric"), PLANTED)
+def test_a_fault_in_a_segment_is_found(
+    place: str, feature: str, metric: str, warehouse: MonitoredWarehouse
+) -> None:
+    assert warehouse.query(
+        f"select status from daily where segment = 'place={place}' and feature = '{feature}' "
+        f"and metric = '{metric}' and window_start = (select max(window_start) from daily)"
+    ) == [("drift",)]
+
+
+def test_windows_without_a_fault_have_no_alarm(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
+        f"select window_start, segment, feature, metric from daily where metric in {FEW_ROWS} "
+        "and segment <> 'all' and status = 'drift' and window_start < (select max(window_start) from daily)"
+    )
+    assert len({day for day, *_ in rows}) <= 0.02 * DAYS, rows
+
+
+def test_few_rows_tell_faults_alone(warehouse: MonitoredWarehouse) -> None:
+    metrics = "select list(distinct metric order by metric) from daily where segment = '{}'"
+    assert warehouse.query(metrics.format("place=a")) == [(sorted(FEW_ROWS),)]
+    assert warehouse.query(metrics.format("place=tiny")) == [(None,)]
+    assert "psi" in warehouse.query(metrics.format("place=large"))[0][0]
+    assert warehouse.query(
+        "select distinct status from daily where segment = 'place=a' and window_start < '2026-01-20'"
+    ) == [("too_small",)]
