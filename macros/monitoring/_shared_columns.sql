@@ -1,6 +1,6 @@
-{#- The columns that a table of findings begins with; windows are none of runs. -#}
-{% macro _shared_columns(n_reference, n_current, has_part=true, feature='feature', status='status') -%}
-        cast(null as {{ dbt.type_string() }}) as run_id,
+{#- The columns that a table of findings begins with; windows are none of runs, but where `run_id` says so. -#}
+{% macro _shared_columns(n_reference, n_current, has_part=true, feature='feature', status='status', run_id=none) -%}
+        {{ run_id or 'cast(null as ' ~ dbt.type_string() ~ ')' }} as run_id,
         ml_model,
         cast(version as {{ dbt.type_int() }}) as version,
         {{ 'part,' if has_part }}

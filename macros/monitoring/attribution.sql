@@ -21,7 +21,8 @@
     {% endif %}
     {% set found = scorehouse._existing_columns(predictions) | map('lower') | list %}
     {% do spec.update({
-        'count': scorehouse._reason_count(call, predictions, found), 'has_challengers': 'is_live' in found
+        'count': scorehouse._reason_count(call, predictions, found), 'has_challengers': 'is_live' in found,
+        'has_runs': period == 'day' and 'scoring_run_id' in found
     }) %}
 
 with {{ scorehouse._attribution_sums(predictions, spec) }},
@@ -31,7 +32,7 @@ with {{ scorehouse._attribution_sums(predictions, spec) }},
 final as (
 
     select
-        {{ scorehouse._shared_columns('reference_rows', 'n') }},
+        {{ scorehouse._shared_columns('reference_rows', 'n', run_id='run_id') }},
         reference_value,
         value - reference_value as reference_shift,
         previous_value,

@@ -3,7 +3,7 @@
 {% macro _attribution_shifts(spec) %}
 {% set double, text = scorehouse._type_double(), dbt.type_string() %}
 {% set window = 'ml_model, version, segment, window_start' %}
-{% set facts = window ~ ', unit, n_scored, n, n_partial, reference_start, reference_rows' %}
+{% set facts = window ~ ', run_id, unit, n_scored, n, n_partial, reference_start, reference_rows' %}
 reference_windows as (
 
     select ml_model, version, segment, min(window_start) as reference_start

@@ -3,6 +3,7 @@
 {% macro _attribution_sums(predictions, spec) %}
 {% set double, stamp = scorehouse._type_double(), dbt.type_timestamp() %}
 {% set g = 'ml_model, version, window_start' %}
+{% set facts = g ~ ', segment, run_id, unit, n_scored, n, n_partial' %}
 {% set last = 'name' ~ (spec.count - 1) %}
 explained as (
 
@@ -13,6 +14,8 @@ explained as (
         {%- for segmentation in spec.segmentations %}
         {{ scorehouse._segment_expression(segmentation, none) }} as s{{ loop.index0 }},
         {%- endfor %}
+        {{ 'cast(scoring_run_id as ' ~ dbt.type_string() ~ ')' if spec.has_runs
+            else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as run_id,
         reason_unit,
         cast(reason_base as {{ double }}) as base,
         cast(reason_rest as {{ double }}) as rest,
@@ -36,6 +39,7 @@ windows as (
     select
         {{ g }},
         {{ scorehouse._segment_name(spec.segmentations) }} as segment,
+        case when min(run_id) = max(run_id) then min(run_id) end as run_id,
         max(reason_unit) as unit,
         cast(count(*) as {{ double }}) as n_scored,
         cast(count(total) as {{ double }}) as n,
@@ -102,7 +106,7 @@ measured as (
     {%- for metric in ['mean_contribution', 'mean_absolute_contribution'] %}
 
     select
-        {{ g }}, segment, unit, n_scored, n, n_partial,
+        {{ facts }},
         'feature' as part, feature, '{{ metric }}' as metric, {{ metric }} as value
     from contributions
     union all
@@ -110,7 +114,7 @@ measured as (
     {%- for part in ['base', 'rest', 'total'] %}
 
     select
-        {{ g }}, segment, unit, n_scored, n, n_partial,
+        {{ facts }},
         '{{ part }}' as part, cast(null as {{ dbt.type_string() }}) as feature, 'mean_{{ part }}' as metric,
         mean_{{ part }} as value
     from windows

@@ -38,13 +38,26 @@ def explained(top: int) -> pd.DataFrame:
         frame["row_status"] = np.where(np.arange(ROWS) % 20 == 0, "rejected", "scored")
         frame.loc[np.arange(ROWS) % 10 == 0, reasons] = None  # not asked for
         frames.append(frame.assign(reason_unit="log-odds", model_name="m", model_version=1))
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True).assign(scoring_run_id="first")
+
+
+def by_day() -> pd.DataFrame:
+    """Four days, the last two of one run: other features drive the scores on the third day alone."""
+    rows = explained(4)
+    days = [rows[rows.day.dt.month == month] for month in (1, 2, 3, 1)]
+    dated = [frame.assign(day=pd.Timestamp(2026, 3, 1 + place)) for place, frame in enumerate(days)]
+    frame = pd.concat(dated, ignore_index=True)
+    return frame.assign(scoring_run_id=np.where(frame.day.dt.day > 2, "second", "first"))
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     made = MonitoredWarehouse(tmp_path_factory.mktemp("attribution") / "house")
-    for name, top, more in (("all", 4, ", segments=['kind']"), ("some", 2, ", baseline='2026-02-01'")):
+    for name, frame, top, more in (
+        ("all", explained(4), 4, ", segments=['kind']"),
+        ("some", explained(2), 2, ", baseline='2026-02-01'"),
+        ("daily", by_day(), 4, ", period='day'"),
+    ):
         numbers = ", ".join(
             f"reason_{place}::varchar as reason_{place}, "
             f"nullif(reason_{place}_contribution, 'nan'::double) as reason_{place}_contribution"
@@ -55,16 +68,16 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         )
         made.table(
             f"rows_{name}",
-            f"select day, kind, row_status, model_name, model_version, reason_unit, {columns} reason_total, "
+            f"select day, kind, scoring_run_id, row_status, model_name, model_version, reason_unit, {columns} reason_total, "
             f"{numbers} from frame",
-            frame=explained(top),
+            frame=frame,
         )
         made.model(
             f"moved_{name}", f"{{{{ scorehouse.attribution(source('raw', 'rows_{name}'), 'day'{more}) }}}}"
         )
     made.table("bare", "select 1 as id")
     test = {"scorehouse.no_attribution_drift": {"config": {"store_failures": True}}}
-    models = [{"name": f"moved_{name}", "data_tests": [test]} for name in ("all", "some")]
+    models = [{"name": f"moved_{name}", "data_tests": [test]} for name in ("all", "some", "daily")]
     made.tests({"version": 2, "models": models})
     made.build().check()
     return made
@@ -149,11 +162,11 @@ def test_references_and_shares(warehouse: MonitoredWarehouse) -> None:
     assert (start, value) == (2, 0)
 
 
-def test_the_test_finds_the_newest_window(warehouse: MonitoredWarehouse) -> None:
-    statuses = warehouse.project.dbt("test", "--select", "moved_all", "moved_some").statuses
+def test_the_test_finds_the_newest_window_and_the_days_of_its_run(warehouse: MonitoredWarehouse) -> None:
+    statuses = warehouse.project.dbt("test", "--select", "moved_all", "moved_some", "moved_daily").statuses
     found = {name: status for name, status in statuses.items() if "no_attribution_drift" in name}
-    assert sorted(found.values()) == ["pass", "warn"]
-    assert next(name for name in found if found[name] == "warn").endswith("moved_all_")
+    warned = sorted(name.split("_moved_")[1] for name in found if found[name] == "warn")
+    assert len(found) == 3 and warned == ["all_", "daily_"]
 
 
 @pytest.mark.parametrize(
