@@ -200,7 +200,7 @@ INTERVALS = {
     "loss": "logarithm",
     "root": "logarithm",
     "log": "logarithm",
-    "log_of_rest": "logarithm",
+    "rest": "logarithm",
     "logit": "logit",
     "correlation": "logit",
     "bounded": "within 0 and 1",

@@ -73,8 +73,8 @@
             'regression': {
                 'explained': {
                     'mae': {'interval': 'loss'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'loss'},
-                    'wape': {'interval': 'log'}, 'r2': {'interval': 'log_of_rest'}, 'bias': {'interval': 'mean'},
-                    'mape': {'interval': 'mean', 'n': '(n * (1e0 - zero_share))'},
+                    'wape': {'interval': 'log'}, 'r2': {'interval': 'rest'}, 'bias': {'interval': 'mean'},
+                    'mape': {'interval': 'loss', 'n': '(n * (1e0 - zero_share))'},
                     'zero_share': {'interval': 'wilson', 'n': 'zero_share_rows'},
                     'median_absolute_error': {'interval': 'log'}, 'max_error': {}
                 }

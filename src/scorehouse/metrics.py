@@ -41,8 +41,8 @@ class Column:
 
     `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
     are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `loss` (a mean from 0, of
-    which `<column>_largest` is the largest), `root` (of the loss `mse`), `ece`, empty, or from a standard
-    error, which is the column `<column>_error` or `error`: `log`, `log_of_rest`, `logit` or `correlation`,
+    which `<column>_largest` is the largest), `rest` (1 without such a mean), `root` (of the loss `mse`), `ece`,
+    empty, or from a standard error, the column `<column>_error` or `error`: `log`, `logit` or `correlation`,
     by what is transformed, or `bounded`; at an end of the range of `logit` and `correlation`, from `n` rows.
     With `by`, there is one metric per value of this column, and its name ends in the value. A `minor` one is
     in the table alone: neither shown nor estimated.
@@ -190,11 +190,11 @@ TABLE = (
     Metric("rmse", "RMSE", LOWER, MAIN | ESTIMATED | CONTEST, errors("explained", "root")),
     Metric("mse", "Mean squared error", LOWER, ESTIMATED | SEGMENTS, errors("explained", "loss")),
     Metric("wape", "WAPE", LOWER, MAIN, errors("explained", "log")),
-    Metric("r2", "R²", HIGHER, MAIN, errors("explained", "log_of_rest"), 0.0),
+    Metric("r2", "R²", HIGHER, MAIN, errors("explained", "rest"), 0.0),
     Metric("bias", "Bias", "", SHOWN | ESTIMATED,
            errors("explained", "mean") | {"classification": Column("at_threshold", "mean", minor=True)},
            definition="prediction, or score, minus label"),
-    Metric("mape", "MAPE", LOWER, COMPARED, errors("explained", "mean", "(n * (1e0 - zero_share))"),
+    Metric("mape", "MAPE", LOWER, COMPARED, errors("explained", "loss", "(n * (1e0 - zero_share))"),
            definition="labels of 0 left out, see `zero_share`"),
     Metric("zero_share", "Labels of 0", columns=errors("explained", "wilson", "zero_share_rows")),
     Metric("median_absolute_error", "Median absolute error", LOWER, COMPARED, errors("explained", "log")),

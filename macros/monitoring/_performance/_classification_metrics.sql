@@ -126,10 +126,21 @@ calibration as (
         {{ g }},
         {{ scorehouse._total('n * abs(mean_score - positive_rate)') }} / sum(n) as ece,
         max(abs(mean_score - positive_rate)) as mce,
-        {#- What a perfectly calibrated score has: the mean and the deviation of a half-normal error in each bin. #}
+        {#- What a perfectly calibrated score has: the mean of a half-normal error in each bin. #}
         {{ scorehouse._total('n * sqrt(chance_variance * 0.63661977236758134e0)') }} / sum(n) as ece_by_chance,
-        sqrt({{ scorehouse._total('n * n * chance_variance * 0.36338022763241866e0') }}) / sum(n) as ece_error
-    from calibration_bins
+        {#- Half-normal near 0, the deviation is that of the normal distribution far from it. #}
+        sqrt({{ scorehouse._total('n * n * (variance - 0.63661977236758134e0 * variance * variance'
+            ~ ' / nullif(variance + power(mean_score - positive_rate, 2), 0e0))') }}) / sum(n) as ece_error
+    from (
+        {#- of the rate that was promised or that was found, with a label more as promised: the larger #}
+        select
+            *,
+            greatest(
+                chance_variance,
+                (positive_rate * n + mean_score) * (n + 1e0 - positive_rate * n - mean_score) / power(n + 1e0, 2) / n
+            ) as variance
+        from calibration_bins
+    ) as varying
     group by {{ g }}
 
 ),

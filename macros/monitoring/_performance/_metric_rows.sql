@@ -59,6 +59,8 @@ metric_rows as (
     {{ scorehouse._loss_end(column, n, side) }}
     {%- elif one.interval == 'root' -%}
     sqrt({{ scorehouse._loss_end('mse', n, side) }})
+    {%- elif one.interval == 'rest' -%}
+    1e0 - {{ scorehouse._loss_end('(1e0 - ' ~ column ~ ')', n, -side, column) }}
     {%- elif one.interval == 'f1' -%}
         {#- Hits, of all rows that are hits or errors, are a share s, and F1 is 2s / (1 + s). -#}
         {%- set share = '(' ~ column ~ ' / (2e0 - ' ~ column ~ '))' -%}
@@ -83,9 +85,9 @@ metric_rows as (
 {#- An end of the interval of a mean of losses, whose tail may be heavy: the logarithm with the quantile of Student's t,
     and above as if one label more had a loss 1.75 times the largest. It is
     the factor that held best, from 50 labels on, with errors that are normal, of Laplace, log-normal and of t(4). -#}
-{% macro _loss_end(column, n, side) -%}
-    {%- set deviation = column ~ '_deviation' -%}
-    {%- set beyond = '(1.75e0 * ' ~ column ~ '_largest - ' ~ column ~ ')' -%}
+{% macro _loss_end(column, n, side, name=none) -%}
+    {%- set deviation = (name or column) ~ '_deviation' -%}
+    {%- set beyond = '(1.75e0 * ' ~ (name or column) ~ '_largest - ' ~ column ~ ')' -%}
     {%- set spread = deviation if side < 0
         else 'sqrt(' ~ deviation ~ ' * ' ~ deviation ~ ' + ' ~ beyond ~ ' * ' ~ beyond ~ ' / ' ~ n ~ ')' -%}
     {#- 1.21 / (n - 1) is what Student's t adds to the normal quantile, to first order #}
@@ -95,9 +97,8 @@ metric_rows as (
 
 
 {#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
-    ratio (`log`) or of what is missing to 1 (`log_of_rest`), the logit of a number from 0 (`logit`) or from -1 to 1
-    (`correlation`). At the end of the last two, the interval is that of n rows without an error, or without a hit;
-    of the first two, the value itself. One that is `bounded` is cut off at 0 and 1. Without an error, nothing is known
+    ratio (`log`), the logit of a number from 0 (`logit`) or from -1 to 1 (`correlation`). At the end of the last two,
+    the interval is that of n rows without an error, or without a hit; of the first, the value itself. One that is `bounded` is cut off at 0 and 1. Without an error, nothing is known
     but the range. -#}
 {% macro _transformed_end(column, interval, error, n, side) -%}
     {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
@@ -111,10 +112,6 @@ metric_rows as (
         when {{ column }} <= 0e0 then {{ column }}
         when {{ error }} is null then {{ '0e0' if side < 0 else 'null' }}
         else {{ column }} * exp({{ sign }} least(600e0, {{ steps }} / {{ column }}))
-    {%- elif interval == 'log_of_rest' %}
-        when {{ rest }} <= 0e0 then {{ column }}
-        when {{ error }} is null then {{ 'null' if side < 0 else '1e0' }}
-        else 1e0 - {{ rest }} * exp({{ opposite }} least(600e0, {{ steps }} / {{ rest }}))
     {%- else %}
         when {{ error }} is null then {{ lowest if side < 0 else '1e0' }}
     {%- endif %}

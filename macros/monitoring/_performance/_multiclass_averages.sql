@@ -76,12 +76,14 @@ class_averages as (
             ('macro_precision', 'precision', '1 = 1'), ('macro_recall', 'recall', '1 = 1'),
             ('balanced_accuracy', 'recall', 'n_true > 0e0')
         ] %}
-        {#- with a hit and an error more, so that a class without either does not look certain #}
+        {#- with a hit and an error more, so that a class without either does not look certain, and what Student's t
+            adds to the normal quantile #}
         {%- set n = share ~ '_rows' %}
         {%- set hits = '(class_' ~ share ~ ' * ' ~ n ~ ' + 1e0)' %}
         {%- set misses = '((1e0 - class_' ~ share ~ ') * ' ~ n ~ ' + 1e0)' %}
         sqrt(sum(case when {{ in_mean }} then {{ hits }} * {{ misses }} / power({{ n }} + 2e0, 3) end))
-        / count(case when {{ in_mean }} then 1 end) as {{ name }}_error,
+        / count(case when {{ in_mean }} then 1 end) * (1e0 + 1.21e0 / greatest(1e0, sum(n_true) - 1e0))
+            as {{ name }}_error,
         {%- endfor %}
         {#- the shares of rows that agree by chance, and that two rows have the same label, or prediction #}
         sum(n_true * n_predicted) / (sum(n_true) * sum(n_true)) as agreed_by_chance,

@@ -56,6 +56,7 @@ points as (
         {{ scorehouse._weighted_mean('score - y', spec) }} as bias,
         {{ scorehouse._weighted_deviation('score - y', spec) }} as bias_deviation,
         {{ scorehouse._weighted_mean(relative, spec) }} as mape,
+        max({{ relative }}) as mape_largest,
         {{ scorehouse._weighted_mean('case when y = 0e0 then 1e0 else 0e0 end', spec) }} as zero_share,
         {{ scorehouse._rows_of_share('case when y = 0e0 then 1 else 0 end', spec) }} as zero_share_rows,
         {%- for name, share in [('median', '0.5e0'), ('lower', '0.3e0'), ('upper', '0.7e0')] %}
@@ -98,7 +99,8 @@ explained as (
             when sse = 0e0 then 1e0
             else 0e0
         end as r2,
-        {{ scorehouse._ratio_error('(sse / nullif(sst, 0e0))', 'mse', 'spread') }} as r2_error,
+        {{ scorehouse._ratio_error('(sse / nullif(sst, 0e0))', 'mse', 'spread') }} * sqrt(n) as r2_deviation,
+        mse_largest * n / nullif(sst, 0e0) as r2_largest,
         {{ scorehouse._ratio_error('wape', 'mae', 'size') }} as wape_error,
         {#- half a deviation of the ranks, times how far apart the errors of ranks are near the median #}
         case when mae_deviation is not null then 1.25e0 * (upper_absolute_error - lower_absolute_error) / sqrt(n) end

@@ -127,6 +127,13 @@ def by_logarithm(losses: pd.Series, sizes: pd.Series) -> tuple[float, float]:
     return ratio / factor, ratio * factor
 
 
+def by_largest(mean: float, deviation: float, largest: float, n: int) -> tuple[float, float]:
+    """The ends of an interval of a mean of losses, above as if a label more had 1.75 times the largest."""
+    steps = Z * (1 + 1.21 / (n - 1)) / math.sqrt(n) / mean
+    above = math.hypot(deviation, (1.75 * largest - mean) / math.sqrt(n))
+    return mean * math.exp(-steps * deviation), mean * math.exp(steps * above)
+
+
 def error_of_correlation(y: pd.Series, yhat: pd.Series) -> float:
     """Of two flags, from what each row adds to their correlation (the delta method, without its formula)."""
     u, v = ((x - x.mean()) / x.std(ddof=0) for x in (y, yhat))
@@ -177,11 +184,13 @@ def test_intervals_of_ratios_and_of_the_median(frame: pd.DataFrame, warehouse: M
     for month, own in enumerate(months(frame)):
         y, error = own["truth"], own["value"] - own["truth"]
         expected = {"wape": by_logarithm(error.abs(), y.abs())}
-        low, high = by_logarithm(error**2, (y - y.mean()) ** 2)
+        squares, spread = error**2, ((y - y.mean()) ** 2).mean()
+        rest = squares.mean() / spread
+        moves = (squares - rest * (y - y.mean()) ** 2) / spread
+        low, high = by_largest(rest, moves.std(), squares.max() / spread, len(own))
         expected["r2"] = (1 - high, 1 - low)
         relative = (error / y).abs()
-        half = Z * relative.std() / math.sqrt(len(own))
-        expected["mape"] = (relative.mean() - half, relative.mean() + half)
+        expected["mape"] = by_largest(relative.mean(), relative.std(), relative.max(), len(own))
         below, middle, above = error.abs().quantile([0.3, 0.5, 0.7])
         factor = math.exp(Z * 1.25 * (above - below) / math.sqrt(len(own)) / middle)
         expected["median_absolute_error"] = (middle / factor, middle * factor)
@@ -257,7 +266,11 @@ def test_calibration_is_judged_without_what_chance_adds(
         n = bins.size()
         spread = bins["score"].apply(lambda score: (score * (1 - score)).mean()) / n
         by_chance = (n * np.sqrt(spread * 2 / math.pi)).sum() / LABELS
-        error = math.sqrt((n**2 * spread * (1 - 2 / math.pi)).sum()) / LABELS
+        promised, found = bins["score"].mean(), bins["y"].mean()
+        rate = (found * n + promised) / (n + 1)  # with a label more, as promised
+        varying = np.maximum(spread, rate * (1 - rate) / n)
+        folded = 2 / math.pi * varying**2 / (varying + (promised - found) ** 2)
+        error = math.sqrt((n**2 * (varying - folded)).sum()) / LABELS
         expected = math.sqrt(max(0, max(0, value - Z * error) ** 2 - by_chance**2))
         assert low == pytest.approx(expected, rel=1e-9, abs=1e-12)
     failed = "select month(window_start), year(window_start) from main_dbt_test__audit.calibrated"
