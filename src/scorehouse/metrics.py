@@ -41,7 +41,7 @@ class Column:
 
     `interval` is how the 95 % interval is computed: `wilson` (of a share of `n` rows), `f1` (of `n` rows that
     are hits or errors), `mean` (of `n` rows, from the column `<column>_deviation`), `loss` (a mean from 0, of
-    which `<column>_largest` is the largest), `rest` (1 without such a mean), `root` (of the loss `mse`), `ece`,
+    which `<column>_largest` is the largest), `rest` (1 without such a mean), `root` (of `mse`), `ece`,
     empty, or from a standard error, the column `<column>_error` or `error`: `log`, `logit` or `correlation`,
     by what is transformed, or `bounded`; at an end of the range of `logit` and `correlation`, from `n` rows.
     With `by`, there is one metric per value of this column, and its name ends in the value. A `minor` one is

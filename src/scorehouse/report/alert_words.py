@@ -218,7 +218,9 @@ WORDS: dict[str, Words] = {
         DRIFT,
         FEATURE,
     ),
-    "feature_fault": Words("quality", "{row[feature]} may be a data fault{where}: {measure_within}", DRIFT, FEATURE),
+    "feature_fault": Words(
+        "quality", "{row[feature]} may be a data fault{where}: {measure_within}", DRIFT, FEATURE
+    ),
     "feature_quality": Words("quality", "{measure_of_feature}", DRIFT, FEATURE),
     "rows_repeated": Words(
         "quality",

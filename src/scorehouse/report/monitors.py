@@ -16,7 +16,7 @@ UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_refe
 # From where on a mean or spread is a fault of the data, if it got there in a step and not by ageing.
 SUDDEN = {name: one.drift.fault for name, one in METRICS.items() if one.drift and one.drift.fault}
 FEW_ROWS = of_drift("few_rows")  # what tells a fault of the data in a small segment, too
-# Read the newest windows in full, back to the newest one with a metric, but of segments, and of older windows,
+# Read the newest windows in full, back to the newest with a metric, but of segments, and of older windows,
 # only what is drawn or tells a step: of drift, PSI, means and spreads, and what has drifted.
 ROWS = f"""
 select * exclude (age_, newest_) from (

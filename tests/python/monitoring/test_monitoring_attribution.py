@@ -68,8 +68,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         )
         made.table(
             f"rows_{name}",
-            f"select day, kind, scoring_run_id, row_status, model_name, model_version, reason_unit, {columns} reason_total, "
-            f"{numbers} from frame",
+            "select day, kind, scoring_run_id, row_status, model_name, model_version, reason_unit, "
+            f"{columns} reason_total, {numbers} from frame",
             frame=frame,
         )
         made.model(

@@ -129,7 +129,9 @@ def by_logarithm(losses: pd.Series, sizes: pd.Series) -> tuple[float, float]:
 
 def by_largest(mean: float, deviation: float, largest: float, n: int) -> tuple[float, float]:
     """The ends of an interval of a mean of losses, above as if a label more had 1.75 times the largest."""
-    steps = Z * (1 + 1.21 / (n - 1)) / math.sqrt(n) / mean
+    quantile = Z * (1 + 1.21 / (n - 1))
+    assert quantile == pytest.approx(stats.t.ppf(0.975, n - 1), rel=2e-3)
+    steps = quantile / math.sqrt(n) / mean
     above = math.hypot(deviation, (1.75 * largest - mean) / math.sqrt(n))
     return mean * math.exp(-steps * deviation), mean * math.exp(steps * above)
 
@@ -248,13 +250,9 @@ def test_the_interval_of_a_mean_of_losses(frame: pd.DataFrame, warehouse: Monito
         ("measured", "rmse", lambda own: (own["value"] - own["truth"]) ** 2),
     ):
         for own, (_, *ends, _) in zip(months(frame), rows(warehouse, table, metric), strict=True):
-            losses, n = of(own), len(own)
-            steps = stats.t.ppf(0.975, n - 1) / math.sqrt(n) / losses.mean()
-            beyond = (1.75 * losses.max() - losses.mean()) / math.sqrt(n)
-            low = losses.mean() * math.exp(-steps * losses.std())
-            high = losses.mean() * math.exp(steps * math.hypot(losses.std(), beyond))
-            power = 0.5 if metric == "rmse" else 1
-            assert ends == pytest.approx([low**power, high**power], rel=2e-3), metric
+            losses, power = of(own), 0.5 if metric == "rmse" else 1
+            expected = by_largest(losses.mean(), losses.std(), losses.max(), len(own))
+            assert ends == pytest.approx([end**power for end in expected], rel=1e-9), metric
 
 
 def test_calibration_is_judged_without_what_chance_adds(

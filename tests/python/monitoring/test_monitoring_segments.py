@@ -31,7 +31,7 @@ MODELS = {
 
 
 def drawn(days: int, seed: int) -> pd.DataFrame:
-    """Rows of each place and day. Of `weather`, a place has one value a day; `bakery` is closed on Sundays."""
+    """Rows of each place and day. `weather` has one value per place and day; `bakery` none on Sundays."""
     rng = np.random.default_rng(seed)
     frames = []
     for day in range(days):
@@ -56,7 +56,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         time="select day from raw.training",
     )
     warehouse.table(
-        "ranges", "select 1 as version, 'x' as feature, min(x) as minimum, max(x) as maximum from raw.training"
+        "ranges",
+        "select 1 as version, 'x' as feature, min(x) as minimum, max(x) as maximum from raw.training",
     )
     frame = drawn(DAYS, 1)
     newest = frame.day == frame.day.max()

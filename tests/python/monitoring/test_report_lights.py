@@ -140,35 +140,6 @@ def test_what_nobody_judged_is_grey(lights: dict[tuple[str, str], Light]) -> Non
     assert told["Last run"] == ("ok", "100 % scored") and told["Last scored"] == ("ok", "within the hour")
 
 
-def test_pairs_alone_are_a_light_of_drift(tmp_path: Path) -> None:
-    """`many` has a table of joint drift and no other; `few` too, with too few rows to judge."""
-    project = DbtProject(tmp_path / "house")
-    random = np.random.default_rng(0)
-    X = pd.DataFrame({"size": random.normal(size=4000)})
-    X["rooms"] = X["size"] + random.normal(size=4000)
-    y = X.sum(axis=1)
-    estimator = LinearRegression().fit(X, y)
-    for name, rows in {"many": 3000, "few": 30}.items():
-        project.register(estimator, name, X, y, task="regression")
-        project.features(
-            "select i as id, x as size, x + y as rooms from (select i, "
-            "sqrt(-2 * ln((i + 0.5) / 3000)) * cos(2 * pi() * (hash(i) % 1000) / 1000) as x, "
-            "sqrt(-2 * ln(((i * 7919) % 3000 + 0.5) / 3000)) * sin(2 * pi() * (hash(-i) % 1000) / 1000) as y "
-            f"from range({rows}) as numbers(i))",
-            name=f"{name}_homes",
-        )
-        project.python_model(f"{name}_prices", name, features=f"{name}_homes", key="id")
-        project.features(
-            f"{{{{ scorehouse.joint_drift(ref('{name}_prices'), ref('ml_{name}__reference'), "
-            f"ref('{name}_homes'), key='id') }}}}",
-            name=f"{name}_joint_drift",
-        )
-    project.build().check()
-    found = lights_of(project.database, tmp_path / "report.html")
-    assert (found["many", "Drift"].state, found["many", "Drift"].text) == ("ok", "0 of 1 pairs")
-    assert (found["few", "Drift"].state, found["few", "Drift"].text) == ("none", "too few rows")
-
-
 def test_a_feature_that_no_change_would_turn_is_not_judged() -> None:
     """Its spread does not make up for it, and what is beyond its limit without certainty is not steady."""
 
