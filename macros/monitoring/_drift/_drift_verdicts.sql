@@ -18,6 +18,7 @@
 {#- Of clusters and of segments, no window says what they reach. #}
 {% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
+{% set of_few_rows = "part = 'feature' and metric in ('" ~ known.few_rows | join("', '") ~ "')" %}
 {#- The windows before, but for the newest ones, so that a fault does not hide itself for as long. #}
 {% set before = 'partition by ml_model, version, segment, part, feature, metric order by window_place rows between '
     ~ known.windows ~ ' preceding and ' ~ known.step_over ~ ' preceding' %}
@@ -63,6 +64,9 @@ metric_rows as (
     cross join (
         {{ scorehouse._given_names('metric', names) }}
     ) as metric_names
+    where segment = 'all'
+        or rows_current >= {{ min_segment_rows }}
+        or {{ of_few_rows }}
 
 ),
 
@@ -72,8 +76,7 @@ remembered as (
 
     select
         *,
-        case when segment <> 'all' and part = 'feature' and metric in ('{{ known.few_rows | join("', '") }}')
-            then 1 else 0 end as is_remembered,
+        case when segment <> 'all' and {{ of_few_rows }} then 1 else 0 end as is_remembered,
         count(*) over ({{ before }}) as n_before,
         max(value) over ({{ before }}) as reached_before
     from metric_rows
@@ -91,8 +94,7 @@ limited as (
         least_effect + expected_value + greatest(0e0, usual_value - least_effect - expected_value) as least_value,
         case when own_limit is not null and value is not null and not ({{ dated }}) then 1 else 0 end as is_judged
     from remembered
-    where (value is not null or (metric = 'psi' and repeated_current is null))
-        and is_remembered >= is_small
+    where value is not null or (metric = 'psi' and repeated_current is null)
 
 ),
 
