@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 import coverage
 import pytest
 
+# a fixture of the session that is made once, before forks: what it runs is of no room whose tests have it
+MADE_ONCE = "toys"
 SECONDS: dict[str, float] = defaultdict(float)
+SHARED: dict[str, float] = defaultdict(float)  # by file of tests: what its dearest fixture took
 FAILED: list[str] = []
 ASKED: list[Callable[[dict[str, pytest.Item]], None]] = []
 
@@ -39,15 +42,29 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     SECONDS[report.nodeid] += report.duration
+    if report.when == "setup":
+        file = report.nodeid.partition("::")[0]
+        SHARED[file] = max(SHARED[file], report.duration)
     if report.failed:
         FAILED.append(report.nodeid)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    _make_once(session.items)
     for ask in ASKED:
         ask({item.nodeid: item for item in session.items})
     return True if ASKED else None
+
+
+def _make_once(items: Sequence[pytest.Item]) -> None:
+    """Run one of the tests with the fixture, which is then there for the others."""
+    item = next((item for item in items if MADE_ONCE in getattr(item, "fixturenames", ())), None)
+    other = next((other for other in items if item and other.path != item.path), None)
+    if item and other:
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=other)
+        for held in (SECONDS, SHARED, FAILED):
+            held.clear()
 
 
 def first_failure(items: Sequence[pytest.Item], *, go_on: bool = False) -> str:

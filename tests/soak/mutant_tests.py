@@ -11,7 +11,6 @@ import os
 import select
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
+from itertools import chain, zip_longest
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from types import CodeType, FunctionType
@@ -68,8 +68,7 @@ class Tree:
         subprocess.run(["git", "-C", str(folder), "init", "--quiet"], check=True)
 
     @property
-    def told(self) -> Path:
-        """The file in which a process says which test failed first."""
+    def told(self) -> Path:  # the file in which a process says which test failed first
         return self.folder.parent / "told"
 
     def pytest(self, *places: str) -> int:
@@ -101,14 +100,14 @@ class Tree:
 
     @contextlib.contextmanager
     def changed(self, mutant: Mutant) -> Iterator[str]:
-        place = self.folder / mutant.file
-        before = place.read_text()
+        place, made = self.folder / mutant.file, "pytest-of-*/pytest-*/*"
+        before, there = place.read_text(), {*self.folder.parent.glob(made)}
         place.write_text(mutant.text)
         try:
             yield before
         finally:
             place.write_text(before)
-            for left in self.folder.parent.glob("pytest-of-*"):
+            for left in {*self.folder.parent.glob(made)} - there:
                 shutil.rmtree(left, ignore_errors=True)
 
     def _first_failure(self, items: Mapping[str, pytest.Item], chosen: list[str]) -> None:
@@ -201,7 +200,7 @@ def _measured(tree: Tree, place: str, kept: Path) -> int:
     counted.stop()
     counted.save()
     seconds = {test: took for test, took in mutant_plugin.SECONDS.items() if test not in mutant_plugin.FAILED}
-    (kept / "told.json").write_text(json.dumps({"seconds": seconds}))
+    (kept / "told.json").write_text(json.dumps({"seconds": seconds, "shared": mutant_plugin.SHARED}))
     return 0
 
 
@@ -209,7 +208,7 @@ class Tests:
     """What each test took, and the tests that run each line of a file."""
 
     def __init__(self, folder: Path, places: Iterable[str]) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds, self.shared = dict[str, float](), dict[str, float]()
         self.of_file: dict[Path, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.imported: dict[Path, set[int]] = defaultdict(set)
         for place in places:
@@ -221,6 +220,7 @@ class Tests:
             of_context[test].append(test)
             of_context[test.partition("::")[0]].append(test)  # what a fixture runs is asked of its whole file
         self.seconds |= found["seconds"]
+        self.shared |= found["shared"]
         for name, lines in found["lines"].items():
             for line, contexts in lines.items():
                 of_line = self.of_file[Path(name)][int(line)]
@@ -237,24 +237,24 @@ class Tests:
     def of(self, file: Path, line: int, most: float) -> list[str]:
         """The tests that run a line, or one of its statement above it, of which together take `most` seconds.
 
+        Files take turns; the first test of a file makes what its others share, and one may take longer.
         What runs when a module is imported is asked of all tests that run a function of it.
         """
         of_line = self.of_file[file]
         lines = () if self.is_imported(file, line) else range(line, max(0, line - 6), -1)
-        found = next((of_line[near] for near in lines if of_line.get(near)), None)
-        known = found or {test for tests in of_line.values() for test in tests}
+        known = next((of_line[near] for near in lines if of_line.get(near)), set().union(*of_line.values()))
         by_file = defaultdict(list)
         for test in sorted(known, key=lambda test: (self.seconds[test], test)):
             by_file[test.partition("::")[0]].append(test)
-        mean = {name: statistics.fmean(map(self.seconds.__getitem__, of)) for name, of in by_file.items()}
-        chosen, total = [], 0.0
-        for name in sorted(by_file, key=mean.__getitem__):  # the first test makes what the others share
-            for test in by_file[name]:
-                if chosen and total + self.seconds[test] > most:
-                    break
-                total += self.seconds[test]
-                chosen.append(test)
-        return chosen
+        chosen, total = defaultdict[str, list[str]](list), 0.0
+        files = sorted(by_file, key=lambda name: self.shared.get(name, 0) + self.seconds[by_file[name][0]])
+        for test in filter(None, chain(*zip_longest(*map(by_file.__getitem__, files)))):
+            file = test.partition("::")[0]
+            took = self.seconds[test] + (self.shared.get(file, 0) if chosen and file not in chosen else 0)
+            if not chosen or total + took <= most:
+                total += took
+                chosen[file].append(test)
+        return [*chain(*chosen.values())]
 
 
 class Functions:
