@@ -110,7 +110,10 @@ class DuckDBEngine(Engine[DuckDBSource]):
         adder.execute("set session arrow_lossless_conversion = true").fetchall()  # else a UUID is a string
         batches, reader = CountedBatches(scan), ExitStack()
         adder.register(BATCHES, reader.enter_context(batches.reader()))
-        rows = adder.sql(scan.output.select()).to_arrow_reader(scan.options.read_rows)
+        try:
+            rows = adder.sql(scan.output.select()).to_arrow_reader(scan.options.read_rows)
+        except duckdb.Error as error:  # of few rows, which are scored before the first is asked for
+            raise batches.error or error from None
 
         def stream() -> Iterator[pa.RecordBatch]:
             with closing(adder), reader:
