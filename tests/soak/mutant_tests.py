@@ -220,7 +220,7 @@ class Tests:
             of_context[test].append(test)
             of_context[test.partition("::")[0]].append(test)  # what a fixture runs is asked of its whole file
         self.seconds |= found["seconds"]
-        self.shared |= found["shared"]
+        self.shared |= found.get("shared", {})
         for name, lines in found["lines"].items():
             for line, contexts in lines.items():
                 of_line = self.of_file[Path(name)][int(line)]
