@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,16 @@ from keys import make_key
 from project import SUPPORT
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.registry.key_signature import KEY_SIGNATURE, sign_files, signed_files
+from scorehouse.registry.key_signature import (
+    KEY_SIGNATURE,
+    _algorithm,
+    _encoded,
+    _root,
+    check_covers,
+    read_key,
+    sign_files,
+    signed_files,
+)
 from scorehouse.registry.seeds import ModelSeeds
 from small_churn import churn
 
@@ -37,6 +47,74 @@ def test_a_signature_by_model_signing_is_accepted() -> None:
     """The other way round: docs/decisions/signed-by-key.md has the command."""
     found = signed_files((THEIRS / KEY_SIGNATURE).read_bytes(), THEIRS / "key.pub.pem", "it", "x")
     assert found == json.loads((THEIRS / "digests.json").read_text())
+
+
+def statement_in(data: bytes) -> dict[str, Any]:
+    return dict(json.loads(base64.b64decode(json.loads(data)["dsseEnvelope"]["payload"])))
+
+
+def test_a_signature_says_what_one_by_model_signing_says(tmp_path: Path) -> None:
+    """All but whose key it is and what they sign, so that `model_signing verify key` accepts it."""
+    private, _ = make_key(tmp_path)
+    theirs = (THEIRS / KEY_SIGNATURE).read_bytes()
+    data = sign_files("signed", json.loads((THEIRS / "digests.json").read_text()), private, "x")
+    ours, known = statement_in(data), statement_in(theirs)
+    for one in (ours, known):
+        one["predicate"]["serialization"]["ignore_paths"].sort()
+    assert ours == known
+    ours, known = json.loads(data), json.loads(theirs)
+    signature = {"payload": "", "signatures": [{"sig": "", "keyid": ""}]}
+    assert ours["dsseEnvelope"] | signature == known["dsseEnvelope"] | signature
+    for one, public in ((ours, tmp_path / "release.pub.pem"), (known, THEIRS / "key.pub.pem")):
+        hint = one["verificationMaterial"]["publicKey"].pop("hint")
+        assert hint == sha256(public.read_bytes()).hexdigest() and one.pop("dsseEnvelope")
+    assert ours == known
+
+
+def twice(statement: dict[str, Any]) -> None:
+    resources = statement["predicate"]["resources"] * 2
+    statement["predicate"]["resources"] = resources
+    statement["subject"][0]["digest"]["sha256"] = _root(resources)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda statement: statement.update(_type="other"), "ValueError: its type is"),
+        (lambda statement: statement.update(predicateType="other"), "its type is 'other'"),
+        (lambda statement: statement["predicate"]["resources"].pop(), "the digest of the whole is not"),
+        (lambda statement: statement["predicate"]["resources"][0].update(algorithm="md5"), r"by \['md5'\]"),
+        (lambda statement: statement["subject"].clear(), "IndexError"),
+        (twice, "a file is listed twice"),
+    ],
+)
+def test_a_list_that_is_signed_and_cannot_be_used(change: Any, problem: str, tmp_path: Path) -> None:
+    """By the right key, but by another tool, or for something else."""
+    private, public = make_key(tmp_path)
+    data = sign_files("churn", FILES, private, "x")
+    statement, key = statement_in(data), read_key(private, "private", "x")
+    change(statement)
+    payload = json.dumps(statement).encode()
+    signature = key.sign(_encoded(payload), _algorithm(key))
+
+    def signed(envelope: dict[str, Any]) -> None:
+        envelope["payload"] = base64.b64encode(payload).decode()
+        envelope["signatures"][0]["sig"] = base64.b64encode(signature).decode()
+
+    with pytest.raises(LoadRefusedError, match=f"covers a list of files that cannot be used .*{problem}"):
+        signed_files(altered(data, signed), public, "it", "x")
+
+
+def test_what_a_signature_has_to_cover() -> None:
+    pinned = {**FILES, "decision.json": "ef" * 32}
+    check_covers({**pinned, "more": "00"}, pinned, "it", Path("key"), "x")
+    for signed, problem in (
+        (FILES, "the file 'decision.json' of it is not signed, and registered with the sha256 efef"),
+        ({**pinned, "decision.json": "00"}, "decides otherwise than the decision.json"),
+        (dict.fromkeys(pinned, "00"), "'deep/signature.json' of it is signed with the sha256 00, and"),
+    ):
+        with pytest.raises(LoadRefusedError, match=problem):
+            check_covers(signed, pinned, "it", Path("key"), "x")
 
 
 def altered(data: bytes, change: Any) -> bytes:

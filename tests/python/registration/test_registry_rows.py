@@ -11,7 +11,15 @@ import pytest
 
 from scorehouse.errors import RegistryError, SignatureError
 from scorehouse.registry.label_rule import proven_for
-from scorehouse.registry.program_facts import segments_in_words
+from scorehouse.registry.program_facts import (
+    against,
+    backend_lines,
+    certified_in_words,
+    fragile_in_words,
+    proven_in,
+    segments_in_words,
+)
+from scorehouse.registry.registry_file import searched, shown
 from scorehouse.registry.seed_columns import PARTS
 from scorehouse.registry.seeds import ModelSeeds, calibration_digest
 from scorehouse.registry.signature import Feature, Signature, check_types
@@ -124,3 +132,90 @@ def test_a_version_by_alias_or_number() -> None:
         ("m", "a", None),
         ("m", None, 3),
     ]
+
+
+# --- what is said of a version ---
+
+
+def test_labels_that_hang_on_the_last_place() -> None:
+    """The features with the most first; of steps, three."""
+    fact: dict[str, Any] = {"rows": 1200, "labels": {"a": 1, "b": 2000, "c": 30}, "steps": {}}
+    assert fragile_in_words({}) == fragile_in_words({"fragile": {**fact, "labels": {}}}) == ""
+    said = fragile_in_words({"fragile": fact})
+    assert said.startswith(
+        "of 1,200 rows, the label changes with the last place of a feature: 2,000 in 'b', "
+    )
+    assert "30 in 'c', 1 in 'a' (round these features" in said and "step" not in said
+    steps = {
+        name: {"labels": count, "step": 0.5} for name, count in zip("dghef", (4, 0, 1, 1500, 3), strict=True)
+    }
+    said = fragile_in_words({"fragile": {**fact, "labels": {}, "steps": steps}})
+    changed = "with one step of its values: 1,500 by 0.5 of 'e', 4 by 0.5 of 'd', 3 by 0.5 of 'f'"
+    assert said == f"of 1,200 rows, the label changes {changed}"
+    both = fragile_in_words({"fragile": {**fact, "steps": steps}})
+    assert f"; {changed}" in both and "2,000 in 'b'" in both
+
+
+def test_what_backends_and_reasons_were_proven_on() -> None:
+    fact = {"rows": 10, "largest_difference": 0.0, "background": {"rows": 1200}}
+    version = Version(name="m", version=3)
+    lines = backend_lines(version, {"reasons": fact, "fragile": {"rows": 5, "labels": {"a": 2}}})
+    assert (
+        lines[0]
+        == "m version 3: reasons against 1,200 background rows proven on 10 rows, largest difference 0"
+    )
+    assert lines[1].startswith("m version 3: of 5 rows, the label changes with ")
+    assert against({}) == "" and list(proven_in({"sql": 1, "native": 2, "proof_sha256": "x"})) == [
+        "native",
+        "sql",
+    ]
+    certificate = {"certified": [], "within": {}, "on_rows": {}}
+    assert (
+        certified_in_words(replace(version, program={"certificate": certificate}))
+        == "for every input: nothing"
+    )
+
+
+# --- the registry of a project whose dbt is not asked ---
+
+
+class Refs:
+    """dbt's object in a Python model: it knows the relations that the model refs."""
+
+    def __init__(self, name: Any) -> None:
+        self.known = {("ml_churn",): "house.ml_churn", ("shared", "ml_delay"): "shared.ml_delay"}
+
+    def ref(self, *reference: str) -> str:
+        return self.known[reference]
+
+
+def test_registries_among_the_refs_of_a_model(tmp_path: Path) -> None:
+    """Those of the project and of its packages, with the seed paths of each; parts of seeds are none."""
+    files = {
+        "dbt_project.yml": "name: house\npackages-install-path: packages\n",
+        "seeds/ml/churn/ml_churn.csv": "",
+        "seeds/ml/churn/ml_churn__signature.csv": "",
+        "seeds/ml/other/ml_other.csv": "",
+        "packages/shared/dbt_project.yml": "name: shared\nseed-paths: [data]\n",
+        "packages/shared/data/ml_delay.csv": "",
+        "packages/shared/seeds/ml_delay.csv": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = searched(Refs(str), None, tmp_path)
+    assert [(one.name, one.relation, one.files) for one in found] == [
+        ("churn", "house.ml_churn", (tmp_path / "seeds/ml/churn/ml_churn.csv",)),
+        ("delay", "shared.ml_delay", (tmp_path / "packages/shared/data/ml_delay.csv",)),
+    ]
+    named = searched(Refs(str), {"churn": "../c.csv", "far": "f.csv"}, tmp_path)
+    assert [one.files for one in named] == [(tmp_path / "../c.csv",), found[1].files, (tmp_path / "f.csv",)]
+    assert (named[2].name, named[2].relation) == ("far", "ml_far")
+    with pytest.raises(RegistryError, match=r"churn version 2 scores, and it is not in the table of a, b"):
+        replace(found[0], not_loaded={"2": ["a", "b"]}).check_loaded(Version(name="churn", version=2), "x")
+    replace(found[0], not_loaded={"2": ["a"]}).check_loaded(Version(name="churn", version=3), "x")
+
+
+def test_a_difference_between_table_and_file_is_short() -> None:
+    assert shown({"a": 1, "b": 2}, {"a": 1, "b": 3}) == "{'b': 2}" and shown({"a": 1}, 5) == "{'a': 1}"
+    assert [shown("x" * size, "") for size in (58, 59)] == [repr("x" * 58), "'" + "x" * 59 + "..."]

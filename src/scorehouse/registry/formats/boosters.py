@@ -51,7 +51,7 @@ def dump_lightgbm(estimator: Any, signature: Signature, version: Version, call: 
 def load_lightgbm(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> Any:
     """An object that predicts with the booster; the class labels are in the registry, not in the file."""
     lightgbm = import_extra("lightgbm", EXTRA, call)
-    booster = lightgbm.Booster(model_str=data.decode(), params={"verbosity": -1})
+    booster = lightgbm.Booster(model_str=data.decode())
     return BoosterClassifier(booster, version.classes) if version.classes else BoosterRegressor(booster)
 
 
