@@ -7,8 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
+
+from scorehouse.retraining.job import Job
+from scorehouse.retraining.process import TrainingProcess
 
 ASKED = """
 import ctypes, os
@@ -65,3 +70,28 @@ def test_code_that_reads_standard_input_finds_it_empty_and_the_jobs_stay() -> No
     process.stdin.close()  # the asker ends, and nobody waits for the job
     assert process.wait(30) == 1 and time.monotonic() - began < 30
     process.stdout.close()
+
+
+def test_prints_go_to_standard_error_and_the_digest_is_of_the_projects_own_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also of what the function's module imports, but not of libraries, even of those inside the project."""
+    files = {
+        "printing.py": "print('hello')\nimport spaced.part\nimport library_here\n\ndef train(frame): ...\n",
+        "spaced/part.py": "",  # a namespace, which has no file of its own
+        "env/lib/site-packages/library_here.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    places = (str(tmp_path / "env/lib/site-packages"),)
+    job = Job("look", "c", str(tmp_path), "m", "", "printing:train", places, ("y",), "day", 0)
+
+    def code() -> str:
+        with TrainingProcess() as process:
+            return str(process.step(job)["code"])
+
+    own = {name: files[f"{name.replace('.', '/')}.py"] for name in ("printing", "spaced.part")}
+    assert code() == sha256("".join(f"{name}\n{text}" for name, text in own.items()).encode()).hexdigest()
+    said = capfd.readouterr()
+    assert said.err.count("hello") == 1 and said.out == ""

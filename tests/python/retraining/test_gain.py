@@ -168,3 +168,119 @@ def test_the_champion_is_measured_on_its_own_features(monkeypatch: pytest.Monkey
     assert "price version 1 needs c, not among" in measured("a", "c").not_measured
     undated = measured("a", "b", parent={**known, "trained_to": ""}).not_measured
     assert undated == "nobody recorded until when price version 1 was trained (`trained_to`)"
+
+
+# --- whether a gain can be known ---
+
+
+def days(count: int, *, labels: int = 0, each: int = 120) -> tuple[Frames, Job]:
+    """Rows of 100 older ones and `each` of some newer days, with numbers or classes to learn."""
+    random = np.random.default_rng(0)
+    size = 100 + each * count
+    rows = pd.DataFrame({"x": random.normal(size=size)})
+    number = np.r_[np.zeros(100, int), 1 + np.arange(each * count) // each]
+    rows["day"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(number, "D")
+    y = rows.x * np.where(number, 2, 1) + random.normal(size=size)
+    rows["y"] = y if not labels else np.digitize(y, np.linspace(-1, 1, labels + 1)[1:-1])
+    task = "classification" if labels else "regression"
+    known = Version(name="m", version=1, task=task, classes=tuple(range(labels)), trained_to="2025-01-01")
+    job = Job("measure", "c", ".", "m", "", "f:f", (), ("y",), "day", 0, ("x",), parent=known.to_row())
+    return Frames(rows[: size - 50], rows[size - 50 :]), replace(job, parent_features=("x",))
+
+
+def measured(
+    monkeypatch: pytest.MonkeyPatch,
+    frames: Frames,
+    job: Job,
+    *,
+    method: str | None = None,
+    before: Any = None,
+) -> tuple[gain.Gain, list[Any]]:
+    """The gain, and for each refit how many of its rows are held out and trained on."""
+    kind = LogisticRegression if job.parent["task"] == "classification" else LinearRegression
+    older = frames.training[:100]
+    champion = before or kind().fit(older[["x"]], older.y)
+    monkeypatch.setattr(gain, "opened", lambda *_: champion)
+    monkeypatch.setattr(gain, "calibration_method", lambda *_: method)
+    made = []
+
+    def fit(some: Frames) -> Any:
+        refit = kind().fit(some.training[["x"]], some.training.y)
+        made.append((some, champion, refit))
+        return refit
+
+    return gain.gain_of(frames, fit, job), made
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_the_interval_of_few_blocks(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    found, made = measured(monkeypatch, *days(count))
+    errors = [
+        [np.abs(each.predict(some.holdout[["x"]]) - some.holdout.y).mean() for each in both]
+        for some, *both in made
+    ]
+    better = np.subtract(*np.transpose(errors))
+    shares = [len(some.holdout) / len(some.training) for some, *_ in made]
+    half = t.ppf(0.975, count - 1) * np.sqrt(np.var(better, ddof=1) * (1 / count + np.mean(shares)))
+    assert len(made) == count and found.gain_high == pytest.approx(better.mean() + half, rel=1e-6)
+    assert found.verdict == ("helps" if better.mean() > half else "is not certain to help")
+
+
+def test_a_calibration_spoils_what_depends_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the order of scores; not a champion and a refit that are not calibrated."""
+    two, three = days(5, labels=2), days(5, labels=3)
+    for known, method, metric in (
+        (two, "isotonic", "roc_auc"),
+        (two, None, "roc_auc"),
+        (three, None, "log_loss"),
+    ):
+        found, _ = measured(monkeypatch, *known, method=method)
+        assert (found.metric, found.not_measured) == (metric, "") and found.newer_rows == 600
+        # one feature gives one order of scores
+        assert (found.gain or 0) > 0 if metric == "log_loss" else found.gain == 0
+    found, _ = measured(monkeypatch, *three, method="isotonic")
+    assert found.not_measured.startswith("log_loss depends on the calibration")
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_why_a_gain_cannot_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = lambda frames, job, **of: measured(monkeypatch, frames, job, **of)[0].not_measured  # noqa: E731
+    assert why(*days(2)) == "the newer rows have fewer than 3 blocks of time"
+    frames, job = days(4, each=50)
+    assert why(frames, job) == ""  # 200 newer rows are enough
+    fewer = Frames(frames.training, frames.holdout[:-1])
+    assert why(fewer, job).startswith(
+        "199 labelled rows are newer than its training, until 2025-01-01, and 200"
+    )
+    assert "the newest label is of 2025-01-05: measure again" in why(fewer, job)
+    ranking = replace(job, parent={**job.parent, "task": "ranking"})
+    assert why(frames, ranking).endswith("for a classification or a regression, and this is a ranking")
+    frames, job = days(5, labels=2)
+    one = [
+        frame.assign(y=frame.y.where(frame.day < "2025-01-05", 1))
+        for frame in (frames.training, frames.holdout)
+    ]
+    assert measured(monkeypatch, Frames(*one), job)[0].not_measured == ""  # three blocks have both classes
+    one = [
+        frame.assign(y=frame.y.where(frame.day < "2025-01-04", 1))
+        for frame in (frames.training, frames.holdout)
+    ]
+    assert why(Frames(*one), job) == "2 blocks of newer rows allow roc_auc, and 3 are needed"
+    wide = LinearRegression().fit(np.zeros((9, 2)), np.zeros(9))
+    assert why(*days(5), before=wide).startswith(
+        "m version 1 fails on rows of the training query (ValueError: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.2, "helps"),
+        (0.0, 0.2, "is not certain to help"),
+        (-0.1, 0.1, "is not certain to help"),
+        (-0.1, 0.0, "does not help"),
+        (-0.2, -0.1, "does not help"),
+    ],
+)
+def test_what_an_interval_says(low: float, high: float, said: str) -> None:
+    assert gain._verdict(low, high) == said

@@ -100,6 +100,14 @@ def test_a_background_is_drawn_as_for_the_parent(job: Job) -> None:
     assert found in ([70, 50], [None, None])
 
 
+def test_the_rows_of_a_background_that_was_given_are_taken_again(tmp_path: Path, job: Job) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: house\n")
+    given = grouped({"task": "classification", "y": FRAMES.training.y, "background": Z[:7]})
+    parent = register(plain(), "loyal", Z, project_dir=tmp_path, **given)
+    found = background_of_parent(replace(job, project=str(tmp_path), parent=parent.to_row()), 100)
+    pd.testing.assert_frame_equal(found, Z[:7], check_dtype=False)
+
+
 class Odd(LogisticRegression):
     def predict(self, X: Any) -> Any:
         if len(X) == len(FRAMES.holdout):
