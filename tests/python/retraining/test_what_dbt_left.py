@@ -160,6 +160,7 @@ RECORD = {"rows_sha256": "aa", "seed": 1, "function": "training:train", "commit"
 def test_a_training_is_found_again_by_what_decides_it() -> None:
     key = with_key(RECORD)["key"]
     assert key == with_key({**RECORD, "commit": "2" * 40})["key"] != with_key({**RECORD, "seed": 2})["key"]
+    assert key == "f8ddcd9f79cb58ee8d44804f69b193c47d3b7f128830d08cdba83932e19e754c"  # in each release
     versions = [
         Version(name="m", version=number, provenance=with_key({**RECORD, "seed": seed}))
         for number, seed in ((1, 1), (2, 2), (3, 1))
