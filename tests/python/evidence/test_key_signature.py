@@ -23,6 +23,7 @@ from scorehouse.registry.key_signature import (
     _algorithm,
     _encoded,
     _root,
+    belong_together,
     check_covers,
     read_key,
     sign_files,
@@ -136,6 +137,7 @@ def replace_payload(envelope: dict[str, Any]) -> None:
         (lambda envelope: envelope.update(payloadType="text/plain"), "is not valid for this key"),
         (lambda envelope: envelope["signatures"].clear(), "cannot be read"),
         (lambda envelope: envelope.update(payload="?"), "cannot be read"),
+        (lambda envelope: envelope["signatures"][0].update(sig="?AAAA"), r"cannot be read \(Error: "),
     ],
 )
 def test_an_altered_signature_is_refused(change: Any, problem: str, tmp_path: Path) -> None:
@@ -154,11 +156,16 @@ def test_keys_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(LoadRefusedError, match="cannot be read"):
         signed_files(b"not json", public, "it", "x")
     (tmp_path / "odd.pem").write_text("odd")
+    for name in ("release", "other"):  # in both orders
+        key = read_key(tmp_path / f"{name}.pem", "private", "x")
+        found = [belong_together(key, tmp_path / f"{one}.pub.pem", "x") for one in ("release", "other")]
+        assert found == [name == "release", name == "other"]
     for file, problem in ((tmp_path / "none.pem", "cannot be read"), (tmp_path / "odd.pem", "holds no")):
         with pytest.raises(ConfigurationError, match=f"{problem}"):
             sign_files("churn", FILES, file, "x")
-        with pytest.raises(ConfigurationError, match=f"{problem}"):
+        with pytest.raises(ConfigurationError, match=f"{problem}") as raised:
             signed_files(data, file, "it", "x")
+        assert "the public key belongs in version control" in raised.value.action or problem == "holds no"
     with pytest.raises(ConfigurationError, match="holds no private key"):
         sign_files("churn", FILES, public, "x")
 

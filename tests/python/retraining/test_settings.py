@@ -72,9 +72,14 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {  # what a setting takes, and 
 @pytest.mark.parametrize("name", LIMITS)
 def test_what_a_setting_takes(name: str) -> None:
     needed = {"training": "rows", "function": "a:b", "label": "y", "time": "day"}
+    found = _checked(needed, "loyal", "x")
+    assert (found.holdout, found.seed, found.min_rows, found.promote) == (0.2, 0, 200, "by_a_person")
     taken, refused = LIMITS[name]
     for value in taken:
         _checked({**needed, name: value}, "loyal", "x")
     for value in refused:
         with pytest.raises(ConfigurationError, match=f"scorehouse_retrain of loyal has {name}: "):
             _checked({**needed, name: value}, "loyal", "x")
+    if name in needed:
+        with pytest.raises(ConfigurationError, match=f"of loyal has no {name}[^~]*add {name} in dbt_project"):
+            _checked({key: value for key, value in needed.items() if key != name}, "loyal", "x")
