@@ -18,6 +18,7 @@ from keys import make_key
 from project import SUPPORT
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.registry.artifact import check_key
 from scorehouse.registry.key_signature import (
     KEY_SIGNATURE,
     _algorithm,
@@ -29,6 +30,7 @@ from scorehouse.registry.key_signature import (
     sign_files,
     signed_files,
 )
+from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from small_churn import churn
 
@@ -145,6 +147,15 @@ def test_an_altered_signature_is_refused(change: Any, problem: str, tmp_path: Pa
     data = sign_files("churn", FILES, private, "x")
     with pytest.raises(LoadRefusedError, match=problem):
         signed_files(altered(data, change), public, "it", "x")
+
+
+def test_a_key_that_the_project_does_not_accept(tmp_path: Path) -> None:
+    own, _ = make_key(tmp_path)
+    other, _ = make_key(tmp_path, "other")
+    for accepted in ((), ("release.pub.pem",), ("other.pub.pem", "release.pub.pem")):
+        check_key(tmp_path, own, LoadPolicy(require_signed_by=accepted), "x")
+    with pytest.raises(ConfigurationError, match="is none of those whose signature this project accepts"):
+        check_key(tmp_path, other, LoadPolicy(require_signed_by=("release.pub.pem",)), "x")
 
 
 def test_keys_that_cannot_be_used(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_a_signature_file_that_is_registered() -> None:
     )
     assert found.to_json() == SIGNATURE.encode()
     for text, said in (
+        (SIGNATURE.replace(": 1\n", ": 0\n"), "its format number is not known"),
         (SIGNATURE.replace(": 1\n", ": 2\n"), "its format number is not known"),
         (SIGNATURE.replace('"dtype"', '"type_"'), "it cannot be read (TypeError"),
         ("{}", "it cannot be read (KeyError"),
@@ -148,8 +149,12 @@ def test_what_backends_are_proven_for() -> None:
         ("double", "float64", False, False, False, False, "double"),
         ("double", "float32", False, False, True, False, "double"),
         ("double", "Float32", False, True, True, False, "double"),
-        ("integer", "UInt8", False, True, False, False, "integer"),
-        ("integer", "Int64", False, True, False, False, "integer"),
+        ("double", "Float64", False, True, False, False, "double"),
+        *(
+            ("integer", f"{sign}nt{bits}", False, sign in ("I", "UI"), False, False, "integer")
+            for sign in ("i", "I", "ui", "UI")
+            for bits in (8, 16, 32, 64)
+        ),
         ("boolean", "boolean", False, True, False, False, "boolean"),
         ("double", "decimal", True, False, False, False, "double"),
         ("boolean", "object", True, False, False, False, "boolean"),
@@ -176,7 +181,7 @@ def test_features_that_a_table_lacks() -> None:
         "fee": "FEE",
     }
     with pytest.raises(SignatureError) as raised:
-        match_columns(signature, ["age", "Visit"], "x")
+        match_columns(signature, ["age", "Visit", "VISIT"], "x")
     assert raised.value.problem == (
         "the feature table lacks 2 of 3 features: 'visits' (near: 'Visit'), 'fee'"
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -87,6 +87,9 @@ def test_an_estimator_as_a_graph() -> None:
     np.testing.assert_allclose(opened("onnx", line).predict(X), line.predict(X), rtol=0, atol=1e-12)
     opsets = onnx.load_from_string(FORMATS["onnx"].dump(line, SIGNATURE, NUMBER, "x")).opset_import
     assert {one.domain: one.version for one in opsets} == {"": 18, "ai.onnx.ml": 3}
+    scaled = make_pipeline(StandardScaler(), StandardScaler(), LogisticRegression()).fit(X, X.a > X.b)
+    found = opened("onnx", scaled, replace(CLASSES, classes=(False, True))).predict_proba(X)
+    np.testing.assert_allclose(found, scaled.predict_proba(X), rtol=0, atol=1e-6)
     times = Signature((Feature("at", "timestamp", "datetime64[us]"),), "frame")
     with pytest.raises(ConfigurationError, match=r"no type for the features \['at'\]"):
         FORMATS["onnx"].dump(line, times, NUMBER, "x")
@@ -180,12 +183,12 @@ def test_the_folder_of_a_module_that_does_not_load(tmp_path: Path, monkeypatch: 
     """As this process imported it, else below the working folder, but not in what dbt or git made there."""
     monkeypatch.chdir(tmp_path)
     for file in (
-        *("near.py", "src/deep/far.py", "lib/whole/__init__.py", ".venv/gone.py"),
+        *("near.py", "src/deep/Far.py", "lib/whole/__init__.py", ".venv/gone.py"),
         *("target/gone.py", "dbt_packages/x/gone.py", "a/b/c/gone.py"),
     ):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
-    for module, folder in (("near", ""), ("near.part", ""), ("far", "src/deep"), ("whole.part", "lib")):
+    for module, folder in (("near", ""), ("near.part", ""), ("Far", "src/deep"), ("whole.part", "lib")):
         assert folder_of(module) == repr(str(tmp_path / folder))
     for gone in ("gone", "sys"):  # that one is there, without a file
         assert folder_of(gone) == "the folder in which it was when the version was registered"

@@ -79,6 +79,7 @@ TWO = Version(name="m", version=1, task="classification", classes=(0, 1), score_
         ({"classes": (0, 1.5)}, None),
         ({"classes": (True, False)}, None),
         ({"classes": (0, "1")}, "of the types ['int', 'str'], such as 0"),
+        ({"classes": (0, 1.5, "1")}, "of the types ['float', 'int', 'str'], such as 0"),
         ({"classes": (True, 0.5)}, "of the types ['bool', 'float'], such as True"),
         ({"classes": ((1,), (2,))}, "of the types ['tuple']"),
         ({"classes": ("a", "a")}, "classes is ['a', 'a']"),

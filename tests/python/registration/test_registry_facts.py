@@ -26,6 +26,7 @@ from scorehouse.registry.version import (
     class_columns,
     column_of,
     parse_reference,
+    text_of,
     versions_of,
 )
 
@@ -130,6 +131,8 @@ def test_a_seed_has_only_the_optional_columns_that_it_needs(tmp_path: Path) -> N
         with pytest.raises(RegistryError, match="its columns are"):
             seeds.versions()
     assert read_rows(tmp_path / "nothing.csv", ["a"]) == []
+    write_rows(tmp_path / "long.csv", ["a"], [{"a": "x" * 200_000}])  # as a list of categories may be
+    assert read_rows(tmp_path / "long.csv", ["a"]) == [{"a": "x" * 200_000}]
 
 
 def test_features_are_read_from_their_seed_as_they_were_written(tmp_path: Path) -> None:
@@ -143,6 +146,7 @@ def test_features_are_read_from_their_seed_as_they_were_written(tmp_path: Path) 
     seeds.write_rows("signature", 12, signature_rows(WHOLE, signature))
     found = seeds.features(12)
     assert [row["position"] for row in found] == [1, 2, 3]
+    assert {"version", *found[0]} == set(PARTS["signature"]) and "version" not in found[0]
     for row, feature in zip(found, features, strict=True):
         assert row["feature"] == feature.name
         for name in ("type", "dtype", "accepts_null", "accepts_non_finite", "accepts_unseen"):
@@ -167,6 +171,7 @@ def test_what_a_reference_has_learned(tmp_path: Path) -> None:
 
 
 def test_names_of_columns_and_references() -> None:
+    assert list(map(text_of, (True, False, "True", 1, 1.5))) == ["true", "false", "True", "1", "1.5"]
     names = [column_of("score_", label) for label in ("Über-Mut!", -1, "- 1", 1.5, "", True)]
     assert len(set(names)) == len(names) and names[1:2] == ["score_minus_1"] and names[4] == "score_empty"
     assert class_columns(["a", "A", "a_0", "b"]) == {
