@@ -28,6 +28,8 @@ from scorehouse.registry.artifact import (
     read_program,
     signed_digests,
 )
+from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.formats.base import import_extra
 from scorehouse.registry.label_rule import fault_of, proven_for
 from scorehouse.registry.policy import LoadPolicy, installed, saved_by
 from scorehouse.registry.registry_file import _projects
@@ -225,6 +227,15 @@ def test_libraries_of_a_file() -> None:
         LoadPolicy(library_versions=">=0.0.1").check_libraries(gone, "x")
     assert raised.value.expected.startswith("the version that saved the estimator")
     assert "install xgboost==0.0.1, " in raised.value.action
+
+
+def test_which_files_run_code_and_predict_as_the_estimator_did() -> None:
+    assert [name for name, one in FORMATS.items() if one.runs_code] == ["joblib"]
+    assert [name for name, one in FORMATS.items() if not one.exact] == ["onnx"]
+    assert not LoadPolicy().require_certificate
+    for name in ("no_such_library", "no_such_library.part.of"):
+        with pytest.raises(ConfigurationError, match=r"library 'no_such_library' is .*\n.*\n.*\[onnx\]"):
+            import_extra(name, "onnx", "x")
 
 
 def test_a_file_that_is_given(tmp_path: Path) -> None:

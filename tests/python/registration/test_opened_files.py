@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from scorehouse.errors import ArtifactError, ConfigurationError, LoadRefusedError
-from scorehouse.registry.formats import FORMATS
+from scorehouse.registry.formats import FORMATS, chosen_format
 from scorehouse.registry.formats.base import folder_of
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version
@@ -90,6 +90,9 @@ def test_an_estimator_as_a_graph() -> None:
     scaled = make_pipeline(StandardScaler(), StandardScaler(), LogisticRegression()).fit(X, X.a > X.b)
     found = opened("onnx", scaled, replace(CLASSES, classes=(False, True))).predict_proba(X)
     np.testing.assert_allclose(found, scaled.predict_proba(X), rtol=0, atol=1e-6)
+    raw = replace(CLASSES, classes=(False, True), score_method="decision_function")
+    scores = opened("onnx", scaled, raw).decision_function(X)
+    np.testing.assert_allclose(scores[:, 1], scaled.decision_function(X), rtol=0, atol=1e-5)
     times = Signature((Feature("at", "timestamp", "datetime64[us]"),), "frame")
     with pytest.raises(ConfigurationError, match=r"no type for the features \['at'\]"):
         FORMATS["onnx"].dump(line, times, NUMBER, "x")
@@ -146,6 +149,8 @@ def test_what_a_boosters_file_would_lose() -> None:
 
     with pytest.raises(ConfigurationError, match="its objective is a Python function"):
         FORMATS["lightgbm"].dump(lightgbm.LGBMRegressor(objective=squares), SIGNATURE, NUMBER, "x")
+    assert chosen_format("native", xgboost.XGBRegressor(), "x") is FORMATS["xgboost"]
+    assert chosen_format("skops", xgboost.XGBRegressor(), "x") is FORMATS["skops"]
 
 
 # --- skops and joblib ---

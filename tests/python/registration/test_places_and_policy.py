@@ -285,8 +285,14 @@ def test_the_shift_that_a_month_shows() -> None:
     # an effect that grows with the unit as its rows do stays in a month; one that does not grow fades
     grows = shift(learned("day", 2, 0.5, 100), learned("week", 14, 0.5, 700))
     stays = shift(learned("day", 2, 0.5, 100), learned("week", 2, 0.5, 700))
-    for found, part in ((grows, 1.0), (stays, 7 / 30)):  # of an effect and a usual shift, in a month
-        effect, windows = (14, 30 / 7) if found is grows else (2, 30 / 7)
+    between = shift(learned("day", 2, 0.5, 90), learned("week", 7, 0.5, 700))
+    slower = (30 / 7) ** (math.log(3.5) / math.log(700 / 90) - 1)
+    for found, part in (
+        (grows, 1.0),
+        (stays, 7 / 30),
+        (between, slower),
+    ):  # of an effect and a usual shift, in a month
+        effect, windows = {grows: 14, stays: 2, between: 7}[found], 30 / 7
         error = math.sqrt((1 / (700 * windows) + 1 / 10000) * (1 + (effect - 1) * windows * part))
         certain = error * math.sqrt(2 * math.log(1e4) - math.log(math.pi * math.log(1e4)))
         expected = max(0.3, 0.5 * math.sqrt(part), certain) + 0.84 * error

@@ -165,7 +165,8 @@ def test_what_backends_and_reasons_were_proven_on() -> None:
         == "m version 3: reasons against 1,200 background rows proven on 10 rows, largest difference 0"
     )
     assert lines[1].startswith("m version 3: of 5 rows, the label changes with ")
-    assert against({}) == "" and list(proven_in({"sql": 1, "native": 2, "proof_sha256": "x"})) == [
+    assert against({"background": {"rows": 2}}) == " against 2 background rows" and against({}) == ""
+    assert list(proven_in({"sql": 1, "native": 2, "proof_sha256": "x"})) == [
         "native",
         "sql",
     ]
