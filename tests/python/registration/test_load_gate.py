@@ -237,6 +237,7 @@ def test_the_command_line_itself(project: CanaryProject) -> None:
 
 
 def test_online_asks_too(project: CanaryProject) -> None:
+    project.run(("prove", "churn", *TRAINING), OPEN)
     project.sign.unlink(missing_ok=True)
     (project.folder / "dbt_project.yml").write_text(STRICT)
     with pytest.raises(LoadRefusedError):

@@ -138,6 +138,13 @@ def test_a_boosters_file_is_opened_as_what_the_version_is(library: str) -> None:
         FORMATS[library].dump(LinearRegression(), SIGNATURE, NUMBER, "x")
 
 
+def test_xgboosts_own_categories_are_still_its_own() -> None:
+    xgboost = pytest.importorskip("xgboost", reason="needs the extra boosters")
+    frame = X.assign(plan=pd.Categorical(np.where(X.a > 0, "basic", "plus")))
+    trees = xgboost.XGBRegressor(n_estimators=3, enable_categorical=True).fit(frame, X.a)
+    np.testing.assert_array_equal(opened("xgboost", trees).predict(frame), trees.predict(frame))
+
+
 def test_what_a_boosters_file_would_lose() -> None:
     xgboost = pytest.importorskip("xgboost", reason="needs the extra boosters")
     lightgbm = pytest.importorskip("lightgbm", reason="needs the extra boosters")
