@@ -37,7 +37,9 @@ COVERED = """
 source_pkgs = scorehouse
 data_file = {data}
 parallel = true
-patch = subprocess
+patch =
+    subprocess
+    _exit
 disable_warnings = no-data-collected,module-not-imported,module-not-measured
 """
 
