@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from project import SUPPORT
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.worker import _own_modules
 
 ASKED = """
 import ctypes, os
@@ -80,6 +82,7 @@ def test_prints_go_to_standard_error_and_the_digest_is_of_the_projects_own_code(
         "printing.py": "print('hello')\nimport spaced.part\nimport library_here\n\ndef train(frame): ...\n",
         "spaced/part.py": "",  # a namespace, which has no file of its own
         "env/lib/site-packages/library_here.py": "",
+        "env/lib/site-packages/printing.py": "raise ValueError('the project comes first')",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -95,3 +98,4 @@ def test_prints_go_to_standard_error_and_the_digest_is_of_the_projects_own_code(
     assert code() == sha256("".join(f"{name}\n{text}" for name, text in own.items()).encode()).hexdigest()
     said = capfd.readouterr()
     assert said.err.count("hello") == 1 and said.out == ""
+    assert not [name for name in _own_modules(SUPPORT.parents[2]) if name.startswith("scorehouse")]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -266,6 +267,8 @@ def test_why_a_gain_cannot_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
         for frame in (frames.training, frames.holdout)
     ]
     assert why(Frames(*one), job) == "2 blocks of newer rows allow roc_auc, and 3 are needed"
+    half: Any = SimpleNamespace(predict=lambda X: np.where(X.x > 0, X.x, np.nan))  # a champion per segment
+    assert why(*days(5), before=half) == "some newer rows belong to a segment without an estimator"
     wide = LinearRegression().fit(np.zeros((9, 2)), np.zeros(9))
     assert why(*days(5), before=wide).startswith(
         "m version 1 fails on rows of the training query (ValueError: "

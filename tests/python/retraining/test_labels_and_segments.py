@@ -55,6 +55,11 @@ def test_the_labels_of_several_outputs_have_the_order_of_the_outputs() -> None:
         (WEEKS, {"label": "first"}, "`label` is 'first', and loyal version 1 has several outputs"),
         (WEEKS, {"label": ("week_1",)}, "the output 'week_2' has no label"),
         (WEEKS, {"label": ("week_1", "week_3")}, "'week_3' is no output of loyal version 1; did you mean"),
+        (
+            WEEKS,
+            {"label": ("wek_2", "zzz")},
+            "'wek_2' is no output of loyal version 1; did you mean 'week_2'",
+        ),
         (WEEKS, {"label": {"week_1": "y", "week_2": "y"}}, "'y' is the label of two outputs"),
         (WEEKS, {"label": {"week_1": "x", "Week 1": "z", "week_2": "y"}}, "an output is there twice"),
         (
@@ -148,6 +153,7 @@ def test_metrics_of_one_label_equal_scikit_learn(names: tuple[Any, ...]) -> None
     assert found.metrics == pytest.approx({"rmse": np.sqrt(np.mean(error**2)), "mae": np.mean(np.abs(error))})
     for task in ("ranking", "clustering", "anomaly"):
         assert quality_of(line, task, X, y).metrics == {}
+    assert quality_of(SimpleNamespace(), "classification", X, y).metrics == {}  # it predicts nothing
 
 
 def test_rows_of_a_segment_without_an_estimator_are_counted() -> None:
@@ -204,6 +210,12 @@ def test_segments_that_come_and_go_are_named(before: str, own: int, known: list[
     )
     assert changes_in_words(segment_changes(seeds, parent, version)).startswith(said)
     assert segment_changes(seeds, parent, PARENT) == {}
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, "'4'"), (6, "'4' and 1 more"), (8, "'4' and 3 more")])
+def test_five_segments_are_named(count: int, more: str) -> None:
+    changes = {"own": count, "too_few_rows": 0, "by": "shop", "new": list(map(str, range(count))), "gone": []}
+    assert changes_in_words(changes).endswith(f"new: '0', '1', '2', '3', {more}")
 
 
 # --- the process that trains ---

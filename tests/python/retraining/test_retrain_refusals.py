@@ -115,12 +115,17 @@ def test_signals_ask_or_do_not() -> None:
     nothing = "1 as version, null as retrain, null as reasons, 'drift: no window' as not_judged"
     assert verdict(nothing) == Signal(None, "loyal_retraining cannot judge loyal version 1: drift: no window")
     assert verdict(None, force=True).retrain
+    for reasons, then in (("null", ""), ("'drift'", "; then think of training again: drift")):
+        faults = f"1 as version, false as retrain, {reasons} as reasons, 'a: nulls' as data_faults"
+        said = f"loyal_retraining finds the data at fault, look at them first: a: nulls{then}"
+        assert verdict(faults) == Signal(False, said)
 
 
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
         (None, "there is no table of signals"),
+        ("0 as version, true as retrain, '' as reasons", "judges version 0, but the champion is loyal ver"),
         (
             "7 as version, true as retrain, '' as reasons",
             "judges version 7, but the champion is loyal version 1",

@@ -23,7 +23,7 @@ from scorehouse.registration.register import register
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 from scorehouse.retraining import worker
-from scorehouse.retraining.fitted import fitted
+from scorehouse.retraining.fitted import _check_classes, fitted
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.proof import ARTIFACT, NOTHING, PREDICTIONS, _compared
@@ -141,6 +141,14 @@ def of(names: list[str], kind: Any = LogisticRegression) -> Any:
 def test_what_a_function_must_not_return(made: Any, said: str, job: Job) -> None:
     with pytest.raises(EstimatorError, match=said):
         fitted(made(), FRAMES, job)
+
+
+def test_classes_that_are_not_known_are_not_compared(job: Job) -> None:
+    _check_classes(LinearRegression(), FRAMES, job)
+    odd = LogisticRegression().fit(Z, FRAMES.training.y + 1)
+    _check_classes(odd, FRAMES, replace(job, parent={**job.parent, "task": "ranking"}))
+    with pytest.raises(EstimatorError, match="but the label y is also 0"):
+        _check_classes(odd, FRAMES, job)
 
 
 def test_what_a_function_may_return(job: Job) -> None:

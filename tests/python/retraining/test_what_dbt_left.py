@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from scorehouse.cli.retrain import _refused
 from scorehouse.errors import ConfigurationError, EngineError, RegistryError
+from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 from scorehouse.report.words import MINUS
 from scorehouse.retraining.dbt import Dbt, Node, dbt_options
-from scorehouse.retraining.gate import comparison_in_words, failed
+from scorehouse.retraining.gate import Judgement, comparison_in_words, comparison_of, failed, judge
+from scorehouse.retraining.prepared import House
 from scorehouse.retraining.provenance import commit_of, found_again, retrained, with_key
 from scorehouse.retraining.run import Outcome
+from scorehouse.retraining.settings import Settings
 
 NODES = {
     "model.shop.rows": {
@@ -78,6 +81,27 @@ def test_the_gate_is_the_only_test_that_begins_with_its_name(dbt: Dbt) -> None:
             dbt.test_result(name)
 
 
+@dataclass(frozen=True)
+class Told(Dbt):
+    """dbt that is told what to run, and runs nothing."""
+
+    words: list[str] = field(default_factory=list)
+
+    def run(self, *words: str, may_fail: bool = False, timeout: float | None = None) -> None:
+        self.words.append(" ".join(words))
+
+
+def test_a_challenger_is_loaded_and_scores_in_shadow(tmp_path: Path) -> None:
+    own, said = Settings("rows", "a:b", "y", "day", alias="rival"), list[str]()
+    loads = "seed --full-refresh --select ml_m ml_m__signature ml_m__reference"
+    for shadow, words in (((), [loads]), (("one", "two"), [loads, "build --select one two"])):
+        dbt, connect = Told(tmp_path, (), "retrain"), cast(Any, None)
+        house = House(ModelSeeds(tmp_path, "m"), replace(own, shadow=shadow), dbt, connect, said.append, "x")
+        assert judge(house, Version(name="m", version=2)) == Judgement(None, "no gate is set")
+        assert dbt.words == words
+    assert said == ["shadow: one, two scored with m version 2 as rival"]
+
+
 def test_the_words_that_name_a_target() -> None:
     assert dbt_options("dev", None, None) == ("--target", "dev")
     assert dbt_options("", "shop", Path("there")) == ("--profile", "shop", "--profiles-dir", "there")
@@ -113,6 +137,8 @@ def test_a_comparison_in_words() -> None:
 
 def test_what_the_gate_found_in_words() -> None:
     house: Any = None  # the rows are there
+    for sql in ("", "select 1", "judged as (a) select * from validation_errors", "challenger_value"):
+        assert comparison_of(house, sql) == ()
     wrong = [{**ROW, "output": f"o{number}", "problem": "is worse"} for number in range(7)]
     said = failed(house, "", [ROW, *wrong])
     assert said.startswith(": ") and said.count("is worse") == 5 and said.endswith(", and 2 more")
