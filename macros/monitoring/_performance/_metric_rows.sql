@@ -98,8 +98,8 @@ metric_rows as (
 
 {#- An end of an interval that is symmetric for a transformed value, and cannot leave its range: the logarithm of a
     ratio (`log`), the logit of a number from 0 (`logit`) or from -1 to 1 (`correlation`). At the end of the last two,
-    the interval is that of n rows without an error, or without a hit; of the first, the value itself. One that is `bounded` is cut off at 0 and 1. Without an error, nothing is known
-    but the range. -#}
+    the interval is that of n rows without an error, or without a hit; of the first, the value itself. One that is
+    `bounded` is cut off at 0 and 1. Without an error, nothing is known but the range. -#}
 {% macro _transformed_end(column, interval, error, n, side) -%}
     {%- set lowest = '-1e0' if interval == 'correlation' else '0e0' -%}
     {%- set above, rest = '(' ~ column ~ ' - ' ~ lowest ~ ')', '(1e0 - ' ~ column ~ ')' -%}

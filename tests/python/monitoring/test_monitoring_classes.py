@@ -112,6 +112,7 @@ def test_intervals_of_averages_are_what_rows_move(warehouse: MonitoredWarehouse)
         hits = np.array([((y == one) & (predicted == one)).sum() for one in CLASSES])
         all_of = np.array([(of == one).sum() for one in CLASSES])
         deviation = np.sqrt(((hits + 1) * (all_of - hits + 1) / (all_of + 2.0) ** 3).sum()) / len(CLASSES)
+        deviation *= 1 + 1.21 / (n - 1)  # what Student's t adds
         middle = (hits / all_of).mean()
         half = 1.959963984540054 * deviation / (middle * (1 - middle))
         expected = special.expit(special.logit(middle) + np.array([-half, half]))
