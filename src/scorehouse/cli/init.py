@@ -30,6 +30,7 @@ from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.scaffold import CANNOT
 from scorehouse.cli.training_script import Source, Trained, file_of, reading, training_script
 from scorehouse.errors import ConfigurationError
+from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.project.folder import project_settings
 from scorehouse.registration.lock import check_name
 
@@ -160,7 +161,9 @@ def _project_files(
         "dbt_project.yml": settings,
         "profiles.yml": yaml.safe_dump(profile, sort_keys=False) if profile else "",
         ".gitignore": with_ignored(_text(project / ".gitignore")),
-        ".gitattributes": with_attributes(_text(project / ".gitattributes")),
+        ".gitattributes": with_attributes(
+            _text(project / ".gitattributes"), SqlSettings.of(project).macro_path
+        ),
     }
     return [Change(path, text) for path, text in changes.items() if text], target
 

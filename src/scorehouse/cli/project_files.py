@@ -27,8 +27,8 @@ VARIABLES = f"""\
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
 ATTRIBUTES = {
-    "artifacts/**": "# hashed byte for byte: git must not touch a line end\nartifacts/** -text\n",
-    "macros/ml/**": "# printed, and compared by `scorehouse check`\nmacros/ml/** linguist-generated\n",
+    "artifacts/**": "# hashed byte for byte: git must not touch a line end\n{} -text\n",
+    "{}/ml/**": "# printed, and compared by `scorehouse check`\n{} linguist-generated\n",
 }
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'
 IGNORED = (
@@ -36,7 +36,7 @@ IGNORED = (
     *("*.duckdb", "*.duckdb.wal", ".ml_*.lock", "scorehouse_report/"),
 )
 PROJECT = "name: {name}\nversion: 1.0.0\nprofile: {name}\n"
-WITH_PYTHON = ("duckdb", "spark")  # types of target where Python scores: nothing there needs printed SQL
+WITH_PYTHON = "duckdb"  # the type of target where Python scores: nothing there needs printed SQL
 RESERVED = ("scorehouse", "dbt", "dbt_duckdb")  # names of packages that the project installs
 TARGET = {"type": "duckdb", "threads": 4, "settings": {"memory_limit": "1GB"}}
 
@@ -113,13 +113,14 @@ def with_package(text: str, package: str, revision: str | None) -> str:
     )
 
 
-def with_attributes(text: str) -> str:
+def with_attributes(text: str, macro_path: str) -> str:
     """.gitattributes with the rules for what a registration writes, which reviewers need not read.
 
     git takes a comment only on a line of its own.
     """
     known = {word for line in text.splitlines() for word in line.split()[:1]}
-    return "".join([_ended(text), *(rule for path, rule in ATTRIBUTES.items() if path not in known)])
+    rules = {path.format(macro_path): rule for path, rule in ATTRIBUTES.items()}
+    return "".join([_ended(text), *(rule.format(path) for path, rule in rules.items() if path not in known)])
 
 
 def with_ignored(text: str) -> str:
@@ -148,7 +149,7 @@ def with_variables(text: str, database: str) -> str:
     if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
         return text
     lines = VARIABLES
-    if database in DIALECTS and database not in WITH_PYTHON and COMPILED not in variables:
+    if database in DIALECTS and database != WITH_PYTHON and COMPILED not in variables:
         lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: [{database}]\n"
     return _with_entry(text, "vars", lines, document)
 

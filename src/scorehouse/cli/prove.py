@@ -162,7 +162,9 @@ def prove_again(
     facts = {number: dict(backends.facts) for number, backends in proven.items()}
     with holding(seeds.lock_file, call):
         for version in chosen:
-            proven[version.version].write(seeds.project, version, policy, call)
+            if file := proven[version.version].write(seeds.project, version, policy, call):
+                why = "" if settings.dialects else ", since scorehouse_compiled_sql lists no database"
+                echo(f"note: {version.label}: its SQL was removed from {file.name}{why}", err=True)
         versions = seeds.versions()  # as they stand now: others may have written since
         changed = [replace(v, program=facts.get(v.version, v.program)) for v in versions]
         write_registry(seeds, changed)

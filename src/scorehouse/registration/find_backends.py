@@ -62,14 +62,17 @@ class Backends:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     reasons: ReasonMacros | None = field(default=None, repr=False)
 
-    def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> None:
-        """Write the files and macros, or remove the macros of a backend that no longer serves."""
+    def write(self, project: Path, version: Version, policy: LoadPolicy, call: str) -> Path | None:
+        """Write the files and macros, or remove the macros of a backend that no longer serves.
+
+        Returns the file that macros were removed from.
+        """
         for name, data in self.files.items():
             write(locate(project, beside(version, name), policy, call), data, call)
-        if self.sql:
-            write_macros(project, version.name, self.sql, self.reasons)
-        else:
-            drop_macros(project, version.name, version.version)
+        if not self.sql:
+            return drop_macros(project, version.name, version.version)
+        write_macros(project, version.name, self.sql, self.reasons)
+        return None
 
 
 class BackendSearch(AbstractContextManager["BackendSearch"]):

@@ -82,8 +82,8 @@ def test_a_second_init_has_nothing_to_do(project: Path) -> None:
 
 
 def test_init_adds_to_what_is_there(project: Path) -> None:
-    settings = "name: shop  # ours\nasset-paths: [pictures]\nvars:\n    # a comment\n    start: 2020-01-01\n"
-    settings += "    'quoted': 1\nmodels: {}\n"
+    settings = "name: shop  # ours\nasset-paths: [pictures]\nmacro-paths: [sql]\n"
+    settings += "vars:\n    # a comment\n    start: 2020-01-01\n    'quoted': 1\nmodels: {}\n"
     (project / "dbt_project.yml").write_text(settings)
     (project / "packages.yml").write_text("packages:\n- package: dbt-labs/dbt_utils\n  version: 1.3.0\n")
     (project / ".gitattributes").write_text("artifacts/** -text\n*.csv text")
@@ -100,9 +100,8 @@ def test_init_adds_to_what_is_there(project: Path) -> None:
     assert {"git": "https://example.com/scorehouse.git", "revision": "v0.1.0"} in packages
     assert len(packages) == 2
     attributes = (project / ".gitattributes").read_text()
-    assert (
-        attributes.startswith("artifacts/** -text\n*.csv text\n# printed") and attributes.count("-text") == 1
-    )
+    assert attributes.startswith("artifacts/** -text\n*.csv text\n# printed")
+    assert "sql/ml/** linguist-generated\n" in attributes and attributes.count("-text") == 1
     assert (project / ".gitignore").read_text().startswith("/target\nsecret\ndbt_packages/\n")
     assert (project / "ml/train_churn.py").read_text() == "# mine\n"
 

@@ -223,6 +223,9 @@ def test_prove_on_the_reference(empty_project: Path) -> None:
     assert version.program["sql"]["rows_of"] == "reference"
     assert version.program["sql"]["sha256"] == first.program["sql"]["sha256"]
     assert macros.read_text() == text
+    settings(empty_project, {})
+    removed = "its SQL was removed from churn.sql, since scorehouse_compiled_sql lists no database"
+    assert f"note: churn version 1: {removed}" in command("prove") and not macros.exists()
 
 
 @pytest.mark.slow
@@ -260,6 +263,7 @@ def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
     assert "churn__v2(" in (macros / "churn.sql").read_text()
     said = command("prove")
     assert "churn version 2: no sql: it is not equal to the estimator" in said
+    assert "note: churn version 2: its SQL was removed from churn.sql\n" in said
     assert "churn__v2(" not in (macros / "churn.sql").read_text()
     assert "churn__v1(" in (macros / "churn.sql").read_text()
     assert not (macros / "alone.sql").exists()
