@@ -13,6 +13,7 @@ from functools import cached_property
 import duckdb
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.report.contests import SMALL as POOL
 from scorehouse.report.distributions import Distribution, Key, distributions
 from scorehouse.report.gather import ModelData
 from scorehouse.report.warehouse import Row, Warehouse
@@ -54,7 +55,10 @@ class Rows:
             names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
             last = f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
         else:
-            conditions = [self._where(row), *([] if row["segment"] == "all" else [_part(row["segment"])])]
+            segment = [] if row["segment"] == "all" else [_part(row["segment"])]
+            # all rows of a segment with one value only; the bin that moved most is that of all rows together
+            whole = bool(segment) and row["metric"] == "constant_value"
+            conditions = segment if whole else [self._where(row), *segment]
             last = "where " + "\n    and ".join(conditions) if all(conditions) else ""
         if self.run is None or not last:
             return ""
@@ -72,7 +76,7 @@ class Rows:
             return ""
         conditions = [f"model_version = {row['version']}", "row_status = 'scored'"]
         names, _, values = row["segment"].partition("=")
-        if values and "+" not in names and values != "(small groups)":
+        if values and "+" not in names and values != POOL:
             conditions.append(f"cast({DUCKDB.quote(names)} as varchar) = {DUCKDB.literal(values)}")
         table = self.run["prediction_table"]
         where = "\n    and ".join(conditions)
@@ -121,7 +125,7 @@ class Rows:
             return ""  # the report does not know which column is the time of a row
         if row["metric"] in ("out_of_range_share", "extreme_value") and signature:
             low, high = signature["minimum"], signature["maximum"]
-            return f"{column} < {low!r} or {column} > {high!r}" if low is not None else ""
+            return f"({column} < {low!r} or {column} > {high!r})" if low is not None else ""
         if row["metric"] == "unseen_share" and self.data.reference_table:
             return (
                 f"cast({column} as varchar) not in (\n    select category\n"
@@ -163,13 +167,15 @@ def rejected_rows(run: Row) -> str:
 
 
 def _part(text: str) -> str:
-    """One condition of a segment as SQL; empty if it cannot be told what it says."""
+    """One condition of a segment as SQL; empty if it cannot be told what it says, or who is in it."""
     for pattern, sql in PARTS:
         if found := pattern.fullmatch(text):
             name, *rest = found.groups()
             return sql.format(DUCKDB.quote(name), *rest)
     name, equals, value = text.partition("=")
-    return f"cast({DUCKDB.quote(name)} as varchar) = {DUCKDB.literal(value)}" if equals else ""
+    if not equals or value == POOL:
+        return ""
+    return f"cast({DUCKDB.quote(name)} as varchar) = {DUCKDB.literal(value)}"
 
 
 def _growth(before: float, now: float) -> float:

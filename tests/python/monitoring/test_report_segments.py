@@ -1,0 +1,60 @@
+"""Faults of the data in segments: the SQL of their rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from monitored import run
+from project import DbtProject
+
+FAULT = """
+insert into wide_drift by name
+select * replace ('{segment}' as segment, '{metric}' as metric, 'drift' as status, 1e0 as value)
+from wide_drift
+where feature = '{feature}' and metric = 'psi' and segment = 'all' and window_start = '2025-04-01'
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("segment", "metric", "feature", "those"),
+    [
+        ("region=south", "constant_value", "f07", "region = 'south'"),
+        ("region=south", "out_of_range_share", "f08", "region = 'south' and f08 > {maximum}"),
+        ("region=(small groups)", "missing_share", "f09", ""),
+    ],
+)
+def test_the_rows_are_those_of_the_segment(
+    segment: str, metric: str, feature: str, those: str, monitored_project: DbtProject, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "delete from wide_drift where feature in ('f07', 'f08', 'f09') and metric <> 'psi' "
+            "or segment <> 'all'"
+        )
+        connection.sql(FAULT.format(segment=segment, metric=metric, feature=feature))
+        # a third of all rows, of each region, leave the range of training
+        connection.sql("create table came as select * replace (f08 + id % 3 as f08) from features")
+        connection.sql("drop table features")
+        connection.sql("alter table came rename to features")
+    ended = run("export", "alerts", "wide", "--database", database)
+    assert ended.exit_code == 0, ended.output
+    facts = [one for alert in json.loads(ended.output)["alerts"] for one in (alert, *alert["also"])]
+    sql = next(one["rows_sql"] for one in facts if (one["segment"], one["metric"]) == (segment, metric))
+    if not those:
+        assert sql == ""
+        return
+    with duckdb.connect(str(database)) as connection:
+        ((maximum,),) = connection.sql(
+            f"select maximum from ml_wide__signature where version = 1 and feature = '{feature}'"
+        ).fetchall()
+        ids = "select id from {} where {} order by id"
+        found = connection.sql(f"select id from ({sql}) order by id").fetchall()
+        expected = connection.sql(ids.format("features", those.format(maximum=maximum))).fetchall()
+        assert 0 < len(found) and found == expected
