@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.metrics import METRICS, WINDOWS, of_drift
+from scorehouse.report.contests import SMALL as POOL
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
@@ -89,14 +90,24 @@ class Long:
 
     @property
     def segment_faults(self) -> list[Row]:
-        """Faults of the data in segments of the newest window that all rows together do not show."""
+        """Faults of the data in segments of the newest window that all rows together do not show.
+
+        Small groups are named together only where none of them is named: one of under 10 rows is not judged.
+        """
         drifts = [row for row in self.at(self.windows[-1]) if row["status"] == "drift"]
         whole = {(row["feature"], row["metric"]) for row in drifts if row["segment"] == "all"}
+        large = {row["segment"] for row in self.at(self.windows[-1]) if row["metric"] == "psi"}
+        pools = {
+            (row["feature"], row["metric"], f"{row['segment'].partition('=')[0]}={POOL}")
+            for row in drifts
+            if row["segment"] not in large and not row["segment"].endswith(f"={POOL}")
+        }
         return [
             row
             for row in drifts
             if row["segment"] != "all" and row["part"] == "feature" and row["metric"] in FEW_ROWS
             if (row["feature"], row["metric"]) not in whole
+            if (row["feature"], row["metric"], row["segment"]) not in pools
         ]
 
     def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:

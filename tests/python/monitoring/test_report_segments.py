@@ -1,16 +1,20 @@
-"""Faults of the data in segments: the SQL of their rows."""
+"""Faults of the data in segments: which are named, and the SQL of their rows."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from monitored import run
 from project import DbtProject
+from scorehouse.report.monitors import Long
+from scorehouse.report.warehouse import Table
 
 FAULT = """
 insert into wide_drift by name
@@ -18,6 +22,7 @@ select * replace ('{segment}' as segment, '{metric}' as metric, 'drift' as statu
 from wide_drift
 where feature = '{feature}' and metric = 'psi' and segment = 'all' and window_start = '2025-04-01'
 """
+POOL = "place=(small groups)"
 
 
 @pytest.mark.slow
@@ -58,3 +63,23 @@ def test_the_rows_are_those_of_the_segment(
         found = connection.sql(f"select id from ({sql}) order by id").fetchall()
         expected = connection.sql(ids.format("features", those.format(maximum=maximum))).fetchall()
         assert 0 < len(found) and found == expected
+
+
+def named(*segments: tuple[str, str]) -> list[str]:
+    """Segments that are named, of those with a fault of `x` or only a PSI."""
+    window = {"window_start": datetime(2026, 1, 1), "window_end": datetime(2026, 1, 2)}
+    rows: list[dict[str, Any]] = [
+        {**window, "part": "feature", "feature": "x", "segment": segment, "metric": metric}
+        | {"status": "ok" if metric == "psi" else "drift"}
+        for segment, metric in segments
+    ]
+    return [row["segment"] for row in Long(Table(None, "main", "daily", frozenset()), rows).segment_faults]
+
+
+def test_a_pool_is_named_only_where_no_member_is() -> None:
+    fault = "constant_value"
+    assert named(("place=a", fault), (POOL, fault), (POOL, "psi")) == ["place=a"]
+    assert named((POOL, fault), (POOL, "psi")) == [POOL]
+    assert named((POOL, fault)) == [POOL]
+    of_others = ("place=a", "missing_share"), ("shop=a", fault), ("place=large", fault), ("place=large", "psi")
+    assert named(*of_others, (POOL, fault))[-1] == POOL
