@@ -84,10 +84,12 @@ metric_rows as (
 
 {#- An end of the interval of a mean of losses, whose tail may be heavy: the logarithm with the quantile of Student's t,
     and above as if one label more had a loss 1.75 times the largest. It is
-    the factor that held best, from 50 labels on, with errors that are normal, of Laplace, log-normal and of t(4). -#}
+    the factor that held best, from 50 labels on, with errors that are normal, of Laplace, log-normal and of t(4).
+    Columns of a `name` are of what rows move the value, which is 0 in the mean. -#}
 {% macro _loss_end(column, n, side, name=none) -%}
     {%- set deviation = (name or column) ~ '_deviation' -%}
-    {%- set beyond = '(1.75e0 * ' ~ (name or column) ~ '_largest - ' ~ column ~ ')' -%}
+    {%- set beyond = '(1.75e0 * ' ~ name ~ '_largest)' if name
+        else '(1.75e0 * ' ~ column ~ '_largest - ' ~ column ~ ')' -%}
     {%- set spread = deviation if side < 0
         else 'sqrt(' ~ deviation ~ ' * ' ~ deviation ~ ' + ' ~ beyond ~ ' * ' ~ beyond ~ ' / ' ~ n ~ ')' -%}
     {#- 1.21 / (n - 1) is what Student's t adds to the normal quantile, to first order #}

@@ -45,6 +45,7 @@ points as (
         sqrt({{ scorehouse._weighted_mean(scorehouse._row_loss('mse', 'score', 'y'), spec) }}) as rmse,
         {{ scorehouse._total(scorehouse._weighted(scorehouse._row_loss('mse', 'score', 'y'), spec)) }} as sse,
         {{ scorehouse._total(scorehouse._weighted(squared, spec)) }} as sst,
+        max({{ scorehouse._row_loss('mse', 'score', 'y') }} - {{ squared }}) as most_beyond_spread,
         {{ scorehouse._total(scorehouse._weighted('abs(y - score)', spec)) }}
         / nullif({{ scorehouse._total(scorehouse._weighted('abs(y)', spec)) }}, 0e0) as wape,
         {%- for name, of_row in [
@@ -100,7 +101,11 @@ explained as (
             else 0e0
         end as r2,
         {{ scorehouse._ratio_error('(sse / nullif(sst, 0e0))', 'mse', 'spread') }} * sqrt(n) as r2_deviation,
-        mse_largest * n / nullif(sst, 0e0) as r2_largest,
+        {#- The most that a row can move it: one whose error is the largest, or is most beyond what it spreads. #}
+        (
+            greatest(0e0, 1e0 - sse / nullif(sst, 0e0)) * mse_largest
+            + least(1e0, sse / nullif(sst, 0e0)) * greatest(0e0, most_beyond_spread)
+        ) * n / nullif(sst, 0e0) as r2_largest,
         {{ scorehouse._ratio_error('wape', 'mae', 'size') }} as wape_error,
         {#- half a deviation of the ranks, times how far apart the errors of ranks are near the median #}
         case when mae_deviation is not null then 1.25e0 * (upper_absolute_error - lower_absolute_error) / sqrt(n) end

@@ -127,12 +127,14 @@ def by_logarithm(losses: pd.Series, sizes: pd.Series) -> tuple[float, float]:
     return ratio / factor, ratio * factor
 
 
-def by_largest(mean: float, deviation: float, largest: float, n: int) -> tuple[float, float]:
+def by_largest(
+    mean: float, deviation: float, largest: float, n: int, middle: float | None = None
+) -> tuple[float, float]:
     """The ends of an interval of a mean of losses, above as if a label more had 1.75 times the largest."""
     quantile = Z * (1 + 1.21 / (n - 1))
     assert quantile == pytest.approx(stats.t.ppf(0.975, n - 1), rel=2e-3)
     steps = quantile / math.sqrt(n) / mean
-    above = math.hypot(deviation, (1.75 * largest - mean) / math.sqrt(n))
+    above = math.hypot(deviation, (1.75 * largest - (mean if middle is None else middle)) / math.sqrt(n))
     return mean * math.exp(-steps * deviation), mean * math.exp(steps * above)
 
 
@@ -189,7 +191,11 @@ def test_intervals_of_ratios_and_of_the_median(frame: pd.DataFrame, warehouse: M
         squares, spread = error**2, ((y - y.mean()) ** 2).mean()
         rest = squares.mean() / spread
         moves = (squares - rest * (y - y.mean()) ** 2) / spread
-        low, high = by_largest(rest, moves.std(), squares.max() / spread, len(own))
+        # the most that a row can move it: loss - rest * spread, each part of it at its largest
+        apart, share = (squares - (y - y.mean()) ** 2).max(), min(1, rest)
+        most = ((1 - share) * squares.max() + share * max(0, apart)) / spread
+        assert most >= moves.max() - 1e-9
+        low, high = by_largest(rest, moves.std(), most, len(own), middle=0)
         expected["r2"] = (1 - high, 1 - low)
         relative = (error / y).abs()
         expected["mape"] = by_largest(relative.mean(), relative.std(), relative.max(), len(own))
