@@ -212,6 +212,9 @@ def test_a_model_without_an_error_is_not_certain(warehouse: MonitoredWarehouse) 
     lows = {"roc_auc": ten, "average_precision": ten, "f1": 2 * ten / (1 + ten)}
     for metric, low in {**lows, "mcc": 2 * forty - 1, "accuracy": forty}.items():
         assert rows(warehouse, "flawless", metric)[0][:3] == pytest.approx((1, low, 1)), metric
+    # exactly: the ends are not off by what rounding leaves
+    assert {row[2] for row in rows(warehouse, "flawless", "accuracy")} == {1}
+    assert {row[1] for row in rows(warehouse, "measured", "zero_share")} == {0}
 
 
 def test_without_a_positive_nothing_is_known(warehouse: MonitoredWarehouse) -> None:
