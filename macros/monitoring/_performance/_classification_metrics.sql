@@ -129,8 +129,8 @@ calibration as (
         {#- What a perfectly calibrated score has: the mean of a half-normal error in each bin. #}
         {{ scorehouse._total('n * sqrt(chance_variance * 0.63661977236758134e0)') }} / sum(n) as ece_by_chance,
         {#- Half-normal near 0, the deviation is that of the normal distribution far from it. #}
-        sqrt({{ scorehouse._total('n * n * (variance - 0.63661977236758134e0 * variance * variance'
-            ~ ' / nullif(variance + power(mean_score - positive_rate, 2), 0e0))') }}) / sum(n) as ece_error
+        sqrt({{ scorehouse._total('n * n * (variance - 0.63661977236758134e0 * coalesce(variance * variance'
+            ~ ' / nullif(variance + power(mean_score - positive_rate, 2), 0e0), 0e0))') }}) / sum(n) as ece_error
     from (
         {#- of the rate that was promised or that was found, with a label more as promised: the larger #}
         select

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -215,6 +216,22 @@ def test_a_model_without_an_error_is_not_certain(warehouse: MonitoredWarehouse) 
     # exactly: the ends are not off by what rounding leaves
     assert {row[2] for row in rows(warehouse, "flawless", "accuracy")} == {1}
     assert {row[1] for row in rows(warehouse, "measured", "zero_share")} == {0}
+
+
+@pytest.mark.parametrize("name", ["flawless", "rated", "measured"])
+def test_nothing_depends_on_what_the_larger_of_a_null_is(name: str, warehouse: MonitoredWarehouse) -> None:
+    """Snowflake and BigQuery say null; ECE has no variance where scores of 0 and 1 are all right."""
+    (compiled,) = (warehouse.project.folder / "target" / "compiled").rglob(f"{name}.sql")
+    ends = "select value, value_low, value_high from {} order by metric, window_start"
+    with duckdb.connect(str(warehouse.project.database)) as connection:
+        expected = connection.sql(ends.format(name)).df()
+        strict = "case when a is not null and b is not null then case when a {} b then a else b end end"
+        for function, sign in {"greatest": ">", "least": "<"}.items():
+            connection.sql(f"create temp macro {function}(a, b) as {strict.format(sign)}")
+        found = connection.sql(ends.format(f"({compiled.read_text()})")).df()
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-9, atol=1e-12)
+    if name == "flawless":
+        assert rows(warehouse, name, "ece")[0][:3] == (0, 0, 0)
 
 
 def test_without_a_positive_nothing_is_known(warehouse: MonitoredWarehouse) -> None:
