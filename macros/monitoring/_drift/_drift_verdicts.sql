@@ -45,7 +45,10 @@ metric_rows as (
     select
         tested.*,
         windows.place as window_place,
-        case when segment <> 'all' and rows_current < {{ min_segment_rows }} then 1 else 0 end as is_small,
+        case
+            when segment = 'all' or segment like '%=(small groups)' or rows_current >= {{ min_segment_rows }} then 0
+            else 1
+        end as is_small,
         metric,
         {%- for column, values, otherwise in [
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
@@ -64,9 +67,6 @@ metric_rows as (
     cross join (
         {{ scorehouse._given_names('metric', names) }}
     ) as metric_names
-    where segment = 'all'
-        or rows_current >= {{ min_segment_rows }}
-        or {{ of_few_rows }}
 
 ),
 
@@ -80,6 +80,8 @@ remembered as (
         count(*) over ({{ before }}) as n_before,
         max(value) over ({{ before }}) as reached_before
     from metric_rows
+    where is_small = 0
+        or {{ of_few_rows }}
 
 ),
 
