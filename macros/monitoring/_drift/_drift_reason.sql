@@ -26,6 +26,8 @@
                         || ' standard deviations'
                     else 'all rows had one value'
                 end
+            when status = 'not_judged' and is_remembered = 1 and value <= reached_before
+                then 'windows of this segment before reached as much'
             when status = 'not_judged' then 'beyond its threshold or windows of training, which may be chance'
             when is_learned = 1 and is_borrowed = 1 then
                 'compared with how much ' || {{ units }} || ' of training differ, scaled to a {{ unit }}'

@@ -19,9 +19,12 @@
 {% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
 {% set of_few_rows = "part = 'feature' and metric in ('" ~ known.few_rows | join("', '") ~ "')" %}
-{#- The windows before, but for the newest ones, so that a fault does not hide itself for as long. #}
-{% set before = 'partition by ml_model, version, segment, part, feature, metric order by window_place rows between '
-    ~ known.windows ~ ' preceding and ' ~ known.step_over ~ ' preceding' %}
+{#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
+    for a month. #}
+{% set places = 'partition by ml_model, version, segment, part, feature, metric order by window_place rows between '
+    ~ known.windows ~ ' preceding and ' %}
+{% set before, long_before = places ~ known.step_over ~ ' preceding', places ~ known.gross.days ~ ' preceding' %}
+{% set least_windows = 3 * known.step_over %}
 {#- Never below what is certain, as far as that is known. #}
 {% set usual = {
     'psi': 'case when psi_usual is null and chance_floor > 0.05e0 and psi_floor <= 0.05e0 then chance_floor + '
@@ -78,7 +81,10 @@ remembered as (
         *,
         case when segment <> 'all' and {{ of_few_rows }} then 1 else 0 end as is_remembered,
         count(*) over ({{ before }}) as n_before,
-        max(value) over ({{ before }}) as reached_before
+        case
+            when count(*) over ({{ long_before }}) >= {{ least_windows }} then max(value) over ({{ long_before }})
+            else max(value) over ({{ before }})
+        end as reached_before
     from metric_rows
     where is_small = 0
         or {{ of_few_rows }}
@@ -115,7 +121,7 @@ decided as (
             when rows_reference = 0e0 and segment = 'all' then 'no_reference'
             {%- endif %}
             when value is null then 'too_small'
-            when is_small = 1 and n_before < {{ 3 * known.step_over }} then 'too_small'
+            when is_small = 1 and n_before < {{ least_windows }} then 'too_small'
             when is_remembered = 1 and value >= threshold and value <= reached_before then 'not_judged'
             when metric = 'repeated_share' and threshold > 1e0 then 'too_small'
             {#- In a small batch, chance alone causes a distance: it counts as drift only if it exceeds that

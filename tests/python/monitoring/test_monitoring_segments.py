@@ -12,8 +12,8 @@ from scorehouse.metrics import of_drift
 pytestmark = pytest.mark.slow
 
 DAYS, TRAINING = 160, 90
-SIZES = {"a": 15, "b": 15, "c": 15, "d": 15, "e": 40, "large": 220, "tiny": 6}
-# By days since the fault began, with the segment, the feature and the metric that shows it.
+SIZES = {"a": 15, "b": 15, "c": 15, "d": 15, "e": 40, "lasting": 20, "large": 220, "tiny": 6}
+# On the newest day: the segment, the feature and the metric that shows it.
 PLANTED = [
     ("a", "calls", "constant_value"),
     ("a", "x", "constant_value"),
@@ -23,6 +23,7 @@ PLANTED = [
     ("large", "calls", "constant_value"),
 ]
 MOVED = pd.Timestamp("2026-05-01")  # `x` of all small places
+LASTING = 12  # days until the newest one
 FEW_ROWS = tuple(of_drift("few_rows"))
 MODELS = {
     "profiles": "{{ scorehouse.profile(source('raw', 'scored'), source('raw', 'ml_m__reference'), day='day', "
@@ -63,6 +64,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     frame = drawn(DAYS, 1)
     frame.loc[(frame.day == MOVED) & (frame.place != "large"), "x"] += 4
     newest = frame.day == frame.day.max()
+    lasting = (frame.day.max() - frame.day).dt.days < LASTING
+    frame.loc[lasting & (frame.place == "lasting"), "calls"] = 0
     for place, feature, metric in PLANTED:
         value = {"constant_value": 0, "missing_share": np.nan, "unseen_share": "mauve"}.get(metric, -40.0)
         frame.loc[newest & (frame.place == place), feature] = value
@@ -87,10 +90,25 @@ def test_a_fault_in_a_segment_is_found(
 def test_windows_without_a_fault_have_no_alarm(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query(
         f"select window_start, segment, feature, metric from daily where metric in {FEW_ROWS} "
-        "and segment <> 'all' and status = 'drift' and window_start < (select max(window_start) from daily) "
+        "and segment not in ('all', 'place=lasting') and status = 'drift' and window_start < (select max(window_start) from daily) "
         f"and window_start <> '{MOVED}'"
     )
     assert len({day for day, *_ in rows}) <= 0.02 * DAYS, rows
+
+
+def test_a_lasting_fault_is_found_on_each_day(warehouse: MonitoredWarehouse) -> None:
+    rows = warehouse.query(
+        "select status from daily where segment = 'place=lasting' and feature = 'calls' "
+        "and metric = 'constant_value' order by window_start"
+    )
+    assert rows == [("drift",)] * LASTING
+
+
+def test_what_a_segment_reached_before_is_said(warehouse: MonitoredWarehouse) -> None:
+    assert warehouse.query(
+        "select distinct status, reason from daily where segment = 'place=a' and feature = 'bakery' "
+        "and metric = 'missing_share' and value = 1 and window_start > '2026-03-01'"
+    ) == [("not_judged", "windows of this segment before reached as much")]
 
 
 def test_few_rows_tell_faults_alone(warehouse: MonitoredWarehouse) -> None:
