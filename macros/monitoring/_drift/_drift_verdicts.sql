@@ -20,9 +20,10 @@
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
 {% set of_few_rows = "part = 'feature' and metric in ('" ~ known.few_rows | join("', '") ~ "')" %}
 {#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
-    for a month. #}
-{% set places = 'partition by ml_model, version, segment, part, feature, metric order by window_place rows between '
-    ~ known.windows ~ ' preceding and ' %}
+    for a month. Missing and constant values need no training: they are compared over versions. #}
+{% set places = "partition by ml_model, case when metric not in ('missing_share', 'constant_value') then version end, "
+    ~ 'segment, part, feature, metric order by window_place, version rows between ' ~ known.windows
+    ~ ' preceding and ' %}
 {% set before, long_before = places ~ known.step_over ~ ' preceding', places ~ known.gross.days ~ ' preceding' %}
 {% set least_windows = 3 * known.step_over %}
 {#- Never below what is certain, as far as that is known. #}

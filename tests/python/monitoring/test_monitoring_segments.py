@@ -29,6 +29,10 @@ MODELS = {
     "profiles": "{{ scorehouse.profile(source('raw', 'scored'), source('raw', 'ml_m__reference'), day='day', "
     "segments=['place'], signature=source('raw', 'ranges')) }}",
     "daily": "{{ scorehouse.drift(ref('profiles'), source('raw', 'ml_m__reference'), window='day') }}",
+    "promoted_profiles": "{{ scorehouse.profile(source('raw', 'promoted'), source('raw', 'ml_m__reference'), "
+    "day='day', segments=['place']) }}",
+    "promoted_daily": "{{ scorehouse.drift(ref('promoted_profiles'), source('raw', 'ml_m__reference'), "
+    "window='day') }}",
 }
 
 
@@ -52,9 +56,10 @@ def drawn(days: int, seed: int) -> pd.DataFrame:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     warehouse = MonitoredWarehouse(tmp_path_factory.mktemp("segments") / "house")
     warehouse.table("training", "select * from frame", frame=drawn(TRAINING, 0))
+    trained_on = "select * exclude (place, day) from raw.training"
     warehouse.reference(
         "ml_m__reference",
-        {(1, "feature"): "select * exclude (place, day) from raw.training"},
+        {(1, "feature"): trained_on, (2, "feature"): trained_on},
         time="select day from raw.training",
     )
     warehouse.table(
@@ -70,6 +75,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         value = {"constant_value": 0, "missing_share": np.nan, "unseen_share": "mauve"}.get(metric, -40.0)
         frame.loc[newest & (frame.place == place), feature] = value
     warehouse.table("scored", f"select *, {HEAD} from frame", frame=frame)
+    promoted = HEAD.replace("1 as model_version", "case when day < '2026-05-31' then 1 else 2 end as model_version")
+    warehouse.table("promoted", f"select *, {promoted} from frame where place in ('a', 'b', 'c')", frame=frame)
     for name, sql in MODELS.items():
         warehouse.model(name, sql)
     warehouse.tests({"version": 2, "models": [{"name": "daily", "data_tests": ["scorehouse.no_drift"]}]})
@@ -102,6 +109,15 @@ def test_a_lasting_fault_is_found_on_each_day(warehouse: MonitoredWarehouse) -> 
         "and metric = 'constant_value' order by window_start"
     )
     assert rows == [("drift",)] * LASTING
+
+
+def test_windows_of_all_versions_tell_missing_and_constant_values(warehouse: MonitoredWarehouse) -> None:
+    found = warehouse.query(
+        "select segment, feature, metric, status from promoted_daily where version = 2 "
+        "and window_start = (select max(window_start) from promoted_daily)"
+    )
+    statuses = {(segment.removeprefix("place="), *shown): status for segment, *shown, status in found}
+    assert [statuses[fault] for fault in PLANTED[:4]] == ["drift", "drift", "drift", "too_small"]
 
 
 def test_what_a_segment_reached_before_is_said(warehouse: MonitoredWarehouse) -> None:
