@@ -20,6 +20,7 @@
     'ml_model', 'version', 'feature', 'segment', 'metric', 'value', 'threshold', 'floor_value', 'p_value', 'run_id',
     'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
 ] %}
+{% set cut = 'ml_model, version, window_start, window_end, run_id' %}
 {% set alpha, few = scorehouse._double_literal(limits['p_value']), scorehouse._metrics().drift.few_rows %}
 
 with measured as (
@@ -31,23 +32,30 @@ with measured as (
 limited as (
 
     select
-        *,
+        {{ columns | join(', ') }}, part, status,
         {{ own_threshold }} as own_threshold,
-        case when {{ own_threshold }} is not null and p_value is not null then 1 else 0 end as is_judged
+        case when {{ own_threshold }} is not null and p_value is not null then 1 else 0 end as is_judged,
+        {#- The table has no PSI of a small segment. #}
+        case when segment <> 'all' and max(case when metric = 'psi' then 1 else 0 end) over (
+            partition by {{ cut }}, segment
+        ) = 0 then 1 else 0 end as is_small
     from measured
     where part = '{{ part }}'
         {%- if names %}
         and feature in ({{ scorehouse._text_literals(names) | join(', ') }})
         {%- endif %}
         {%- if not switches.segments %}
-        and (segment = 'all' or metric in ({{ scorehouse._text_literals(few) | join(', ') }}))
+        and (
+            segment = 'all'
+            or part = 'feature' and status = 'drift' and metric in ({{ scorehouse._text_literals(few) | join(', ') }})
+        )
         {%- endif %}
 
 ),
 
 {%- if own or has_alpha %}
 
-{{ scorehouse._false_discovery('limited', 'adjusted', 'ml_model, version, window_start, window_end, run_id') }},
+{{ scorehouse._false_discovery('limited', 'adjusted', cut ~ ', is_small') }},
 {%- endif %}
 
 judged as (
@@ -61,7 +69,7 @@ judged as (
         case
             when own_threshold is null then 'info'
             when status in ('not_compared', 'no_reference') or (status = 'too_small' and floor_value is null)
-                then status
+                or (status = 'not_judged' and segment <> 'all') then status
             when value >= own_threshold and q_value < {{ alpha }} and (
                 status = 'drift' or floor_value is null or floor_value <= 0.05e0
                 or (value >= own_threshold + floor_value and p_value < 1e-6)

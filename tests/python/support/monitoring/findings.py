@@ -20,7 +20,20 @@ DRIFT = """
     lateral (select timestamp '2026-01-05' + interval (7 * week) day as window_start,
         timestamp '2026-01-12' + interval (7 * week) day as window_end,
         1000 as n_reference, 1000 as n_current,
-        1e0 as importance, 1 as place)
+        1e0 as importance, 1 as place, 0.5e0 as q_value)
+"""
+# What the newest window says of a segment: `e` is at fault there, `f` was as far before, and an output has moved.
+SEGMENT_DRIFT = f"""
+    select parts.* replace (
+        part_of as part, feature_of as feature, counted as metric, said as status,
+        case counted when 'psi' then floor_value end as floor_value
+    )
+    from ({DRIFT}) as parts, (values
+        ('feature', 'e', 'missing_share', 'drift'), ('feature', 'f', 'missing_share', 'not_judged'),
+        ('feature', 'f', 'unseen_share', 'too_small'), ('feature', 'e', 'psi', 'drift'),
+        ('output', 'prediction', 'unseen_share', 'drift')
+    ) as faults (part_of, feature_of, counted, said)
+    where segment = 'region=north'
 """
 # Days until 20 March, which the run `r9` scored with others of them; `of_late` has days of several runs.
 DAILY_DRIFT = f"""
@@ -153,6 +166,29 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         "feature, segment",
         [("a", "all"), ("a", "region=north")],
     ),
+    (
+        "segment_drift",
+        "no_drift",
+        "fault_of_segment",
+        {"too_small_fails": True},
+        "feature, metric, problem",
+        [("e", "missing_share", "drift")],
+    ),
+    ("segment_drift", "no_drift", "no_fault_of_segment", {"thresholds": {"missing_share": 0.6}}, "feature", []),
+    (
+        "segment_drift",
+        "no_drift",
+        "drift_segments_own",
+        {"segments": True, "too_small_fails": True, "thresholds": {"missing_share": 0.2}},
+        "feature, metric, problem",
+        [
+            ("e", "missing_share", "drift"),
+            ("e", "psi", "drift"),
+            ("f", "missing_share", "not_judged"),
+            ("f", "unseen_share", "too_small"),
+        ],
+    ),
+    ("segment_drift", "no_score_drift", "no_score_fault", {"too_small_fails": True}, "problem", [("no_rows",)]),
     (
         "weekly_drift",
         "no_drift",
@@ -287,6 +323,7 @@ WARNING = ("no_drift", "no_score_drift")
 TABLES = {
     "weekly_drift": DRIFT,
     "daily_drift": DAILY_DRIFT,
+    "segment_drift": SEGMENT_DRIFT,
     "days": DAYS,
     "output_drift": OUTPUT_DRIFT,
     "faulty_drift": FAULTY_DRIFT,
