@@ -75,8 +75,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
         value = {"constant_value": 0, "missing_share": np.nan, "unseen_share": "mauve"}.get(metric, -40.0)
         frame.loc[newest & (frame.place == place), feature] = value
     warehouse.table("scored", f"select *, {HEAD} from frame", frame=frame)
-    promoted = HEAD.replace("1 as model_version", "case when day < '2026-05-31' then 1 else 2 end as model_version")
-    warehouse.table("promoted", f"select *, {promoted} from frame where place in ('a', 'b', 'c')", frame=frame)
+    promoted = HEAD.replace(
+        "1 as model_version", "case when day < '2026-05-31' then 1 else 2 end as model_version"
+    )
+    warehouse.table(
+        "promoted", f"select *, {promoted} from frame where place in ('a', 'b', 'c')", frame=frame
+    )
     for name, sql in MODELS.items():
         warehouse.model(name, sql)
     warehouse.tests({"version": 2, "models": [{"name": "daily", "data_tests": ["scorehouse.no_drift"]}]})
@@ -97,8 +101,8 @@ def test_a_fault_in_a_segment_is_found(
 def test_windows_without_a_fault_have_no_alarm(warehouse: MonitoredWarehouse) -> None:
     rows = warehouse.query(
         f"select window_start, segment, feature, metric from daily where metric in {FEW_ROWS} "
-        "and segment not in ('all', 'place=lasting') and status = 'drift' and window_start < (select max(window_start) from daily) "
-        f"and window_start <> '{MOVED}'"
+        "and segment not in ('all', 'place=lasting') and status = 'drift' "
+        f"and window_start < (select max(window_start) from daily) and window_start <> '{MOVED}'"
     )
     assert len({day for day, *_ in rows}) <= 0.02 * DAYS, rows
 

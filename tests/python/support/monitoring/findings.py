@@ -22,7 +22,7 @@ DRIFT = """
         1000 as n_reference, 1000 as n_current,
         1e0 as importance, 1 as place, 0.5e0 as q_value)
 """
-# What the newest window says of a segment: `e` is at fault there, `f` was as far before, and an output has moved.
+# Of a segment in the newest window: `e` is at fault there, `f` was as far before, and an output has moved.
 SEGMENT_DRIFT = f"""
     select parts.* replace (
         part_of as part, feature_of as feature, counted as metric, said as status,
@@ -174,7 +174,14 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
         "feature, metric, problem",
         [("e", "missing_share", "drift")],
     ),
-    ("segment_drift", "no_drift", "no_fault_of_segment", {"thresholds": {"missing_share": 0.6}}, "feature", []),
+    (
+        "segment_drift",
+        "no_drift",
+        "no_fault_of_segment",
+        {"thresholds": {"missing_share": 0.6}},
+        "feature",
+        [],
+    ),
     (
         "segment_drift",
         "no_drift",
@@ -188,7 +195,14 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, list[tuple[Any, ...]]]] = 
             ("f", "unseen_share", "too_small"),
         ],
     ),
-    ("segment_drift", "no_score_drift", "no_score_fault", {"too_small_fails": True}, "problem", [("no_rows",)]),
+    (
+        "segment_drift",
+        "no_score_drift",
+        "no_score_fault",
+        {"too_small_fails": True},
+        "problem",
+        [("no_rows",)],
+    ),
     (
         "weekly_drift",
         "no_drift",
