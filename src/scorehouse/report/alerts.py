@@ -15,7 +15,7 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.faults import faults_of, units_of
 from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
-from scorehouse.report.monitors import Long, window_of
+from scorehouse.report.monitors import Long, segment_faults, window_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
 from scorehouse.report.row_sql import Rows, rejected_rows
@@ -37,11 +37,11 @@ def facts_of(behind: Rows) -> list[Alert]:
     data, seen = behind.data, dict[tuple[str, ...], bool]()
     found = [alert for long in data.performance for alert in _performance_alerts(long, behind)]
     units = units_of(data, behind.warehouse)
-    for long in data.drift:
+    for long, of_segments in zip(data.drift, segment_faults(data.drift), strict=True):
         rows, faults = drifted(long), faults_of(long, data.reference)
         rows.sort(key=lambda row: (row["part"] != "output", *_rank(row, faults), row["place"] or 0))
-        faults += long.segment_faults
-        for row in rows + long.segment_faults:
+        faults += of_segments
+        for row in rows + of_segments:
             # PSI, mean and spread of one feature say one thing: the first of them is kept, a fault before
             # PSI; and a fault that another table alone has
             metric = "" if row["metric"] in MOVED else row["metric"]

@@ -90,25 +90,22 @@ class Long:
 
     @property
     def segment_faults(self) -> list[Row]:
-        """Faults of the data in segments of the newest window that all rows together do not show.
-
-        Small groups are named together only where none of them is named: one of under 10 rows is not judged.
-        """
+        """Faults of the data in segments of the newest window that all rows together do not show."""
         drifts = [row for row in self.at(self.windows[-1]) if row["status"] == "drift"]
         whole = {(row["feature"], row["metric"]) for row in drifts if row["segment"] == "all"}
-        large = {row["segment"] for row in self.at(self.windows[-1]) if row["metric"] == "psi"}
-        pools = {
-            (row["feature"], row["metric"], f"{row['segment'].partition('=')[0]}={POOL}")
-            for row in drifts
-            if row["segment"] not in large and not row["segment"].endswith(f"={POOL}")
-        }
         return [
             row
             for row in drifts
             if row["segment"] != "all" and row["part"] == "feature" and row["metric"] in FEW_ROWS
             if (row["feature"], row["metric"]) not in whole
-            if (row["feature"], row["metric"], row["segment"]) not in pools
         ]
+
+    @property
+    def small(self) -> set[str]:
+        """The segments of the newest window that are pooled, too: by themselves, faults alone are judged."""
+        rows = self.at(self.windows[-1])
+        found = {row["segment"] for row in rows} - {row["segment"] for row in rows if row["metric"] == "psi"}
+        return {segment for segment in found if not segment.endswith(f"={POOL}")}
 
     def claimed(self, statuses: Sequence[str] = CLAIMED) -> list[Row]:
         """Rows of the newest window with a metric; shares of labels and of rejected rows do not count."""
@@ -156,6 +153,24 @@ class Long:
             if row["status"] in ("drift", "below") and row["segment"] == "all"
             if newest.get(fact_of(row)) in ("ok", "small_drift")
         ]
+
+
+def segment_faults(drift: Sequence[Long]) -> list[list[Row]]:
+    """By table: the faults of the data in segments of its newest window.
+
+    Small groups are named together only where no table names one of them: one of under 10 rows is not judged.
+    """
+    faults = [long.segment_faults for long in drift]
+    named = {
+        (row["feature"], row["metric"], f"{row['segment'].partition('=')[0]}={POOL}")
+        for long, rows in zip(drift, faults, strict=True)
+        for row in rows
+        if row["segment"] in long.small
+    }
+    return [
+        [row for row in rows if (row["feature"], row["metric"], row["segment"]) not in named]
+        for rows in faults
+    ]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData, table_name
+from scorehouse.report.monitors import segment_faults
 from scorehouse.report.performance import Performance
 from scorehouse.report.refit import newest_of, no_help
 from scorehouse.report.warehouse import Row
@@ -171,7 +172,7 @@ def _newest_rows(data: ModelData, part: str, *, moved: bool) -> list[Row]:
 def _quality(data: ModelData) -> Verdict:
     """All rows together, and the segments that are at fault."""
     rows = _newest_rows(data, "feature", moved=False)
-    return _by_status(rows + [row for long in data.drift for row in long.segment_faults])
+    return _by_status(rows + [row for faults in segment_faults(data.drift) for row in faults])
 
 
 def _scores(data: ModelData) -> Verdict:

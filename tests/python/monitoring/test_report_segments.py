@@ -13,7 +13,7 @@ import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.report.monitors import Long
+from scorehouse.report.monitors import Long, segment_faults
 from scorehouse.report.warehouse import Table
 
 FAULT = """
@@ -62,24 +62,31 @@ def test_the_rows_are_those_of_the_segment(
         ids = "select id from {} where {} order by id"
         found = connection.sql(f"select id from ({sql}) order by id").fetchall()
         expected = connection.sql(ids.format("features", those.format(maximum=maximum))).fetchall()
-        assert 0 < len(found) and found == expected
+        assert len(found) > 0 and found == expected
 
 
-def named(*segments: tuple[str, str]) -> list[str]:
-    """Segments that are named, of those with a fault of `x` or only a PSI."""
+def named(*tables: tuple[tuple[str, str], ...]) -> list[list[str]]:
+    """By table: the segments that are named, of those with a fault of `x` or only a PSI."""
     window = {"window_start": datetime(2026, 1, 1), "window_end": datetime(2026, 1, 2)}
-    rows: list[dict[str, Any]] = [
-        {**window, "part": "feature", "feature": "x", "segment": segment, "metric": metric}
-        | {"status": "ok" if metric == "psi" else "drift"}
-        for segment, metric in segments
-    ]
-    return [row["segment"] for row in Long(Table(None, "main", "daily", frozenset()), rows).segment_faults]
+    longs = []
+    for segments in tables:
+        rows: list[dict[str, Any]] = [
+            {**window, "part": "feature", "feature": "x", "segment": segment, "metric": metric}
+            | {"status": "ok" if metric == "psi" else "drift"}
+            for segment, metric in segments
+        ]
+        longs.append(Long(Table(None, "main", "drift", frozenset()), rows))
+    return [[row["segment"] for row in rows] for rows in segment_faults(longs)]
 
 
 def test_a_pool_is_named_only_where_no_member_is() -> None:
-    fault = "constant_value"
-    assert named(("place=a", fault), (POOL, fault), (POOL, "psi")) == ["place=a"]
-    assert named((POOL, fault), (POOL, "psi")) == [POOL]
-    assert named((POOL, fault)) == [POOL]
-    of_others = ("place=a", "missing_share"), ("shop=a", fault), ("place=large", fault), ("place=large", "psi")
-    assert named(*of_others, (POOL, fault))[-1] == POOL
+    member, pool, its_psi = ("place=a", "constant_value"), (POOL, "constant_value"), (POOL, "psi")
+    assert named((member, pool, its_psi)) == [["place=a"]]
+    assert named((pool, its_psi)) == named((pool,)) == [[POOL]]
+    assert named((pool, its_psi), (member,)) == [[], ["place=a"]]  # too small to judge in one of the tables
+    for others in (
+        [("place=a", "missing_share")],
+        [("shop=a", "constant_value")],
+        [("place=large", "constant_value"), ("place=large", "psi")],
+    ):
+        assert named((*others, pool)) == [[others[0][0], POOL]]
