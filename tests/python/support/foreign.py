@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from project import REPOSITORY
+from project import PRINTED, REPOSITORY
 from virtual_environments import kept_variables
 
 ROWS = 300
@@ -140,6 +140,7 @@ def write_shop(shop: ForeignProject) -> None:
             "corner_shop": {"+materialized": "ephemeral"},
             "scorehouse": {"run_log": {"+tags": ["ours"]}},
         },
+        "vars": PRINTED,
         "seeds": {"+fast": True},  # COPY, the default of dbt-duckdb
     }
     shop.write("dbt_project.yml", yaml.safe_dump(document))

@@ -49,7 +49,9 @@ def open_store(kind: str, empty_database: Path, folder: Path, patch: pytest.Monk
 def make_project(folder: Path) -> Path:
     """A folder that registration takes for a dbt project."""
     folder.mkdir()
-    (folder / "dbt_project.yml").write_text("name: shop\n")
+    (folder / "dbt_project.yml").write_text(
+        "name: shop\nvars: {scorehouse_compiled_sql: {dialects: [duckdb]}}\n"
+    )
     return folder
 
 
