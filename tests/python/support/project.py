@@ -223,7 +223,7 @@ def registered_kernel(
     folder: Path, estimator: Any, X: Any, y: Any = None, *, strict: Iterable[str] = (), **facts: Any
 ) -> Kernel:
     """Register, then load what was written: the kernel as a scoring run has it."""
-    (folder / "dbt_project.yml").touch()
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump({"vars": PRINTED}))
     version = register(estimator, "tried", X, y, project_dir=folder, **grouped(facts))
     artifact = folder / version.artifact
     signature = Signature.from_json(artifact.with_name("signature.json").read_bytes())
