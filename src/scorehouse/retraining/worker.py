@@ -38,6 +38,7 @@ def serve() -> None:
     """Work through the jobs, in order: `look` imports the function, `train` and `measure` call it."""
     end_with_parent()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
+    sys.stdout = sys.stderr  # whose lines are written at once: the process ends without a flush
     for line in jobs():
         job = Job(**json.loads(line))
         try:

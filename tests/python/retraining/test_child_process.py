@@ -75,7 +75,7 @@ def test_code_that_reads_standard_input_finds_it_empty_and_the_jobs_stay() -> No
 
 
 def test_prints_go_to_standard_error_and_the_digest_is_of_the_projects_own_code(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of what the function's module imports, but not of libraries, even of those inside the project."""
     files = {
@@ -88,6 +88,7 @@ def test_prints_go_to_standard_error_and_the_digest_is_of_the_projects_own_code(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     places = (str(tmp_path / "env/lib/site-packages"),)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     job = Job("look", "c", str(tmp_path), "m", "", "printing:train", places, ("y",), "day", 0)
 
     def code() -> str:
