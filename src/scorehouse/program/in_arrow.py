@@ -7,6 +7,7 @@ feature alone is computed once for each different text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -32,6 +33,8 @@ from scorehouse.program.sql.expression import (
     Logic,
     Lookup,
     Sum,
+    columns_of,
+    rewritten,
     walk,
 )
 
@@ -52,6 +55,7 @@ COMPARISONS = {
 }
 ARITHMETIC = {"-": "subtract", "*": "multiply", "/": "divide"}
 ONE = arrays.scalar(1.0)
+MOST_TEXTS = 10_000  # of a feature, whose answers are kept for the next batch
 CALLS: Mapping[str, str | Callable[..., Any]] = {
     "abs": "abs",
     "coalesce": "coalesce",
@@ -70,7 +74,7 @@ CALLS: Mapping[str, str | Callable[..., Any]] = {
 
 
 def unknown_parts(program: Program) -> set[str]:
-    """What `computed` cannot compute of a program: names of calls and of casts."""
+    """What Arrow cannot compute of a program: names of calls and of casts."""
     found = set()
     exprs = [expr for step in program.steps for _, expr in step.made]
     for expr in [*exprs, *(expr for _, expr in program.outputs)]:
@@ -82,24 +86,103 @@ def unknown_parts(program: Program) -> set[str]:
     return found
 
 
-def computed(
-    program: Program, features: Sequence[pa.Array], types: Sequence[pa.DataType] | None = None
-) -> list[pa.Array]:
-    """The outputs of a program, in these types; None: in doubles.
+@dataclass(frozen=True)
+class Texts:
+    """Different texts of a feature, and what expressions made of them and of NULL behind them."""
 
-    `features` are columns in the kernel's canonical types, in the order of the signature: texts as
-    dictionaries, a missing number as NULL.
+    texts: pa.Array
+    made: dict[int, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The columns of some rows, what steps made of them by name, and the texts among them by position.
+
+    Beside texts stand their places: for each row, that of its own text.
     """
-    rows = len(features[0]) if features else 0
-    known: dict[str, Any] = {}
-    for step in program.steps:
-        for name, expr in step.made:
-            known[name] = _value(expr, features, known)
-    made = []
-    for (_, expr), type in zip(program.outputs, types or [pa.float64()] * len(program.outputs), strict=True):
-        value = _value(expr, features, known).cast(type)
-        made.append(arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value)
-    return made
+
+    features: Sequence[pa.Array]
+    steps: dict[str, Any]
+    texts: Mapping[int, tuple[Texts, pa.Array]]
+
+
+class ArrowProgram:
+    """A program that Arrow computes; it keeps its answers for the texts of earlier batches."""
+
+    def __init__(self, program: Program) -> None:
+        self._given = program
+        texts = {
+            name: expr
+            for step in program.steps
+            for name, expr in step.made
+            if isinstance(expr, Feature) and expr.type == "text"
+        }
+
+        def inlined(expr: Expr) -> Expr:
+            return rewritten(expr, in_place) if texts.keys() & columns_of(expr) else expr
+
+        def in_place(part: Expr) -> Expr | None:
+            return texts.get(part.name) if isinstance(part, Column) else None
+
+        made = [(name, inlined(expr)) for step in program.steps for name, expr in step.made]
+        self._steps = [(name, expr) for name, expr in made if name not in texts]
+        self._outputs = [inlined(expr) for _, expr in program.outputs]
+        self._positions: dict[int, int | None] = {}  # of expressions, by their identity
+        self._known: dict[int, Texts] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrowProgram, (self._given,)  # identities are those of this process
+
+    def __call__(
+        self, features: Sequence[pa.Array], types: Sequence[pa.DataType] | None = None
+    ) -> list[pa.Array]:
+        """The outputs for some rows, in these types; None: in doubles.
+
+        `features` are columns in the kernel's canonical types, in the order of the signature: texts as
+        dictionaries, a missing number as NULL.
+        """
+        texts = {
+            position: self._placed(position, column)
+            for position, column in enumerate(features)
+            if isinstance(column, pa.DictionaryArray)
+        }
+        batch = Batch(features, {}, texts)
+        for name, expr in self._steps:
+            batch.steps[name] = self._value(expr, batch)
+        rows, made = len(features[0]) if features else 0, []
+        for expr, type in zip(self._outputs, types or [pa.float64()] * len(self._outputs), strict=True):
+            value = self._value(expr, batch).cast(type)
+            made.append(arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value)
+        return made
+
+    def _placed(self, position: int, column: pa.DictionaryArray) -> tuple[Texts, pa.Array]:
+        """The known texts of a feature, these among them, and the place of each row's text; behind: NULL."""
+        texts = column.dictionary
+        known = self._known.get(position) or Texts(texts.slice(0, 0))
+        of_each = pc.index_in(texts, value_set=known.texts)
+        if of_each.null_count:
+            new = texts.filter(pc.is_null(of_each))
+            together = len(known.texts) + len(new) <= MOST_TEXTS
+            known = Texts(pa.concat_arrays([known.texts, new]) if together else texts)
+            self._known[position] = known
+            of_each = pc.index_in(texts, value_set=known.texts)
+        places = of_each.take(column.indices)
+        return known, pc.fill_null(places, arrays.scalar(len(known.texts), pa.int32()))
+
+    def _value(self, expr: Expr, batch: Batch) -> Any:
+        """The value of an expression, a column or a scalar."""
+        if id(expr) not in self._positions:
+            self._positions[id(expr)] = _text_of(expr)
+        position = self._positions[id(expr)]
+        if position is None or position not in batch.texts:
+            return _computed(expr, batch, self._value)
+        known, places = batch.texts[position]
+        if id(expr) not in known.made:
+            of_each = list(batch.features)
+            of_each[position] = pa.concat_arrays([known.texts, pa.nulls(1, known.texts.type)])
+            known.made[id(expr)] = _computed(expr, Batch(of_each, {}, {}), self._value)
+        made = known.made[id(expr)]
+        return made if isinstance(made, pa.Scalar) else made.take(places)
 
 
 def without_nan(column: pa.Array) -> pa.Array:
@@ -110,22 +193,6 @@ def without_nan(column: pa.Array) -> pa.Array:
     if not pc.any(missing).as_py():
         return column
     return pc.if_else(missing, arrays.null(column.type), column)
-
-
-def _value(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]) -> Any:
-    """The value of an expression, a column or a scalar."""
-    position = _text_of(expr)
-    texts = None if position is None else features[position]
-    if position is None or not isinstance(texts, pa.DictionaryArray):
-        return _computed(expr, features, known)
-    choices = pa.concat_arrays([texts.dictionary, pa.nulls(1, texts.dictionary.type)])
-    of_each = list(features)
-    of_each[position] = choices
-    made = _computed(expr, of_each, {})
-    if isinstance(made, pa.Scalar):
-        return made
-    places = pc.fill_null(texts.indices.cast(pa.int64()), arrays.scalar(len(texts.dictionary)))
-    return made.take(places)
 
 
 def _text_of(expr: Expr) -> int | None:
@@ -139,15 +206,15 @@ def _text_of(expr: Expr) -> int | None:
     return positions.pop() if len(positions) == 1 else None
 
 
-def _computed(expr: Expr, features: Sequence[pa.Array], known: Mapping[str, Any]) -> Any:
+def _computed(expr: Expr, batch: Batch, value_of: Callable[[Expr, Batch], Any]) -> Any:
     def value(part: Expr) -> Any:
-        return _value(part, features, known) if not isinstance(part, Column) else known[part.name]
+        return value_of(part, batch) if not isinstance(part, Column) else batch.steps[part.name]
 
     match expr:
         case Feature():
-            return _feature(features[expr.position], expr.type)
+            return _feature(batch.features[expr.position], expr.type)
         case Column():
-            return known[expr.name]
+            return batch.steps[expr.name]
         case Literal():
             return _constant(expr.type, expr.value, str(expr.value))
         case Arith():

@@ -140,7 +140,7 @@ MOST_ROWS = 2_048
 MOST_CELLS = 50_000
 SHARES = ((PLAIN, 0.5), (PROBED, 0.375), (HOLED, 0.125))
 EXPECTED = "expected:"  # prefix of what the estimator made of a row
-SLICE = 4_096
+SLICE = 16_384
 
 
 def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.program.arrays_file import Expected, require
-from scorehouse.program.in_arrow import computed, without_nan
+from scorehouse.program.in_arrow import ArrowProgram, without_nan
 from scorehouse.program.links import Link
 from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import Feature, walk
@@ -58,8 +58,12 @@ class StoredBackend(ABC):
 
     def numbers(self, columns: Sequence[pa.Array]) -> list[np.ndarray]:
         """The columns that the backend reads, in doubles; NaN for a missing value."""
-        made = computed(self.columns, [self._read(i, column) for i, column in enumerate(columns)])
+        made = self._program([self._read(i, column) for i, column in enumerate(columns)])
         return [arrays.to_numpy(column) for column in made]
+
+    @cached_property
+    def _program(self) -> ArrowProgram:
+        return ArrowProgram(self.columns)
 
     def _answer(self, link: Link, sums: np.ndarray) -> np.ndarray:
         made = link(sums)
@@ -185,7 +189,7 @@ class ScoringBackend(StoredBackend):
     def _numbers(self, columns: Sequence[pa.Array], codes: np.ndarray) -> list[np.ndarray]:
         features = [self._read(i, column) for i, column in enumerate(columns)]
         own = [arrays.of_numpy(numbers.take(codes)) for numbers in self.parameters]
-        return [arrays.to_numpy(column) for column in computed(self.columns, [*features, *own])]
+        return [arrays.to_numpy(column) for column in self._program([*features, *own])]
 
 
 def scoring_of(

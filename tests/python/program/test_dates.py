@@ -24,7 +24,7 @@ from scorehouse.errors import CompileError, EstimatorError, LoadRefusedError
 from scorehouse.kernel.frames import estimator_input
 from scorehouse.kernel.rows import LARGEST, check_batch
 from scorehouse.kernel.scorer import Kernel
-from scorehouse.program.in_arrow import computed
+from scorehouse.program.in_arrow import ArrowProgram
 from scorehouse.program.preprocessing import begun, ended
 from scorehouse.program.proof import kernel_rows
 from scorehouse.program.sql.builder import Builder
@@ -178,7 +178,7 @@ def test_parts_are_those_of_the_calendar() -> None:
         )
         found = connection.sql(Printer(DUCKDB, ['"t"']).program(program, "rows_of", "")).to_arrow_table()
     assert np.array_equal(made, columns(found), equal_nan=True)
-    by_arrow = computed(program, [table.column("t").combine_chunks()])
+    by_arrow = ArrowProgram(program)([table.column("t").combine_chunks()])
     assert np.array_equal(made, columns(pa.table(by_arrow, [str(i) for i in range(5)])), equal_nan=True)
 
 

@@ -20,6 +20,7 @@ from scorehouse.program.sql.scale import no_times
 
 UNSEEN = "scorehouse: a category never seen"
 WIDTH_LIMIT = 5_000
+MOST_ANSWERS = 4_000_000  # in one call: 32 MB
 
 
 def lookup_encoder(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
@@ -34,11 +35,11 @@ def lookup_encoder(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
         raise b.refuse(estimator, f"it makes {reference.shape[1]} columns, more than {WIDTH_LIMIT}")
     names = _names(estimator, reference.shape[1], values)
     made = [Value(_constant(answer), name) for answer, name in zip(reference[0].tolist(), names, strict=True)]
-    for position, value in enumerate(values):
+    told = zip(values, known, *_answers(estimator, base, known, reference.shape[1]), strict=True)
+    for value, categories, answers, unseen, missing in told:
         x = b.bound(value)
-        answers, unseen, missing = _answers(estimator, base, position, known[position])
         for j in np.flatnonzero(_varies(reference[0], answers, unseen, missing)).tolist():
-            expr = _case(x, known[position], answers[:, j], _at(unseen, j), _at(missing, j))
+            expr = _case(x, categories, answers[:, j], _at(unseen, j), _at(missing, j))
             made[j] = value.made(expr, names[j])
     return made
 
@@ -75,23 +76,51 @@ def _dtype(column: list[Any]) -> Any:
 
 
 def _answers(
-    estimator: Any, base: list[Any], position: int, known: list[Any]
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Answers to the known categories, to an unseen one, and to a missing one (None: refused)."""
+    estimator: Any, base: list[Any], known: list[list[Any]], width: int
+) -> tuple[list[np.ndarray], list[np.ndarray | None], list[np.ndarray | None]]:
+    """For each column, answers to its categories, to an unseen and to a missing one (None: refused)."""
 
-    def ask(asked: list[Any]) -> np.ndarray | None:
-        return _ask(estimator, [asked if i == position else [v] * len(asked) for i, v in enumerate(base)])
+    def ask(asked: list[list[Any]]) -> list[np.ndarray | None]:
+        return _of_each(estimator, base, asked, width)
 
-    answers = ask(known)
-    if answers is None:
-        answers = np.empty((0, 0))
-    numeric = bool(known) and not isinstance(known[0], str)
-    is_boolean = numeric and isinstance(known[0], bool)
-    unseen = None if is_boolean else ask([max(known) * 2 + 2 if numeric else UNSEEN])
-    fitted = np.asarray(estimator.categories_[position], dtype=object).tolist()
+    answers = [np.empty((0, width)) if made is None else made for made in ask(known)]
     # None and NaN are two values for an encoder, and training had one of them
-    missing = None if any(value is None for value in fitted) else ask([float("nan")])
-    return answers, unseen, missing if missing is not None else ask([None])
+    fitted = [np.asarray(categories, dtype=object).tolist() for categories in estimator.categories_]
+    missing = ask([[] if any(value is None for value in values) else [float("nan")] for values in fitted])
+    for i, made in enumerate(ask([[None] if found is None else [] for found in missing])):
+        missing[i] = made if missing[i] is None else missing[i]
+    return answers, ask([_unseen(categories) for categories in known]), missing
+
+
+def _of_each(estimator: Any, base: list[Any], asked: list[list[Any]], width: int) -> list[np.ndarray | None]:
+    """The encoder's results for values of each column, with the base in the others; None: none, or refused.
+
+    It is asked for all columns at once, as one call takes as long for a thousand rows as for one, unless it
+    refuses some.
+    """
+    sizes = [len(values) for values in asked]
+    starts, rows = np.cumsum([0, *sizes[:-1]]).tolist(), sum(sizes)
+    if 0 < rows * width <= MOST_ANSWERS:
+        columns = [
+            [*[v] * start, *values, *[v] * (rows - start - len(values))]
+            for v, start, values in zip(base, starts, asked, strict=True)
+        ]
+        together = _ask(estimator, columns)
+        if together is not None:
+            return [part if len(part) else None for part in np.split(together, starts[1:])]
+    return [
+        _ask(estimator, [values if i == j else [v] * len(values) for j, v in enumerate(base)])
+        if values
+        else None
+        for i, values in enumerate(asked)
+    ]
+
+
+def _unseen(known: list[Any]) -> list[Any]:
+    """A value that is none of the categories, if there can be one."""
+    if not known or isinstance(known[0], str):
+        return [UNSEEN]
+    return [] if isinstance(known[0], bool) else [max(known) * 2 + 2]
 
 
 def _varies(

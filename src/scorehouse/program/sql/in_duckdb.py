@@ -26,7 +26,7 @@ from scorehouse.errors import CompileError
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.program.in_arrow import computed, unknown_parts, without_nan
+from scorehouse.program.in_arrow import ArrowProgram, unknown_parts, without_nan
 from scorehouse.program.proof import TOLERANCE, TOLERANCE_SINGLE
 from scorehouse.program.sql.builder import Program, program_of
 from scorehouse.program.sql.compiled import CompiledSql
@@ -167,11 +167,12 @@ class ArrowKernel(BackendKernel):
 
     def __init__(self, kernel: Kernel, compiled: CompiledSql) -> None:
         super().__init__(kernel)
-        self.program, self.failures = _of_task(compiled.decided, kernel)
+        program, self.failures = _of_task(compiled.decided, kernel)
+        self.program = ArrowProgram(program)
 
     def _run(self, columns: list[pa.Array]) -> list[pa.Array]:
         types = [pa.bool_()] * self.failures + [field.type for field in self.outputs.fields]
-        made = computed(self.program, [without_nan(column) for column in columns], types)
+        made = self.program([without_nan(column) for column in columns], types)
         failed, values = made[: self.failures], made[self.failures :]
         if any(pc.any(column).as_py() for column in failed):
             raise ValueError("the estimator takes no such value")  # the kernel looks for the rows
