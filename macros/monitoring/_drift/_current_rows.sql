@@ -29,18 +29,27 @@ segments as (
         case
             when segment = 'all' or max(n) >= {{ min_segment_rows }} then segment
             else {{ dbt.split_part('segment', "'='", 1) }} || '=(small groups)'
-        end as judged_segment
+        end as judged_segment,
+        0 as is_small
     from segment_sizes
     group by {{ cut }}
     union all
     select
         {{ cut }},
-        segment as judged_segment
+        segment as judged_segment,
+        1 as is_small
     from segment_sizes
     where segment <> 'all'
     group by {{ cut }}
     having max(n) < {{ min_segment_rows }}
         and max(n) >= {{ scorehouse._metrics().drift.gross.fewest }}
+
+),
+
+segment_cuts as (
+
+    select distinct {{ cut }}
+    from segments
 
 ),
 
@@ -60,8 +69,8 @@ current_rows as (
 
 
 {#- Columns of a profile's rows in a row of `segments`. Moments, and the number of finite values, are those of rows of
-    kind `all`. -#}
-{% macro _rows_of_profiles(is_current, bin_key='profiles.bin_key') -%}
+    kind `all`; a small segment is not judged by them. -#}
+{% macro _rows_of_profiles(is_current) -%}
         segments.window_id,
         segments.ml_model,
         segments.version,
@@ -69,11 +78,12 @@ current_rows as (
         profiles.part,
         profiles.feature,
         profiles.kind,
-        {{ bin_key }} as bin_key,
+        profiles.bin_key,
         {{ is_current }} as is_current,
         profiles.row_count as n_rows,
         profiles.n_below + profiles.n_above as n_outside,
-        case when profiles.kind = 'all' and profiles.mean is not null then
+        case when profiles.kind = 'all' and profiles.mean is not null
+            {{- ' and segments.is_small = 0' if not is_current }} then
             profiles.row_count - profiles.n_null - profiles.n_nan - profiles.n_infinite
         end as n_finite,
         profiles.mean,

@@ -63,60 +63,92 @@ baseline_rows as (
         and judged_features.feature = reference_bins.name
     where reference_bins.kind in ('numeric', 'category', 'other', 'missing', 'repeated', 'single')
     union all
-    {{ scorehouse._profiled_baseline(segment_reference or 'profiles') }}
-    {%- if segment_reference is none %}
-    inner join windows
-        on segments.window_id = windows.window_id
-    {{ scorehouse._earlier_windows(window) }}
-        and segments.segment <> 'all'
-    {%- else %}
-    where segments.segment <> 'all'
-    {%- endif %}
+    {{ scorehouse._profiled_baseline(
+        segment_reference or 'profiles',
+        "where segments.segment <> 'all'" if segment_reference is not none
+        else scorehouse._earlier_windows(window) ~ " and segments.segment <> 'all'"
+    ) }}
 
 )
 {%- else %}
-baseline_rows as (
-
-    {{ scorehouse._profiled_baseline('profiles') }}
+{%- set compared %}
     {%- if against == 'previous' %}
     inner join windows
         on segments.window_id = windows.window_id
     inner join windows as previous_windows
         on windows.previous_id = previous_windows.window_id
         and {{ scorehouse._in_window(window, 'previous_windows') }}
+    where 1 = 1
     {%- else %}
     where profiles.window_start >= {{ scorehouse._moment(against['from']) }}
         and profiles.window_start < {{ scorehouse._moment(against['to']) }}
     {%- endif %}
+{%- endset %}
+baseline_rows as (
+
+    {{ scorehouse._profiled_baseline('profiles', compared) }}
 
 )
 {%- endif %}
 {%- endmacro %}
 
 
-{#- Profiles of the same segments, to which the caller adds which rows of them. -#}
-{% macro _profiled_baseline(source) -%}
+{#- Profiles of the same segments; `compared` are the joins and the condition that say which rows of them. Bins are
+    added up before the segments that are judged are joined: a small one is judged twice, alone and in its pool. -#}
+{% macro _profiled_baseline(source, compared) -%}
+{% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
+{% set keys = ['window_id', 'ml_model', 'version', 'segment'] %}
+{% set of_segments = 'segments.' ~ keys | join(', segments.') %}
+{% set of_bins = 'profiles.part, profiles.feature, profiles.kind, profiles.bin_key' %}
+{% set profiles %}
+    inner join {{ 'profiles' if source == 'profiles'
+        else '(select *, ' ~ scorehouse._bin_key() ~ ' as bin_key from ' ~ source ~ ') as profiles' }}
+        on {{ scorehouse._same('segments', 'profiles', keys[1:]) }}
+    {{ compared }}
+{%- endset -%}
     select
-        {{ scorehouse._rows_of_profiles(
-            is_current=0, bin_key='profiles.bin_key' if source == 'profiles' else scorehouse._bin_key()
-        ) }}
+        {{ of_segments.replace('segments.segment', 'segments.judged_segment as segment') }},
+        {{ of_bins.replace('profiles.', 'counts.') }},
+        0 as is_current,
+        counts.n_rows,
+        cast(null as {{ bigint }}) as n_outside,
+        cast(null as {{ bigint }}) as n_finite,
+        {%- for name in ['mean', 'deviation', 'minimum', 'maximum'] %}
+        cast(null as {{ double }}) as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from (
+        select
+            {{ of_segments }}, {{ of_bins }},
+            cast(sum(profiles.row_count) as {{ bigint }}) as n_rows
+        from segment_cuts as segments
+        {{ profiles }}
+            and profiles.kind <> 'all'
+        group by {{ of_segments }}, {{ of_bins }}
+    ) as counts
+    inner join segments
+        on {{ scorehouse._same('counts', 'segments', keys) }}
+    union all
+    select
+        {{ scorehouse._rows_of_profiles(is_current=0) }}
     from segments
-    inner join {{ source }}{{ ' as profiles' if source != 'profiles' }}
-        on {{ scorehouse._same('segments', 'profiles', ['ml_model', 'version', 'segment']) }}
+    {{ profiles }}
+        and profiles.kind = 'all'
 {%- endmacro %}
 
 
 {#- The thirty windows before: the join of `profiles` with them, up to the last condition. -#}
-{% macro _earlier_windows(window) -%}
-    {%- if window == 'run' -%}
+{% macro _earlier_windows(window) %}
+    inner join windows
+        on segments.window_id = windows.window_id
+    {%- if window == 'run' %}
     inner join windows as earlier
         on windows.place > earlier.place
         and windows.place <= earlier.place + 30
         and profiles.run_id = earlier.run_id
     where 1 = 1
-    {%- elif window == 'all' -%}
+    {%- elif window == 'all' %}
     where 1 = 0
-    {%- else -%}
+    {%- else %}
     where profiles.window_start < windows.window_start
         {%- if window is not mapping %}
         and profiles.window_start >= {{ dbt.dateadd(
@@ -124,5 +156,5 @@ baseline_rows as (
             -30 * (window if window is number else 3 if window == 'quarter' else 1), 'windows.window_start'
         ) }}
         {%- endif %}
-    {%- endif -%}
+    {%- endif %}
 {%- endmacro %}
