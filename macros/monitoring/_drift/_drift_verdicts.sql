@@ -19,10 +19,11 @@
 {% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
 {% set of_few_rows = "part = 'feature' and metric in ('" ~ known.few_rows | join("', '") ~ "')" %}
+{% set is_large = "(segment = 'all' or segment like '%=(small groups)' or rows_current >= " ~ min_segment_rows ~ ')' %}
 {#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
-    for a month. Missing and constant values need no training: they are compared over versions. #}
-{% set places = "partition by ml_model, case when metric not in ('missing_share', 'constant_value') then version end, "
-    ~ 'segment, part, feature, metric order by window_place, version rows between ' ~ known.windows
+    for a month. #}
+{% set of_memory = ['ml_model', 'memory_version', 'segment', 'part', 'feature', 'metric'] %}
+{% set places = 'partition by ' ~ of_memory | join(', ') ~ ' order by window_place rows between ' ~ known.windows
     ~ ' preceding and ' %}
 {% set before, long_before = places ~ known.step_over ~ ' preceding', places ~ known.gross.days ~ ' preceding' %}
 {% set least_windows = 3 * known.step_over %}
@@ -49,11 +50,10 @@ metric_rows as (
     select
         tested.*,
         windows.place as window_place,
-        case
-            when segment = 'all' or segment like '%=(small groups)' or rows_current >= {{ min_segment_rows }} then 0
-            else 1
-        end as is_small,
+        case when {{ is_large }} then 0 else 1 end as is_small,
         metric,
+        {#- Missing and constant values need no training: they are compared over versions. #}
+        case when metric in ('missing_share', 'constant_value') then 0 else version end as memory_version,
         {%- for column, values, otherwise in [
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
             ('least_effect', scorehouse._threshold_cases(effects, names), none), ('expected_value', expected, '0e0'),
@@ -71,24 +71,48 @@ metric_rows as (
     cross join (
         {{ scorehouse._given_names('metric', names) }}
     ) as metric_names
+    where {{ is_large }}
+        or {{ of_few_rows }}
 
 ),
 
 {#- Of a segment, its own windows tell what it reaches: where a feature has one value per shop and day, or none on
-    Sundays, rows are no independent witnesses. #}
-remembered as (
+    Sundays, rows are no independent witnesses. Versions that score the same window are one. #}
+segment_windows as (
+
+    select
+        {{ of_memory | join(', ') }}, window_place,
+        max(value) as value
+    from metric_rows
+    where segment <> 'all'
+        and {{ of_few_rows }}
+    group by {{ of_memory | join(', ') }}, window_place
+
+),
+
+memory as (
 
     select
         *,
-        case when segment <> 'all' and {{ of_few_rows }} then 1 else 0 end as is_remembered,
         count(*) over ({{ before }}) as n_before,
         case
             when count(*) over ({{ long_before }}) >= {{ least_windows }} then max(value) over ({{ long_before }})
             else max(value) over ({{ before }})
         end as reached_before
+    from segment_windows
+
+),
+
+remembered as (
+
+    select
+        metric_rows.*,
+        case when memory.segment is null then 0 else 1 end as is_remembered,
+        memory.n_before,
+        memory.reached_before
     from metric_rows
-    where is_small = 0
-        or {{ of_few_rows }}
+    left join memory
+        on {{ scorehouse._same('metric_rows', 'memory', of_memory + ['window_place']) }}
 
 ),
 
