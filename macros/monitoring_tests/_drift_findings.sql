@@ -21,6 +21,8 @@
     'window_start', 'window_end', 'n_reference', 'n_current', 'importance', 'place'
 ] %}
 {% set cut = 'ml_model, version, window_start, window_end, run_id' %}
+{#- The table leaves out of small segments what is 0: that has been judged there. -#}
+{% set q_value = 'case when is_small = 1 then coalesce(table_q, q_value) else q_value end' %}
 {% set alpha, few = scorehouse._double_literal(limits['p_value']), scorehouse._metrics().drift.few_rows %}
 
 with measured as (
@@ -33,6 +35,7 @@ limited as (
 
     select
         {{ columns | join(', ') }}, part, status,
+        q_value as table_q,
         {{ own_threshold }} as own_threshold,
         case when {{ own_threshold }} is not null and p_value is not null then 1 else 0 end as is_judged,
         {#- The table has no PSI of a small segment. #}
@@ -70,7 +73,7 @@ judged as (
             when own_threshold is null then 'info'
             when status in ('not_compared', 'no_reference') or (status = 'too_small' and floor_value is null)
                 or (status = 'not_judged' and segment <> 'all') then status
-            when value >= own_threshold and q_value < {{ alpha }} and (
+            when value >= own_threshold and {{ q_value }} < {{ alpha }} and (
                 status = 'drift' or floor_value is null or floor_value <= 0.05e0
                 or (value >= own_threshold + floor_value and p_value < 1e-6)
             ) then 'drift'

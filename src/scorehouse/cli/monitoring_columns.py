@@ -39,7 +39,7 @@ DRIFT = {
     "version": "Version that scored.",
     "part": "Feature or output.",
     "feature": "Name of the column.",
-    "segment": "`all`, `column=value`, or `column=(small groups)`.",
+    "segment": "`all`, `column=value` (if small, without what is 0 and `ok`), or `column=(small groups)`.",
     "metric": "Name of the metric.",
     "window_start": "Start of the window.",
     "window_end": "End of the window, excluded.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,7 @@ PLANTED = [
 ]
 MOVED = pd.Timestamp("2026-05-01")  # `x` of all small places
 LASTING = 12  # days until the newest one
+SHADOWED = 17  # the same, where two versions score each day
 FEW_ROWS = tuple(of_drift("few_rows"))
 MODELS = {
     "profiles": "{{ scorehouse.profile(source('raw', 'scored'), source('raw', 'ml_m__reference'), day='day', "
@@ -33,7 +36,17 @@ MODELS = {
     "day='day', segments=['place']) }}",
     "promoted_daily": "{{ scorehouse.drift(ref('promoted_profiles'), source('raw', 'ml_m__reference'), "
     "window='day') }}",
+    "shadowed_profiles": "{{ scorehouse.profile(source('raw', 'shadowed'), source('raw', 'ml_m__reference'), "
+    "day='day', segments=['place']) }}",
+    "shadowed_daily": "{{ scorehouse.drift(ref('shadowed_profiles'), source('raw', 'ml_m__reference'), "
+    "window='day') }}",
 }
+NIGHTLY = """
+{{ config(materialized='incremental', **scorehouse.replace_windows()) }}
+select * from {{ ref('daily') }}
+{% if is_incremental() %}where window_start = (select max(window_start) from {{ ref('daily') }}){% endif %}
+"""
+NEWEST = "window_start = (select max(window_start) from daily)"
 
 
 def drawn(days: int, seed: int) -> pd.DataFrame:
@@ -81,8 +94,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> MonitoredWarehouse:
     warehouse.table(
         "promoted", f"select *, {promoted} from frame where place in ('a', 'b', 'c')", frame=frame
     )
+    warehouse.table(
+        "shadowed",
+        "select * exclude (model_version) replace (case when day > "
+        f"'{frame.day.max()}'::date - {SHADOWED} then 0 else calls end as calls), version as model_version "
+        "from raw.scored, (values (1), (2)) as versions(version) where place = 'lasting'",
+    )
     for name, sql in MODELS.items():
         warehouse.model(name, sql)
+    warehouse.project.write("models/nightly.sql", NIGHTLY)
     warehouse.tests({"version": 2, "models": [{"name": "daily", "data_tests": ["scorehouse.no_drift"]}]})
     warehouse.build().check()
     return warehouse
@@ -124,6 +144,13 @@ def test_windows_of_all_versions_tell_missing_and_constant_values(warehouse: Mon
     assert [statuses[fault] for fault in PLANTED[:4]] == ["drift", "drift", "drift", "too_small"]
 
 
+def test_two_versions_of_a_window_are_one_in_the_memory_of_a_segment(warehouse: MonitoredWarehouse) -> None:
+    assert warehouse.query(
+        "select version, status, count(*) from shadowed_daily where segment = 'place=lasting' "
+        "and feature = 'calls' and metric = 'constant_value' group by version, status order by all"
+    ) == [(1, "drift", SHADOWED), (2, "drift", SHADOWED)]
+
+
 def test_what_a_segment_reached_before_is_said(warehouse: MonitoredWarehouse) -> None:
     assert warehouse.query(
         "select distinct status, reason from daily where segment = 'place=a' and feature = 'bakery' "
@@ -147,3 +174,29 @@ def test_small_places_together_are_judged_by_all_metrics(warehouse: MonitoredWar
         "and metric in ('psi', 'mean_shift') and status = 'drift' "
         "and window_start < (select max(window_start) from daily) order by all"
     ) == [(MOVED, "mean_shift"), (MOVED, "psi")]
+
+
+def test_small_segments_have_no_rows_with_nothing_to_tell(warehouse: MonitoredWarehouse) -> None:
+    told = "select distinct segment from daily where value = 0 and status = 'ok' order by segment"
+    assert warehouse.query(told) == [("all",), ("place=(small groups)",), ("place=large",)]
+    # windows without a row have counted as 0
+    assert warehouse.query(
+        "select status, count(*) > 20 from daily where segment = 'place=b' and feature = 'x' "
+        "and metric = 'missing_share' group by status order by min(window_start)"
+    ) == [("too_small", True), ("drift", False)]
+
+
+def test_a_segment_is_sound_again_where_its_rows_were_mended(
+    warehouse: MonitoredWarehouse, tmp_path: Path
+) -> None:
+    project = warehouse.project.copy(tmp_path / "mended")
+    fault = (
+        f"select status from nightly where segment = 'place=b' and feature = 'x' and {NEWEST} order by all"
+    )
+    assert project.query(fault) == [("drift",)]
+    project.query("update raw.scored set x = 8 + rowid % 5 where place = 'b' and x is null")
+    project.build("--select", "profiles", "daily", "nightly").check()
+    assert project.query(fault) == []
+    assert project.query("select count(*) > 0 from nightly where segment = 'place=c' and " + NEWEST) == [
+        (True,)
+    ]
