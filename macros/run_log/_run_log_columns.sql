@@ -54,5 +54,6 @@
         'feed_from': dbt.type_bigint(),
         'feed_reason': text,
         'feature_snapshot_at': dbt.type_timestamp(),
+        'rows_resumed': dbt.type_bigint(),
     }) }}
 {% endmacro %}

@@ -17,7 +17,7 @@ with runs as (
         *,
         cast({{ dbt.date_trunc(period, 'started_at') }} as date) as period_start,
         -- versions of one scan read the same rows at the same time: the first of them stands for all
-        case when scoring_run_id = parent_run_id then seconds end as own_seconds,
+        case when coalesce(is_live, true) then seconds end as own_seconds,
         rows_in + coalesce(rows_unchanged, 0) + coalesce(rows_left, 0) as rows_there,
         -- a change feed shows what changed: apart from a sample, no other row is read
         rows_in + coalesce(rows_left, 0)

@@ -68,7 +68,8 @@ def score(
         scores only keys that are not in the table yet; `changed` also scores rows whose features changed
         and rows that another version scored; `feed` reads these from the change feed of a DuckLake. Or a
         mapping: `rule`, `updated_at` and `lookback` (the rule `updated_at`), `vanished` (`keep`, `flag`,
-        `delete`), and the budget `max_rows`, `max_seconds`.
+        `delete`), the budget `max_rows`, `max_seconds`, and under `all` `slice_rows`, the rows of a slice
+        that is committed by itself, so that a stopped run is resumed (DuckDB).
     strict: checks among `null`, `not_finite`, `unseen_category` and `out_of_range` that reject a row
         even if the pipeline would accept it.
     max_rejected_share: above this share of rejected rows, the run fails and the table is unchanged.

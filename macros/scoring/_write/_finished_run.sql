@@ -2,7 +2,7 @@
 {% macro _finished_run(run_id) %}
     {% set rows = run_query(
         "select write_mode, key_columns, rows_in, configuration from " ~ scorehouse.run_log_relation()
-        ~ " where parent_run_id = '" ~ run_id ~ "' and status = 'success' order by run_id = parent_run_id desc"
+        ~ " where parent_run_id = '" ~ run_id ~ "' and status = 'success' order by is_live desc"
     ).rows %}
     {% set row = rows[0] %}
     {% set configuration = fromjson(row['configuration']) %}

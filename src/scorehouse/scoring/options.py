@@ -49,7 +49,8 @@ class Rescore(Arguments):
     `updated_at`: that column. `lookback`: how far behind the newest timestamp of the last run an
     update may still have been committed, in seconds or as an interval (`2 days`). `vanished`: what happens to
     predictions whose row is no longer in the feature table. `max_rows`, `max_seconds`: the budget of one run;
-    the next run scores the rest.
+    the next run scores the rest. `slice_rows`: under `all`, the rows of a slice, which is committed by itself
+    so that a run that was stopped is resumed.
     """
 
     rule: Name = argument("all", "the name of a rule")
@@ -60,6 +61,7 @@ class Rescore(Arguments):
     vanished: Name = argument("keep", "'keep', 'flag' or 'delete'")
     max_rows: Count | None = argument(None, "a whole number above 0")
     max_seconds: Annotated[Number, Field(gt=0)] | None = argument(None, "a number above 0")
+    slice_rows: Count | None = argument(None, "a whole number above 0")
 
     @property
     def has_budget(self) -> bool:
@@ -101,6 +103,12 @@ class Rescore(Arguments):
                 rule not in PLANNED_RULES and (rescore.has_budget or vanished != "keep"),
                 f"rescore has the rule {rule!r} and a budget or vanished={vanished!r}",
                 f"one of the rules {list(PLANNED_RULES)}, which read the existing table",
+                CORRECT,
+            ),
+            (
+                rescore.slice_rows is not None and rule != "all",
+                f"rescore has the rule {rule!r} and slice_rows",
+                "the rule 'all'; others have the budget max_rows, and a history is backfilled in slices",
                 CORRECT,
             ),
         ]
@@ -210,6 +218,13 @@ class ScoreOptions(Arguments):
                 "neither alias nor version was given",
                 "at least one of them",
                 CORRECT,
+            ),
+            (
+                options.rescore.slice_rows is not None
+                and (options.several or options.group is not None or options.ranks_by_score),
+                "rescore has slice_rows together with several versions, a group or top_n",
+                "one version whose rows are independent of each other",
+                "leave out slice_rows",
             ),
         ]
         refuse(call, rules)

@@ -83,6 +83,7 @@ class RunRecord:
     scoring_basis: str = ""
     found: dict[str, int] = field(default_factory=dict)
     rows_left: int = 0
+    rows_resumed: int = 0
     watermark: datetime | None = None
     feed_from: int | None = None
     feed_reason: str = ""
@@ -106,6 +107,8 @@ class RunRecord:
         )
         if self.write_mode == "merge" and self.found:
             text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
+        if self.rows_resumed:
+            text += f"; {self.rows_resumed:,} of them before it was resumed"
         if self.rows_left:
             text += f"; {self.rows_left:,} left to later runs"
         return f"{text}, by {self.part.version.label} ({self.backend})" if self.part else text
@@ -165,6 +168,7 @@ class RunRecord:
             "feed_from": self.feed_from,
             "feed_reason": self.feed_reason or None,
             "feature_snapshot_at": self.feature_snapshot_at,
+            "rows_resumed": self.rows_resumed,
         }
 
     def _configuration(self) -> str | None:

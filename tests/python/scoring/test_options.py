@@ -20,7 +20,7 @@ ARGUMENTS = [
     "batch_rows", "as_of", "decision", "backend", "layout",
 ]  # fmt: skip
 SETTINGS = {
-    "rescore": ["rule", "updated_at", "lookback", "vanished", "max_rows", "max_seconds"],
+    "rescore": ["rule", "updated_at", "lookback", "vanished", "max_rows", "max_seconds", "slice_rows"],
     "decision": ["score", "threshold", "top_n", "per", "abstain", "labels", "bands"],
 }
 WORDS = [

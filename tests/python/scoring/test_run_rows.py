@@ -14,7 +14,7 @@ import pytest
 from churn import FEATURES, classifier, training
 from listening import listening
 from project import DbtProject
-from scorehouse.engines.duckdb import engine, run_log
+from scorehouse.engines.duckdb import counted, engine, run_log
 from scorehouse.engines.duckdb.counted import BatchStatistics
 from scorehouse.engines.duckdb.staging import write_staging
 from scorehouse.engines.output import Output
@@ -80,11 +80,12 @@ def count_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_one_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(session: Any, output: Output, *arguments: Any) -> None:
-        write_staging(session, output, *arguments)
+    def wrong(session: Any, output: Output, *arguments: Any, **options: Any) -> None:
+        write_staging(session, output, *arguments, **options)
         session.execute(f"delete from {output.records[0].request.staging} where id = 0").fetchall()
 
-    monkeypatch.setattr(engine, "write_staging", wrong)
+    for module in (engine, counted):
+        monkeypatch.setattr(module, "write_staging", wrong)
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +16,9 @@ from scorehouse.engines.base import Scan
 from scorehouse.engines.duckdb.errors import check_interrupted
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.engines.duckdb.staging import described
+from scorehouse.engines.duckdb.staging import described, write_staging
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
+from scorehouse.engines.output import BATCHES
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
@@ -23,17 +26,23 @@ from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.log import logger
 from scorehouse.scoring.request import RunRecord
 
+COUNTED = ("rows_scored", "rows_rejected", "reject_reasons", "score_min", "score_max")  # as batches pass
+HASHED = ("rows", "hash_sum", "hash_xor")
 INTERVAL_SECONDS = 5.0  # between two lines about the progress of a run
 
 
 class CountedBatches:
     """Scores the rows of a run, and writes their statistics into its records.
 
-    DuckDB hides the type of an error that a stream raises, so `error` keeps it.
+    DuckDB hides the type of an error that a stream raises, so `error` keeps it. Of a run in slices, each
+    slice is a stream, and the run `finish`es after the last one.
     """
 
     def __init__(self, scan: Scan[DuckDBSource]) -> None:
         self.scan = scan
+        self.planned = [record.rows_in for record in scan.records]
+        self.statistics = [BatchStatistics(record) for record in scan.records]
+        self.progress = Progress(scan.record.request.node, sum(self.planned))
         self.schema = output_schema(scan.source, scan.kernels[0].schema, scan.suffixes)
         self.error: Exception | None = None
 
@@ -46,33 +55,41 @@ class CountedBatches:
         finally:
             batches.close()
 
+    def write(self, session: duckdb.DuckDBPyConnection, *, create: bool = True) -> None:
+        """Score what the source reads into the staging table."""
+        with self.reader() as reader:
+            session.register(BATCHES, reader)
+            try:
+                write_staging(session, self.scan.output, create=create)
+            except duckdb.Error as error:
+                raise self.error or error from None
+            session.unregister(BATCHES)
+
     def _batches(self) -> Generator[pa.RecordBatch]:
         scan = self.scan
-        planned = [record.rows_in for record in scan.records]
-        progress = Progress(scan.record.request.node, sum(planned))
-        statistics = [BatchStatistics(record) for record in scan.records]
-        read = [0] * len(planned)
         try:
             for scored in scored_batches(scan.source, scan.backends, self.schema, scan.suffixes):
                 for number, batch, row_hashes in scored.counted:
-                    read[number] += batch.num_rows
-                    statistics[number].add(batch, row_hashes)
-                    progress.advance(batch.num_rows)
+                    self.statistics[number].add(batch, row_hashes)
+                    self.progress.advance(batch.num_rows)
                 scan.record.note_memory()
                 check_interrupted(scan.source.call)
                 yield scored.written
-            if (
-                scan.options.rescore.max_seconds is not None
-            ):  # rows that were not read are left for the next run
-                for record, expected, count in zip(scan.records, planned, read, strict=True):
-                    record.rows_left += expected - count
-                    record.rows_in = count
-            for counted in statistics:
-                counted.finish()
-            scan.check_conserved()
+            if scan.options.rescore.slice_rows is None:
+                self.finish()
         except Exception as error:
             self.error = error
             raise
+
+    def finish(self) -> None:
+        """Complete the records, and refuse a run that lost rows or rejected too many."""
+        for expected, counted in zip(self.planned, self.statistics, strict=True):
+            counted.finish()
+            if self.scan.options.rescore.max_seconds is not None:  # rows not read are left for the next run
+                record = counted.record
+                record.rows_in = counted.fingerprint.rows
+                record.rows_left += expected - record.rows_in
+        self.scan.check_conserved()
 
 
 class BatchStatistics:
@@ -106,6 +123,23 @@ class BatchStatistics:
             record.score_max = high if record.score_max is None else max(record.score_max, high)
             self.scores.append((float(values.sum()), len(values)))
 
+    def state(self) -> dict[str, Any]:
+        """What was counted so far, as JSON, for `resume`."""
+        if self.scores:
+            sums, counts = zip(*self.scores, strict=True)
+            self.scores = [(math.fsum(sums), sum(counts))]
+        counted = {name: getattr(self.record, name) for name in COUNTED}
+        hashes = {name: getattr(self.fingerprint, name) for name in HASHED}
+        return {"record": counted, "fingerprint": hashes, "scores": [list(pair) for pair in self.scores]}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        for name, value in state["record"].items():
+            setattr(self.record, name, value)
+        self.record.reject_reasons = Counter(self.record.reject_reasons)
+        self.fingerprint = Fingerprint(self.record.input_types, **state["fingerprint"])
+        self.scores = [(total, count) for total, count in state["scores"]]
+
     def finish(self) -> None:
         """Write the mean of the score and the fingerprint into the record."""
         record = self.record
@@ -121,7 +155,7 @@ class Progress:
     def __init__(self, node: str, rows: int) -> None:
         self.node = node
         self.rows = rows
-        self.done = 0
+        self.done = self.before = 0  # of `done`, the rows of an earlier attempt
         self.started = self.reported = time.monotonic()
 
     def advance(self, rows: int) -> None:
@@ -131,7 +165,7 @@ class Progress:
         if now - self.reported < INTERVAL_SECONDS:
             return
         self.reported = now
-        rate = self.done / (now - self.started)
+        rate = (self.done - self.before) / (now - self.started)
         left = (self.rows - self.done) / rate
         logger.info(
             f"{self.node}: {self.done:,} of {self.rows:,} rows scored, {rate:,.0f} rows/s, {left:.0f} s left"

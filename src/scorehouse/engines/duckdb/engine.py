@@ -24,12 +24,14 @@ from scorehouse.engines.duckdb.memory import limit_of, limited_memory, watched_m
 from scorehouse.engines.duckdb.plan import DuckDBPlanner
 from scorehouse.engines.duckdb.rescore_sql import VANISHED
 from scorehouse.engines.duckdb.run_log import hold_room, log_end, log_failure, log_start
+from scorehouse.engines.duckdb.slices import write_slices
 from scorehouse.engines.duckdb.source import DuckDBSource, registry_of
 from scorehouse.engines.duckdb.sql import column_list, quote, same
 from scorehouse.engines.duckdb.staging import hold_all_columns, is_duckdb, write_staging
 from scorehouse.engines.duckdb.stream import ScoredSelect, output_schema
 from scorehouse.engines.duckdb.table_columns import change_table, column_change
 from scorehouse.engines.output import BATCHES, Output, wide_suffixes
+from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.run_log_place import STARTED
@@ -60,7 +62,15 @@ class DuckDBEngine(Engine[DuckDBSource]):
             log_start(self.session, record)
 
     def refuse(self, options: ScoreOptions) -> None:
-        """Nothing is refused here: this engine supports all options."""
+        is_file = bool(self.request.staging) and is_duckdb(self.session, self.request.staging)
+        if options.rescore.slice_rows is not None and not is_file:
+            raise ConfigurationError(
+                self.call,
+                f"rescore has slice_rows, and the prediction table is {self.request.relation} with "
+                f"materialized={self.request.materialization!r}",
+                expected='materialized="predictions", and a table in a DuckDB file',
+                action="leave out slice_rows",
+            )
 
     def table_exists(self) -> bool:
         return self.request.exists
@@ -92,10 +102,12 @@ class DuckDBEngine(Engine[DuckDBSource]):
         """Score into the staging table and log the run, on the session and in its transaction."""
         check_interrupted(self.call)
         with watched_memory(scan.records), limited_memory(self.session, self._memory_limit(scan)):
-            if _is_direct(scan):
+            if scan.source.slices:
+                write_slices(self.session, scan, scan.source.slices)
+            elif _is_direct(scan):
                 self._write_direct(scan)
             else:
-                self._write_stream(scan)
+                CountedBatches(scan).write(self.session)
         if scan.record.write_mode == "merge":
             hold_all_columns(self.session, self.request.relation)
             change_table(self.session, self.request, scan.change)
@@ -148,16 +160,6 @@ class DuckDBEngine(Engine[DuckDBSource]):
         write_staging(self.session, scan.output, rows, alike=select.alike())
         count_table(self.session, scan.records, scan.output.keys, scan.suffixes)
         scan.check_conserved()
-
-    def _write_stream(self, scan: Scan[DuckDBSource]) -> None:
-        batches = CountedBatches(scan)
-        with batches.reader() as reader:
-            self.session.register(BATCHES, reader)
-            try:
-                write_staging(self.session, scan.output)
-            except duckdb.Error as error:
-                raise batches.error or error from None
-            self.session.unregister(BATCHES)
 
     def _write_vanished(self, scan: Scan[DuckDBSource]) -> str | None:
         """Write the keys that take no part in decisions; returns their table, if there are any.

@@ -28,16 +28,25 @@ def stored_name(table: str) -> str | None:
 
 
 def check_keys(
-    cursor: duckdb.DuckDBPyConnection, table: str, keys: list[str], call: str, *, unique: bool
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: list[str],
+    call: str,
+    *,
+    unique: bool,
+    span: tuple[int, int] | None = None,
 ) -> int:
-    """Count the rows, and refuse a key that is NULL or, if it has to be `unique`, is there twice."""
+    """Count the rows, and refuse a key that is NULL or, if it has to be `unique`, is there twice.
+
+    `span` is the range of a key of integers that lie close together, where it is known.
+    """
     quoted = column_list(keys)
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
-    span = _span(cursor, table, keys) if unique else None
+    span = span or (_span(cursor, table, keys) if unique else None)
     if not unique:
         different = "count(*)"
     elif span:
-        different = f"bit_count(bitstring_agg({quoted}, {span[0]}, {span[1]}))"
+        different = f"coalesce(bit_count(bitstring_agg({quoted}, {span[0]}, {span[1]})), 0)"
     else:
         different = f"count(distinct {quoted if len(keys) == 1 else f'({quoted})'})"
     counts = cursor.execute(

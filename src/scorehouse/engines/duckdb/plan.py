@@ -11,6 +11,7 @@ from scorehouse.engines.duckdb.feed import ROWS, Feed
 from scorehouse.engines.duckdb.few import Few
 from scorehouse.engines.duckdb.lake import utc
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, PlanPart, RescorePlan
+from scorehouse.engines.duckdb.slices import Slices
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.source import Planner
@@ -28,6 +29,9 @@ class DuckDBPlanner(Planner[DuckDBSource]):
 
     def count_rows(self) -> int:
         source, rule = self.source, self.rescore.rule
+        if self.rescore.slice_rows is not None:  # each slice checks its keys
+            source.slices = Slices.of(source, self.rescore.slice_rows)
+            return source.slices.rows
         self.both_ways = self.may_rescore and rule in PLANNED_RULES and not source.options.in_parts
         self.only_counted = self.merging and (rule == "feed" or (self.both_ways and source.is_stored))
         if self.only_counted:  # `find` checks the keys that it reads, or all of them in one pass

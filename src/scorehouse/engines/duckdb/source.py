@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +26,9 @@ from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.signature import Signature, check_types
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
+
+if TYPE_CHECKING:
+    from scorehouse.engines.duckdb.slices import Slices
 
 FEATURES = "scorehouse_features"
 HASH_CANARY = "hash(1.5e0, 42, 'scorehouse', null::double)"
@@ -97,6 +100,7 @@ class DuckDBSource(Source):
         self.query = self.table[1:-1].removesuffix("\n") if self.in_database else ""
         self.chosen: ChosenRows | None = None  # NULL: every row
         self.lake: LakeTable | None = None
+        self.slices: Slices | None = None  # of a full build that commits one after the other
         # whether the rows are in a table, so that no query has to compute them
         self.is_stored = stored_name(self.table) is not None
 
@@ -137,13 +141,13 @@ class DuckDBSource(Source):
         for signature in signatures:
             check_types(signature, self.schema, self.call)
 
-    def check_keys(self, *, unique: bool = True, table: str = "") -> int:
+    def check_keys(self, *, unique: bool = True, table: str = "", span: tuple[int, int] | None = None) -> int:
         """Count rows and refuse bad keys, in the feature table or in some of its rows.
 
         Without `unique`, a key may be there twice: something else proves at less cost that it is not.
         """
         keys = list(self.columns.key.values())
-        return check_keys(self.cursor, table or self.table, keys, self.call, unique=unique)
+        return check_keys(self.cursor, table or self.table, keys, self.call, unique=unique, span=span)
 
     def run(self, *statements: str) -> None:
         """Run statements in the snapshot."""

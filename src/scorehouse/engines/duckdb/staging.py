@@ -18,11 +18,17 @@ PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
 
 
 def write_staging(
-    session: duckdb.DuckDBPyConnection, output: Output, rows: str = BATCHES, *, alike: str = ""
+    session: duckdb.DuckDBPyConnection,
+    output: Output,
+    rows: str = BATCHES,
+    *,
+    alike: str = "",
+    create: bool = True,
 ) -> None:
     """Create the staging table of a run from `rows`, a relation of scored rows.
 
-    `alike` is a relation with the columns of `rows` that is bound faster.
+    `alike` is a relation with the columns of `rows` that is bound faster. Without `create`, the rows are
+    added to the table of a run in slices.
     """
     staging = output.records[0].request.staging
     if _is_rebuilt(output) and is_duckdb(session, staging):
@@ -30,7 +36,8 @@ def write_staging(
         derived = output.derived()
         made = {name: f" generated always as ({sql}) virtual" for name, sql in derived.items()}
         columns = ", ".join(f"{quote(name)} {kind}{made.get(name, '')}" for name, kind in types.items())
-        session.execute(f"create or replace table {staging} ({columns})").fetchall()
+        if create:
+            session.execute(f"create or replace table {staging} ({columns})").fetchall()
         names = column_list(name for name in types if name not in derived)
         session.execute(f"insert into {staging} ({names}) {output.select(rows, without=derived)}").fetchall()
     else:

@@ -71,6 +71,12 @@ class SparkEngine(Engine[SparkSource]):
                 "set max_rows",
             ),
             (
+                options.rescore.slice_rows is not None,
+                f"{refused} slice_rows, since Spark repeats lost tasks by itself",
+                "a run in one piece",
+                "leave out slice_rows",
+            ),
+            (
                 options.rescore.rule == "feed",
                 f"{refused} the rule 'feed', which reads the change feed of a DuckLake",
                 "rescore='changed', or the rule 'updated_at'",
