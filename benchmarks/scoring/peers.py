@@ -208,7 +208,7 @@ def _register(folder: Path, name: str, model: Model) -> None:
         scorehouse.register(model.estimator().fit(X, y), name, X, y, **grouped(facts))
     elif done.read_text() != release:
         print(f"proving {name} again ...", file=sys.stderr, flush=True)
-        command = [str(Path(sys.executable).with_name("scorehouse")), "prove", name]
+        command = [str(Path(sys.executable).with_name("scorehouse")), "compile", name]
         subprocess.run(command, check=True, cwd=folder, capture_output=True)
     done.write_text(release)
 

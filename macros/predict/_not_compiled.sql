@@ -13,7 +13,7 @@
 {#- How SQL for this target comes into the project: none is printed that the project does not ask for. -#}
 {% macro _print_sql(name) %}
     {{ return('see that `dialects` of the variable scorehouse_compiled_sql in dbt_project.yml lists ' ~ target.type
-        ~ ', run `scorehouse prove ' ~ name ~ '` where Python is installed, commit its files and run `dbt seed '
+        ~ ', run `scorehouse compile ' ~ name ~ '` where Python is installed, commit its files and run `dbt seed '
         ~ '--select tag:ml_' ~ name ~ '`') }}
 {% endmacro %}
 

@@ -20,7 +20,7 @@
                 ~ found,
             (pinned or 'no SQL for this version, since none was proven')
                 ~ ', which the YAML of the seed ml_' ~ name ~ ' pins',
-            'restore the macro from version control, or run `scorehouse prove ' ~ name
+            'restore the macro from version control, or run `scorehouse compile ' ~ name
                 ~ '`, which compiles and proves it again'
         ) %}
     {% endif %}
@@ -44,7 +44,7 @@
             'it is not recorded which SQL ' ~ ('for the reasons ' if fact == 'reasons') ~ 'of version ' ~ number
                 ~ ' was proven',
             'its digest in the YAML of the seed ml_' ~ name,
-            'run `scorehouse prove ' ~ name ~ '`, commit what it writes, and run `dbt seed --select tag:ml_' ~ name
+            'run `scorehouse compile ' ~ name ~ '`, commit what it writes, and run `dbt seed --select tag:ml_' ~ name
                 ~ '`'
         ) %}
     {% endif %}

@@ -25,7 +25,7 @@ GROUPS = {
         "import": "Register ML models from another registry.",
         "sync": "Follow another registry: import the versions that its aliases name, and move the aliases "
         "here.",
-        "prove": "Find and prove the backends of the versions of NAME, by default of all ML models.",
+        "compile": "Compile and prove the backends of the versions of NAME, by default of all ML models.",
         "importance": "Measure the importance of the features of NAME, and write it into ml_NAME__signature.",
         "reference": "Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.",
     },

@@ -104,7 +104,7 @@ def choose_backend(
         expected="a backend that was proven at registration, or 'auto'",
         action="pass backend='auto', which takes what is certified, or the estimator"
         if files.policy.require_certificate
-        else f"pass backend='auto', or prove it: scorehouse prove {kernel.version.name}",
+        else f"pass backend='auto', or prove it: scorehouse compile {kernel.version.name}",
     )
 
 
@@ -132,7 +132,7 @@ def _fact(kernel: Kernel, name: str, files: ProgramFiles) -> dict[str, object]:
         raise _NotServing(str(backends.get("refused", {}).get(name) or "not proven at registration"))
     if not {PROGRAM_SHA256, PROOF_SHA256} <= set(backends):
         raise _NotServing(
-            f"the registry names no rows that prove it; run `scorehouse prove {kernel.version.name}`"
+            f"the registry names no rows that prove it; run `scorehouse compile {kernel.version.name}`"
         )
     if files.policy.require_certificate and (open_parts := not_certified(kernel.version, name)):
         raise _NotServing(

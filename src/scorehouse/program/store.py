@@ -139,8 +139,8 @@ def reading(backend: str, version: Version, call: str) -> Iterator[None]:
         raise ArtifactError(
             call,
             f"the backend {backend!r} of {version.label} does not serve: its file cannot be read: {why}",
-            expected="the file as `scorehouse register` or `scorehouse prove` of this release wrote it",
-            action=f"restore it from version control, or run `scorehouse prove {version.name}`",
+            expected="the file as `scorehouse register` or `scorehouse compile` of this release wrote it",
+            action=f"restore it from version control, or run `scorehouse compile {version.name}`",
         ) from error
 
 

@@ -164,7 +164,7 @@ def _check_version(
         more = f", and {len(others)} more" if others else ""
         faults.append(
             f"the program of {version.label} is not its estimator: {first}{more} (expected: a program that "
-            f"equals its estimator): run `scorehouse prove {version.name}`, or restore both files from "
+            f"equals its estimator): run `scorehouse compile {version.name}`, or restore both files from "
             "version control"
         )
     return Checked(
@@ -213,7 +213,7 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     proof = version.program.get("sql", {}).get("macro")
     if text is None:
         gone = f"{where} has no compiled SQL of it, so predict() cannot score it"
-        return [], [f"{gone}; run `scorehouse prove {version.name}`"] if proof else []
+        return [], [f"{gone}; run `scorehouse compile {version.name}`"] if proof else []
     found = text_digest(text)
     if not proof or found != proof["sha256"]:
         proven = f"the sha256 {proof['sha256']}" if proof else "no SQL, since none was printed"

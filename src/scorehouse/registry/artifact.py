@@ -200,7 +200,7 @@ def read_program(root: Path, version: Version, file: str, policy: LoadPolicy, ca
             call,
             f"the registry has no digest of {label}",
             expected="a version whose backends were proven by this release",
-            action=f"run `scorehouse prove {version.name}`",
+            action=f"run `scorehouse compile {version.name}`",
         )
     return _read(root, version, beside(version, file), digest, label, policy, call)
 

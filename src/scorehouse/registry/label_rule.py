@@ -58,7 +58,7 @@ def fault_of(version: Version) -> Fault | None:
         action = f"correct the row in ml_{version.name}.csv, or restore it from version control"
         return Fault(problem, expected, action)
     for problem, expected in _unproven(version):
-        prove = f"run `scorehouse prove {version.name} --version {version.version}`"
+        prove = f"run `scorehouse compile {version.name} --version {version.version}`"
         action = f"{prove}, which proves them anew, or restore the row from version control"
         return Fault(problem, expected, action)
     return None

@@ -89,7 +89,7 @@ class LoadPolicy:
                 call,
                 f"the estimator of {version.label} would have to be opened, which the load policy forbids",
                 expected="a program that was proven and stored, since `estimator` is 'never'",
-                action=f"run `scorehouse prove {version.name}` where estimators may be opened, and commit "
+                action=f"run `scorehouse compile {version.name}` where estimators may be opened, and commit "
                 f"what it writes; or allow it in the variable {VARIABLE}",
             )
 

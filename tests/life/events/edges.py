@@ -82,7 +82,7 @@ def printed_on_demand(life: Life) -> None:
     life.night()
     house.write(f"models/{name}.sql", f"select * from {{{{ {call} }}}} as scored\n")
     said = " ".join(life.build("--select", name, codes=(1,)).output.split())
-    advice = re.findall(r"`(scorehouse prove [^`]+|dbt seed [^`]+)`", said)
+    advice = re.findall(r"`(scorehouse compile [^`]+|dbt seed [^`]+)`", said)
     if "scorehouse_compiled_sql" not in said or len(set(advice)) < 2:
         life.violate("next step", "predict() without printed SQL does not say what prints it")
     settings = yaml.safe_load(house.read("dbt_project.yml"))

@@ -94,7 +94,7 @@ def test_a_difference_is_a_fault(project: Path) -> None:
         "the program of churn version 1 is not its estimator: trees: tree 0, node 2: the values of"
         in ended.output
     )
-    assert "(expected: a program that equals its estimator): run `scorehouse prove churn`" in ended.output
+    assert "(expected: a program that equals its estimator): run `scorehouse compile churn`" in ended.output
     assert "proven on rows only: trees (it differs: tree 0, node" in ended.output
     assert len(json.loads(check(project, "--certify", "--json").output)[0]["certificate"]["differences"]) == 1
 

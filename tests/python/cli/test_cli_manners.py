@@ -192,11 +192,11 @@ def test_scaffolded_tests_as_json(shop: Path, tmp_path: Path) -> None:
     assert "exists" in run(*told, "--output", file, code=1)
 
 
-def test_prove_as_json(shop: Path, tmp_path: Path) -> None:
+def test_compile_as_json(shop: Path, tmp_path: Path) -> None:
     copy = tmp_path / "shop"
     shutil.copytree(shop, copy)
     proven = json.loads(
-        run("prove", "churn", "--version", "2", "--rows", "50", "--project-dir", copy, "--json")
+        run("compile", "churn", "--version", "2", "--rows", "50", "--project-dir", copy, "--json")
     )
     assert [(item["name"], item["version"]) for item in proven] == [("churn", 2)]
     assert proven[0]["program"]["sql"]["largest_difference"] < 1e-9
@@ -283,7 +283,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("scorehouse pro", {"promote", "prove"}),
+        ("scorehouse com", {"compile", "completion"}),
         ("scorehouse promote ch", {"churn"}),
         ("scorehouse show churn@", {"churn@champion", "churn@challenger"}),
         ("scorehouse show churn/", {"churn/1", "churn/2"}),

@@ -35,6 +35,7 @@ TARGET = ("--target", "dev")
 Words = tuple[str, ...]
 CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "check": ((), "ok", ("--project-dir", ".."), 1, "no dbt_project.yml"),
+    "compile": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),
     "completion": (("bash",), "_SCOREHOUSE_COMPLETE", ("tcsh",), 2, "is not one of"),
     "diff": (("churn", "1", "champion"), "no difference", ("churn", "1", "9"), 1, "no version 9"),
     "evidence pack": (
@@ -88,7 +89,6 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     "list": ((), "churn", ("--project-dir", ".."), 1, "no dbt_project.yml"),
     "mcp": (TARGET, "read-only", ("--target", "lives"), 1, "did you mean 'live'?"),
     "promote": (("churn", "1", "--alias", "champoin"), "did you mean 'champion'?", ("chrn", "1"), 1, NEAR),
-    "prove": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),
     "reference": (LABELLED[:3], "written to ml_churn__reference", ("chrn", *LABELLED[1:3]), 1, NEAR),
     "register": (
         ("spend", *MODEL, *CLASSES),
@@ -177,7 +177,7 @@ def test_every_command_that_is_named_anywhere_exists() -> None:
             words = "".join(found).split("#")[0].split()
             command = command_of(words)
             named[command.name] = file.name
-    assert {"replay", "register", "promote", "check", "runs", "prove"} <= set(named)
+    assert {"replay", "register", "promote", "check", "runs", "compile"} <= set(named)
     with pytest.raises(AssertionError, match="no command"):
         command_of(["replai", "x"])
     with pytest.raises(AssertionError, match="has no"):

@@ -106,7 +106,7 @@ def test_a_version_that_is_not_proven_is_refused(project: OneTableProject) -> No
     finally:
         assert project.build("--select", "ml_churn") == ""
     assert "no compiled SQL that was proven for postgres" in said
-    assert "scorehouse prove churn" in said
+    assert "scorehouse compile churn" in said
 
 
 def test_sql_or_a_registry_that_was_changed_is_refused(project: OneTableProject) -> None:

@@ -1,4 +1,4 @@
-"""Backends at registration and by `scorehouse prove`: what is proven, what is refused, what is written."""
+"""Backends at registration and by `scorehouse compile`: what is proven, what is refused, what is written."""
 
 from __future__ import annotations
 
@@ -209,14 +209,14 @@ def without_a_program(project: Path, *columns: str) -> None:
 
 
 @pytest.mark.slow
-def test_prove_on_the_reference(empty_project: Path) -> None:
+def test_compile_on_the_reference(empty_project: Path) -> None:
     settings(empty_project, {"dialects": ["duckdb"]})
     first = churn(alias="champion")
     without_a_program(empty_project, "program")
     macros = empty_project / "macros/ml/churn.sql"
     text = macros.read_text()
     macros.unlink()
-    said = command("prove")
+    said = command("compile")
     assert "churn version 1: sql for duckdb proven on " in said
     (version,) = ModelSeeds(empty_project, "churn").versions()
     assert version.aliases == ("champion",)
@@ -225,29 +225,29 @@ def test_prove_on_the_reference(empty_project: Path) -> None:
     assert macros.read_text() == text
     settings(empty_project, {})
     removed = "its SQL was removed from churn.sql, since scorehouse_compiled_sql lists no database"
-    assert f"note: churn version 1: {removed}" in command("prove") and not macros.exists()
+    assert f"note: churn version 1: {removed}" in command("compile") and not macros.exists()
 
 
 @pytest.mark.slow
-def test_prove_on_a_table_and_on_a_file(empty_project: Path) -> None:
+def test_compile_on_a_table_and_on_a_file(empty_project: Path) -> None:
     churn()
     churn(trees(6))
     before = ModelSeeds(empty_project, "churn").versions()
     with duckdb.connect(empty_project / "house.duckdb") as connection:
         connection.execute("create schema marts; create table marts.features as select 1 as id, * from FRAME")
-    command("prove", "churn", "--version", 2, "--table", "marts.features", "--database", "house.duckdb")
+    command("compile", "churn", "--version", 2, "--table", "marts.features", "--database", "house.duckdb")
     first, second = ModelSeeds(empty_project, "churn").versions()
     assert first == before[0]
     assert second.program["sql"]["rows_of"] == "marts.features"
     FRAME.to_parquet(empty_project / "train.parquet")
-    command("prove", "churn", "--features", "train.parquet")
+    command("compile", "churn", "--features", "train.parquet")
     assert [v.program["sql"]["rows_of"] for v in ModelSeeds(empty_project, "churn").versions()] == [
         "train.parquet"
     ] * 2
 
 
 @pytest.mark.slow
-def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
+def test_compile_takes_back_what_does_not_serve(empty_project: Path) -> None:
     """The macro of a version that the SQL does not equal goes, and with the last one the file."""
     settings(empty_project, {"dialects": ["duckdb"]})
     numbers = FRAME[["spend", "visits"]]
@@ -261,7 +261,7 @@ def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
         write_macros(empty_project, name, [compile_sql(loaded, version, signature, "duckdb")])
     macros = empty_project / "macros/ml"
     assert "churn__v2(" in (macros / "churn.sql").read_text()
-    said = command("prove")
+    said = command("compile")
     assert "churn version 2: no sql: it is not equal to the estimator" in said
     assert "note: churn version 2: its SQL was removed from churn.sql\n" in said
     assert "churn__v2(" not in (macros / "churn.sql").read_text()
@@ -271,23 +271,25 @@ def test_prove_takes_back_what_does_not_serve(empty_project: Path) -> None:
     assert list(version.program) == ["refused"]
 
 
-def prove_fails(*arguments: str, code: int) -> str:
-    result = CliRunner().invoke(main, ["prove", *arguments])
+def compile_fails(*arguments: str, code: int) -> str:
+    result = CliRunner().invoke(main, ["compile", *arguments])
     assert result.exit_code == code, result.output
     return result.output
 
 
-def test_prove_says_what_is_wrong(empty_project: Path) -> None:
+def test_compile_says_what_is_wrong(empty_project: Path) -> None:
     churn()
     FRAME.drop(columns="plan").to_parquet(empty_project / "short.parquet")
     duckdb.connect("house.duckdb").close()
     database = ("--database", "house.duckdb")
-    assert "lacks the features ['plan']" in prove_fails("churn", "--features", "short.parquet", code=1)
-    assert "no version 7" in prove_fails("churn", "--version", "7", code=1)
-    assert "there is no ML model 'other'" in prove_fails("other", code=1)
-    assert "--table nowhere" in prove_fails("churn", "--table", "nowhere", *database, code=1)
-    assert "name the ML model" in prove_fails("--features", "short.parquet", code=2)
-    assert "either" in prove_fails("churn", "--table", "a", "--features", "short.parquet", *database, code=2)
+    assert "lacks the features ['plan']" in compile_fails("churn", "--features", "short.parquet", code=1)
+    assert "no version 7" in compile_fails("churn", "--version", "7", code=1)
+    assert "there is no ML model 'other'" in compile_fails("other", code=1)
+    assert "--table nowhere" in compile_fails("churn", "--table", "nowhere", *database, code=1)
+    assert "name the ML model" in compile_fails("--features", "short.parquet", code=2)
+    assert "either" in compile_fails(
+        "churn", "--table", "a", "--features", "short.parquet", *database, code=2
+    )
 
 
 def test_rows_of_the_reference_are_like_the_training_rows(empty_project: Path) -> None:
@@ -322,7 +324,7 @@ def reasons_of(version: Version, kernel: Kernel, made: list[CompiledSql]) -> Rea
 
 @pytest.mark.parametrize("name", registered_names(REPOSITORY))
 def test_the_examples_are_proven_for_this_release(name: str) -> None:
-    """After a change of the compiler: `scorehouse prove NAME --table ... --database ...`."""
+    """After a change of the compiler: `scorehouse compile NAME --table ... --database ...`."""
     for version in ModelSeeds(REPOSITORY, name).versions():
         estimator, signature, _ = load(REPOSITORY, version, LoadPolicy(), "test")
         fact = version.program["sql"]

@@ -61,7 +61,7 @@ def test_a_backend_that_is_asked_for_and_not_certified_is_refused(tmp_path: Path
     files = ProgramFiles(tmp_path, CERTIFIED)
     with pytest.raises(ConfigurationError, match="as the load policy requires: sql") as refused:
         choose_backend(kernel, "sql", ROWS, files)
-    assert "prove" not in refused.value.action, "no proof of SQL is a certificate"
+    assert "scorehouse compile" not in refused.value.action, "no proof of SQL is a certificate"
     facts = {name: fact for name, fact in kernel.version.program.items() if name != CERTIFICATE}
     kernel.version = replace(kernel.version, program=facts)  # registered by a release without certificates
     with pytest.raises(ConfigurationError, match="products, links, preprocessing, inputs"):

@@ -214,7 +214,7 @@ def test_a_row_that_no_backend_can_follow_is_refused_in_words(name: str, tmp_pat
     with pytest.raises(RegistryError) as refused:
         kernel_of(wrong, ProgramFiles(tmp_path, LoadPolicy()), frozenset(), "test")
     assert said in str(refused.value)
-    again = "scorehouse prove tried --version 1" in str(refused.value)
+    again = "scorehouse compile tried --version 1" in str(refused.value)
     assert again == (name in ("no threshold any more", "another method", "another rule", "other columns"))
     (fact,) = registered_facts(ModelSeeds(tmp_path, "tried"), [wrong])
     assert said in f"{fact['undecided']['problem']} {fact['undecided']['expected']}"
@@ -236,5 +236,5 @@ def test_without_a_program_the_estimator_follows_any_rule(tmp_path: Path) -> Non
         tmp_path, made.estimator.fit(X, made.y), X, task=made.task, threshold=0.2, program=False
     )
     check_label_rule(replace(kernel.version, threshold=None), "test")
-    with pytest.raises(ConfigurationError, match="scorehouse prove"):
+    with pytest.raises(ConfigurationError, match="scorehouse compile"):
         choose_backend(kernel, "sql", 10, ProgramFiles(tmp_path, LoadPolicy()))

@@ -119,7 +119,7 @@ def test_a_backend_that_was_not_proven_is_refused_by_name(matrix_project: DbtPro
     finally:
         (matrix_project.folder / "python_models" / "refused.py").unlink()
     assert "backend is 'matrix', which cannot score bayes version 1" in message
-    assert "matrix: not proven at registration" in message and "scorehouse prove bayes" in message
+    assert "matrix: not proven at registration" in message and "scorehouse compile bayes" in message
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def test_sql_that_was_changed_does_not_score(project: DbtProject) -> None:
     refused(
         project,
         "scorehouse_predict__churn__v1 is not the SQL that was proven",
-        "run `scorehouse prove churn`",
+        "run `scorehouse compile churn`",
     )
     checked = scorehouse(project, "check")
     assert checked.returncode == 1

@@ -135,7 +135,7 @@ def test_a_backend_that_cannot_serve_is_refused_by_name(built: DbtProject) -> No
     finally:
         (built.folder / "python_models" / "refused.py").unlink()
     assert "backend is 'sql', which cannot score neighbours version 1" in message
-    assert "scorehouse prove neighbours" in message
+    assert "scorehouse compile neighbours" in message
 
 
 def test_sql_is_left_where_a_matrix_product_is_faster(make_kernel: MakeKernel, tmp_path: Path) -> None:

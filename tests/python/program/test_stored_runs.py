@@ -151,7 +151,7 @@ def test_a_policy_that_opens_no_estimator_needs_a_backend(house: DbtProject, tmp
     project.settings({"scorehouse_load_policy": {"estimator": "never"}})
     message = project.dbt("build", "--select", "+closed_scores").messages["closed_scores"]
     assert (
-        "estimator of closed version 1 would have to be opened" in message and "scorehouse prove" in message
+        "estimator of closed version 1 would have to be opened" in message and "scorehouse compile" in message
     )
 
 
@@ -253,7 +253,7 @@ def test_a_version_whose_registry_names_no_proof_says_what_to_do(house: DbtProje
         call="test",
     )
     backend = choose_backend(old, "auto", ROWS, ProgramFiles(house.folder, LoadPolicy()))
-    assert backend.name == "estimator" and "run `scorehouse prove trees`" in backend.reason
+    assert backend.name == "estimator" and "run `scorehouse compile trees`" in backend.reason
 
 
 def test_the_policy_forbids_every_opening(house: DbtProject) -> None:

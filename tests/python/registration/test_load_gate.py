@@ -119,7 +119,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("diff",): (False, ("churn", "1", "1")),
     ("importance",): (True, ("churn", *TRAINING)),
     ("reference",): (True, ("churn", *TRAINING)),
-    ("prove",): (True, ("churn", *TRAINING)),
+    ("compile",): (True, ("churn", *TRAINING)),
     ("import", "mlflow"): (True, ("{project}/logged", "other", *TRAINING, *STORE)),
     ("sync", "mlflow"): (True, ("canary", "other", "--dry-run", *STORE)),
     ("export", "mlflow"): (True, ("churn@champion", "--folder", "{project}/out", *STORE)),
@@ -237,7 +237,7 @@ def test_the_command_line_itself(project: CanaryProject) -> None:
 
 
 def test_online_asks_too(project: CanaryProject) -> None:
-    project.run(("prove", "churn", *TRAINING), OPEN)
+    project.run(("compile", "churn", *TRAINING), OPEN)
     project.sign.unlink(missing_ok=True)
     (project.folder / "dbt_project.yml").write_text(STRICT)
     with pytest.raises(LoadRefusedError):

@@ -17,7 +17,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from scorehouse import promote, register
-from scorehouse.cli import prove
+from scorehouse.cli import compile as compile_again
 from scorehouse.registration.check_project import check_project
 from scorehouse.registration.groups import grouped
 from scorehouse.registration.lock import holding
@@ -141,14 +141,14 @@ def test_a_proof_keeps_what_was_registered_meanwhile(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     churn(empty_project, 1.0)
-    found = prove.find_backends
+    found = compile_again.find_backends
 
     def slow(*arguments: Any, **settings: Any) -> Any:
         churn(empty_project, 2.0, alias="champion")
         return found(*arguments, **settings)
 
-    monkeypatch.setattr(prove, "find_backends", slow)
-    prove.prove_command.main(["churn", "--version", "1"], standalone_mode=False)
+    monkeypatch.setattr(compile_again, "find_backends", slow)
+    compile_again.compile_command.main(["churn", "--version", "1"], standalone_mode=False)
     assert_sound(empty_project, 2)
     first, second = ModelSeeds(empty_project, "churn").versions()
     assert "sql" in first.program and second.aliases == ("champion",)

@@ -217,11 +217,11 @@ def test_an_edit_that_needs_a_new_proof_names_it(project: DbtProject) -> None:
     project.dbt("seed", "--select", "ml_churn").check()
     ended = project.dbt("run", "--select", *DOORS, "by_estimator", "by_matrix")
     for name in (*DOORS, "by_estimator", "by_matrix"):
-        for word in ("threshold is empty", "run `scorehouse prove churn --version 1`"):
+        for word in ("threshold is empty", "run `scorehouse compile churn --version 1`"):
             assert word in ended.messages[name], ended.messages[name]
     for said in ("threshold is empty", "version 1, undecided"):
         assert said in CliRunner().invoke(main, ["check", "--project-dir", str(project.folder)]).output
-    command(project, "prove", "churn", "--version", "1")
+    command(project, "compile", "churn", "--version", "1")
     command(project, "check")
     project.dbt("seed", "--select", "ml_churn").check()
     project.dbt("run", "--select", *DOORS, "by_macro").check()

@@ -1,4 +1,4 @@
-"""Reasons against a background: stored, proven, kept by prove and retrain, and refused in words."""
+"""Reasons against a background: stored, proven, kept by compile and retrain, and refused in words."""
 
 from __future__ import annotations
 
@@ -197,11 +197,11 @@ def test_another_background_makes_another_version(project: DbtProject) -> None:
     assert numbers == [1, 1, 1, 2, 2]
 
 
-def test_prove_keeps_the_background(project: DbtProject, tmp_path: Path) -> None:
+def test_compile_keeps_the_background(project: DbtProject, tmp_path: Path) -> None:
     twin = project.copy(tmp_path / "twin")
     before = ModelSeeds(twin.folder, "trees").versions()[0]
     arguments = ["trees", "--project-dir", str(twin.folder), "--rows", "500"]
-    ended = CliRunner().invoke(main, ["prove", *arguments], catch_exceptions=False)
+    ended = CliRunner().invoke(main, ["compile", *arguments], catch_exceptions=False)
     assert "reasons against 100 background rows proven on" in ended.output
     after = ModelSeeds(twin.folder, "trees").versions()[0]
     assert background_facts(after) == background_facts(before) and background_facts(after)

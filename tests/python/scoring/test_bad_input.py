@@ -141,12 +141,12 @@ CASES: dict[str, Case] = {
     "method_missing": Case(
         (
             "score_method is 'decision_function', and its backends were proven with 'predict_proba'",
-            "run `scorehouse prove method_missing --version 1`",
+            "run `scorehouse compile method_missing --version 1`",
         ),
         spoil=edit_registry(",predict_proba,", ",decision_function,"),
     ),
     "estimator_fails": Case(
-        ("score_method is 'score', and its backends were proven", "run `scorehouse prove estimator_fails"),
+        ("score_method is 'score', and its backends were proven", "run `scorehouse compile estimator_fails"),
         spoil=edit_registry(",predict_proba,", ",score,"),
     ),
     "alias_held_twice": Case(

@@ -156,7 +156,7 @@ def test_without_a_program_the_estimator_is_opened_or_refused(project: DbtProjec
     model = load("closed", project.folder)
     assert model.backend.name == "estimator" and "not proven at registration" in model.backend.reason
     project.settings(NEVER)
-    with pytest.raises(LoadRefusedError, match=r"would have to be opened[\s\S]*scorehouse prove closed"):
+    with pytest.raises(LoadRefusedError, match=r"would have to be opened[\s\S]*scorehouse compile closed"):
         load("closed", project.folder)
     with pytest.raises(LoadRefusedError, match="would have to be opened"):
         load("linear", project.folder, backend="estimator")

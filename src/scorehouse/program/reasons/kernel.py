@@ -247,7 +247,7 @@ def read_reasons(kernel: Kernel, files: ProgramFiles) -> tuple[StoredReasons, by
         problem = f"not certified for every input, as the load policy requires: {', '.join(open_parts)}"
         raise _none(kernel, problem, "leave `reasons` out, or the policy's require_certificate")
     data, proof = files.read(kernel), files.read(kernel, REASONS_PROOF_FILE)
-    prove = f"run `scorehouse prove {version.name}`"
+    prove = f"run `scorehouse compile {version.name}`"
     with reading("reasons", version, kernel.call):
         backend = reasons_in(data, version)
     try:
@@ -279,7 +279,7 @@ def _why_none(version: Version) -> tuple[str, str]:
         return str(refused), "leave `reasons` out"
     if version.program and not {"native", "matrix"} & set(version.program):
         return "only trees and linear models have exact reasons", "leave `reasons` out"
-    action = f"run `scorehouse prove {version.name}`, which stores them beside the artifact"
+    action = f"run `scorehouse compile {version.name}`, which stores them beside the artifact"
     return "it was registered with program=False", action
 
 

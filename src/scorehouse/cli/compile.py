@@ -1,4 +1,4 @@
-"""`scorehouse prove`: compile and prove registered versions again, without a new registration."""
+"""`scorehouse compile`: compile and prove registered versions again, without a new registration."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from scorehouse.registry.version import Version, resolve
 ROWS = 50_000
 
 
-@click.command("prove")
+@click.command("compile")
 @optional_name
 @click.option("--version", type=int, help="One version; default: all of them.")
 @click.option("--features", type=FILE, help="Rows to prove on, .parquet or .csv.")
@@ -52,7 +52,7 @@ ROWS = 50_000
 @option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows.")
 @json_option
 @file_options
-def prove_command(
+def compile_command(
     name: str | None,
     version: int | None,
     features: Path | None,
@@ -61,7 +61,7 @@ def prove_command(
     as_json: bool,
     target: Target,
 ) -> None:
-    """Find and prove the backends of the versions of NAME, by default of all ML models.
+    """Compile and prove the backends of the versions of NAME, by default of all ML models.
 
     Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
     rows drawn from the reference), and on rows made to break it. The proven backends are written beside the
@@ -70,9 +70,9 @@ def prove_command(
 
     \b
     Examples:
-      scorehouse prove
-      scorehouse prove churn --version 3 --features train.parquet
-      scorehouse prove churn --table churn_features --database target/dev.duckdb
+      scorehouse compile
+      scorehouse compile churn --version 3 --features train.parquet
+      scorehouse compile churn --table churn_features --database target/dev.duckdb
     """
     if (features or table) and not name:
         raise click.UsageError("name the ML model that --features or --table belong to")
@@ -85,7 +85,7 @@ def prove_command(
     proven = []
     for model in [name] if name else registered_names(project):
         with waiting(f"proving {model}"):
-            found = prove_again(ModelSeeds(project, model), version, source)
+            found = compile_again(ModelSeeds(project, model), version, source)
         for each, backends in found:
             proven.append({"name": model, "version": each.version, "program": backends})
             if not as_json:
@@ -137,11 +137,11 @@ class Rows:
                 ) from error
 
 
-def prove_again(
+def compile_again(
     seeds: ModelSeeds, number: int | None, source: Rows
 ) -> list[tuple[Version, Mapping[str, Any]]]:
     """Find the backends of one ML model's versions, write the results, and return them."""
-    call = f"prove {seeds.name}"
+    call = f"compile {seeds.name}"
     versions = seeds.registered(call)
     chosen = versions if number is None else [resolve(versions, alias=None, version=number, call=call)]
     policy = load_policy(seeds.project)
