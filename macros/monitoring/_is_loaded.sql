@@ -17,7 +17,7 @@
 
 
 {#- Refuses a reference without a version that scored and that version control has: the profile could not count its
-    rows, and drift would have nothing to say about it. -#}
+    rows, and drift would have nothing to say about it. Those of an archived version are left out. -#}
 {% macro _check_reference(call, reference, predictions) %}
     {% set name = scorehouse._registered_seed(reference, '__reference') %}
     {% if name is none or flags.EMPTY %}
@@ -26,14 +26,20 @@
     {% set missing = scorehouse._versions_not_in(
         reference, 'reference', scorehouse._registered_versions(name) or []
     ) %}
-    {% if missing %}
-        {% for row in run_query('select distinct model_version from ' ~ predictions).rows if row[0] in missing %}
-            {% do scorehouse._argument_error(
-                call, 'reference', reference.identifier,
-                'the reference of version ' ~ row[0]
-                    ~ ', which scored; the table does not have it as in version control',
-                'run `' ~ scorehouse._build_command(name) ~ '`'
-            ) %}
+    {% set archived = scorehouse._archived_versions(name) %}
+    {% if missing or archived %}
+        {% for row in run_query('select distinct model_version from ' ~ predictions ~ ' order by 1').rows %}
+            {% if row[0] in missing %}
+                {% do scorehouse._argument_error(
+                    call, 'reference', reference.identifier,
+                    'the reference of version ' ~ row[0]
+                        ~ ', which scored; the table does not have it as in version control',
+                    'run `' ~ scorehouse._build_command(name) ~ '`'
+                ) %}
+            {% elif row[0] in archived %}
+                {% do log('note: ' ~ call ~ ' leaves out the rows of ' ~ name ~ ' version ' ~ row[0]
+                    ~ ', which is archived', info=true) %}
+            {% endif %}
         {% endfor %}
     {% endif %}
 {% endmacro %}

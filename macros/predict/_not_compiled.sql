@@ -5,13 +5,19 @@
         "scorehouse.predict('" ~ name ~ "')",
         'version ' ~ version ~ ' has no compiled SQL for ' ~ target.type,
         'one of ' ~ dialects | join(', '),
-        (why or scorehouse._print_sql(name) ~ ', or ') ~ 'score it with scorehouse.scored() on an engine with Python'
+        (why or scorehouse._print_sql(name, version) ~ ', or ')
+            ~ 'score it with scorehouse.scored() on an engine with Python'
     ) %}
 {% endmacro %}
 
 
-{#- How SQL for this target comes into the project: none is printed that the project does not ask for. -#}
-{% macro _print_sql(name) %}
+{#- How SQL for this target comes into the project: none is printed that the project does not ask for, and that of an
+    archived version is in its archive. -#}
+{% macro _print_sql(name, number) %}
+    {% if number in scorehouse._archived_versions(name) %}
+        {{ return('run `scorehouse archive ' ~ name ~ ' ' ~ number ~ ' --undo`, since it is archived, commit its files '
+            ~ 'and run `dbt seed --select tag:ml_' ~ name ~ '`') }}
+    {% endif %}
     {{ return('see that `dialects` of the variable scorehouse_compiled_sql in dbt_project.yml lists ' ~ target.type
         ~ ', run `scorehouse compile ' ~ name ~ '` where Python is installed, commit its files and run `dbt seed '
         ~ '--select tag:ml_' ~ name ~ '`') }}

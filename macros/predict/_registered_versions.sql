@@ -10,6 +10,17 @@
 {% endmacro %}
 
 
+{#- The numbers of those that are archived: without a reference. -#}
+{% macro _archived_versions(name) %}
+    {% set found = [] %}
+    {% for version in scorehouse._registered_versions(name) or []
+        if 'reference' not in version.get('loaded', ['reference']) %}
+        {% do found.append(version['version']) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
 {#- The rows of a registry's table, as mappings; none before it is loaded. Under --empty, dbt-core 1.12 empties seeds
     too: then they are as the YAML lists them, since what version control has will score, and no row is scored now. -#}
 {% macro _registry_rows(name, registry) %}

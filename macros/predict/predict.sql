@@ -20,7 +20,7 @@
         {% do scorehouse._argument_error(
             'predict', 'name', name,
             'an ML model with compiled SQL of version ' ~ number,
-            scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name)
+            scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name, number)
                 ~ ', or score it with scorehouse.scored()'
         ) %}
     {% endif %}

@@ -68,7 +68,7 @@
             'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type
                 ~ (' (' ~ backends['refused'] ~ ')' if backends.get('refused') else ''),
             'a version whose column program in ml_' ~ name ~ ' names this database, and its macro',
-            scorehouse._print_sql(name)
+            scorehouse._print_sql(name, number)
         ) %}
     {% endif %}
     {{ return(row) }}

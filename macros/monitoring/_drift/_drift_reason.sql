@@ -7,7 +7,8 @@
             when own_limit is null then null
             when {{ dated }} then 'dates are judged by their age: register with `time`, the time of each row'
             when status = 'no_reference'
-                then 'not the reference that the profile was made with: load the seeds, then build the profile'
+                then 'not the reference that the profile was made with, or archived: '
+                    || 'load the seeds, then build the profile'
             when value is null and n_reference = 0e0 then 'nothing to compare with'
             when value is null then 'no values'
             when status = 'too_small' and is_small = 1 then 'too few windows of this segment before'

@@ -13,8 +13,9 @@ predictions as (
         select run_id from {{ this }}
         where run_id is not null
         {%- if config.get('unique_key') %}
-            {#- A run that was counted in the bins of another reference is counted again, and replaced. #}
-            and reference_size = {{ scorehouse._reference_size(reference, 'version') }}
+            {#- A run that was counted in the bins of another reference is counted again, and replaced; that of an
+                archived version stays. #}
+            and reference_size = coalesce({{ scorehouse._reference_size(reference, 'version') }}, reference_size)
         {%- endif %}
     )
         {%- if scorehouse._replaces_windows() %}

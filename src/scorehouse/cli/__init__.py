@@ -26,6 +26,7 @@ GROUPS = {
         "sync": "Follow another registry: import the versions that its aliases name, and move the aliases "
         "here.",
         "compile": "Compile and prove the backends of the versions of NAME, by default of all ML models.",
+        "archive": "Put old versions of NAME to rest: their reference and SQL leave the project's text.",
         "importance": "Measure the importance of the features of NAME, and write it into ml_NAME__signature.",
         "reference": "Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.",
     },

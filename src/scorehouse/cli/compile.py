@@ -28,6 +28,7 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.reasons.kernel import read_background
 from scorehouse.program.reasons.stored_reasons import Background, background_facts
 from scorehouse.program.sql.macros import SqlSettings
+from scorehouse.registration.archive import check_not_archived
 from scorehouse.registration.find_backends import Backends, find_backends
 from scorehouse.registration.lock import holding
 from scorehouse.registration.module_paths import on_path
@@ -46,7 +47,7 @@ ROWS = 50_000
 
 @click.command("compile")
 @optional_name
-@click.option("--version", type=int, help="One version; default: all of them.")
+@click.option("--version", type=int, help="One version; default: all that are not archived.")
 @click.option("--features", type=FILE, help="Rows to prove on, .parquet or .csv.")
 @click.option("--table", help="Rows to prove on: a feature table of --database or --target.")
 @option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows.")
@@ -65,8 +66,8 @@ def compile_command(
 
     Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
     rows drawn from the reference), and on rows made to break it. The proven backends are written beside the
-    artifact, into the seed ml_<name> and into macros/ml/<name>.sql. Use this after an upgrade of scorehouse
-    or scikit-learn.
+    artifact, into the seed ml_<name> and, for the databases that scorehouse_compiled_sql lists, into
+    macros/ml/<name>.sql. Use this with a new database, and after an upgrade of scorehouse or scikit-learn.
 
     \b
     Examples:
@@ -143,7 +144,10 @@ def compile_again(
     """Find the backends of one ML model's versions, write the results, and return them."""
     call = f"compile {seeds.name}"
     versions = seeds.registered(call)
-    chosen = versions if number is None else [resolve(versions, alias=None, version=number, call=call)]
+    chosen = [one for one in versions if not seeds.is_archived(one.version)]
+    if number is not None:
+        chosen = [resolve(versions, alias=None, version=number, call=call)]
+        check_not_archived(seeds, chosen[0], call)
     policy = load_policy(seeds.project)
     settings = SqlSettings.of(seeds.project)
     proven: dict[int, Backends] = {}

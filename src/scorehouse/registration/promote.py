@@ -35,9 +35,9 @@ def promote(
 
     `threshold` is from now on the score from which its positive class is predicted; by default it stays.
     `replacing` is the version that has to have the alias until then, as one that a gate compared.
-    Returns the version with its new aliases. Raises RegistryError for an unknown ML model or version, a
-    threshold that it cannot have, or where another version has the alias, and ArtifactError if the version's
-    files are not the registered ones, since it could not score.
+    Returns the version with its new aliases. Raises RegistryError for an unknown ML model, an unknown or
+    archived version, a threshold that it cannot have, or where another version has the alias, and
+    ArtifactError if the version's files are not the registered ones, since it could not score.
     """
     call = f"promote({name!r}, {version}, alias={alias!r})"
     check_name("alias", alias, call)
@@ -53,9 +53,12 @@ def promote(
             expected="the alias where it was during the comparison",
             action="run the comparison again, with the version that has the alias now",
         )
-    from scorehouse.registry import artifact  # imported late: reading seeds does not need the formats
+    # imported late: reading seeds does not need the formats
+    from scorehouse.registration.archive import check_not_archived
+    from scorehouse.registry import artifact
     from scorehouse.registry.policy import load_policy
 
+    check_not_archived(seeds, chosen, call)
     artifact.check_files(seeds.project, chosen, load_policy(seeds.project), call)
     if threshold is not None:
         chosen = replace(chosen, threshold=float(threshold))

@@ -1,4 +1,4 @@
-"""The seeds of an ML model on disk: read, appended to, and never rewritten except for aliases."""
+"""The seeds of an ML model on disk: read, appended to, and rewritten only for aliases and archives."""
 
 from __future__ import annotations
 
@@ -111,6 +111,10 @@ class ModelSeeds:
             {column: _value(column, row[column]) for column in PARTS["signature"] if column != "version"}
             for row in self.rows("signature", number)
         ]
+
+    def is_archived(self, number: int) -> bool:
+        """Whether a version has no reference here, which `scorehouse archive` alone takes away."""
+        return not self.rows("reference", number)
 
     def reference(self, number: int) -> list[dict[str, Any]]:
         """The rows of a version's reference, with numbers where they are known."""

@@ -17,7 +17,9 @@ from scorehouse.registration.renew import learn_reference
 pytestmark = pytest.mark.slow
 
 LOAD = "dbt build --select tag:ml_risk+"
-NO_REFERENCE = "not the reference that the profile was made with: load the seeds, then build the profile"
+NO_REFERENCE = (
+    "not the reference that the profile was made with, or archived: load the seeds, then build the profile"
+)
 FEATURES = """
     select i as id, date '2026-01-01' + cast(i % 90 as integer) as day,
         (hash(i) % 1000) / 1000e0 as a, (hash(i * 7 + 1) % 1000) / 1000e0 as b

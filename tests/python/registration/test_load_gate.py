@@ -120,6 +120,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("importance",): (True, ("churn", *TRAINING)),
     ("reference",): (True, ("churn", *TRAINING)),
     ("compile",): (True, ("churn", *TRAINING)),
+    ("archive",): (False, ("churn",)),
     ("import", "mlflow"): (True, ("{project}/logged", "other", *TRAINING, *STORE)),
     ("sync", "mlflow"): (True, ("canary", "other", "--dry-run", *STORE)),
     ("export", "mlflow"): (True, ("churn@champion", "--folder", "{project}/out", *STORE)),

@@ -119,12 +119,21 @@ def write_macros(
 
     The macros of other versions in that file are not changed. Returns the path.
     """
+    return write_text(project, name, compiled[0].version.version, macro_text(name, compiled, reasons))
+
+
+def write_text(project: Path, name: str, number: int, block: str) -> Path:
+    """Write a version's section of the file, in its place among the other versions; returns the path."""
     path = macro_file(project, name)
-    number = compiled[0].version.version
     old = path.read_text(encoding="utf-8") if path.exists() else HEADER % name
-    block = macro_text(name, compiled, reasons)
-    found = _block(old, number)
-    new = old[: found.start()] + block + old[found.end() :] if found else f"{old.rstrip()}\n\n{block}"
+    if found := _block(old, number):
+        new = old[: found.start()] + block + old[found.end() :]
+    else:
+        later = (
+            mark.start() for mark in re.finditer(r"\{#- version (\d+) -#\}", old) if int(mark[1]) > number
+        )
+        place = next(later, len(old))
+        new = f"{old[:place].rstrip()}\n\n{block}\n{old[place:]}".rstrip() + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, new.encode())
     return path
