@@ -11,7 +11,7 @@ from models import REPOSITORY
 
 HERE = Path(__file__).parent
 # an artifact can be opened by the versions that wrote it
-SAME = ("scikit-learn", "lightgbm", "joblib")
+SAME = ("scikit-learn", "lightgbm", "xgboost", "joblib")
 REQUIREMENTS = {
     "orbital": ["-r", str(HERE / "requirements-orbital.txt"), "pandas", "numpy"],
     "trees": [
@@ -22,6 +22,7 @@ REQUIREMENTS = {
         "numpy",
     ],
     "spark": ["-c", "requirements-spark.lock", "pyspark", "pyarrow", "pandas", "numpy"],
+    "ray": ["ray[data]==2.60.0", "typing_extensions", "pandas", "numpy"],
 }
 
 

@@ -1,0 +1,256 @@
+"""What a million rows cost: the same Parquet and the same model, scored by several tools from start to end.
+
+    .venv-all/bin/python benchmarks/cost                       5,200,000 rows of 48 doubles
+    .venv-all/bin/python benchmarks/cost --rows 100000 --models logistic --sides scorehouse,pandas
+
+Each side is a command of its own, whose start counts: dbt's, a JVM's, a cluster's on this machine. Prints
+for each the seconds of clock and cores, the peak memory of all its processes together, the bytes that it
+read and wrote, how far its values are from those of pandas, and dollars per million rows: the clock times
+what a machine of so many cores costs (`prices.csv`). Writes target/benchmarks/cost/results.json as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import joblib
+import numpy as np
+import pandas as pd
+import xgboost
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import scorehouse
+
+sys.path.append(str(Path(__file__).parents[1] / "scoring"))
+
+from environments import python_of
+from measure import Measured, measure
+from models import REPOSITORY
+
+HERE = Path(__file__).parent
+TARGET = REPOSITORY / "target" / "benchmarks"
+FOLDER = TARGET / "cost"
+COLUMNS = [f"f{number}" for number in range(48)]
+TRAINING_ROWS = 20_000
+CORES = len(os.sched_getaffinity(0))
+MODELS = {
+    "xgboost": lambda: xgboost.XGBClassifier(n_estimators=100, max_depth=6, random_state=0),
+    "boosting": lambda: HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0),
+    "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+}
+SIDES = ("scorehouse", "pandas", "onnx", "ray", "spark", "sql")
+
+PROJECT = """
+name: scorehouse
+config-version: 2
+profile: cost
+model-paths: [models, python_models]
+flags: {send_anonymous_usage_stats: false}
+on-run-start: "{{ scorehouse.ensure_run_log() }}"
+on-run-end: "{{ scorehouse.close_runs(results) }}"
+"""
+PROFILE = "cost:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: '%s', threads: 1}\n"
+PREDICTIONS = """
+from scorehouse import score
+
+
+def model(dbt, session):
+    dbt.config(materialized="predictions")
+    return score(dbt, session, features=dbt.ref("features"), model=dbt.ref("ml_{name}"), key="id")
+"""
+
+
+class NotConverted(Exception):
+    """No such form of this model exists; the message says why."""
+
+
+def prepare(names: list[str], rows: int) -> Path:
+    """The features as Parquet, the models, and a project with them; work of earlier calls is reused."""
+    features = FOLDER / f"features_{rows}.parquet"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if not features.exists():
+        drawn = ", ".join(
+            f"(hash(i * {len(COLUMNS)} + {number}) % 1000000) / 250000.0e0 - 2 as {column}"
+            for number, column in enumerate(COLUMNS)
+        )
+        duckdb.sql(f"copy (select i as id, {drawn} from range({rows}) as t(i)) to '{features}'")
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(TRAINING_ROWS, len(COLUMNS))), columns=COLUMNS)
+    y = (X["f0"] + X["f1"] * X["f2"] + random.normal(size=len(X)) > 0).astype(int)
+    project = FOLDER / "project"
+    for part in ("models", "python_models", "seeds"):
+        (project / part).mkdir(parents=True, exist_ok=True)
+    (project / "dbt_project.yml").write_text(PROJECT)
+    (project / "profiles.yml").write_text(PROFILE % (FOLDER / "cost.duckdb"))
+    (project / "models/features.sql").write_text(
+        f"{{{{ config(materialized='view') }}}}\nselect * from '{features}'\n"
+    )
+    shutil.rmtree(project / "macros", ignore_errors=True)  # no SQL of models is among them: DuckDB needs none
+    shutil.copytree(REPOSITORY / "macros", project / "macros", ignore=shutil.ignore_patterns("ml"))
+    for name in names:
+        if not (FOLDER / f"{name}.joblib").exists():
+            estimator = MODELS[name]().fit(X, y)
+            scorehouse.register(
+                estimator, name, X, y, task="classification", alias="champion", project_dir=project
+            )
+            joblib.dump(estimator, FOLDER / f"{name}.joblib")
+        (project / f"python_models/scored_{name}.py").write_text(PREDICTIONS.format(name=name).lstrip())
+    _dbt(project, "seed", "--full-refresh")
+    _dbt(project, "run", "--select", "features")
+    return features
+
+
+def _dbt(project: Path, *arguments: str) -> None:
+    subprocess.run(dbt_command(project, *arguments), check=True)
+
+
+def dbt_command(project: Path, *arguments: str) -> list[str]:
+    """dbt on the project of the benchmark."""
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    return [dbt, "--quiet", *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
+
+
+def command_of(side: str, name: str, features: Path, output: Path) -> list[str]:
+    """The command of a side. Raises NotConverted."""
+    if side == "scorehouse":
+        return dbt_command(FOLDER / "project", "run", "--select", f"scored_{name}")
+    python = python_of(side, TARGET) if side in ("ray", "spark") else sys.executable
+    model = {"onnx": _onnx, "sql": _sql}.get(side, _joblib)(name)
+    return [python, str(HERE / "sides.py"), side, str(model), str(features), str(output), *COLUMNS]
+
+
+def _joblib(name: str) -> Path:
+    return FOLDER / f"{name}.joblib"
+
+
+def _onnx(name: str) -> Path:
+    from skl2onnx import to_onnx
+
+    made = FOLDER / f"{name}.onnx"
+    try:
+        given = np.zeros((1, len(COLUMNS)), dtype=np.float32)
+        onnx = to_onnx(joblib.load(_joblib(name)), given, options={"zipmap": False})
+    except Exception as error:  # converters raise what they like
+        raise NotConverted(f"skl2onnx: {type(error).__name__}") from error
+    made.write_bytes(onnx.SerializeToString())
+    return made
+
+
+def _sql(name: str) -> Path:
+    made = FOLDER / f"{name}.sql"
+    script = [python_of("orbital", TARGET), str(HERE.parent / "scoring/orbital_sql.py")]
+    kinds = [f"{column}=double" for column in COLUMNS]
+    done = subprocess.run(
+        [*script, str(_joblib(name)), "features", str(made), "output_probability.1", *kinds],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise NotConverted(f"orbital: {done.stderr.strip().splitlines()[-1][:60]}")
+    made.write_text(made.read_text().partition("\n")[2])  # the first line is a dbt config
+    return made
+
+
+def run(side: str, name: str, features: Path, repeat: int) -> dict[str, Any]:
+    """What a side takes: the median of several runs, and its values beside those of pandas."""
+    output = FOLDER / f"{name}.{side}.parquet"
+    try:
+        command = command_of(side, name, features, output)
+    except NotConverted as error:
+        return {"refused": str(error)}
+    found: list[Measured] = []
+    for _ in range(repeat):
+        shutil.rmtree(output, ignore_errors=True)
+        (FOLDER / "cost.duckdb.wal").unlink(missing_ok=True)
+        if side == "scorehouse":
+            with duckdb.connect(FOLDER / "cost.duckdb") as connection:
+                connection.execute(f"drop table if exists scored_{name}")
+        try:
+            found.append(measure(command, PYSPARK_PYTHON=command[0], RAY_DEDUP_LOGS="0"))
+        except RuntimeError as error:
+            return {"refused": str(error).strip().splitlines()[-1][:80]}
+    facts = {fact: statistics.median(asdict(one)[fact] for one in found) for fact in asdict(found[0])}
+    return {**facts, "read": features.stat().st_size, **_compared(side, name, output)}
+
+
+def _compared(side: str, name: str, output: Path) -> dict[str, Any]:
+    """Bytes written, and the largest difference of a value from that of pandas."""
+    by_pandas = FOLDER / f"{name}.pandas.parquet"
+    with duckdb.connect(FOLDER / "cost.duckdb", read_only=True) as connection:
+        if side == "scorehouse":
+            rows = f"(select id, score as value from scored_{name})"
+            blocks = f"select count(distinct block_id) * 262144 from pragma_storage_info('scored_{name}')"
+            written = connection.execute(blocks).fetchall()[0][0]
+        else:
+            files = sorted(output.rglob("*.parquet")) if output.is_dir() else [output]
+            rows = f"read_parquet({[str(file) for file in files]})"
+            written = sum(file.stat().st_size for file in files)
+        if not by_pandas.exists():
+            return {"written": written}
+        largest, count = connection.execute(
+            f"select max(abs(a.value - b.value)), count(*) from {rows} as a join '{by_pandas}' b using (id)"
+        ).fetchall()[0]
+    return {"written": written, "largest_difference": largest, "rows": count}
+
+
+def dollars_per_million(seconds: float, rows: int) -> float:
+    """The clock of a machine with this many cores, at the price of its kind."""
+    price = next(row for row in csv.DictReader((HERE / "prices.csv").open()) if row["unit"] == "machine hour")
+    return seconds / 3600 * float(price["dollars"]) * CORES / 2 / rows * 1e6
+
+
+def table(found: dict[str, dict[str, Any]], rows: int) -> str:
+    """The results as Markdown."""
+    lines = [
+        "| model | side | seconds | core seconds | peak MiB | MB read | MB written | off by | dollars per "
+        "million rows |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for case, facts in found.items():
+        name, side = case.split(".")
+        if "refused" in facts:
+            lines.append(f"| {name} | {side} | {facts['refused']} | | | | | | |")
+            continue
+        off = "" if side == "pandas" else f"{facts.get('largest_difference', float('nan')):.0e}"
+        cells = [f"{facts['seconds']:.1f}", f"{facts['core_seconds']:.1f}", f"{facts['peak_mib']:,.0f}"]
+        cells += [f"{facts['read'] / 1e6:,.0f}", f"{facts['written'] / 1e6:,.0f}", off]
+        dollars = dollars_per_million(facts["seconds"], rows)
+        lines.append(f"| {name} | {side} | {' | '.join(cells)} | {dollars:.6f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure all sides of all models, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, default=5_200_000)
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--sides", default=",".join(SIDES))
+    parser.add_argument("--repeat", type=int, default=1)
+    asked = parser.parse_args()
+    names = asked.models.split(",")
+    features, found = prepare(names, asked.rows), {}
+    for name in names:
+        # pandas first, whose values the others are compared with
+        for side in sorted(asked.sides.split(","), key=lambda side: (side != "pandas", side)):
+            found[f"{name}.{side}"] = run(side, name, features, asked.repeat)
+            print(name, side, found[f"{name}.{side}"], file=sys.stderr, flush=True)
+            (FOLDER / "results.json").write_text(json.dumps({"rows": asked.rows, **found}, indent=1))
+    print(table(found, asked.rows))
+
+
+if __name__ == "__main__":
+    main()
