@@ -33,6 +33,8 @@ DONE = re.compile(r"([\d,]+) of [\d,]+ rows scored")
 def make_project(folder: Path, names: list[str], rows: int, file_rows: int, slice_rows: int) -> DbtProject:
     """A project with the view and a prediction table per ML model; an earlier call's file is used again."""
     project = DbtProject(folder / f"house_{time.time_ns()}")
+    profiles = project.folder / "profiles.yml"  # one model at a time, which sets DuckDB's memory limit
+    profiles.write_text(profiles.read_text().replace("threads: 2", "threads: 1"))
     file = folder / f"features_{file_rows}.parquet"
     if not file.exists():
         drawn = folder / "drawn.duckdb"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +91,18 @@ def test_a_run_that_is_killed_anywhere_is_resumed(
     project = make(tmp_path / "p")
     saved, output = tmp_path / "saved.duckdb", tmp_path / "output.txt"
     restore(project.database, saved, save=True)
-    old = project.content("scores")
+    old = content(project)
     places = ["--project-dir", str(project.folder), "--profiles-dir", str(project.folder)]
     arguments = ["--quiet", "run", "--select", "features", "scores", *places]
-    draw, resumed = random.Random(0), set()
+    resumed = set()
     with Server() as server:
         assert server.run(arguments, output) == 0, output.read_text()
-        for statement in sorted(sorted(draw.sample(range(28, 78), 12))):
+        for statement in range(32, 80, 4):
             restore(project.database, saved)
             killed = server.run(arguments, output, end_before=statement) < 0
             done = 0
             if killed:
-                assert project.content("scores") == old
+                assert content(project) in (old, whole[0])  # it may have ended before the command
                 if project.query("from duckdb_tables() where table_name = 'scores__scorehouse_new'"):
                     ((done,),) = project.query("select count(*) from scores__scorehouse_new")
                 assert server.run(arguments, output) == 0, output.read_text()
