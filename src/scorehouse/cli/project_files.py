@@ -27,7 +27,7 @@ VARIABLES = f"""\
   library_versions: refuse    # or: warn, when scikit-learn is not the version that saved the estimator
 """
 ATTRIBUTES = {
-    "artifacts/**": "# hashed byte for byte: git must not touch a line end\n{} -text\n",
+    "artifacts/**": "# hashed byte for byte: git must not touch a line end\n{} -text linguist-generated\n",
     "{}/ml/**": "# printed, and compared by `scorehouse check`\n{} linguist-generated\n",
 }
 ASSETS = 'asset-paths: ["assets"]   # pictures of the model cards, which dbt copies next to its docs\n'

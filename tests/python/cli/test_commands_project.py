@@ -57,7 +57,8 @@ def test_init_shows_a_diff_and_writes_it(project: Path) -> None:
     assert document["asset-paths"] == ["assets"]
     compile((project / "ml/train_churn.py").read_text(), "train_churn.py", "exec")
     attributes = (project / ".gitattributes").read_text()
-    assert "artifacts/** -text\n" in attributes and "macros/ml/** linguist-generated\n" in attributes
+    assert "artifacts/** -text linguist-generated\n" in attributes
+    assert "macros/ml/** linguist-generated\n" in attributes
 
 
 @pytest.mark.parametrize(("options", "answer"), [(["--dry-run"], None), ([], "n\n")])
