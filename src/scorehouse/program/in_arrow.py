@@ -55,7 +55,7 @@ COMPARISONS = {
 }
 ARITHMETIC = {"-": "subtract", "*": "multiply", "/": "divide"}
 ONE = arrays.scalar(1.0)
-MOST_TEXTS = 10_000  # of a feature, whose answers are kept for the next batch
+MOST_ANSWERS = 4_000_000  # that are kept for the next batch, of a text feature: 32 MB
 CALLS: Mapping[str, str | Callable[..., Any]] = {
     "abs": "abs",
     "coalesce": "coalesce",
@@ -162,9 +162,11 @@ class ArrowProgram:
         of_each = pc.index_in(texts, value_set=known.texts)
         if of_each.null_count:
             new = texts.filter(pc.is_null(of_each))
-            together = len(known.texts) + len(new) <= MOST_TEXTS
+            most = MOST_ANSWERS // max(1, len(self._outputs))
+            together = len(known.texts) + len(new) <= most
             known = Texts(pa.concat_arrays([known.texts, new]) if together else texts)
-            self._known[position] = known
+            if len(known.texts) <= most:
+                self._known[position] = known
             of_each = pc.index_in(texts, value_set=known.texts)
         places = of_each.take(column.indices)
         return known, pc.fill_null(places, arrays.scalar(len(known.texts), pa.int32()))

@@ -33,7 +33,7 @@ CODES = {None: -1.0, "Aarhus": 1.0, "Bilbao": 2.0}
 
 @pytest.mark.parametrize("most", [1, 3, 10_000])
 def test_batches_with_old_and_new_texts(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_arrow, "MOST_TEXTS", most)
+    monkeypatch.setattr(in_arrow, "MOST_ANSWERS", most * len(PROGRAM.outputs))
     program, draw = ArrowProgram(PROGRAM), np.random.default_rng(0)
     for cities in (
         [None],
