@@ -12,7 +12,7 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from scorehouse.registration.promote import promote
 from spark.cluster import environment
 from spark.pair import Pair
-from spark.project import quick, stop_session
+from spark.project import SCHEMA, quick, session_of, stop_session
 
 pytestmark = pytest.mark.foreign
 
@@ -89,6 +89,30 @@ def test_a_new_challenger_and_a_new_policy(pair: Pair) -> None:
     assert stale == {"champion": 0, "challenger": 47}
     assert pair.spark.runs("decided")[-1]["rows_in"] == 0
     assert pair.spark.runs("wide")[-1]["rows_stale"] == 47
+
+
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+@pytest.mark.parametrize("config", [BY_DAY, "partition_by='day'"])
+def test_partitions_have_few_files(pair: Pair, config: str, adaptive: str) -> None:
+    """Sixteen tasks have rows of every day, in a full build and in a merge; each day has a file or two."""
+    spark = pair.spark
+    session_of(spark).conf.set("spark.sql.adaptive.enabled", adaptive)
+    spark.python_model("in_days", "toy", "passthrough=['day'], rescore='changed'", config)
+    model = spark.folder / "python_models/in_days.py"
+    model.write_text(model.read_text().replace("'features'", "'scattered'"))
+    for divisor in (7, 6):
+        spark.write(
+            "models/scattered.sql",
+            "{{ config(materialized='view') }}\n"
+            f"select /*+ repartition(16) */ id, id / {divisor}.0D as a, id % 5 / 1.0D as b, "
+            "date_add(date '2024-01-01', cast(id % 9 as int)) as day from range(2000)",
+        )
+        done = spark.build(*["--full-refresh"] * (divisor == 7), "--select", "+in_days")
+        assert done["in_days"][0] == "success", done
+        folder = spark.folder / "warehouse" / f"{SCHEMA}.db" / "in_days"
+        files = [len(list(day.glob("*.parquet"))) for day in folder.glob("day=*")]
+        assert len(files) == 9 and max(files) <= 2, files
+    assert spark.query(f"select count(*), count(distinct id) from {spark.table('in_days')}") == [(2000, 2000)]
 
 
 def test_a_backfill_goes_in_slices(pair: Pair) -> None:

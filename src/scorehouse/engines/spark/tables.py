@@ -21,7 +21,19 @@ from scorehouse.project.log import logger
 STAGING = "__scorehouse_new_"
 ASIDE = "__scorehouse_old_"
 ATOMIC_FORMATS = ("delta", "iceberg")
+ADAPTIVE_SETTING = "spark.sql.adaptive.enabled"
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
+
+
+def rebalanced(frame: Any, parts: Sequence[str]) -> Any:
+    """The rows, moved so that a task has those of few partitions: it writes a file for each that it has.
+
+    A session that plans adaptively gives a large partition to several tasks, and joins small ones.
+    """
+    names = [quote(name) for name in parts]
+    if names and frame.sparkSession.conf.get(ADAPTIVE_SETTING, "true") == "true":
+        return frame.hint("rebalance", *names)
+    return frame.repartition(*names) if names else frame
 
 
 class SparkTables:
@@ -94,7 +106,8 @@ class SparkTables:
             + (f" options ({options})" if options else "")
             + (f" partitioned by ({column_list(parts)})" if parts else "")
         )
-        writer = frame.write.format(storage.file_format).options(**storage.options).mode("append")
+        rows = rebalanced(frame, parts)
+        writer = rows.write.format(storage.file_format).options(**storage.options).mode("append")
         (writer.partitionBy(*parts) if parts else writer).saveAsTable(table)
 
     def check_columns(self, made: Sequence[str], kept: Mapping[str, str], setting: str) -> ColumnChange:
@@ -203,7 +216,8 @@ class SparkTables:
         expected = matching(old, touched, parts, "left_anti").count() + done.count()
         # as a setting, since insertInto ignores the writer's option and would empty the table
         with spark_setting(self.session, OVERWRITE_SETTING, "dynamic"):
-            done.select(*old.columns).write.mode("overwrite").insertInto(self.relation)
+            rows = rebalanced(done, parts).select(*old.columns)
+            rows.write.mode("overwrite").insertInto(self.relation)
         found = self.session.table(self.relation).count()
         if found != expected:
             problem = f"{found} rows are in {self.relation} after its partitions were overwritten"
