@@ -4,7 +4,7 @@
     python benchmarks/many_models.py --models 500 --versions 1 --build
     python benchmarks/many_models.py --models 60 --versions 1 10 50
 
-One boosting of 20 trees is registered as often as there are versions, and copied under other names; each ML
+A boosting of 20 trees is registered for each version, and all of them are copied under other names; each ML
 model has a table of 5,000 scored rows. `parse` is a full parse; `build` seeds, scores and tests all of it.
 """
 
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw = np.random.default_rng(0)
     X = pd.DataFrame(draw.normal(size=(2_000, len(COLUMNS))), columns=COLUMNS)
     y = (X.f0 + draw.normal(size=len(X)) > 0).astype(int)
-    estimator = HistGradientBoostingClassifier(max_iter=20, early_stopping=False).fit(X, y)
+    boosting = partial(HistGradientBoostingClassifier, max_iter=20, early_stopping=False)
     with tempfile.TemporaryDirectory() as folder:
-        project = DbtProject(Path(folder) / "house")
+        project = DbtProject(Path(folder) / "house", variables={"scorehouse_compiled_sql": {}})
         project.writes_files = True
         drawn = ", ".join(f"sin(i * {n + 1}) as {name}" for n, name in enumerate(COLUMNS))
         project.features(f"select i as id, {drawn} from range(5000) as t(i)")
@@ -77,8 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         shutil.rmtree(copy)
             while registered < versions:
                 alias = {"alias": "champion"} if not registered else {}
-                project.register(estimator, NAME, X, y, task="classification", **alias)
+                # the same estimator would be the same version
+                estimator = boosting(learning_rate=0.1 + registered / 1000).fit(X, y)
+                version = project.register(estimator, NAME, X, y, task="classification", **alias)
                 registered += 1
+                assert version.version == registered
             project.python_model(f"scored_{NAME}", NAME, key="id")
             made = 1
             for models in sorted(asked.models):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -17,11 +18,16 @@ EVERY = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of the clock and of cores, and the peak memory (MiB) of all processes together."""
+    """Seconds of the clock and of cores, the peak memory (MiB) of all processes together, and bytes.
+
+    `read` and `written` are what the processes asked the system for, in MB, from its cache or not.
+    """
 
     seconds: float
     core_seconds: float
     peak_mib: float
+    read: float
+    written: float
 
 
 def measure(command: Sequence[str], **variables: str) -> Measured:
@@ -30,31 +36,46 @@ def measure(command: Sequence[str], **variables: str) -> Measured:
     Memory that processes share counts once. Linux only.
     """
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    before, started, ended, peak = os.times(), time.perf_counter(), Event(), [0]
+    before, started, ended, seen = os.times(), time.perf_counter(), Event(), Seen()
     process = subprocess.Popen(
         command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    watch = Thread(target=_watch, args=(ended, peak))
+    watch = Thread(target=seen.watch, args=(ended,))
     watch.start()
     told, _ = process.communicate()
-    seconds = time.perf_counter() - started
     while True:  # servers that the command left behind, which end by themselves
         try:
             os.wait()
         except ChildProcessError:
             break
+    seconds = time.perf_counter() - started
     ended.set()
     watch.join()
     after = os.times()
     if process.returncode:
         raise RuntimeError(told[-2000:])
     cores = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(seconds, cores, peak[0] / 1024)
+    read, written = (sum(one[place] for one in seen.bytes.values()) / 1e6 for place in (0, 1))
+    return Measured(seconds, cores, seen.peak_kib / 1024, read, written)
 
 
-def _watch(ended: Event, peak: list[int]) -> None:
-    while not ended.wait(EVERY):
-        peak[0] = max(peak[0], sum(map(_own_kib, _descendants())))
+class Seen:
+    """What was seen of the processes: the peak of their memory, and the bytes of each so far."""
+
+    def __init__(self) -> None:
+        self.peak_kib = 0
+        self.bytes: dict[str, tuple[int, int]] = {}
+
+    def watch(self, ended: Event) -> None:
+        """Look at all processes until the event."""
+        while not ended.wait(EVERY):
+            processes = _descendants()
+            self.peak_kib = max(self.peak_kib, sum(map(_own_kib, processes)))
+            for process in processes:
+                with suppress(OSError):
+                    lines = Path(f"/proc/{process}/io").read_text().splitlines()
+                    read, written = (int(line.split()[1]) for line in lines[:2])  # rchar, wchar
+                    self.bytes[process] = read, written
 
 
 def _descendants() -> list[str]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+BATCH_ROWS = 65_536
+
 
 def pandas(model: str, features: str, output: str, columns: list[str]) -> None:
     """All rows in one frame."""
@@ -34,7 +36,7 @@ def onnx(model: str, features: str, output: str, columns: list[str]) -> None:
     source, wanted = runtime.get_inputs()[0].name, runtime.get_outputs()[1].name
     schema = pa.schema([("id", pa.int64()), ("value", pa.float32())])
     with pq.ParquetWriter(output, schema) as writer:
-        for batch in pq.ParquetFile(features).iter_batches(100_000, columns=["id", *columns]):
+        for batch in pq.ParquetFile(features).iter_batches(BATCH_ROWS, columns=["id", *columns]):
             X = np.column_stack([batch.column(name).to_numpy() for name in columns]).astype(np.float32)
             (found,) = runtime.run([wanted], {source: X})
             made = pa.RecordBatch.from_arrays([batch.column("id"), pa.array(found[:, 1])], schema=schema)
@@ -58,7 +60,7 @@ def ray(model: str, features: str, output: str, columns: list[str]) -> None:
 
     actors = len(os.sched_getaffinity(0))
     rows = read_parquet(features, columns=["id", *columns])
-    scored = rows.map_batches(Scorer, batch_size=65_536, batch_format="pandas", concurrency=actors)
+    scored = rows.map_batches(Scorer, batch_size=BATCH_ROWS, batch_format="pandas", concurrency=actors)
     scored.write_parquet(output)
 
 
@@ -73,6 +75,7 @@ def spark(model: str, features: str, output: str, columns: list[str]) -> None:
             yield frame[["id"]].assign(value=estimator.predict_proba(frame[columns])[:, 1])
 
     builder = SparkSession.builder.master("local[*]").config("spark.driver.memory", "4g")
+    builder = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", str(BATCH_ROWS))
     session = builder.config("spark.ui.enabled", "false").getOrCreate()
     rows = session.read.parquet(features).select("id", *columns)
     rows.mapInPandas(score, "id long, value double").write.mode("overwrite").parquet(output)

@@ -15,6 +15,7 @@ from peers import EMPTY, LIMIT, LOADED
 from plot import bars
 
 Result = dict[str, Any]
+ONLY_DRAWN = ("kmeans", "network")  # whose peers the picture has, and no table
 NAMES = {
     RAW: "the estimator's own call, in memory",
     "scorehouse": "**scorehouse**",
@@ -186,6 +187,8 @@ def _peers(found: list[Result]) -> str:
         return ""
     parts = ["## Compared with its peers\n", "![Rows per second by peer](benchmarks.svg)\n"]
     for model in medians.models:
+        if model in ONLY_DRAWN:
+            continue
         parts.append(f"**{MODELS[model].title}, {medians.rows(model):,} rows**\n")
         parts.append(_peers_of(medians, model))
     return "\n".join(parts)

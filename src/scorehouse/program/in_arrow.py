@@ -55,7 +55,8 @@ COMPARISONS = {
 }
 ARITHMETIC = {"-": "subtract", "*": "multiply", "/": "divide"}
 ONE = arrays.scalar(1.0)
-MOST_ANSWERS = 4_000_000  # that are kept for the next batch, of a text feature: 32 MB
+# that are kept for the next batch, of a text feature: 32 MB, and of its texts 16
+MOST_ANSWERS, MOST_BYTES = 4_000_000, 2**24
 CALLS: Mapping[str, str | Callable[..., Any]] = {
     "abs": "abs",
     "coalesce": "coalesce",
@@ -162,14 +163,16 @@ class ArrowProgram:
         of_each = pc.index_in(texts, value_set=known.texts)
         if of_each.null_count:
             new = texts.filter(pc.is_null(of_each))
-            most = MOST_ANSWERS // max(1, len(self._outputs))
-            together = len(known.texts) + len(new) <= most
-            known = Texts(pa.concat_arrays([known.texts, new]) if together else texts)
-            if len(known.texts) <= most:
+            both = pa.concat_arrays([known.texts, new])
+            known = Texts(both if self._are_few(both) else texts)
+            if self._are_few(known.texts):
                 self._known[position] = known
             of_each = pc.index_in(texts, value_set=known.texts)
         places = of_each.take(column.indices)
         return known, pc.fill_null(places, arrays.scalar(len(known.texts), pa.int32()))
+
+    def _are_few(self, texts: pa.Array) -> bool:
+        return len(texts) * len(self._outputs) <= MOST_ANSWERS and texts.nbytes <= MOST_BYTES
 
     def _value(self, expr: Expr, batch: Batch) -> Any:
         """The value of an expression, a column or a scalar."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorehouse.errors import ArtifactError, RegistryError
-from scorehouse.program.sql.macros import drop_macros, macro_file, version_text, write_text
+from scorehouse.program.sql.macros import drop_macros, macro_file, text_digest, version_text, write_text
 from scorehouse.project.folder import find_project, project_settings
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.seeds_yaml import write_card
@@ -30,7 +30,9 @@ FILE = "archived.json.gz"
 FOLDERS = {f"{kind}-paths": f"{kind}s" for kind in ("model", "macro", "test", "snapshot")}
 FOLDERS["analysis-paths"] = "analyses"
 # `version=3`, `version=[3, 4]` or `version: 3`, but not the `version: 2` that a YAML file begins with
-PIN = re.compile(r"(?<![\w.])(?!^version:)version[\"']?\s*[=:]\s*(\d+|\[[\d,\s]*\])", re.MULTILINE)
+PIN = re.compile(
+    r"(?<![\w.])(?!^version:)version[\"']?\s*[=:]\s*(\[[^\]]*\]|\([^)]*\)|[^\s,)}=]+)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,20 @@ def archive(
     """Archive versions of the ML model `name`; by default all that nothing reaches, but for the newest.
 
     An alias reaches a version, and so does a pin: `version=3` in a file of the project that names the ML
-    model. A number that is computed there is not seen. Returns those that were not archived before; with
-    `dry_run`, nothing is written. Raises RegistryError for a version that is reached.
+    model. Where one computes the number, versions have to be named. Returns those that were not archived
+    before; with `dry_run`, nothing is written. Raises RegistryError for a version that is reached.
     """
     call = f"archive({name!r})"
     seeds, chosen, policy = _opened(name, numbers, project_dir, call)
-    reached = {number: f"{file} names it" for file, number in _pins(seeds)}
+    pins = list(_pins(seeds))
+    if not numbers and (computes := next((file for file, number in pins if number is None), None)):
+        raise RegistryError(
+            call,
+            f"{computes} computes the version that it uses",
+            expected="a number, by which it is known which versions are in use",
+            action=f"name the versions to archive: `scorehouse archive {name} 1 2`",
+        )
+    reached = {number: f"{file} names it" for file, number in pins}
     reached |= {each.version: f"it has the alias {each.aliases[0]}" for each in chosen if each.aliases}
     if not numbers:
         chosen = [each for each in chosen[:-1] if each.version not in reached]
@@ -79,6 +89,13 @@ def archive(
         for one in chosen
         if (own := rows.pop(str(one.version), None))
     ]
+    if edited := next((one for one in made if not _is_proven(one.version, one.sql)), None):
+        raise RegistryError(
+            call,
+            f"the SQL of {edited.version.label} is not the SQL that was proven",
+            expected="the section of its file as it was compiled",
+            action=f"run `scorehouse compile {name} --version {edited.version.version}`, or restore the file",
+        )
     if not chosen or dry_run:
         return made
     for one in made:
@@ -120,9 +137,9 @@ def read_archive(seeds: ModelSeeds, version: Version, policy: LoadPolicy, call: 
     try:
         held = json.loads(gzip.decompress(data or b""))
         rows = [{column: str(row[column]) for column in PARTS["reference"]} for row in held["reference"]]
-        if {row["version"] for row in rows} == {number}:
+        if {row["version"] for row in rows} == {number} and _is_proven(version, held["sql"]):
             return Archived(version, rows, held["sql"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
         pass  # it is damaged
     raise ArtifactError(
         call,
@@ -144,6 +161,11 @@ def check_not_archived(seeds: ModelSeeds, version: Version, call: str) -> None:
         )
 
 
+def _is_proven(version: Version, sql: str | None) -> bool:
+    """Whether it is none or what the registry pins: dbt renders whatever is in a file of macros."""
+    return sql is None or text_digest(sql) == version.program.get("sql", {}).get("macro", {}).get("sha256")
+
+
 def _opened(
     name: str, numbers: Sequence[int], project_dir: str | Path | None, call: str
 ) -> tuple[ModelSeeds, list[Version], LoadPolicy]:
@@ -154,12 +176,15 @@ def _opened(
     return seeds, chosen or versions, load_policy(seeds.project)
 
 
-def _pins(seeds: ModelSeeds) -> Iterator[tuple[Path, int]]:
-    """The numbers of versions in files that name the ML model; one too many only keeps a version."""
+def _pins(seeds: ModelSeeds) -> Iterator[tuple[Path, int | None]]:
+    """The versions in files that name the ML model, rather one too many; None: a computed one."""
     settings, own = project_settings(seeds.project), macro_file(seeds.project, seeds.name)
     folders = [folder for key, usual in FOLDERS.items() for folder in settings.get(key) or [usual]]
     for file in sorted(file for folder in folders for file in (seeds.project / folder).rglob("*.*")):
         if file.suffix in (".sql", ".py", ".yml", ".yaml") and file != own and file.is_file():
             text = file.read_text(encoding="utf-8", errors="replace")
-            found = " ".join(PIN.findall(text)) if seeds.name in text else ""
-            yield from ((file.relative_to(seeds.project), int(each)) for each in re.findall(r"\d+", found))
+            for pin in PIN.findall(text) if seeds.name in text else ():
+                numbers = re.findall(r"\d+", pin) if pin[0] in "0123456789[(" else []
+                if not numbers and pin.lower() not in ("none", "null"):
+                    numbers = [None]
+                yield from ((file.relative_to(seeds.project), number and int(number)) for number in numbers)

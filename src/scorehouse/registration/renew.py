@@ -13,6 +13,7 @@ from scorehouse.errors import RegistryError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.project.folder import find_project
+from scorehouse.registration.archive import check_not_archived
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.module_paths import on_path
@@ -114,6 +115,7 @@ def with_days(seeds: ModelSeeds, version: Version, given: Version) -> Version:
 def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, recorded: Recorded) -> None:
     """Write the reference of a registered version again: these rows may say more than those before."""
     number = kernel.version.version
+    check_not_archived(seeds, kernel.version, kernel.call)  # it would come back without its SQL
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
     seeds.write_rows("reference", number, scored_reference(kernel, batch, kernel(batch), recorded, known))
     write_card(seeds)  # it has the size of the reference

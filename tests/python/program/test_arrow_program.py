@@ -51,6 +51,14 @@ def test_batches_with_old_and_new_texts(most: int, monkeypatch: pytest.MonkeyPat
         program = pickle.loads(pickle.dumps(program)) if "Cork" in cities else program
 
 
+def test_long_texts_are_not_kept() -> None:
+    program = ArrowProgram(PROGRAM)
+    for number_of_text in range(40):
+        city = f"{number_of_text}" * 1_000_000
+        program([pa.array([city]).dictionary_encode(), pa.array([1.0])])
+    assert program._known[0].texts.nbytes <= in_arrow.MOST_BYTES
+
+
 def test_encoders_are_asked_for_a_column_that_training_had_only_missing_values_of() -> None:
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     encoder.fit(np.array([["a", np.nan], ["b", np.nan]], dtype=object))

@@ -158,6 +158,8 @@ def test_a_kill_loses_nothing(empty_project: Path, monkeypatch: pytest.MonkeyPat
 PINS = [
     ("models/a.sql", "{{ scorehouse.scored('churn', key='id', version=[1, 2]) }}", [1, 2]),
     ("models/a.py", "score(dbt, session, model=dbt.ref('ml_churn'), version = 1)", [1]),
+    ("models/a.py", "score(dbt, session, model=dbt.ref('ml_churn'), version=(1, 2))", [1, 2]),
+    ("models/a.py", "score(dbt, session, model=dbt.ref('ml_churn'), version=[\n  1,  # old\n])", [1]),
     ("analyses/a.sql", "{{ scorehouse.predict('churn', ref('f'),\nversion=2) }}", [2]),
     ("models/a.yml", "version: 2\nmodels: [{name: churn, config: {version: 1}}]", [1]),
     ("models/a.sql", "{{ scorehouse.predict('other', ref('f'), version=1) }}", []),
@@ -179,6 +181,50 @@ def test_pins(empty_project: Path) -> None:
             with pytest.raises(RegistryError, match=f"churn version {number} is in use: {path} names it"):
                 archive("churn", [number])
         file.unlink()
+
+
+@pytest.mark.parametrize("pin", ["version=var('churn_version')", "version=newest", "'version': newest()"])
+def test_a_computed_pin_may_be_of_any_version(pin: str, empty_project: Path) -> None:
+    churn(1, program=False)
+    churn(2, alias="champion", program=False)
+    (empty_project / "models").mkdir(exist_ok=True)
+    (empty_project / "models/a.sql").write_text(f"{{{{ scorehouse.scored('churn', key='id', {pin}) }}}}")
+    with pytest.raises(RegistryError, match="models/a.sql computes the version that it uses"):
+        archive("churn")
+    assert [one.version.version for one in archive("churn", [1])] == [1]
+
+
+@pytest.mark.slow
+def test_no_sql_comes_back_but_the_proven(empty_project: Path) -> None:
+    """Behind the mark of a section's end, `check` would not see it either."""
+    printed(empty_project)
+    one = churn(1)
+    churn(2, alias="champion")
+    macros, evil = empty_project / "macros/ml/churn.sql", "{% macro generate_schema_name() %}{% endmacro %}"
+    text = macros.read_text()
+    macros.write_text(text.replace("select", "select\n", 1))
+    with pytest.raises(RegistryError, match="churn version 1 is not the SQL that was proven"):
+        archive("churn")
+    macros.write_text(text)
+    archive("churn")
+    file = (empty_project / one.artifact).with_name(FILE)
+    held = json.loads(gzip.decompress(file.read_bytes()))
+    for sql in (held["sql"] + evil, evil, 5):
+        file.write_bytes(gzip.compress(json.dumps({**held, "sql": sql}).encode()))
+        assert "is damaged" in check_project(empty_project)[0].faults[0]
+        with pytest.raises(ArtifactError, match="is damaged"):
+            bring_back("churn", [1])
+    assert evil not in macros.read_text()
+
+
+def test_an_archived_version_is_not_registered_again(empty_project: Path) -> None:
+    """It would come back with its reference and without its SQL, and the next archive would lose that."""
+    churn(1, program=False)
+    churn(2, alias="champion", program=False)
+    archive("churn")
+    with pytest.raises(RegistryError, match="run `scorehouse archive churn 1 --undo`"):
+        churn(1, alias="champion", program=False)
+    assert ModelSeeds(empty_project, "churn").is_archived(1)
 
 
 def test_refusals(empty_project: Path) -> None:

@@ -188,6 +188,14 @@ def test_keys(statement: str, told: str, tmp_path: Path) -> None:
         assert project.query("select count(*) from scores") == project.query("select count(*) from raw_rows")
 
 
+def test_a_raised_limit_of_rejected_rows_keeps_the_slices(tmp_path: Path) -> None:
+    project = make(tmp_path / "p", max_rejected_share=0.001)
+    assert "rows were rejected" in project.build().messages["scores"]
+    project.python_model("scores", "toy", key="id", passthrough="part", max_rejected_share=0.5, **SLICED)
+    project.build().check()
+    assert last_run(project)["rows_resumed"] == ROWS
+
+
 def test_a_full_rebuild_leaves_no_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make(tmp_path / "p")
     stop(project, monkeypatch, 3)
@@ -196,6 +204,13 @@ def test_a_full_rebuild_leaves_no_slices(tmp_path: Path, monkeypatch: pytest.Mon
     assert last_run(project)["rows_resumed"] == 0
     tables = "select table_name from duckdb_tables() where table_name like 'scores%'"
     assert project.query(tables) == [("scores",)]
+
+
+def test_a_full_refresh_starts_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(tmp_path / "p")
+    stop(project, monkeypatch, 3)
+    project.build("--full-refresh").check()
+    assert last_run(project)["rows_resumed"] == 0 and last_run(project)["rows_in"] == ROWS
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

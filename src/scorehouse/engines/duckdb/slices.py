@@ -78,7 +78,7 @@ def write_slices(session: duckdb.DuckDBPyConnection, scan: Scan[DuckDBSource], s
     batches = CountedBatches(scan)
     (statistics,) = batches.statistics
     facts = _facts(record, slices)
-    state = _state(session, record)
+    state = None if record.request.full_refresh else _state(session, record)
     if state and not (changed := _changed(state, facts, source, slices)):
         statistics.resume(state["statistics"])
         record.rows_resumed = statistics.fingerprint.rows
@@ -115,7 +115,8 @@ def _facts(record: RunRecord, slices: Slices) -> dict[str, str]:
     assert record.options is not None
     facts = {
         "version": [record.scoring_basis, record.part.version.to_row()],
-        "configuration": record.options.to_json(),
+        # but for the limit that only the end of a run compares with
+        "configuration": record.options.model_copy(update={"max_rejected_share": None}).to_json(),
         "feature table": [record.feature_query, record.feature_hash_kind, record.input_types, asdict(slices)],
         "backend": record.backend,
         "library": library_versions(),
