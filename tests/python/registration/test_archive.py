@@ -189,7 +189,7 @@ def test_a_computed_pin_may_be_of_any_version(pin: str, empty_project: Path) -> 
     churn(2, alias="champion", program=False)
     (empty_project / "models").mkdir(exist_ok=True)
     (empty_project / "models/a.sql").write_text(f"{{{{ scorehouse.scored('churn', key='id', {pin}) }}}}")
-    with pytest.raises(RegistryError, match="models/a.sql computes the version that it uses"):
+    with pytest.raises(RegistryError, match=r"models/a\.sql computes the version that it uses"):
         archive("churn")
     assert [one.version.version for one in archive("churn", [1])] == [1]
 
