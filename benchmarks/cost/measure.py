@@ -43,11 +43,11 @@ def measure(command: Sequence[str], **variables: str) -> Measured:
     watch = Thread(target=seen.watch, args=(ended,))
     watch.start()
     told, _ = process.communicate()
-    while True:  # servers that the command left behind, which end by themselves
-        try:
-            os.wait()
-        except ChildProcessError:
-            break
+    while left := _descendants() - seen.others:  # servers that the command left, which end by themselves
+        for identifier in left:
+            with suppress(ChildProcessError):  # a child of a child
+                os.waitpid(int(identifier), os.WNOHANG)
+        time.sleep(0.02)
     seconds = time.perf_counter() - started
     ended.set()
     watch.join()
@@ -63,13 +63,14 @@ class Seen:
     """What was seen of the processes: the peak of their memory, and the bytes of each so far."""
 
     def __init__(self) -> None:
+        self.others = _descendants()  # of this process, from before
         self.peak_kib = 0
         self.bytes: dict[str, tuple[int, int]] = {}
 
     def watch(self, ended: Event) -> None:
         """Look at all processes until the event."""
         while not ended.wait(EVERY):
-            processes = _descendants()
+            processes = _descendants() - self.others
             self.peak_kib = max(self.peak_kib, sum(map(_own_kib, processes)))
             for process in processes:
                 with suppress(OSError):
@@ -78,7 +79,7 @@ class Seen:
                     self.bytes[process] = read, written
 
 
-def _descendants() -> list[str]:
+def _descendants() -> set[str]:
     parents = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -91,7 +92,7 @@ def _descendants() -> list[str]:
         children = [process for process, of in parents.items() if of == parent]
         found += children
         waiting += children
-    return found
+    return set(found)
 
 
 def _own_kib(process: str) -> int:

@@ -55,7 +55,7 @@ COMPARISONS = {
 }
 ARITHMETIC = {"-": "subtract", "*": "multiply", "/": "divide"}
 ONE = arrays.scalar(1.0)
-# that are kept for the next batch, of a text feature: 32 MB, and of its texts 16
+# limits of what is kept of a text feature for the next batch: 32 MB of answers, 16 MB of texts
 MOST_ANSWERS, MOST_BYTES = 4_000_000, 2**24
 CALLS: Mapping[str, str | Callable[..., Any]] = {
     "abs": "abs",
@@ -89,7 +89,7 @@ def unknown_parts(program: Program) -> set[str]:
 
 @dataclass(frozen=True)
 class Texts:
-    """Different texts of a feature, and what expressions made of them and of NULL behind them."""
+    """The different texts of a feature, and the values of expressions for each text, then for NULL."""
 
     texts: pa.Array
     made: dict[int, Any] = field(default_factory=dict)
@@ -97,9 +97,9 @@ class Texts:
 
 @dataclass(frozen=True)
 class Batch:
-    """The columns of some rows, what steps made of them by name, and the texts among them by position.
+    """The columns of some rows, the results of steps by name, and the text features by position.
 
-    Beside texts stand their places: for each row, that of its own text.
+    A text feature has its known texts, and for each row the index of its text among them.
     """
 
     features: Sequence[pa.Array]
