@@ -56,16 +56,18 @@ def measure(command: Sequence[str], **variables: str) -> Measured:
         raise RuntimeError(told[-2000:])
     cores = after.children_user + after.children_system - before.children_user - before.children_system
     read, written = (sum(one[place] for one in seen.bytes.values()) / 1e6 for place in (0, 1))
+    cores = max(cores, sum(seen.ticks.values()) / os.sysconf("SC_CLK_TCK"))  # not all wait for their children
     return Measured(seconds, cores, seen.peak_kib / 1024, read, written)
 
 
 class Seen:
-    """What was seen of the processes: the peak of their memory, and the bytes of each so far."""
+    """What was seen of the processes: the peak of their memory, and the bytes and time of each so far."""
 
     def __init__(self) -> None:
         self.others = _descendants()  # of this process, from before
         self.peak_kib = 0
         self.bytes: dict[str, tuple[int, int]] = {}
+        self.ticks: dict[str, int] = {}
 
     def watch(self, ended: Event) -> None:
         """Look at all processes until the event."""
@@ -77,6 +79,8 @@ class Seen:
                     lines = Path(f"/proc/{process}/io").read_text().splitlines()
                     read, written = (int(line.split()[1]) for line in lines[:2])  # rchar, wchar
                     self.bytes[process] = read, written
+                    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+                    self.ticks[process] = sum(map(int, times))
 
 
 def _descendants() -> set[str]:

@@ -44,10 +44,11 @@ def onnx(model: str, features: str, output: str, columns: list[str]) -> None:
 
 
 def ray(model: str, features: str, output: str, columns: list[str]) -> None:
-    """Ray Data: actors that load the model once."""
+    """Ray Data: an actor per core loads the model once."""
     import os
 
     import joblib
+    from ray import init
     from ray.data import read_parquet
 
     class Scorer:
@@ -59,6 +60,7 @@ def ray(model: str, features: str, output: str, columns: list[str]) -> None:
             return frame[["id"]].assign(value=values)
 
     actors = len(os.sched_getaffinity(0))
+    init(num_cpus=2 * actors, log_to_driver=False)  # with one per core, what reads and writes waits for ever
     rows = read_parquet(features, columns=["id", *columns])
     scored = rows.map_batches(Scorer, batch_size=BATCH_ROWS, batch_format="pandas", concurrency=actors)
     scored.write_parquet(output)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
+from ctypes import CDLL, c_float
+from ctypes.util import find_library
 from typing import Any
 
 import numpy as np
@@ -184,7 +185,14 @@ def _starts(learner: dict[str, Any], objective: str, outputs: int) -> list[float
     singles = [np.float32(one) for one in given] * (outputs if len(given) == 1 else 1)
     if objective == "binary:logistic":
         odds = [np.float32(1.0) / one - np.float32(1.0) for one in singles]
-        return [-float(np.float32(math.log(one))) for one in odds]
+        return [-_logarithm(one) for one in odds]
     if objective in XGB_POWERS:
-        return [float(np.float32(math.log(one))) for one in singles]
+        return [_logarithm(one) for one in singles]
     return [float(one) for one in singles]
+
+
+def _logarithm(value: np.float32) -> float:
+    """By the function of the C library that XGBoost calls, which does not always round to the nearest."""
+    logf = CDLL(find_library("m") or "ucrtbase").logf
+    logf.restype, logf.argtypes = c_float, [c_float]
+    return float(logf(value))

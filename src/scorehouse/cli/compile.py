@@ -144,7 +144,8 @@ def compile_again(
     """Find the backends of one ML model's versions, write the results, and return them."""
     call = f"compile {seeds.name}"
     versions = seeds.registered(call)
-    chosen = [one for one in versions if not seeds.is_archived(one.version)]
+    away = seeds.archived()
+    chosen = [one for one in versions if one.version not in away]
     if number is not None:
         chosen = [resolve(versions, alias=None, version=number, call=call)]
         check_not_archived(seeds, chosen[0], call)

@@ -22,7 +22,7 @@ from scorehouse.cli.explain import story_in
 from scorehouse.cli.export import all_alerts
 from scorehouse.cli.report import chapters_of
 from scorehouse.cli.runs import read_runs
-from scorehouse.cli.show import all_versions, facts, facts_and_features, find_reference
+from scorehouse.cli.show import all_versions, documents, facts_and_features, find_reference
 from scorehouse.cli.target import Opened, Target
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
@@ -80,7 +80,7 @@ NumberOrAlias = Annotated[str | int, Field(description="Number or alias")]
 
 def list_versions(target: Target) -> dict[str, Any]:
     """Every registered version of every ML model, as `scorehouse list`: aliases, task, metrics, digests."""
-    return {"versions": [facts(version) for version in all_versions(target.project)]}
+    return {"versions": documents(all_versions(target.project))}
 
 
 def show_version(

@@ -59,7 +59,7 @@ def show_command(reference: str, as_json: bool, project_dir: Path | None) -> Non
     call = f"show {reference}"
     seeds, version = find_reference(find_project(project_dir), reference, call)
     found = facts_and_features(seeds, version)
-    answer(as_json, found, lines(version, found["features"], seeds.registered(call)))
+    answer(as_json, found, lines(version, found["features"], seeds))
 
 
 def find_reference(project: Path, reference: str, call: str) -> tuple[ModelSeeds, Version]:
@@ -76,7 +76,7 @@ def facts_and_features(seeds: ModelSeeds, version: Version) -> dict[str, Any]:
     found = {name: "blind" if shift is None else shift for name, shift in shifts.items()}
     features = seeds.features(version.version)
     shown = [{**row, SHIFT: found.get(row["feature"])} if found else row for row in features]
-    return {**facts(version), "features": shown}
+    return {**facts(version), "is_archived": version.version in seeds.archived(), "features": shown}
 
 
 def facts(version: Version) -> dict[str, Any]:
@@ -110,12 +110,13 @@ def _labels(version: Version) -> dict[str, str]:
     return {"classes": classes + of + least}
 
 
-def lines(version: Version, features: list[dict[str, Any]], versions: list[Version]) -> list[str]:
+def lines(version: Version, features: list[dict[str, Any]], seeds: ModelSeeds) -> list[str]:
     """The version as lines of text."""
+    archived = seeds.archived()
     window = f"{version.trained_from} to {version.trained_to}" if version.trained_from else "-"
     quality = ", ".join(f"{name} {value:.4g}" for name, value in sorted(version.metrics.items()))
     known = {
-        "aliases": ", ".join(version.aliases) or "-",
+        "aliases": _aliases(version, version.version in archived),
         "owner": version.owner or "-",
         "trained on": f"{version.training_rows:,} rows, {window}",
         "quality": quality or "-",
@@ -134,7 +135,10 @@ def lines(version: Version, features: list[dict[str, Any]], versions: list[Versi
     knows = any(SHIFT in feature for feature in features)
     columns = ["feature", *FEATURE_FACTS, *([SHIFT] if knows else [])]
     rows = [[feature.get(fact) for fact in columns] for feature in features]
-    others = [[v.version, ", ".join(v.aliases), v.training_rows, v.registered_at[:10]] for v in versions]
+    others = [
+        [one.version, _aliases(one, one.version in archived), one.training_rows, one.registered_at[:10]]
+        for one in seeds.versions()
+    ]
     return [
         heading(f"{version.label} ({version.task})"),
         *([version.description] if version.description else []),
@@ -158,17 +162,29 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
       scorehouse list
       scorehouse list --json
     """
-    versions = all_versions(find_project(project_dir))
+    found = all_versions(find_project(project_dir))
+    versions = [version for version, _ in found]
     models = count(len({version.name for version in versions}), "ML model")
     by_name = {name: list(group) for name, group in groupby(versions, lambda version: version.name)}
-    rows = table(LISTED, [_listed(version, _main_metric(by_name[version.name])) for version in versions])
-    said = [*rows, "", f"{models}, {count(len(versions), 'version')}"]
-    answer(as_json, [facts(version) for version in versions], said if versions else [NOTHING_REGISTERED])
+    rows = [_listed(one, away, _main_metric(by_name[one.name])) for one, away in found]
+    said = [*table(LISTED, rows), "", f"{models}, {count(len(versions), 'version')}"]
+    answer(as_json, documents(found), said if versions else [NOTHING_REGISTERED])
 
 
-def all_versions(project: Path) -> list[Version]:
-    """Every registered version, by name and number."""
-    return [version for name in registered_names(project) for version in ModelSeeds(project, name).versions()]
+def all_versions(project: Path) -> list[tuple[Version, bool]]:
+    """Every registered version, by name and number, and whether it is archived."""
+    seeds = [ModelSeeds(project, name) for name in registered_names(project)]
+    archived = {each.name: each.archived() for each in seeds}
+    return [(one, one.version in archived[each.name]) for each in seeds for one in each.versions()]
+
+
+def documents(found: Sequence[tuple[Version, bool]]) -> list[dict[str, Any]]:
+    """What `all_versions` found, for JSON."""
+    return [{**facts(version), "is_archived": is_archived} for version, is_archived in found]
+
+
+def _aliases(version: Version, is_archived: bool) -> str:
+    return ", ".join(version.aliases) or ("archived" if is_archived else "-")
 
 
 def _main_metric(versions: Sequence[Version]) -> str:
@@ -178,11 +194,11 @@ def _main_metric(versions: Sequence[Version]) -> str:
     return max([*names, *known], key=known.__getitem__, default="")
 
 
-def _listed(version: Version, metric: str) -> list[Any]:
+def _listed(version: Version, is_archived: bool, metric: str) -> list[Any]:
     return [
         version.name,
         version.version,
-        click.style(", ".join(version.aliases) or "-", fg="green" if version.aliases else None),
+        click.style(_aliases(version, is_archived), fg="green" if version.aliases else None),
         version.task,
         version.training_rows,
         f"{metric} {version.metrics[metric]:.3g}" if metric in version.metrics else "-",

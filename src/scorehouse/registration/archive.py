@@ -120,7 +120,8 @@ def bring_back(name: str, numbers: Sequence[int], *, project_dir: str | Path | N
     """
     call = f"archive({name!r}, undo=True)"
     seeds, chosen, policy = _opened(name, numbers, project_dir, call)
-    archived = [read_archive(seeds, one, policy, call) for one in chosen if seeds.is_archived(one.version)]
+    away = seeds.archived()
+    archived = [read_archive(seeds, one, policy, call) for one in chosen if one.version in away]
     for one in archived:
         number = one.version.version
         if one.sql:
@@ -152,7 +153,7 @@ def read_archive(seeds: ModelSeeds, version: Version, policy: LoadPolicy, call: 
 
 def check_not_archived(seeds: ModelSeeds, version: Version, call: str) -> None:
     """Refuse a version that nothing could monitor."""
-    if seeds.is_archived(version.version):
+    if version.version in seeds.archived():
         raise RegistryError(
             call,
             f"{version.label} is archived: {seeds.file('reference').stem} has no rows of it",

@@ -112,9 +112,10 @@ class ModelSeeds:
             for row in self.rows("signature", number)
         ]
 
-    def is_archived(self, number: int) -> bool:
-        """Whether a version has no reference here, which `scorehouse archive` alone takes away."""
-        return not self.rows("reference", number)
+    def archived(self) -> set[int]:
+        """The versions that have no reference here, which `scorehouse archive` alone takes away."""
+        there = {int(row["version"]) for row in self.rows("reference")}
+        return {version.version for version in self.versions()} - there
 
     def reference(self, number: int) -> list[dict[str, Any]]:
         """The rows of a version's reference, with numbers where they are known."""

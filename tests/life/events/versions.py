@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -217,6 +218,52 @@ def rolled_back(life: Life) -> None:
     life.house.run("scorehouse", "promote", model.name, str(others[-1]))
     life.house.commit("Roll back")
     life.night()
+
+
+def archived(life: Life) -> None:
+    """Versions that nothing names are archived: all goes on, and one comes back as it was, by what is said."""
+    retrained_and_promoted(life)
+    house = life.house
+    model = life.pick([each for each in ML_MODELS if len(registry(house.folder, each.name)) > 1])
+    before = _registered_files(life, model.name)
+    done = json.loads(house.run("scorehouse", "archive", model.name, "--json").output)
+    if not done:
+        life.violate("next step", f"nothing of {model.name} is archived, though a version has no alias")
+        return
+    for invariant, text in only_what_was_told(
+        life, (f"seeds/ml/{model.name}/", f"artifacts/{model.name}/", "macros/ml/", "target/")
+    ):
+        life.violate(invariant, text)
+    house.commit(f"Archive old versions of {model.name}")
+    life.night()
+    house.run("scorehouse", "check", "--certify")
+    numbers = {one["version"] for one in done}
+    listed = json.loads(house.run("scorehouse", "list", "--json").output)
+    shown = {one["version"] for one in listed if one["name"] == model.name and one["is_archived"]}
+    if shown != numbers:
+        life.violate("same words", f"`scorehouse list` shows {shown} of {model.name} as archived, not {numbers}")
+    number = max(numbers)
+    said = house.run("scorehouse", "promote", model.name, str(number), codes=(1,)).output
+    advice = re.findall(r"`(scorehouse archive [^`]+)`", said)
+    if not advice:
+        life.violate("next step", f"the promotion of an archived version is refused in other words: {said}")
+        return
+    house.paste(advice[0])
+    for each in numbers - {number}:
+        house.run("scorehouse", "archive", model.name, str(each), "--undo")
+    after = _registered_files(life, model.name)
+    if changed := [path for path, text in before.items() if after.get(path) != text]:
+        life.violate("nothing lost", f"{changed} are not what they were before archive and --undo")
+    house.run("scorehouse", "promote", model.name, str(number))
+    house.commit("Roll back to what was archived")
+    life.night()
+
+
+def _registered_files(life: Life, name: str) -> dict[str, bytes]:
+    """What registrations of an ML model have written, as text that is reviewed and as files beside it."""
+    folders = (f"seeds/ml/{name}", f"artifacts/{name}", "macros/ml")
+    files = [file for folder in folders for file in (life.house.folder / folder).rglob("*.*")]
+    return {str(file.relative_to(life.house.folder)): file.read_bytes() for file in files}
 
 
 def unseeded(life: Life) -> None:

@@ -114,6 +114,13 @@ def test_xgboost_regressors(objective: str) -> None:
     assert_equal(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
 
 
+@pytest.mark.parametrize("base_score", [0.148, 0.4957, 0.5028])
+def test_xgboost_base_scores_whose_logarithm_the_c_library_rounds_otherwise(base_score: float) -> None:
+    frame, z = data()
+    estimator = xgb.XGBClassifier(n_estimators=5, base_score=base_score).fit(frame, z > np.median(z))
+    assert_equal(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
+
+
 @pytest.mark.parametrize("objective", ["reg:squarederror", "count:poisson", "binary:logistic"])
 def test_xgboost_dart_from_a_base_score(objective: str) -> None:
     """Each of its trees is added up from the base score, which rounds its leaves."""

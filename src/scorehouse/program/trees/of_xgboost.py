@@ -5,8 +5,9 @@ The links of its objectives are computed like its C++ code.
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,15 +96,17 @@ def _base_margins(model: dict[str, Any], objective: str, per_class: int) -> list
     given = [np.float32(float(part)) for part in text.split(",")]
     given = given * per_class if len(given) == 1 else given
     if objective.startswith("binary:logistic"):
-        return [-_log(np.float32(1.0) / p - np.float32(1.0)) for p in given]
+        return [-_logf(np.float32(1.0) / p - np.float32(1.0)) for p in given]
     if objective in LOG_LINK:
-        return [_log(p) for p in given]
+        return [_logf(p) for p in given]
     return [float(p) for p in given]
 
 
-def _log(value: np.float32) -> float:
-    """The C library's logf, which computes in double and rounds; NumPy's own differs in the last digit."""
-    return float(np.float32(math.log(float(value))))
+def _logf(value: np.float32) -> float:
+    """The C library's logf, which XGBoost calls; it does not always round to the nearest."""
+    library = ctypes.CDLL(ctypes.util.find_library("m") or "ucrtbase")
+    library.logf.restype, library.logf.argtypes = ctypes.c_float, [ctypes.c_float]
+    return float(library.logf(value))
 
 
 def _tree(tree: dict[str, Any], weighted: tuple[float, float] | None) -> Tree:
