@@ -170,27 +170,39 @@ def _sql(name: str) -> Path:
     return made
 
 
-def run(side: str, name: str, features: Path, repeat: int, reference: str) -> dict[str, Any]:
-    """What a side takes: the median of several runs, and its values beside those of the reference."""
-    output = FOLDER / f"{name}.{side}.parquet"
-    try:
-        command = command_of(side, name, features, output)
-    except NotConverted as error:
-        return {"refused": str(error)}
-    found: list[Measured] = []
-    for _ in range(repeat):
-        shutil.rmtree(output, ignore_errors=True)
-        (FOLDER / "cost.duckdb.wal").unlink(missing_ok=True)
-        if side == "scorehouse":
-            shutil.rmtree(FOLDER / "project/target", ignore_errors=True)  # as in a new container
-            with duckdb.connect(FOLDER / "cost.duckdb") as connection:
-                connection.execute(f"drop table if exists scored_{name}")
+def run(sides: list[str], name: str, features: Path, repeat: int) -> dict[str, dict[str, Any]]:
+    """What each side takes: medians of runs by turns; and its values beside those of the first."""
+    commands, found = {}, {side: {} for side in sides}
+    for side in sides:
         try:
-            found.append(measure(command, PYSPARK_PYTHON=command[0], RAY_DEDUP_LOGS="0"))
-        except RuntimeError as error:
-            return {"refused": str(error).strip().splitlines()[-1][:80]}
-    facts = {fact: statistics.median(asdict(one)[fact] for one in found) for fact in asdict(found[0])}
-    return {**facts, "largest_difference": _difference(side, name, reference)}
+            commands[side] = command_of(side, name, features, FOLDER / f"{name}.{side}.parquet")
+        except NotConverted as error:
+            found[side] = {"refused": str(error)}
+    runs: dict[str, list[Measured]] = {side: [] for side in commands}
+    for _ in range(repeat):
+        for side in list(commands):
+            try:
+                runs[side].append(_once(side, name, commands[side]))
+            except RuntimeError as error:
+                found[side] = {"refused": str(error).strip().splitlines()[-1][:80]}
+                del commands[side]
+            else:
+                print(name, side, runs[side][-1], file=sys.stderr, flush=True)
+    for side in commands:
+        facts = [asdict(one) for one in runs[side]]
+        found[side] = {fact: statistics.median(each[fact] for each in facts) for fact in facts[0]}
+        found[side]["largest_difference"] = _difference(side, name, sides[0])
+    return found
+
+
+def _once(side: str, name: str, command: list[str]) -> Measured:
+    shutil.rmtree(FOLDER / f"{name}.{side}.parquet", ignore_errors=True)
+    (FOLDER / "cost.duckdb.wal").unlink(missing_ok=True)
+    if side == "scorehouse":
+        shutil.rmtree(FOLDER / "project/target", ignore_errors=True)  # as in a new container
+        with duckdb.connect(FOLDER / "cost.duckdb") as connection:
+            connection.execute(f"drop table if exists scored_{name}")
+    return measure(command, PYSPARK_PYTHON=command[0], RAY_DEDUP_LOGS="0")
 
 
 def _values(side: str, name: str) -> str:
@@ -255,11 +267,9 @@ def main() -> None:
         while file.read(1 << 24):
             pass
     for name in names:
-        first, *_ = sides = asked.sides.split(",")
-        for side in sides:
-            found[f"{name}.{side}"] = run(side, name, features, asked.repeat, first)
-            print(name, side, found[f"{name}.{side}"], file=sys.stderr, flush=True)
-            (FOLDER / "results.json").write_text(json.dumps({"rows": asked.rows, **found}, indent=1))
+        ran = run(asked.sides.split(","), name, features, asked.repeat)
+        found |= {f"{name}.{side}": facts for side, facts in ran.items()}
+        (FOLDER / "results.json").write_text(json.dumps({"rows": asked.rows, **found}, indent=1))
     print(table(found, asked.rows))
 
 
