@@ -3,10 +3,10 @@
     python benchmarks/ten_years.py                       1, 3 and 10 years
     python benchmarks/ten_years.py --years 1 --models 10
 
-One ML model scores 100 rows of each day, with daily drift. Its first build monitors all days. The run log then
-gets a row per night of it and of as many more ML models as --models says, less one: copies of the real run
-with other ids, names and times. What is printed is the night after, and what reads the log: seconds of the
-processor, of the clock, and memory.
+One ML model scores 100 rows of each day, with daily drift. Its first build monitors all days. The run log
+then gets a row per night of it and of as many more ML models as --models says, less one: copies of the real
+run with other ids, names and times. What is printed is the night after, and what reads the log: seconds of
+the processor, of the clock, and memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ FEATURES = """select i as id, current_date - cast(i // 100 as integer) as day, {
 from range(cast({{{{ var('first', 0) }}}} as bigint), {rows}) as t(i)"""
 SQL = {
     "profiled": "{{ config(materialized='incremental', **scorehouse.replace_windows()) }}"
-    "{{ scorehouse.profile(ref('scores'), ref('ml_churn__reference'), ref('features'), key='id', day='day') }}",
+    "{{ scorehouse.profile(ref('scores'), ref('ml_churn__reference'), ref('features'), key='id', "
+    "day='day') }}",
     "drift": "{{ scorehouse.drift(ref('profiled'), ref('ml_churn__reference'), window='day') }}",
 }
 SCOREHOUSE = str(Path(sys.executable).with_name("scorehouse"))
@@ -57,9 +58,10 @@ def made(folder: Path, years: int, models: int) -> DbtProject:
             "insert into scorehouse_run_log select l.* replace ("
             "uuid() as run_id, uuid() as parent_run_id, uuid()::text as invocation_id, "
             "case when n = 0 then model_name else model_name || n end as model_name, "
-            "case when n = 0 then prediction_table else replace(prediction_table, 'scores', 'scores' || n) end "
-            "as prediction_table, case when n = 0 then node else node || n end as node, "
-            "started_at - to_days(d::integer) as started_at, finished_at - to_days(d::integer) as finished_at) "
+            "case when n = 0 then prediction_table else replace(prediction_table, 'scores', 'scores' || n) "
+            "end as prediction_table, case when n = 0 then node else node || n end as node, "
+            "started_at - to_days(d::integer) as started_at, "
+            "finished_at - to_days(d::integer) as finished_at) "
             f"from scorehouse_run_log as l, range(1, {years * 365}) as days(d), range({models}) as models(n)"
         )
     return project

@@ -3,9 +3,10 @@
     python benchmarks/threads.py                                 1, 2, 4, 8 ... cores, as far as there are any
     python benchmarks/threads.py --rows 50_000_000 --cores 8 16 32 --models boosting
 
-A process may use so many cores, and DuckDB as many threads; dbt has one. Then all cores build as many prediction
-tables as there are dbt threads, on 1, 2, 4 ... of these. Seconds are those of the run log, for dbt's threads those
-of the command. Medians of the repeats. Also writes target/benchmarks/threads_<host>_<date>.json, to be sent on.
+A process may use so many cores, and DuckDB as many threads; dbt has one. Then all cores build as many
+prediction tables as there are dbt threads, on 1, 2, 4 ... of these. Seconds are those of the run log, for
+dbt's threads those of the command. Medians of the repeats. Also writes a file to be sent on,
+target/benchmarks/threads_<host>_<date>.json.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ The last is the case that Ray's documentation publishes; pandas would need 33 GB
 
 Each side is a command of its own, whose start counts: dbt's, its full parse too, a JVM's, a cluster's on this
 machine. Not counted is what is done once per model: to register and seed, to convert. All but scorehouse,
-which makes a table in DuckDB with its audit columns, write an id and a number as Parquet. Prints for each the
-seconds of clock and cores, those of 1,000 rows, which are its start, the peak memory of all its processes
-together, the bytes that it read and wrote, how far its values are from those of the first side, and dollars per
-billion rows: the clock times what a machine of so many cores costs (`prices.csv`), with and without the start.
-Medians of runs by turns. Writes target/benchmarks/cost/results.json too.
+which makes a table in DuckDB with its audit columns, write an id and a number as Parquet. Prints for each
+the seconds of clock and cores, those of 1,000 rows, which are its start, the peak memory of all its processes
+together, the bytes that it read and wrote, how far its values are from those of the first side, and dollars
+per billion rows: the clock times what a machine of so many cores costs (`prices.csv`), with and without the
+start. Medians of runs by turns. Writes target/benchmarks/cost/results.json too.
 """
 
 from __future__ import annotations
@@ -238,8 +238,8 @@ def dollars_per_billion(seconds: float, rows: int) -> float:
 def table(found: dict[str, dict[str, Any]], rows: int) -> str:
     """The results as Markdown."""
     lines = [
-        "| model | side | seconds | start | core seconds | peak MiB | MB read | MB written | off by | dollars per "
-        "billion rows | without the start |",
+        "| model | side | seconds | start | core seconds | peak MiB | MB read | MB written | off by "
+        "| dollars per billion rows | without the start |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for case, facts in found.items():

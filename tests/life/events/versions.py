@@ -221,7 +221,7 @@ def rolled_back(life: Life) -> None:
 
 
 def archived(life: Life) -> None:
-    """Versions that nothing names are archived: all goes on, and one comes back as it was, by what is said."""
+    """Versions that nothing names are archived; all goes on, and they come back as they were."""
     retrained_and_promoted(life)
     house = life.house
     model = life.pick([each for each in ML_MODELS if len(registry(house.folder, each.name)) > 1])
@@ -241,7 +241,7 @@ def archived(life: Life) -> None:
     listed = json.loads(house.run("scorehouse", "list", "--json").output)
     shown = {one["version"] for one in listed if one["name"] == model.name and one["is_archived"]}
     if shown != numbers:
-        life.violate("same words", f"`scorehouse list` shows {shown} of {model.name} as archived, not {numbers}")
+        life.violate("same words", f"`scorehouse list` shows {shown} as archived, not {numbers}")
     number = max(numbers)
     said = house.run("scorehouse", "promote", model.name, str(number), codes=(1,)).output
     advice = re.findall(r"`(scorehouse archive [^`]+)`", said)
