@@ -11,12 +11,9 @@ model has a table of 5,000 scored rows. `parse` is a full parse; `build` seeds, 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from commands import DBT, DbtProject
+from cost.measure import measure
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 COLUMNS = [f"f{number}" for number in range(10)]
@@ -43,15 +41,10 @@ def copied(project: DbtProject, name: str) -> None:
 
 def taken(project: DbtProject, *words: str) -> str:
     """What a dbt command takes."""
-    clock = time.perf_counter()
-    process = subprocess.Popen([DBT, "--quiet", *words], cwd=project.folder, env=project.environment)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"dbt {words[0]} failed")
-    clock = time.perf_counter() - clock
-    peak = used.ru_maxrss / 1024
+    took = measure([DBT, "--quiet", *words], folder=project.folder, **project.environment)
     return (
-        f"{words[0]} {used.ru_utime + used.ru_stime:.1f} s of the processor, {clock:.1f} s, {peak:,.0f} MiB"
+        f"{words[0]} {took.core_seconds:.1f} s of the processor, {took.seconds:.1f} s, "
+        f"{took.peak_mib:,.0f} MiB"
     )
 
 

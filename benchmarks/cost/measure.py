@@ -30,16 +30,18 @@ class Measured:
     written: float
 
 
-def measure(command: Sequence[str], **variables: str) -> Measured:
-    """Run a command from its start to the end of its last process; RuntimeError with its words if it fails.
+def measure(
+    command: Sequence[str], *, folder: Path | None = None, codes: Sequence[int] = (0,), **variables: str
+) -> Measured:
+    """Run a command from its start to the end of its last process.
 
-    Memory that processes share counts once. Linux only.
+    Memory that processes share counts once. RuntimeError with its words if it ends with none of the codes.
+    Linux only.
     """
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     before, started, ended, seen = os.times(), time.perf_counter(), Event(), Seen()
-    process = subprocess.Popen(
-        command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(command, cwd=folder, env=os.environ | variables, text=True, **streams)
     watch = Thread(target=seen.watch, args=(ended,))
     watch.start()
     told, _ = process.communicate()
@@ -52,7 +54,7 @@ def measure(command: Sequence[str], **variables: str) -> Measured:
     ended.set()
     watch.join()
     after = os.times()
-    if process.returncode:
+    if process.returncode not in codes:
         raise RuntimeError(told[-2000:])
     cores = after.children_user + after.children_system - before.children_user - before.children_system
     read, written = (sum(one[place] for one in seen.bytes.values()) / 1e6 for place in (0, 1))

@@ -122,8 +122,8 @@ def sealed(
     rows = list(rows)
     known = {line["run_id"] for line in lines if line["kind"] == RUN}
     finished = _finished(rows)
-    wrong = {each.run_id for each in inserted(lines, finished)} if not late else set()
-    fresh = [row for row in finished if str(row["run_id"]) not in known | wrong]
+    known |= {each.run_id for each in inserted(lines, finished)} if not late else set()
+    fresh = [row for row in finished if str(row["run_id"]) not in known]
     named = ("run_id", "parent_run_id", "started_at")
     added: list[Line] = [
         {"kind": RUN, **{name: str(row[name]) for name in named}, "row": row_digest(row)}
