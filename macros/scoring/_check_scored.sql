@@ -1,4 +1,5 @@
-{# Refuses what cannot be passed to the runtime, which checks the arguments' types. #}
+{# Refuses what cannot be passed to the runtime, which checks the arguments' types; where SQL scores alone, this is done
+   here, when dbt parses, but for a model that is not enabled there. #}
 {% macro _check_scored(name, arguments) %}
     {% if name is not string or not name %}
         {% do scorehouse._argument_error(
@@ -11,6 +12,16 @@
             'quote it if it is a string, or define it with `set` or `var()`'
         ) %}
     {% endfor %}
+    {% if scorehouse._is_sql_alone() and (model.config.enabled if model is defined and model.config else true) %}
+        {% do scorehouse._warehouse_refuse(scorehouse._warehouse_arguments(arguments)) %}
+    {% endif %}
+{% endmacro %}
+
+
+{# Whether `scored` is SQL and Jinja alone on this target. #}
+{% macro _is_sql_alone() %}
+    {% set is_duckdb = target.type == 'duckdb' and scorehouse._is_dbt2() %}
+    {{ return(is_duckdb or target.type in ['postgres', 'snowflake', 'bigquery']) }}
 {% endmacro %}
 
 

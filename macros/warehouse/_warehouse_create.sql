@@ -31,7 +31,7 @@
             {% set table = api.Relation.create(
                 database=node['database'], schema=node['schema'], identifier=node['alias'], type='table'
             ) %}
-            {% for name in ['features', 'stage_0', 'stage_1', 'new'] %}
+            {% for name in ['features', 'plan', 'stage_0', 'stage_1', 'new'] %}
                 {% call statement('drop_left') %}
                     drop table if exists {{ scorehouse._beside(table, '__scorehouse_' ~ name) }}
                 {% endcall %}

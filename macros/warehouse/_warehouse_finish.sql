@@ -37,7 +37,7 @@
     {% call statement('put_in_place') %}
         {{ scorehouse._warehouse_transaction(parts) }}
     {% endcall %}
-    {% for table in [staging, snapshot] %}
+    {% for table in [staging, snapshot, scored['plan']] | select %}
         {% do adapter.drop_relation(table) %}
     {% endfor %}
 {% endmacro %}
@@ -78,7 +78,9 @@
     {% for hook in post_hooks | selectattr('transaction', 'equalto', true) %}
         {% do parts.append(render(hook.get('sql')) | trim) %}
     {% endfor %}
-    {% do parts.append('drop table ' ~ snapshot) %}
+    {% for table in [snapshot, scored['plan']] | select %}
+        {% do parts.append('drop table ' ~ table) %}
+    {% endfor %}
     {% call statement('put_in_place', auto_begin=false) %}
         {{ scorehouse._warehouse_transaction(parts) }}
     {% endcall %}

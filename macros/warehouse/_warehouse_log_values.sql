@@ -15,10 +15,16 @@
     {% endfor %}
     {% set facts = scored['registry'] %}
     {% set configuration = dict(
-        scored['arguments'], rescore={'rule': scored['rule'], 'vanished': 'keep'}, key=scored['key'], registry={
+        scored['arguments'],
+        rescore={'rule': scored['rule'], 'vanished': scored['vanished']},
+        key=scored['key'],
+        decision=scored['policy'],
+        registry={
             'classes': facts['classes'], 'class_columns': facts['class_columns'], 'threshold': facts['threshold']
         }
     ) %}
+    {% set states = scored.get('states', {}) %}
+    {% set wanted = states.get('new', 0) + states.get('changed', 0) + states.get('stale', 0) %}
     {% set stages = '; in ' ~ (scored['stages'] | length + 1) ~ ' stages, since one statement would be too long'
         if scored['stages'] else '' %}
     {% set values = {
@@ -42,7 +48,7 @@
         'rows_scored': row['n_scored'],
         'rows_rejected': row['n_rows'] - row['n_scored'],
         'reject_reasons': tojson(reasons),
-        'feature_query': compiled_code,
+        'feature_query': scored['query'],
         'input_fingerprint': row['fingerprint'],
         'feature_hash_kind': target.type ~ (':md5' if target.type in ['bigquery', 'postgres'] else ':hash'),
         'score_min': row['low'],
@@ -52,10 +58,12 @@
         'started_at': scored['started_at'],
         'seconds': row['seconds'],
         'rescore_rule': scored['rule'],
-        'rows_left': 0,
+        'rows_left': [wanted - row['n_rows'], 0] | max,
+        'scoring_basis': scored['basis'],
         'backend': 'sql',
         'backend_reason': 'the one backend on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
+    {% do values.update(scorehouse._decision_settings(scored['policy'])) %}
     {% for state, n in scored.get('states', {}).items() %}
         {% do values.update({'rows_' ~ state: n}) %}
     {% endfor %}
@@ -76,9 +84,7 @@
 {#- The counts, the range of the score and the fingerprint of a run. -#}
 {% macro _warehouse_counts_sql(snapshot, staging, scored) %}
     {%- set now, since, outputs = scorehouse._warehouse_now(), scored['started_at'], [] -%}
-    {%- set texts = ['boolean', 'bool', 'text', 'string', 'varchar', 'character varying'] -%}
-    {%- for column in adapter.get_columns_in_relation(staging)
-        if (column.data_type | lower).split('(')[0] not in texts -%}
+    {%- for column in adapter.get_columns_in_relation(staging) if scorehouse._type_fits(column.data_type, 'double') -%}
         {%- do outputs.append(column.name | lower) -%}
     {%- endfor -%}
     {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}

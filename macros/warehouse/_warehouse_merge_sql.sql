@@ -26,7 +26,7 @@
         'alter': statements,
         'write': adapter.dispatch('_warehouse_upsert', 'scorehouse')(
             staging, target_relation, scored['key'], written, unwritten
-        ),
+        ) + scorehouse._warehouse_settle_sql(target_relation, scored, written),
         'drop': 'drop table ' ~ staging,
     }) }}
 {% endmacro %}

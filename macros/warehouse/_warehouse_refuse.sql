@@ -1,23 +1,46 @@
-{# Arguments of `scored` that need the Python runtime. #}
-{% macro _warehouse_refuse(arguments, rule) %}
-    {% set rescore = arguments['rescore'] %}
+{# Refuses arguments of `scored` that need the Python runtime: as far as dbt can know them, when it parses. #}
+{% macro _warehouse_refuse(arguments) %}
+    {% do scorehouse._warehouse_check_types(arguments) %}
     {% set wrong = {
-        'alias': arguments['alias'] is not string,
-        'group': arguments['group'],
-        'strict': arguments['strict'],
-        'as_of': arguments['as_of'],
-        'decision': arguments['decision'],
-        'backend': arguments.get('backend', 'auto') not in ['auto', 'sql'],
-        'rescore': rule not in ['all', 'given', 'new', 'changed']
-            or (rescore is mapping and rescore.keys() | reject('equalto', 'rule') | list),
+        'alias': 'one version in one scan, so one alias' if arguments['alias'] is not string,
+        'group': 'no ranks in groups' if arguments['group'],
+        'strict': 'no stricter checks than those of the pipeline' if arguments['strict'],
+        'backend': "'auto' or 'sql'" if arguments.get('backend', 'auto') not in ['auto', 'sql'],
+        'rescore': 'all, given, new or changed; the last two with vanished (keep, flag or delete) and max_rows; '
+            ~ 'a history (as_of) is only added to' if not scorehouse._warehouse_rescore(arguments),
     } %}
-    {% for argument, is_wrong in wrong.items() if is_wrong %}
+    {% for argument, expected in wrong.items() if expected %}
         {% do scorehouse._argument_error(
-            'scored', argument, arguments[argument],
-            'what compiled SQL can do on ' ~ target.type ~ ': one version, and rescore all, given, new or changed',
+            'scored', argument, arguments[argument], 'what compiled SQL can do on ' ~ target.type ~ ': ' ~ expected,
             'leave it out, or score on an engine with Python'
         ) %}
     {% endfor %}
+    {% do scorehouse._decision_policy(arguments['decision']) %}
+{% endmacro %}
+
+
+{# The rule, what becomes of predictions whose row has vanished, and the budget; none if it cannot be done. #}
+{% macro _warehouse_rescore(arguments) %}
+    {% set rescore, as_of = arguments['rescore'], arguments['as_of'] %}
+    {% set settings = {'rule': rescore} if rescore is string else rescore %}
+    {% set max_rows, vanished, others = settings.get('max_rows'), settings.get('vanished') or 'keep', [] %}
+    {% set rule, known = settings.get('rule') or ('new' if as_of else 'changed'), ['rule', 'vanished', 'max_rows'] %}
+    {% for setting, value in settings.items() if setting not in known and value is not none %}
+        {% do others.append(setting) %}
+    {% endfor %}
+    {# a history only grows #}
+    {% set rule = 'new' if as_of and rule == 'all' else rule %}
+    {% set is_plain = vanished == 'keep' and max_rows is none %}
+    {% set is_planned = rule in ['new', 'changed'] and vanished in ['keep', 'flag', 'delete']
+        and (max_rows is none or (max_rows is integer and max_rows is not boolean and max_rows > 0)) %}
+    {% set is_history = not as_of or (rule == 'new' and vanished == 'keep') %}
+    {{ return([rule, vanished, max_rows] if not others and is_history
+        and (is_planned or (is_plain and rule in ['all', 'given'])) else none) }}
+{% endmacro %}
+
+
+{# Refuses microbatches and backfills, which dbt knows when it runs. #}
+{% macro _warehouse_refuse_slices() %}
     {% if config.get('incremental_strategy') == 'microbatch' or var('scorehouse_backfill', none) %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],

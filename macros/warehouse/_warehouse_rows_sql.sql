@@ -3,11 +3,20 @@
 {% macro _warehouse_rows_sql(table, scored) %}
     {% set body = scorehouse._warehouse_body(scored['select'], table, scored) %}
     {% set made = get_columns_in_query(body)[scored['keep'] | length:] %}
+    {# the last column of a history's key is its date #}
+    {% set within = scorehouse._quoted(scored['key'][-1:]) if scored['as_of'] else [] %}
+    {% set decided = scorehouse._decided_columns(scored['policy'], made + scored['kept'], scored['order'], within) %}
     select
         {{ scored['keep'][:-1] | join(', ') }},
         {%- for column in made %}
         {{ scorehouse._quote(column) }},
         {%- endfor %}
+        {%- for column, sql in decided.items() %}
+        {{ sql }} as {{ scorehouse._identifier(column) }},
+        {%- endfor %}
+        {%- if scored['vanished'] == 'flag' %}
+        false as is_vanished,
+        {%- endif %}
         cast('{{ scored['name'] }}' as {{ dbt.type_string() }}) as model_name,
         {{ scored['number'] }} as model_version,
         cast('{{ scored['digest'] }}' as {{ dbt.type_string() }}) as model_digest,

@@ -2,16 +2,10 @@
    known before anything is written. Refuses what compiled SQL cannot do. #}
 {% macro _warehouse_scored(existing) %}
     {% set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() %}
-    {# dbt 2 drops what is null in `meta` #}
-    {% set arguments = {
-        'version': none, 'group': none, 'max_rejected_share': none, 'batch_rows': none, 'as_of': none, 'decision': none
-    } %}
-    {% do arguments.update(asked['arguments']) %}
+    {% set arguments = scorehouse._warehouse_arguments(asked['arguments']) %}
     {% set name = asked['ml_model'] %}
-    {% do scorehouse._warehouse_check_types(arguments) %}
-    {% set rescore = arguments['rescore'] %}
-    {% set rule = rescore if rescore is string else rescore.get('rule', 'all') %}
-    {% do scorehouse._warehouse_refuse(arguments, rule) %}
+    {% do scorehouse._warehouse_refuse_slices() %}
+    {% set rule, vanished, max_rows = scorehouse._warehouse_rescore(arguments) %}
 
     {% set registry = ref('ml_' ~ name) %}
     {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
@@ -19,11 +13,15 @@
     {% do scorehouse._check_seeds_loaded(call, name, number) %}
     {% set version = scorehouse._warehouse_version(name, registry, number) %}
     {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
+    {% set as_of = scorehouse._warehouse_as_of(arguments['as_of']) %}
+    {% set query = 'select features.*, ' ~ as_of['sql'] ~ ' as as_of from (' ~ compiled_code ~ '\n) as features'
+        if as_of and as_of['sql'] else compiled_code %}
     {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
+    {% set key = (key + [as_of['column']] if as_of else key) | unique | list %}
     {% set given = arguments['passthrough'] %}
     {% set passthrough = [given] if given is string else given %}
 
-    {% set known = get_columns_in_query(compiled_code) %}
+    {% set known = get_columns_in_query(query) %}
     {% set kept = scorehouse._warehouse_known(
         known, (key + (passthrough or [])) | unique | list, arguments.get('reasons') is not none
     ) %}
@@ -33,25 +31,58 @@
     {% if arguments.get('reasons') is not none %}
         {% set reasons = scorehouse._warehouse_reasons(call, name, number, arguments['reasons']) %}
     {% endif %}
-    {% set is_merged = existing is not none and existing.is_table and rule != 'all' and not should_full_refresh() %}
+    {% set facts = scorehouse._registry_facts(version) %}
+    {# a history is not rebuilt: --full-refresh only adds to it #}
+    {% set is_kept = rule != 'all' and (as_of or not should_full_refresh()) %}
+    {% set is_merged = existing is not none and existing.is_table and is_kept %}
     {{ return({
         'run_id': scorehouse._scoring_run_id(''),
         'started_at': modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) | string,
         'name': name,
         'number': number,
         'digest': version['sha256'],
-        'registry': scorehouse._registry_facts(version),
+        'registry': facts,
+        'basis': local_md5(tojson([name, number, version['sha256'], facts['classes'], facts['threshold'], reasons])),
         'arguments': arguments,
         'rule': rule,
+        'vanished': vanished,
+        'max_rows': max_rows,
+        'as_of': as_of['column'] if as_of else none,
+        'query': query,
+        'is_partial': flags.EMPTY or invocation_args_dict.get('sample'),
+        'policy': scorehouse._decision_policy(arguments['decision']),
+        'plan': none,
         'stages': statements[:-1],
         'select': statements | last,
         'key': kept[:key | length],
         'kept': kept,
         'keep': scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')],
+        'features': features,
         'columns': scorehouse._feature_columns(known, features, call, 'the select'),
-        'reasons': reasons,
         'write_mode': 'merge' if is_merged else 'replace',
     }) }}
+{% endmacro %}
+
+
+{# The column of a history's as-of date, and SQL of the date if that was given instead of a column; none if the table is
+   no history. #}
+{% macro _warehouse_as_of(as_of) %}
+    {% set text = as_of | string %}
+    {% if as_of is none %}
+        {{ return(none) }}
+    {% elif not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?', text) %}
+        {{ return({'column': text, 'sql': ''}) }}
+    {% endif %}
+    {% set type = 'date' if text | length <= 10 else dbt.type_timestamp() %}
+    {{ return({'column': 'as_of', 'sql': 'cast(' ~ scorehouse._text_literal(text) ~ ' as ' ~ type ~ ')'}) }}
+{% endmacro %}
+
+
+{# The arguments of `scored`; dbt 2 drops what is null in `meta`. #}
+{% macro _warehouse_arguments(given) %}
+    {{ return(dict({
+        'version': none, 'group': none, 'max_rejected_share': none, 'batch_rows': none, 'as_of': none, 'decision': none
+    }, **given)) }}
 {% endmacro %}
 
 

@@ -3,79 +3,48 @@
 {% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
     {% set columns = scored['keep'][:-1] %}
     {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
-    {# another threshold, class or reason changes a row whose features did not change #}
-    {% set registry = scored['registry'] %}
-    {% set decided = registry['classes'] ~ registry['threshold'] ~ (scored['reasons'] or '') %}
-    {% set types = local_md5(scorehouse._warehouse_types(hashed) | join(', ') ~ decided) %}
+    {% set key = columns[:scored['key'] | length] %}
+    {% set found = scorehouse._warehouse_types(scored['query'], hashed + key) | list %}
+    {% do scorehouse._warehouse_check_features(scored, found) %}
+    {% set types, order = local_md5(found[:hashed | length] | join(', ')), [] %}
+    {# in the order of its bytes, as on other engines, and not of a language #}
+    {% for type in found[hashed | length:] %}
+        {% set is_text = target.type == 'postgres' and scorehouse._type_fits(type, 'string') %}
+        {% do order.append(key[loop.index0] ~ (' collate "C"' if is_text else '')) %}
+    {% endfor %}
+    {% do scored.update(order=order) %}
     {% call statement('snapshot') %}
         {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select
             {{ (columns + scored['columns']) | unique | join(', ') }},
             {{ scorehouse._warehouse_hash(types, hashed) }} as feature_hash
         from (
-            {{ compiled_code }}
+            {{ scored['query'] }}
         ) as features
     {% endcall %}
-    {% do scorehouse._warehouse_check_key(snapshot, columns[:scored['key'] | length]) %}
-
-    {% if scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
-        {% set states = {'new': 0, 'changed': 0, 'stale': 0, 'unchanged': 0, 'vanished': 0} %}
-        {% for row in run_query(scorehouse._warehouse_states_sql(snapshot, target_relation, scored)).rows %}
-            {% do states.update({row[0]: row[1] | int}) %}
-        {% endfor %}
-        {% do scored.update(states=states) %}
-        {% call statement('leave_out') %}
-            delete from {{ snapshot }} as new_rows
-            where exists (
-                select 1
-                from {{ target_relation }} as old_rows
-                where {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
-            {%- if scored['rule'] == 'changed' %}
-                    and old_rows.feature_hash = new_rows.feature_hash
-                    and old_rows.model_digest = '{{ scored['digest'] }}'
-                    and old_rows.model_version = {{ scored['number'] }}
-            {%- endif %}
-            )
-        {% endcall %}
+    {% set n_rows = scorehouse._warehouse_check_key(snapshot, key) %}
+    {% set is_merged = scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
+    {% if is_merged or scored['max_rows'] %}
+        {% do scorehouse._warehouse_plan(snapshot, target_relation, scored, n_rows) %}
+    {% elif scored['rule'] != 'given' %}
+        {% do scorehouse._note_states(scored, {'new': n_rows}, n_rows) %}
     {% endif %}
 {% endmacro %}
 
 
-{# How many rows are in which state, as the run log counts them; what left the features stays in the table. #}
-{% macro _warehouse_states_sql(snapshot, target_relation, scored) %}
-    select state, count(*)
-    from (
-        select
-            case
-                when old_rows.scoring_run_id is null then 'new'
-                when new_rows.feature_hash is null then 'vanished'
-            {%- if scored['rule'] == 'changed' %}
-                when old_rows.model_digest <> '{{ scored['digest'] }}'
-                    or old_rows.model_version <> {{ scored['number'] }} then 'stale'
-                when old_rows.feature_hash <> new_rows.feature_hash then 'changed'
-            {%- endif %}
-                else 'unchanged'
-            end as state
-        from {{ snapshot }} as new_rows
-        full join {{ target_relation }} as old_rows on {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
-    ) as states
-    group by 1
-{% endmacro %}
-
-
 {# The types of columns of the model's select, as text; no row is read. #}
-{% macro _warehouse_types(columns) %}
+{% macro _warehouse_types(query, columns) %}
     {% set types, type_of = [], {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
     {% if type_of %}
         {% set text = 'cast(' ~ type_of ~ '(features.<value>) as ' ~ dbt.type_string() ~ ')' %}
         {% set types = scorehouse._each(text, columns) %}
         {{ return(run_query(
-            'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ compiled_code
+            'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ query
             ~ '\n) as features on false'
         ).rows[0].values()) }}
     {% endif %}
     {% set known = {} %}
-    {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(compiled_code)) %}
+    {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
         {% do known.update({scorehouse._quote(column.name): column.data_type}) %}
     {% endfor %}
     {% for column in columns %}
@@ -101,7 +70,7 @@
 {% endmacro %}
 
 
-{#- Refuses keys that are NULL or not unique. -#}
+{#- Refuses keys that are NULL or not unique, and returns the number of rows. -#}
 {% macro _warehouse_check_key(snapshot, key) %}
     {% set row = scorehouse._rows_of(
         "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
@@ -118,4 +87,5 @@
             'correct the select, or name more columns as key'
         ) %}
     {% endif %}
+    {{ return(row['n_rows'] | int) }}
 {% endmacro %}

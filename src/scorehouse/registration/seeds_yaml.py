@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,7 @@ from scorehouse.registration.card import model_card
 from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.seed_columns import PARTS, REGISTRY
 from scorehouse.registry.seeds import ModelSeeds, replace_file
+from scorehouse.registry.signature import Feature
 from scorehouse.registry.version import OPTIONAL_COLUMNS, Version
 
 # What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
@@ -91,9 +93,10 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
     `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if none was
     printed. `reasons` is the same for the SQL of reasons, and missing if there is none. `class_columns` is
     JSON as in the seed, and missing if the version has none. `classes` (JSON) and `threshold` decide labels;
-    `undecided` says why there are none.
+    `undecided` says why there are none. Where there is compiled SQL, `types` lists the kind of column that
+    each feature needs: a database would turn a number into text without a word.
     """
-    facts, sizes = [], seeds.sizes()
+    facts, sizes, types = [], seeds.sizes(), _types(seeds)
     for version in versions:
         pins = version.program.get("sql", {}).get("macro", {})
         pinned = {"sql": dict(sorted(pins.get("md5", {}).items()))}  # in the order of the seed's JSON
@@ -105,8 +108,17 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
         deciding = {name: row[name] for name in stated if row[name]}
         undecided = {"undecided": asdict(fault)} if fault else {}
         loaded = {"loaded": sizes.get(version.version, {})}
-        facts.append({**known, **deciding, **undecided, **loaded, **pinned})
+        typed = {"types": ", ".join(types[str(version.version)])} if pinned["sql"] else {}
+        facts.append({**known, **deciding, **undecided, **loaded, **pinned, **typed})
     return facts
+
+
+def _types(seeds: ModelSeeds) -> dict[str, list[str]]:
+    """By version, the kind of column that each of its features needs, in the estimator's order."""
+    types: defaultdict[str, list[str]] = defaultdict(list)
+    for row in seeds.rows("signature"):
+        types[row["version"]].append(Feature(row["feature"], row["type"], row["dtype"]).sql_kind)
+    return types
 
 
 def registered_quantiles(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dict[str, Any]]:

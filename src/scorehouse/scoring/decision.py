@@ -89,9 +89,12 @@ class DecisionPolicy(Arguments):
 
     @property
     def digest(self) -> str:
-        """Identifies the policy in the prediction table and in the run log."""
+        """Identifies the policy in the prediction table and in the run log.
+
+        It is an MD5, since `_decision_settings` makes the same in dbt's Jinja, which has no other.
+        """
         text = json.dumps(self.model_dump(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
 
     def expressions(
         self, scored: str, key: Sequence[str], within: Sequence[str] = (), spelling: Spelling = DUCKDB

@@ -72,9 +72,9 @@ BUGS = (
         events=("threshold changed",),
         edits=(
             (
-                "macros/warehouse/_warehouse_snapshot.sql",
-                "registry['classes'] ~ registry['threshold'] ~ (scored['reasons'] or '')",
-                "(scored['reasons'] or '')",
+                "macros/warehouse/_warehouse_scored.sql",
+                "facts['classes'], facts['threshold'], reasons",
+                "reasons",
             ),
         ),
     ),

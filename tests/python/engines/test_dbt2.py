@@ -18,6 +18,7 @@ from edited_registry import check_edit, problem_of
 from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
+from sql_alone import TABLES, TRIED, Told, call_of, check_nights, told, told_by_duckdb
 
 pytestmark = [
     pytest.mark.foreign,
@@ -182,8 +183,8 @@ def test_a_run_that_fails_last_changes_nothing(rule: str, project: Dbt2Project) 
 @pytest.mark.parametrize(
     ("arguments", "refused"),
     [
-        (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
-        (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
+        (f"{KEY}, rescore='feed'", "scorehouse.scored(rescore='feed')"),
+        (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
         (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
         ("key='shop'", "500 share their key"),
         (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
@@ -206,6 +207,34 @@ def test_empty_makes_the_tables_and_nothing_in_them(project: Dbt2Project) -> Non
     ]
     project.dbt("build", "--select", "customers", "emptied", "predicted", "ml_leaving")
     assert project.query("select count(*) from emptied") == [(ROWS,)]
+
+
+@pytest.fixture(scope="module")
+def both(built: Dbt2Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
+    """What the tables of three nights hold after each, here and by the first engine."""
+    for name in TABLES:
+        built.scored(name, call_of(name))
+
+    def build(select: str) -> None:
+        built.features(select)
+        built.dbt("run", "--select", "customers", *TABLES)
+
+    theirs = told_by_duckdb(tmp_path_factory.mktemp("told") / "house", built.folder, "leaving")
+    return told(build, built.query), theirs
+
+
+@pytest.mark.parametrize("table", TRIED)
+def test_three_nights_are_those_of_the_first_engine(table: str, both: tuple[list[Told], list[Told]]) -> None:
+    check_nights(*both, table)
+
+
+def test_a_column_of_a_type_that_does_not_fit_is_refused(project: Dbt2Project) -> None:
+    project.scored("misfit", KEY)
+    project.features(FEATURES.replace("end as plan", "end as word, i as plan"))
+    said = project.dbt("build", "--select", "customers", "misfit", code=1)
+    (project.folder / "models/misfit.sql").unlink()
+    assert "'plan' is bigint where string was trained" in said
+    assert project.query("select count(*) from duckdb_tables() where table_name = 'misfit'") == [(0,)]
 
 
 LEFT = "select count(*) from duckdb_tables() where table_name like '%\\_\\_scorehouse\\_%' escape '\\'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from edited_registry import check_edit
 from postgres.one_table import FEATURES, KEY, ONE, OneTableProject, built_project
@@ -22,21 +23,22 @@ def project(built: OneTableProject) -> OneTableProject:
     return built.reset()
 
 
-REFUSED = [
-    ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
-    ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
-    (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
-    (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),
-    (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
-    (f"{KEY}, alias=['champion', 'challenger']", "what compiled SQL can do on postgres"),
+CHANGED = "rescore={'rule': 'changed', "
+WHEN_IT_PARSES = [
+    (
+        f"{KEY}, alias=['champion', 'challenger']",
+        "what compiled SQL can do on postgres: one version in one scan",
+    ),
     (f"{KEY}, strict=['null']", "(strict="),
-    (f"{KEY}, as_of='2024-01-01'", "(as_of="),
-    (f"{KEY}, decision={{'threshold': 0.5}}", "(decision="),
+    (f"{KEY}, as_of='2024-01-01', rescore='changed'", "a history (as_of) is only added to"),
     (f"{KEY}, group='shop'", "(group="),
     (f"{KEY}, backend='native'", "(backend="),
-    (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "(rescore="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
     (f"{KEY}, rescore='feed'", "(rescore="),
+    (f"{KEY}, {CHANGED}'max_rows': 0}}", "(rescore="),
+    (f"{KEY}, {CHANGED}'max_seconds': 5}}", "(rescore="),
+    (f"{KEY}, {CHANGED}'vanished': 'drop'}}", "the last two with vanished (keep, flag or delete)"),
+    (f"{KEY}, rescore={{'rule': 'given', 'vanished': 'flag'}}", "(rescore="),
     (f"{KEY}, rescore=['changed']", "the name of a rule"),
     (f"{KEY}, version='2'", "the number of a version"),
     (f"{KEY}, batch_rows=1.5", "a positive number of rows"),
@@ -45,26 +47,80 @@ REFUSED = [
     ("key=5", "the name of a column"),
     ("key=['id', 'id']", "names of columns, each once"),
     ("key='id', passthrough=7", "the name of a column"),
+    (f"{KEY}, decision='threshold'", "(decision='threshold')"),
+    (f"{KEY}, decision={{}}", "threshold, top_n or bands"),
+    (f"{KEY}, decision={{'thresholds': 0.5}}", "one of the keys score, threshold"),
+    (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
+    (f"{KEY}, decision={{'threshold': true}}", "a finite number"),
+    (f"{KEY}, decision={{'top_n': 0}}", "top_n as a whole number of rows from 1"),
+    (f"{KEY}, decision={{'top_n': 1.5}}", "top_n as a whole number of rows from 1"),
+    (f"{KEY}, decision={{'per': 'shop', 'threshold': 0.5}}", "top_n together with per"),
+    (f"{KEY}, decision={{'top_n': 1, 'abstain': [0.6, 0.4]}}", "a lower and a higher score"),
+    (f"{KEY}, decision={{'top_n': 1, 'abstain': 0.5}}", "a lower and a higher score"),
+    (f"{KEY}, decision={{'bands': {{'a': 0}}, 'abstain': [0.4, 0.6]}}", "the scores in doubt as a band"),
+    (f"{KEY}, decision={{'bands': {{'high': 0.7, 'low': 0.1}}}}", "bounds that increase"),
+    (f"{KEY}, decision={{'bands': [0.1, 0.2]}}", "bands as a mapping to them"),
+    (f"{KEY}, decision={{'top_n': 1, 'labels': ['yes']}}", "two or three labels"),
 ]
+WHEN_IT_RUNS = [
+    ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
+    ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
+    (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
+    (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),
+    (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
+    (
+        f"{KEY}, decision={{'top_n': 1, 'per': 'plan'}}",
+        "pass the column through in the prediction table (`passthrough=['plan']`)",
+    ),
+]
+STATE = "select count(*), min(scoring_run_id::text), (select count(*) from scorehouse_run_log{}) from scored"
 
 
-@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=[case[1] for case in REFUSED])
-def test_refuses_and_leaves_the_table(arguments: str, message: str, built: OneTableProject) -> None:
+@pytest.fixture
+def scored(built: OneTableProject) -> OneTableProject:
+    """The project with its table, which is built if it is not there."""
     (built.folder / "models/_scored.yml").unlink(missing_ok=True)
     built.features()
     built.scored()
     if not built.query("select to_regclass('refusals.scored') is not null")[0][0]:
         assert built.build(*ONE) == ""
-    state = (
-        "select count(*), min(scoring_run_id::text), "
-        "(select count(*) from scorehouse_run_log where status = 'success') from scored"
+    return built
+
+
+@pytest.mark.parametrize(("arguments", "message"), WHEN_IT_PARSES, ids=[case[0] for case in WHEN_IT_PARSES])
+def test_refuses_when_dbt_parses(arguments: str, message: str, scored: OneTableProject) -> None:
+    """Nothing is run, and nothing logged."""
+    before = scored.query(STATE.format(""))
+    scored.scored(arguments)
+    said = scored.build("--select", "features")
+    assert message in said and "What to do:" in said
+    assert scored.query(STATE.format("")) == before
+
+
+def test_a_model_that_is_not_enabled_here_is_not_refused(scored: OneTableProject) -> None:
+    settings = scored.folder / "dbt_project.yml"
+    before = settings.read_text()
+    document = yaml.safe_load(before)
+    document["models"] = {document["name"]: {"scored": {"+enabled": "{{ target.type == 'duckdb' }}"}}}
+    scored.scored(f"{KEY}, rescore='updated_at'")
+    settings.write_text(yaml.safe_dump(document))
+    try:
+        assert scored.build("--select", "features") == ""
+    finally:
+        settings.write_text(before)
+
+
+@pytest.mark.parametrize(("arguments", "message"), WHEN_IT_RUNS, ids=[case[1] for case in WHEN_IT_RUNS])
+def test_refuses_and_leaves_the_table(arguments: str, message: str, scored: OneTableProject) -> None:
+    state = STATE.format(" where status = 'success'")
+    before = scored.query(state)
+    scored.scored(arguments)
+    scored.query("delete from scorehouse_run_log where status <> 'success'")
+    assert message in scored.build("--select", "scored")
+    assert scored.query(state) == before
+    ((status, error),) = scored.query(
+        "select status, error from scorehouse_run_log where status <> 'success'"
     )
-    before = built.query(state)
-    built.scored(arguments)
-    built.query("delete from scorehouse_run_log where status <> 'success'")
-    assert message in built.build("--select", "scored")
-    assert built.query(state) == before
-    ((status, error),) = built.query("select status, error from scorehouse_run_log where status <> 'success'")
     assert status == "failed" and message in error
 
 

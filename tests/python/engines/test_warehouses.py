@@ -30,6 +30,7 @@ from emulated_models import (
     scored_in_stages,
 )
 from linear_reasons import columns_of, explained_rows
+from sql_alone import TABLES, TRIED, Told, call_of, check_nights, told, told_by_duckdb
 
 pytestmark = [
     pytest.mark.foreign,
@@ -241,10 +242,9 @@ def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
 
 
 REFUSED = {
-    "history": (f"{KEY}, as_of='2024-01-01'", "scorehouse.scored(as_of='2024-01-01')"),
-    "decisions": (f"{KEY}, decision={{'threshold': 0.5}}", "scorehouse.scored(decision="),
+    "feed": (f"{KEY}, rescore='feed'", "scorehouse.scored(rescore='feed')"),
     "several versions": (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
-    "vanished": (f"{KEY}, rescore={{'rule': 'changed', 'vanished': 'delete'}}", "scorehouse.scored(rescore="),
+    "decisions": (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
     "double keys": ("key='shop'", "500 share their key"),
     "too many rejected": (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
     "unknown column": ("key='id', passthrough=['nowhere']", "columns of the select"),
@@ -258,9 +258,36 @@ def test_what_is_wrong_is_refused_in_words(arguments: str, refused: str, project
     said = project.dbt("build", "--select", "customers", "refused", code=1)
     assert refused in said and "What to do:" in said
     (project.folder / "models/refused.sql").unlink()
-    assert (
-        project.query("select count(*) from marts.scorehouse_run_log where node like '%.refused'")[0][0] > 0
-    )
+
+
+@pytest.mark.capability("refusals")
+def test_a_column_of_a_type_that_does_not_fit_is_refused(project: EmulatedProject) -> None:
+    project.scored("refused", KEY)
+    project.features(CUSTOMERS.replace("plan, shop", "shop as plan, shop"))
+    said = project.dbt("build", "--select", "customers", "refused", code=1)
+    (project.folder / "models/refused.sql").unlink()
+    assert "1 feature columns have a type that does not fit: 'plan' is " in said
+    logged = "select count(*) from marts.scorehouse_run_log where node like '%.refused' and status = 'failed'"
+    assert project.query(logged) != [(0,)]
+
+
+@pytest.fixture(scope="module")
+def both(built: EmulatedProject, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
+    """What the tables of three nights hold after each, here and on DuckDB."""
+    for name in TABLES:
+        built.scored(name, call_of(name))
+
+    def build(select: str) -> None:
+        built.features(select)
+        built.dbt("run", "--select", "customers", *TABLES)
+
+    theirs = told_by_duckdb(tmp_path_factory.mktemp("told") / "house", built.folder, "leaving")
+    return told(build, built.query, "marts."), theirs
+
+
+@pytest.mark.parametrize("table", TRIED)
+def test_three_nights_are_those_of_duckdb(table: str, both: tuple[list[Told], list[Told]]) -> None:
+    check_nights(*both, table)
 
 
 @pytest.mark.capability("atomic")

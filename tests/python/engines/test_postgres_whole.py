@@ -1,0 +1,73 @@
+"""Three nights on a real PostgreSQL server, by SQL alone: tables and run log are those of DuckDB."""
+
+from __future__ import annotations
+
+import pytest
+
+from postgres.one_table import OneTableProject, built_project
+from postgres.server import Server
+from sql_alone import TABLES, TRIED, Told, call_of, check_nights, customers, told, told_by_duckdb
+
+pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
+CALL = "{{{{ scorehouse.scored('churn', {}) }}}}\nselect * from {{{{ ref('features') }}}}\n"
+
+
+@pytest.fixture(scope="module")
+def nights(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTableProject:
+    project = built_project(server, tmp_path_factory.mktemp("whole") / "house", "whole")
+    for name in TABLES:
+        project.write(f"models/{name}.sql", CALL.format(call_of(name)))
+    return project
+
+
+@pytest.fixture(scope="module")
+def both(nights: OneTableProject, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
+    """What the tables hold after each night, here and on DuckDB."""
+
+    def build(select: str) -> None:
+        nights.features(select)
+        assert nights.build("--select", "features", *TABLES) == ""
+
+    theirs = told_by_duckdb(tmp_path_factory.mktemp("told") / "house", nights.folder, "churn")
+    return told(build, nights.query), theirs
+
+
+@pytest.mark.parametrize("table", TRIED)
+def test_three_nights_are_those_of_duckdb(table: str, both: tuple[list[Told], list[Told]]) -> None:
+    check_nights(*both, table)
+
+
+MISFITS = {
+    "amount": ("plan as amount", "'amount' is text where double was trained"),
+    "visits": ("true as visits", "'visits' is boolean where integer was trained"),
+    "plan": ("shop as plan", "'plan' is integer where string was trained"),
+}
+FITS = [
+    "cast(plan as varchar(5)) as plan",
+    "cast(plan as whole.plans) as plan",
+    "cast(visits as whole.whole) as visits",
+    "cast(amount as real) as amount",
+    "cast(visits as smallint) as visits",
+]
+
+
+def test_columns_of_types_that_do_not_fit_are_refused(nights: OneTableProject) -> None:
+    """In DuckDB's words, and before anything is written; a type that it accepts is accepted."""
+    nights.query("create type whole.plans as enum ('free', 'paid'); create domain whole.whole as bigint")
+    rows = customers([("a", 50.0, "3.00", "free", 1), ("b", 60.0, "4.00", "paid", 2)])
+
+    def build(*changed: str) -> str:
+        names = [change.rpartition(" ")[2] for change in changed]
+        kept = [name for name in ("id", "amount", "visits", "plan", "shop") if name not in names]
+        nights.features(f"select {', '.join([*kept, *changed])} from ({rows}) as rows_of")
+        return nights.build("--select", "features", "scored")
+
+    for fitting in FITS:
+        assert build(fitting) == "", fitting
+    before = nights.query("select * from scored order by id")
+    assert [row[4] for row in before] == ["scored", "scored"]
+    for misfit, words in MISFITS.values():
+        assert f"1 feature columns have a type that does not fit: {words}" in build(misfit)
+    assert "3 feature columns have a type" in build(*(misfit for misfit, _ in MISFITS.values()))
+    assert nights.query("select * from scored order by id") == before

@@ -1,0 +1,155 @@
+"""Three nights of messy rows, scored where SQL scores alone and by the runtime on DuckDB.
+
+The ML model is the classifier of `churn.py`. Rows are SQL in every dialect, by macros of this package.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from project import DbtProject, Row
+
+Customer = tuple[str, float | None, str | None, str | None, int]  # id, amount, visits, plan, shop
+
+Told = dict[str, tuple[list[Row], list[Row]]]  # by table: what it holds, and what is logged of it
+
+FIRST: list[Customer] = [
+    ("a", 50.0, "3.00", "free", 1),
+    ("A", 50.0, "3.00", "free", 1),  # the same score: the key decides, by its bytes
+    ("b", 50.0, "3.00", "free", 1),
+    ("B", 70.25, "8.00", "paid", 1),
+    ("o'neill", 99.0, "8.00", "paid", 2),
+    ('say "hi"', 10.5, "0.00", "free", 2),
+    ("{{ braces }}", 55.0, "4.00", "paid", 2),
+    ("back\\slash", 65.5, "2.00", "paid", 2),
+    ("été", 61.0, "7.00", "free", 3),
+    ("", 62.0, "6.00", "free", 3),
+    ("nan", math.nan, "1.00", "free", 3),
+    ("null", None, "1.00", "paid", 3),
+    ("no plan", 40.0, "1.00", None, 3),
+    ("empty plan", 40.0, "1.00", "", 3),
+    ("half a visit", 40.0, "1.50", "free", 3),
+]
+SECOND: list[Customer] = [
+    *(row for row in FIRST if row[0] not in ("A", "o'neill", "nan")),
+    ("nan", 80.0, "1.00", "free", 3),  # a number now
+    ("new", 91.0, "5.00", "paid", 2),
+    ("NEW", 12.0, None, "paid", 2),
+]
+THIRD: list[Customer] = [
+    ("A", 50.0, "3.00", "free", 1),  # comes back as it was
+    ("b", 51.0, "3.00", "free", 1),
+    *(row for row in SECOND if row[0] not in ("b", "B", "null")),
+]
+BEST = {"top_n": 1, "per": "shop", "abstain": [0.45, 0.55]}
+BANDED = {"threshold": 0.5, "bands": {"low": 1e-05, "it's high": 5e-1}, "labels": ["stay", "call"]}
+TABLES: dict[str, dict[str, Any]] = {
+    "replaced": {"decision": BANDED},
+    "merged": {"rescore": "given", "decision": {"top_n": 2}},
+    "newly_flagged": {"rescore": {"rule": "new", "vanished": "flag"}},
+    "flagged": {"rescore": {"rule": "changed", "vanished": "flag"}, "decision": BEST},
+    "deleted": {"rescore": {"vanished": "delete"}, "decision": BEST},
+    "budget": {"rescore": {"rule": "changed", "max_rows": 4}, "decision": {"threshold": 0.9}},
+    "dated": {"as_of": "2024-01-31"},
+    "by_day": {"as_of": "day", "rescore": {"max_rows": 13}, "decision": {"top_n": 1}},
+    "kept": {"rescore": "changed", "decision": {**BEST, "bands": {"all": -1.5}}},
+}
+TRIED = [
+    pytest.param(
+        name,
+        marks=pytest.mark.capability(
+            "vanished" if "vanished" in str(arguments) else "history" if "as_of" in arguments else "decisions"
+        ),
+    )
+    for name, arguments in TABLES.items()
+]
+ARGUMENTS = {"key": "id", "passthrough": ["shop"]}
+HELD = "prediction, score, row_status, reject_reason, model_name, model_version, model_digest"
+LOGGED = (
+    "status, write_mode, rescore_rule, rows_in, rows_scored, rows_rejected, rows_new, rows_changed, "
+    "rows_stale, rows_unchanged, rows_vanished, rows_left, decision_policy, decision_settings, reject_reasons"
+)
+
+
+def customers(rows: Sequence[Customer]) -> str:
+    """The rows as the select of a dbt model; visits are decimals."""
+    selects = []
+    for name, amount, visits, plan, shop in rows:
+        number = "null" if amount is None else f"'{amount}'"
+        whole = "null" if visits is None else f"'{visits}'"
+        selects.append(
+            f"select {_text(name)} as id, cast({number} as {{{{ scorehouse._type_double() }}}}) as amount, "
+            f"cast({whole} as numeric(10, 2)) as visits, "
+            f"cast({'null' if plan is None else _text(plan)} as {{{{ dbt.type_string() }}}}) as plan, "
+            f"{shop} as shop, cast('2024-01-0{shop}' as date) as day"
+        )
+    return "\nunion all\n".join(selects)
+
+
+def _text(text: str) -> str:
+    return f"{{{{ scorehouse._class_literal({json.dumps(text, ensure_ascii=False)}) }}}}"
+
+
+def call_of(name: str) -> str:
+    """The arguments of `scored()` for one of TABLES."""
+    return ", ".join(f"{argument}={value!r}" for argument, value in {**ARGUMENTS, **TABLES[name]}.items())
+
+
+def held(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list[Row]:
+    """What a table holds, and which of its runs scored each row, in the order of its keys."""
+    columns = HELD
+    columns += ", decision, band, decision_policy" if "decision" in TABLES[name] else ""
+    columns += ", is_vanished" if "flag" in str(TABLES[name].get("rescore")) else ""
+    runs = f"(select run_id from {schema}scorehouse_run_log where node like '%.{name}' order by started_at)"
+    order = [str(run) for (run,) in query(f"select run_id from {runs} as runs")]
+    rows = query(f"select id, shop, {columns}, scoring_run_id from {schema}{name}")
+    numbered = [(*row[:-1], order.index(str(row[-1]))) for row in rows]
+    return sorted(tuple(round(v, 9) if isinstance(v, float) else v for v in row) for row in numbered)
+
+
+def logged(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list[Row]:
+    """What the run log says of each run of a table."""
+    rows = query(
+        f"select {LOGGED} from {schema}scorehouse_run_log where node like '%.{name}' order by started_at"
+    )
+    return [(*row[:-1], json.loads(row[-1] or "{}")) for row in rows]
+
+
+def told(build: Callable[[str], Any], query: Callable[[str], list[Row]], schema: str = "") -> list[Told]:
+    """What the tables and the run log hold after each night.
+
+    `build` makes the select that it is given the features, and builds these and TABLES.
+    """
+    nights = []
+    for rows in (FIRST, SECOND, THIRD):
+        build(customers(rows))
+        nights.append({name: (held(query, name, schema), logged(query, name, schema)) for name in TABLES})
+    return nights
+
+
+def told_by_duckdb(folder: Path, registered: Path, name: str) -> list[Told]:
+    """The same on DuckDB, where the runtime scores. `registered` is the project with the ML model `name`."""
+    project = DbtProject(folder)
+    for part in ("seeds", "artifacts", "macros"):
+        shutil.copytree(registered / part, project.folder / part, dirs_exist_ok=True)
+    for table, arguments in TABLES.items():
+        project.sql_model(table, name, **{**ARGUMENTS, **arguments})
+
+    def build(select: str) -> None:
+        project.features(select)
+        project.build("--select", f"ml_{name}", "features", *TABLES).check()
+
+    return told(build, project.query)
+
+
+def check_nights(ours: list[Told], theirs: list[Told], table: str) -> None:
+    """That a table, and what the run log says of it, is the same after each night."""
+    for number, (night, other) in enumerate(zip(ours, theirs, strict=True)):
+        assert night[table] == other[table], f"night {number + 1}"
