@@ -98,7 +98,7 @@
    decides is asked again over the whole table, since other rows may have other places now. #}
 {% macro _warehouse_settle_sql(target_relation, scored, columns) %}
     {% set statements, policy, vanished = [], scored['policy'], scored['vanished'] %}
-    {% set has_left = 'exists (select 1 from ' ~ scored['plan'] ~ " as gone where gone.state = 'vanished' and "
+    {% set has_left = 'exists (select 1 from ' ~ scored['plan'] ~ " as gone where gone.sh_state = 'vanished' and "
         ~ scorehouse._same_key('old_rows', 'gone', scored['key']) ~ ')' %}
     {% set old, names, where = target_relation ~ ' as old_rows ', columns | map('lower') | list, '1 = 1' %}
     {% set changes_left = '' %}

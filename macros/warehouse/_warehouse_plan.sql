@@ -6,7 +6,7 @@
         {{ scorehouse._warehouse_create(plan, is_temporary=true) }}
         {{ scorehouse._warehouse_plan_sql(snapshot, target_relation, scored) }}
     {% endcall %}
-    {% for row in run_query('select state, count(*) from ' ~ plan ~ ' group by 1').rows %}
+    {% for row in run_query('select sh_state, count(*) from ' ~ plan ~ ' group by 1').rows %}
         {% do states.update({row[0]: row[1] | int}) %}
     {% endfor %}
     {% do scorehouse._note_states(scored, states, n_rows) %}
@@ -18,7 +18,7 @@
             from {{ plan }} as planned
             where {{ scorehouse._same_key('planned', 'new_rows', scored['key']) }}
             {%- if scored['max_rows'] %}
-                and planned.place <= {{ scored['max_rows'] }}
+                and planned.sh_place <= {{ scored['max_rows'] }}
             {%- endif %}
         )
     {% endcall %}
@@ -44,14 +44,14 @@
         {%- if scored['max_rows'] %},
         row_number() over (
             order by
-                case when state = 'vanished' then 1 else 0 end,
-                case when last_scored is null then 0 else 1 end, last_scored, {{ order }}
-        ) as place
+                case when sh_state = 'vanished' then 1 else 0 end,
+                case when sh_last_scored is null then 0 else 1 end, sh_last_scored, {{ order }}
+        ) as sh_place
         {%- endif %}
     from (
     {%- if is_first %}
-        select {{ scorehouse._quoted(scored['key']) | join(', ') }}, 'new' as state,
-            cast(null as {{ dbt.type_timestamp() }}) as last_scored
+        select {{ scorehouse._quoted(scored['key']) | join(', ') }}, 'new' as sh_state,
+            cast(null as {{ dbt.type_timestamp() }}) as sh_last_scored
         from {{ snapshot }} as new_rows
     {%- else %}
         select
@@ -69,8 +69,8 @@
                 when old_rows.feature_hash <> new_rows.feature_hash then 'changed'
             {%- endif %}
                 else 'unchanged'
-            end as state,
-            old_rows.scored_at as last_scored
+            end as sh_state,
+            old_rows.scored_at as sh_last_scored
         from {{ snapshot }} as new_rows
         {{ 'left' if scored['as_of'] else 'full' }} join {{ target_relation }} as old_rows on {{ same }}
         left join (
@@ -80,5 +80,5 @@
         ) as runs on old_rows.scoring_run_id = runs.run_id
     {%- endif %}
     ) as states
-    where state <> 'unchanged'
+    where sh_state <> 'unchanged'
 {% endmacro %}

@@ -22,6 +22,10 @@
     {% set passthrough = [given] if given is string else given %}
 
     {% set known = get_columns_in_query(query) %}
+    {% if as_of and as_of['sql'] and scorehouse._same_but_for_case(get_columns_in_query(compiled_code), 'as_of') %}
+        {% do scorehouse._argument_error('scored', 'as_of', arguments['as_of'],
+            'the name of the column of dates, since the select has a column as_of', "write `as_of='as_of'`") %}
+    {% endif %}
     {% set kept = scorehouse._warehouse_known(
         known, (key + (passthrough or [])) | unique | list, arguments.get('reasons') is not none
     ) %}

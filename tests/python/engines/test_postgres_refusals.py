@@ -124,6 +124,12 @@ def test_refuses_and_leaves_the_table(arguments: str, message: str, scored: OneT
     assert status == "failed" and message in error
 
 
+def test_a_date_beside_a_column_of_dates_is_refused(project: OneTableProject) -> None:
+    project.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, date '2024-01-01' as as_of"))
+    project.scored(f"{KEY}, as_of='2024-01-31'")
+    assert "since the select has a column as_of" in project.build(*ONE)
+
+
 def test_a_column_that_is_missing_is_said_of_the_model(project: OneTableProject) -> None:
     project.features(f"select id, amount, plan, shop from ({FEATURES}) as complete")
     said = project.build(*ONE)

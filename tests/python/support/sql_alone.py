@@ -56,8 +56,12 @@ TABLES: dict[str, dict[str, Any]] = {
     "newly_flagged": {"rescore": {"rule": "new", "vanished": "flag"}},
     "flagged": {"rescore": {"rule": "changed", "vanished": "flag"}, "decision": BEST},
     "deleted": {"rescore": {"vanished": "delete"}, "decision": BEST},
-    "budget": {"rescore": {"rule": "changed", "max_rows": 4}, "decision": {"threshold": 0.9}},
-    "dated": {"as_of": "2024-01-31"},
+    "budget": {
+        "key": ["id", "state"],
+        "rescore": {"rule": "changed", "max_rows": 4},
+        "decision": {"threshold": 0.9},
+    },
+    "as_of_date": {"as_of": "2024-01-31"},
     "by_day": {"as_of": "day", "rescore": {"max_rows": 13}, "decision": {"top_n": 1}},
     "kept": {"rescore": "changed", "decision": {**BEST, "bands": {"all": -1.5}}},
 }
@@ -88,7 +92,7 @@ def customers(rows: Sequence[Customer]) -> str:
             f"select {_text(name)} as id, cast({number} as {{{{ scorehouse._type_double() }}}}) as amount, "
             f"cast({whole} as numeric(10, 2)) as visits, "
             f"cast({'null' if plan is None else _text(plan)} as {{{{ dbt.type_string() }}}}) as plan, "
-            f"{shop} as shop, cast('2024-01-0{shop}' as date) as day"
+            f"{shop} as shop, 'CA' as state, cast('2024-01-0{shop}' as date) as day"
         )
     return "\nunion all\n".join(selects)
 
