@@ -7,10 +7,10 @@ feature alone is computed once for each different text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorehouse.kernel import arrays
@@ -37,6 +37,7 @@ from scorehouse.program.sql.expression import (
     rewritten,
     walk,
 )
+from scorehouse.program.text_columns import Batch, TextColumns, Texts, of_each_text, text_of
 
 TYPES: Mapping[str, pa.DataType] = {
     "double": pa.float64(),
@@ -87,26 +88,6 @@ def unknown_parts(program: Program) -> set[str]:
     return found
 
 
-@dataclass(frozen=True)
-class Texts:
-    """The different texts of a feature, and the values of expressions for each text, then for NULL."""
-
-    texts: pa.Array
-    made: dict[int, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The columns of some rows, the results of steps by name, and the text features by position.
-
-    A text feature has its known texts, and for each row the index of its text among them.
-    """
-
-    features: Sequence[pa.Array]
-    steps: dict[str, Any]
-    texts: Mapping[int, tuple[Texts, pa.Array]]
-
-
 class ArrowProgram:
     """A program that Arrow computes; it keeps its answers for the texts of earlier batches."""
 
@@ -142,6 +123,43 @@ class ArrowProgram:
         `features` are columns in the kernel's canonical types, in the order of the signature: texts as
         dictionaries, a missing number as NULL.
         """
+        batch, rows = self._batch(features), len(features[0]) if features else 0
+        types = types or [pa.float64()] * len(self._outputs)
+        given = zip(self._outputs, types, strict=True)
+        return [self._column(expr, type, batch, rows) for expr, type in given]
+
+    def apart(
+        self, features: Sequence[pa.Array], least: int
+    ) -> tuple[dict[int, np.ndarray], list[TextColumns]]:
+        """The outputs in doubles, by their places; apart from them, those of each text feature that makes
+        `least` or more."""
+        batch, rows = self._batch(features), len(features[0]) if features else 0
+        made = {i: own for i, own in self._of_texts.items() if i in batch.texts and len(own) >= least}
+        apart = {number for own in made.values() for number in own}
+        plain = [number for number in range(len(self._outputs)) if number not in apart]
+        columns = {i: self._column(self._outputs[i], pa.float64(), batch, rows) for i in plain}
+        found = [self._text_columns(position, own, batch) for position, own in made.items()]
+        return {i: arrays.to_numpy(column) for i, column in columns.items()}, found
+
+    @cached_property
+    def _of_texts(self) -> dict[int, list[int]]:
+        """The places of the outputs that depend on one text feature alone, by its position."""
+        found: dict[int, list[int]] = {}
+        for number, expr in enumerate(self._outputs):
+            if (position := text_of(expr)) is not None:
+                found.setdefault(position, []).append(number)
+        return found
+
+    def _text_columns(self, position: int, outputs: list[int], batch: Batch) -> TextColumns:
+        known, places = batch.texts[position]
+        if "values" not in known.kept:
+            alone, texts = of_each_text(position, known, batch), len(known.texts) + 1
+            columns = [self._column(self._outputs[i], pa.float64(), alone, texts) for i in outputs]
+            known.kept["values"] = np.stack([arrays.to_numpy(column) for column in columns])
+        of_rows = arrays.to_numpy(places).astype(np.intp)
+        return TextColumns(np.array(outputs), known.kept["values"], of_rows, known.kept)
+
+    def _batch(self, features: Sequence[pa.Array]) -> Batch:
         texts = {
             position: self._placed(position, column)
             for position, column in enumerate(features)
@@ -150,11 +168,11 @@ class ArrowProgram:
         batch = Batch(features, {}, texts)
         for name, expr in self._steps:
             batch.steps[name] = self._value(expr, batch)
-        rows, made = len(features[0]) if features else 0, []
-        for expr, type in zip(self._outputs, types or [pa.float64()] * len(self._outputs), strict=True):
-            value = self._value(expr, batch).cast(type)
-            made.append(arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value)
-        return made
+        return batch
+
+    def _column(self, expr: Expr, type: pa.DataType, batch: Batch, rows: int) -> pa.Array:
+        value = self._value(expr, batch).cast(type)
+        return arrays.repeat(value, rows) if isinstance(value, pa.Scalar) else value
 
     def _placed(self, position: int, column: pa.DictionaryArray) -> tuple[Texts, pa.Array]:
         """The known texts of a feature, these among them, and the place of each row's text; behind: NULL."""
@@ -177,15 +195,13 @@ class ArrowProgram:
     def _value(self, expr: Expr, batch: Batch) -> Any:
         """The value of an expression, a column or a scalar."""
         if id(expr) not in self._positions:
-            self._positions[id(expr)] = _text_of(expr)
+            self._positions[id(expr)] = text_of(expr)
         position = self._positions[id(expr)]
         if position is None or position not in batch.texts:
             return _computed(expr, batch, self._value)
         known, places = batch.texts[position]
         if id(expr) not in known.made:
-            of_each = list(batch.features)
-            of_each[position] = pa.concat_arrays([known.texts, pa.nulls(1, known.texts.type)])
-            known.made[id(expr)] = _computed(expr, Batch(of_each, {}, {}), self._value)
+            known.made[id(expr)] = _computed(expr, of_each_text(position, known, batch), self._value)
         made = known.made[id(expr)]
         return made if isinstance(made, pa.Scalar) else made.take(places)
 
@@ -198,17 +214,6 @@ def without_nan(column: pa.Array) -> pa.Array:
     if not pc.any(missing).as_py():
         return column
     return pc.if_else(missing, arrays.null(column.type), column)
-
-
-def _text_of(expr: Expr) -> int | None:
-    """The position of the text feature that an expression depends on, if it depends on nothing else."""
-    positions = set()
-    for part in walk(expr):
-        if isinstance(part, Column) or (isinstance(part, Feature) and part.type != "text"):
-            return None
-        if isinstance(part, Feature):
-            positions.add(part.position)
-    return positions.pop() if len(positions) == 1 else None
 
 
 def _computed(expr: Expr, batch: Batch, value_of: Callable[[Expr, Batch], Any]) -> Any:

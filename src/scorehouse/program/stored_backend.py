@@ -22,6 +22,7 @@ from scorehouse.program.links import Link
 from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import Feature, walk
 from scorehouse.program.sql.stored import program_of_json, program_to_json
+from scorehouse.program.text_columns import TextColumns
 from scorehouse.registry.version import Version
 
 
@@ -60,6 +61,12 @@ class StoredBackend(ABC):
         """The columns that the backend reads, in doubles; NaN for a missing value."""
         made = self._program([self._read(i, column) for i, column in enumerate(columns)])
         return [arrays.to_numpy(column) for column in made]
+
+    def columns_apart(
+        self, columns: Sequence[pa.Array], least: int
+    ) -> tuple[dict[int, np.ndarray], list[TextColumns]]:
+        """The same by their places, but those of each text feature that makes `least` or more; and these."""
+        return self._program.apart([self._read(i, column) for i, column in enumerate(columns)], least)
 
     @cached_property
     def _program(self) -> ArrowProgram:

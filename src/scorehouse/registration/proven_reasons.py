@@ -170,10 +170,10 @@ def _made(trial: Trial, scores: StoredTrees | StoredMatrix, background: Backgrou
     if isinstance(scores, StoredTrees):
         return tree_reasons(scores, *about)
     if rows is not None:
-        return linear_reasons(scores, scores.numbers(canonical_columns(rows)), *about)
+        return linear_reasons(scores, canonical_columns(rows), *about)
     plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
     checked = check_batch(kernel.signature, plain, frozenset())
-    return linear_reasons(scores, [np.asarray(column) for column in scores.numbers(checked.accepted)], *about)
+    return linear_reasons(scores, checked.accepted, *about)
 
 
 def reasons_in_sql(

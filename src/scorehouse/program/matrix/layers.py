@@ -12,16 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 
 from scorehouse.kernel.lines import first_smallest
 from scorehouse.program.arrays_file import Expected, require
 from scorehouse.program.stored_backend import ScoringBackend, scoring_of
+from scorehouse.program.text_columns import TextColumns
 from scorehouse.registry.version import Version
 
 NEUTRAL = {"normalise": (0.0, 1.0), "rescale": (1.0, 0.0)}  # layers of two arrays; these change nothing
+REFUSED = "the estimator takes no value that is not finite"
 BLOCK = 4_096  # rows; blocks of 1,024 to 8,192 rows take about the same time
 
 
@@ -118,6 +122,31 @@ def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndar
     return (weights, intercepts) if is_mixed else None
 
 
+def _sums_of_texts(layers: Sequence[Layer], own: TextColumns) -> tuple[np.ndarray, np.ndarray]:
+    """What the columns add to the lines of the product that `layers` end in, for each text.
+
+    And which texts a layer refuses.
+    """
+    if "sums" not in own.kept:
+        lines, refused = own.values.copy(), np.zeros(own.values.shape[1], dtype=bool)
+        for layer in layers[:-1]:
+            if layer.kind == "finite":
+                refused |= ~np.isfinite(lines).all(axis=0)
+            else:
+                CHANGERS[layer.kind](lines, *(array[own.outputs] for array in layer.arrays))
+        own.kept["sums"] = own.weighted(layers[-1].arrays[0][:, own.outputs, 0], lines), refused
+    made: tuple[np.ndarray, np.ndarray] = own.kept["sums"]
+    return made
+
+
+def _of_lines(layer: Layer, lines: list[int]) -> Layer:
+    """The layer for some of the lines that it reads."""
+    if layer.kind == "product":
+        (weights,) = layer.arrays
+        return Layer(layer.kind, (np.ascontiguousarray(weights[:, [*lines, -1]]),))
+    return Layer(layer.kind, tuple(array[lines] for array in layer.arrays))
+
+
 def _block(lines: int, rows: int) -> np.ndarray:
     """Room for so many lines, and a last one of ones."""
     block = np.empty((lines + 1, rows))
@@ -153,7 +182,7 @@ def _nearest(read: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 def _finite(block: np.ndarray) -> None:
     if not np.isfinite(block.sum()) and not np.isfinite(block).all():  # finite numbers may overflow a sum
-        raise ValueError("the estimator takes no value that is not finite")
+        raise ValueError(REFUSED)
 
 
 def _normalise(block: np.ndarray, shifts: np.ndarray, scales: np.ndarray) -> None:
@@ -199,6 +228,32 @@ class StoredMatrix(ScoringBackend):
     """
 
     layers: tuple[Layer, ...]
+
+    def read_columns(self, columns: Sequence[pa.Array]) -> np.ndarray:
+        first = self._first_product
+        if first is None or not columns:
+            return super().read_columns(columns)
+        rows, begun, rest = len(columns[0]), self.layers[: first + 1], self.layers[first + 1 :]
+        plain, texts = self.columns_apart(columns, len(begun[-1].arrays[0]))
+        if not texts:
+            return self.sums([*plain.values()], rows, None)
+        lines = run([_of_lines(layer, [*plain]) for layer in begun], [*plain.values()], rows)
+        for own in texts:
+            of_text, refused = _sums_of_texts(begun, own)
+            if refused.any() and refused.take(own.places).any():
+                raise ValueError(REFUSED)
+            for line, values in zip(lines, of_text, strict=True):
+                line += values.take(own.places)
+        return (run(rest, [*lines], rows) if rest else lines).T
+
+    @cached_property
+    def _first_product(self) -> int | None:
+        """The place of the first product, if each layer before it changes a column by itself."""
+        if self.keys is not None:
+            return None
+        kinds = [layer.kind for layer in self.layers]
+        first = next((i for i, kind in enumerate(kinds) if kind in MAKERS), len(kinds))
+        return first if kinds[first : first + 1] == ["product"] else None
 
     def sums(self, numbers: list[np.ndarray], rows: int, codes: np.ndarray | None) -> np.ndarray:
         return run(self.layers, numbers, rows, codes).T

@@ -64,7 +64,7 @@ def tree_reasons(
 
 def linear_reasons(
     backend: StoredMatrix,
-    compared: Sequence[np.ndarray],
+    compared: Sequence[pa.Array],
     version: Version,
     signature: Signature,
     call: str,
@@ -72,9 +72,8 @@ def linear_reasons(
 ) -> LinearReasons:
     """The reasons of a chain of products without anything between them that bends: one product.
 
-    `compared` are the columns that its first layer reads, of training rows or of the canonical rows of a
-    `background`. Raises CompileError for other chains, and where contributions cannot be summed back to
-    features.
+    `compared` are canonical columns of training rows, or of the rows of a `background`. Raises CompileError
+    for other chains, and where contributions cannot be summed back to features.
     """
     refused = partial(_refused, call)
     product = one_product(backend.layers, len(backend.columns.outputs))
@@ -83,7 +82,7 @@ def linear_reasons(
     weights, intercepts = product
     unit = _unit(backend, version, len(weights), "a weighted sum", refused)
     explained = explained_outputs(version, len(weights))
-    usable = np.all([np.isfinite(column) for column in compared], axis=0)
+    usable, means = _means(backend, compared)
     if not (usable.any() if background is None else usable.all()):
         rows = "no training row has" if background is None else "not every background row has"
         raise refused(f"{rows} a finite value in every column")
@@ -98,9 +97,30 @@ def linear_reasons(
         unit=unit,
         weights=np.ascontiguousarray(weights[list(explained)]),
         intercepts=np.ascontiguousarray(intercepts[list(explained)]),
-        means=np.array([column[usable].mean() for column in compared]),
+        means=means,
         background=background,
     )
+
+
+def _means(backend: StoredMatrix, compared: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a finite number in every column of the program, and the means of these."""
+    plain, texts = backend.columns_apart(compared, 1)
+    known = [np.isfinite(own.values).all(axis=0) for own in texts]
+    usable = np.all(
+        [
+            *(np.isfinite(column) for column in plain.values()),
+            *(finite.take(own.places) for finite, own in zip(known, texts, strict=True)),
+        ],
+        axis=0,
+    )
+    means = np.full(len(backend.columns.outputs), np.nan)
+    if usable.any():
+        for place, column in plain.items():
+            means[place] = column[usable].mean()
+        for finite, own in zip(known, texts, strict=True):
+            counts = np.bincount(own.places[usable], minlength=len(finite))
+            means[own.outputs] = own.values[:, finite] @ counts[finite] / usable.sum()
+    return usable, means
 
 
 def _unit(stored: StoredBackend, version: Version, outputs: int, sums: str, refused: Refused) -> str:

@@ -7,16 +7,18 @@ Reasons of linear models: weight times the distance from the mean of other rows,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from scorehouse.program.native.kernel import Packed, add_trees
 from scorehouse.program.native.layout import TreeModel, pack
 from scorehouse.program.native.reasons import Attribution
 from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons, canonical_columns
+from scorehouse.program.text_columns import TextColumns
 from scorehouse.program.trees.tree import LEAF, Tree
 
 BLOCK = 4_096  # rows, of which the columns stay in the cache
@@ -38,16 +40,37 @@ class LinearReasons(StoredReasons):
         weights, intercepts = self.weights[list(places)], self.intercepts[list(places)]
         return replace(self, explained=explained, weights=weights, intercepts=intercepts)
 
+    def contributions(self, columns: Sequence[pa.Array]) -> Contributions:
+        plain, texts = self.columns_apart(columns, len(self.weights))
+        return self._contributions(plain, texts, len(columns[0]) if columns else 0)
+
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
+        return self._contributions(dict(enumerate(numbers)), [], rows)
+
+    def _contributions(
+        self, plain: Mapping[int, np.ndarray], texts: Sequence[TextColumns], rows: int
+    ) -> Contributions:
+        """Of columns by their places, and of those that each of some text features makes."""
+        places, numbers = [*plain], [*plain.values()]
+        weighing, means = self.weights[:, places], self.means[places]
         parts = np.zeros((rows, len(self.weights), self.features))
         totals = np.empty((rows, len(self.weights)))
         for start in range(0, rows, BLOCK):
-            block = np.stack([column[start : start + BLOCK] for column in numbers])
-            totals[start : start + BLOCK] = (self.weights @ block).T + self.intercepts
-            block -= self.means[:, None]
-            for column, owner in enumerate(self.owners):
+            block = np.empty((len(numbers), min(BLOCK, rows - start)))
+            for line, column in zip(block, numbers, strict=True):
+                line[:] = column[start : start + BLOCK]
+            totals[start : start + BLOCK] = (weighing @ block).T + self.intercepts
+            block -= means[:, None]
+            for place, line in zip(places, block, strict=True):
                 for output, weights in enumerate(self.weights):
-                    parts[start : start + BLOCK, output, owner] += weights[column] * block[column]
+                    parts[start : start + BLOCK, output, self.owners[place]] += weights[place] * line
+        for own in texts:
+            if "reasons" not in own.kept:
+                weights, middle = self.weights[:, own.outputs], self.means[own.outputs, None]
+                own.kept["reasons"] = own.weighted(weights, own.values - middle), own.weighted(weights)
+            for output, (part, total) in enumerate(zip(*own.kept["reasons"], strict=True)):
+                parts[:, output, self.owners[own.outputs[0]]] += part.take(own.places)
+                totals[:, output] += total.take(own.places)
         if not np.isfinite(totals.sum()) and not np.isfinite(totals).all():
             raise ValueError("the estimator takes no value that is not finite")
         return Contributions(self.weights @ self.means + self.intercepts, parts, totals)
