@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,14 +34,17 @@ ORDERED_BY = 16  # features
 PLAIN, PROBED, HOLED = range(3)
 
 
-def training_rows(rows: pa.RecordBatch, each: str | None = None) -> pa.RecordBatch:
-    """The first rows of training.
+def training_rows(
+    rows: pa.RecordBatch, each: str | None = None
+) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """What takes the first rows of training from a batch of all of them.
 
     With `each`, the name of a column, there are rows of every one of its values among them.
     """
     if each is None or rows.num_rows <= TRAINING_LIMIT:
-        return rows.slice(0, TRAINING_LIMIT)
-    return rows.take(pa.array(_first_of_each(rows.column(each), TRAINING_LIMIT)))
+        return lambda batch: batch.slice(0, TRAINING_LIMIT)
+    places = arrays.of_numpy(_first_of_each(rows.column(each), TRAINING_LIMIT))
+    return lambda batch: batch.take(places)
 
 
 def _first_of_each(column: pa.Array, limit: int) -> np.ndarray:
@@ -56,10 +59,14 @@ def _first_of_each(column: pa.Array, limit: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Tried:
-    """Rows that a backend is proven on, and for each of them whether it is plain, probed or has holes."""
+    """Rows that a backend is proven on, and for each of them whether it is plain, probed or has holes.
+
+    `order` has the place of each among the training rows and, behind them, the hard ones.
+    """
 
     rows: pa.Table
     kinds: np.ndarray
+    order: np.ndarray
 
 
 def tried_rows(signature: Signature, edges: Mapping[int, Iterable[float]], training: pa.RecordBatch) -> Tried:
@@ -85,7 +92,7 @@ def tried_rows(signature: Signature, edges: Mapping[int, Iterable[float]], train
             known = values[np.isfinite(values)]
             place = 2 * place + (values > (np.median(known) if len(known) else 0.0))
     order = np.argsort(place, kind="stable")
-    return Tried(rows.take(arrays.of_numpy(order)).combine_chunks(), kinds[order])
+    return Tried(rows.take(arrays.of_numpy(order)).combine_chunks(), kinds[order], order)
 
 
 def hard_rows(

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorehouse.errors import CompileError
+from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.hard_rows import Tried, training_rows, tried_rows
@@ -28,16 +30,27 @@ Edges = Mapping[int, Iterable[float]]
 
 @dataclass(frozen=True)
 class Trial:
-    """Rows that backends are tried on. `kernel` holds the estimator, `training` are its rows among them."""
+    """Rows that backends are tried on. `kernel` holds the estimator, `training` are its rows among them.
+
+    `scored` is what the kernel made of the training rows before; None: it was not asked.
+    """
 
     kernel: Kernel
     training: pa.RecordBatch
     tried: Tried
+    scored: pa.RecordBatch | None = None
 
     @cached_property
     def expected(self) -> pa.Table:
-        """What the estimator makes of the rows."""
-        return kernel_rows(self.kernel, self.tried.rows)
+        """What the estimator makes of the rows; a row's result does not depend on its neighbours."""
+        if self.scored is None:
+            return kernel_rows(self.kernel, self.tried.rows)
+        hard = np.flatnonzero(self.tried.order >= len(self.training))
+        made = kernel_rows(self.kernel, self.tried.rows.take(arrays.of_numpy(hard)))
+        back = self.tried.order.copy()
+        back[hard] = len(self.training) + np.arange(len(hard))
+        both = pa.concat_tables([pa.Table.from_batches([self.scored]), made])
+        return both.take(arrays.of_numpy(back)).combine_chunks()
 
     @cached_property
     def proof(self) -> bytes:
@@ -45,14 +58,21 @@ class Trial:
         return proof_bytes(self.tried, self.kernel)
 
 
-def trial_of(kernel: Kernel, rows: pa.RecordBatch, *edges: Edges) -> Trial:
-    """Rows of training, of every segment, and hard ones around the `edges` of each backend, by feature."""
-    training = training_rows(rows, segment_column(kernel.estimator, kernel.signature))
+def trial_of(
+    kernel: Kernel, rows: pa.RecordBatch, *edges: Edges, scored: pa.RecordBatch | None = None
+) -> Trial:
+    """Rows of training, of every segment, and hard ones around the `edges` of each backend, by feature.
+
+    `scored` is what the kernel made of all `rows`, if it was asked.
+    """
+    chosen = training_rows(rows, segment_column(kernel.estimator, kernel.signature))
+    training = chosen(rows)
     together: dict[int, set[float]] = {}
     for found in edges:
         for position, some in found.items():
             together.setdefault(position, set()).update(some)
-    return Trial(kernel, training, tried_rows(kernel.signature, together, training))
+    tried = tried_rows(kernel.signature, together, training)
+    return Trial(kernel, training, tried, None if scored is None else chosen(scored))
 
 
 def prove(backend: Any, trial: Trial, tolerance: float = TOLERANCE) -> Parity:

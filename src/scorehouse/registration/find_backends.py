@@ -80,7 +80,7 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
 
     Between `begin` and `backends`, the database runs the SQL in parallel with the caller. `rows_of` says in
     the registry what the rows are; `told` is called for each step. Reasons compare rows with the
-    `background`.
+    `background`. `scored` is what the kernel made of the rows, if it was asked.
     """
 
     def __init__(
@@ -92,8 +92,10 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
         rows_of: str = TRAINING,
         told: Callable[[str], None] = lambda step: None,
         background: Background | None = None,
+        scored: pa.RecordBatch | None = None,
     ) -> None:
         self.kernel = kernel
+        self.scored = scored
         self.rows = rows
         self.settings = sql
         self.rows_of = rows_of
@@ -212,7 +214,7 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
         edges: list[Edges] = [self._gate.probes] if self._gate else []
         if self._trees:
             edges.append(self._trees.edges)
-        return trial_of(self.kernel, self.rows, *edges)
+        return trial_of(self.kernel, self.rows, *edges, scored=self.scored)
 
     @cached_property
     def _trees(self) -> CompiledTrees | None:

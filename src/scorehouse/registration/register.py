@@ -204,7 +204,9 @@ def _proven(
     prove_as_given(holding, asked.training, own, storage.parity_tolerance)
     settings = SqlSettings.of(seeds.project)
     background = prepared.background
-    with BackendSearch(kernel, batch, sql=settings, told=told.step, background=background) as search:
+    with BackendSearch(
+        kernel, batch, sql=settings, told=told.step, background=background, scored=scored
+    ) as search:
         if storage.program:
             search.begin()  # the database is at work while importance is measured
         measured = partial(told.count, "measure importance")
