@@ -98,7 +98,18 @@ def find_facts(estimator: Any, features: Any, task: str, call: str) -> TaskFacts
     }
     if task != "ranking":
         require_method(estimator, "predict", task, call)
-    return finders[task](estimator, features, call)
+    return finders[task](*_behind_steps(estimator, features), call)
+
+
+def _behind_steps(estimator: Any, features: Any) -> tuple[Any, Any]:
+    """The last step of a pipeline and what it gets, so that all of its methods share one transformation."""
+    steps = [step for _, step in estimator.steps] if type(estimator) is Pipeline else [estimator]
+    if steps[-1] in (None, "passthrough"):
+        return estimator, features
+    for step in steps[:-1]:
+        if step not in (None, "passthrough"):
+            features = step.transform(features)
+    return steps[-1], features
 
 
 def plain(values: Any) -> tuple[Any, ...]:
