@@ -14,11 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import slow_in_sql
 from scorehouse.program.matrix.make import compiled
 from scorehouse.program.native.make import CompiledTrees, compile_trees, made_of_trees, reads_predictions
 from scorehouse.program.prove import Edges, Trial, trial_of
+from scorehouse.program.reasons.prove_reasons import scored_rows
 from scorehouse.program.reasons.stored_reasons import Background
 from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.segments_made import is_segmented
@@ -26,6 +27,7 @@ from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, SqlSettings, drop_macros, pins_of, write_macros
+from scorehouse.program.sql.reasons import MOST_ROWS
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registration.fragile import fragile_labels
 from scorehouse.registration.proven_backend import (
@@ -202,7 +204,7 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
             return None
         backend = reasons.part
         assert isinstance(backend, LinearReasons)
-        scored = self.trial.tried.rows.filter(self.trial.expected.column(REJECT_REASON).is_null())
+        scored = scored_rows(self.trial.tried, self.trial.expected, MOST_ROWS)
         self.told("prove reasons in SQL")
         macros, refused = reasons_in_sql(self.kernel, backend, self._running.compiled, sql, scored)
         without |= refused

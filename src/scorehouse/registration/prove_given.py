@@ -104,17 +104,31 @@ ROWS_ASKED = 4_096  # of a frame that the estimator was given already
 ROWS_TRIED = 200  # rows on which to look for the columns that cause a difference
 
 
+class Watched(Kernel):
+    """The same kernel; it keeps the rows that it `gave` the estimator last."""
+
+    gave: Any = None
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.__dict__.update(kernel.__dict__)
+
+    def _of_estimator(self, columns: list[pa.Array]) -> list[pa.Array]:
+        self.gave = estimator_input(self.signature, columns)
+        return self.outputs.predict(self.estimator, self.gave)
+
+
 def prove_as_given(
-    kernel: Kernel, training: Training, scored: pa.RecordBatch, tolerance: float | None
+    kernel: Kernel, training: Training, scored: pa.RecordBatch, tolerance: float | None, gave: Any = None
 ) -> None:
     """Compare `scored`, the kernel's results for the training rows, with the estimator on the frame.
 
     Raises EstimatorError, naming rows and columns, if a label or a rejected row differs, or a score by
-    more than `tolerance` (relative for scores beyond 1). Where the kernel gave the estimator the very frame,
-    value by value, it is asked again for ROWS_ASKED rows only, whose results then have other neighbours.
+    more than `tolerance` (relative for scores beyond 1). `gave` is what the kernel gave the estimator for
+    these rows. If that is the very frame, value by value, it is asked again for ROWS_ASKED rows only, whose
+    results then have other neighbours.
     """
     limit = tolerance if tolerance is not None else _tolerance(training)
-    if scored.num_rows > ROWS_ASKED and _was_asked(kernel, training, scored):
+    if scored.num_rows > ROWS_ASKED and _was_asked(kernel, training, scored, gave):
         places = np.linspace(0, scored.num_rows - 1, ROWS_ASKED).astype(np.int64)
         expected, own = _asked(kernel, training.given.iloc[places]), scored.take(arrays.of_numpy(places))
         if not len(differing_rows(kernel.outputs.fields, expected, own, limit)):
@@ -138,16 +152,17 @@ def prove_as_given(
     )
 
 
-def _was_asked(kernel: Kernel, training: Training, scored: pa.RecordBatch) -> bool:
-    """Whether the kernel rejected no row, and gave the estimator the frame as it was given."""
+def _was_asked(kernel: Kernel, training: Training, scored: pa.RecordBatch, gave: Any) -> bool:
+    """Whether the kernel rejected no row, and gave the estimator the frame, but for rows behind it."""
     given, names = training.given, kernel.signature.names
-    is_frame = training.container == "frame" and type(given) is pd.DataFrame
+    is_frame = training.container == "frame" and type(given) is type(gave) is pd.DataFrame
     if not is_frame or scored.column(REJECT_REASON).null_count < scored.num_rows:
         return False
     if not given.index.equals(pd.RangeIndex(len(given))) or list(given.columns) != names:
         return False
-    columns = check_batch(kernel.signature, training.batch, frozenset()).columns
-    made = estimator_input(kernel.signature, columns)
+    if len(gave) < len(given):  # parts, since the estimator refused some rows
+        return False
+    made = gave.iloc[: len(given)]
     return bool((made.dtypes == given.dtypes).all()) and all(_same(given[name], made[name]) for name in names)
 
 

@@ -17,7 +17,6 @@ from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.program.hard_rows import PLAIN
 from scorehouse.program.matrix.layers import StoredMatrix
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.prove import Trial
@@ -154,8 +153,7 @@ def proven_reasons(
     rows, worst = prove(backend, kernel, tried, expected)
     if isinstance(backend, TreeReasons):
         worst = max(worst, prove_trees(backend, kernel, tried, expected))
-    scored = tried.rows.filter(expected.column(REJECT_REASON).is_null())
-    proof = proof_of(backend, kernel, scored)
+    proof = proof_of(backend, kernel, tried, expected)
     fact = {"rows": rows, "rows_of": rows_of, "largest_difference": worst, "unit": backend.unit}
     fact[PROOF_SHA256] = sha256(proof)
     if background is not None:
@@ -165,14 +163,13 @@ def proven_reasons(
 
 def _made(trial: Trial, scores: StoredTrees | StoredMatrix, background: Background | None) -> StoredReasons:
     """Reasons against the background, or else the training rows; of a linear model, those that are scored."""
-    kernel, tried, rows = trial.kernel, trial.tried, background.rows if background else None
+    kernel, rows = trial.kernel, background.rows if background else None
     about = (kernel.version, kernel.signature, kernel.call, rows)
     if isinstance(scores, StoredTrees):
         return tree_reasons(scores, *about)
     if rows is not None:
         return linear_reasons(scores, canonical_columns(rows), *about)
-    plain = tried.rows.filter(pa.array(tried.kinds == PLAIN)).combine_chunks().to_batches()[0]
-    checked = check_batch(kernel.signature, plain, frozenset())
+    checked = check_batch(kernel.signature, trial.training, frozenset())
     return linear_reasons(scores, checked.accepted, *about)
 
 

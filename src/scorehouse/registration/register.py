@@ -30,7 +30,7 @@ from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
-from scorehouse.registration.prove_given import examine, prove_as_given
+from scorehouse.registration.prove_given import Watched, examine, prove_as_given
 from scorehouse.registration.prove_loaded import FreshLoad, warm_up
 from scorehouse.registration.proven_reasons import background_of, require_reasons
 from scorehouse.registration.reference import scored_reference
@@ -198,10 +198,12 @@ def _proven(
     """Compare what is stored with the estimator, find its program, and measure it."""
     kernel, batch = prepared.kernel, asked.training.batch
     told.step("compare with the estimator on the frame as given")
-    scored = kernel(batch)
+    watched = Watched(kernel)
+    scored = watched(batch)
     holding = kernel.holding(asked.estimator)
     own = scored if kernel.estimator is asked.estimator else holding(batch)
-    prove_as_given(holding, asked.training, own, storage.parity_tolerance)
+    prove_as_given(holding, asked.training, own, storage.parity_tolerance, watched.gave)
+    del watched  # and the rows that it keeps
     settings = SqlSettings.of(seeds.project)
     background = prepared.background
     with BackendSearch(

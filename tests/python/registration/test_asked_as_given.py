@@ -74,9 +74,10 @@ def test_only_frames_that_arrive_as_given(
 ) -> None:
     kernel, training = _asked(make_kernel, column, index)
     monkeypatch.setattr(prove_given, "ROWS_ASKED", 50)
-    scored = kernel(training.batch)
+    watched = prove_given.Watched(kernel)
+    scored = watched(training.batch)
     kernel.estimator.asked.clear()
-    prove_given.prove_as_given(kernel, training, scored, None)
+    prove_given.prove_as_given(kernel, training, scored, None, watched.gave)
     assert kernel.estimator.asked == [ROWS if all_rows else 50]
 
 
@@ -90,4 +91,5 @@ def test_one_value_that_arrives_otherwise_is_found(
     values[3] += 1.0
     wrong = training.batch.set_column(1, "other", pa.array(values))
     with pytest.raises(EstimatorError, match=r"1 of 200 training rows .* rows \[3\]"):
-        prove_given.prove_as_given(kernel, replace(training, batch=wrong), kernel(wrong), None)
+        watched = prove_given.Watched(kernel)
+        prove_given.prove_as_given(kernel, replace(training, batch=wrong), watched(wrong), None, watched.gave)

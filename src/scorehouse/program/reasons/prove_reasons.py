@@ -62,6 +62,13 @@ def prove(backend: StoredReasons, kernel: Kernel, tried: Tried, expected: pa.Tab
     return len(chosen), float(found.errors().max())
 
 
+def scored_rows(tried: Tried, expected: pa.Table, most: int) -> pa.Table:
+    """At most so many of the rows that the estimator scored, evenly drawn."""
+    scored = _scored(expected)
+    places = np.linspace(0, len(scored) - 1, min(len(scored), most)).astype(np.int64)
+    return tried.rows.take(pa.array(scored[places]))
+
+
 def _scored(expected: pa.Table) -> np.ndarray:
     """The positions of the rows that the estimator scored."""
     is_scored = expected.column(REJECT_REASON).combine_chunks().is_null()
@@ -142,16 +149,18 @@ def explained(backend: StoredReasons, signature: Signature, rows: pa.Table) -> C
     return backend.contributions(check_batch(signature, batch, frozenset()).columns)
 
 
-def proof_of(backend: StoredReasons, kernel: Kernel, tried: pa.Table) -> bytes:
+def proof_of(backend: StoredReasons, kernel: Kernel, tried: Tried, expected: pa.Table) -> bytes:
     """The file of proof rows: features, each column shuffled by itself, and their contributions.
 
-    `tried` are rows that the estimator scores: of others, hardly a shuffled row of many columns would be.
+    They are of rows that the estimator scores, as `expected` says: of others, hardly a shuffled row of many
+    columns would be.
     Raises ValueError where the estimator in `kernel` scores none of them.
     """
     rng = np.random.default_rng(0)
-    places = np.linspace(0, tried.num_rows - 1, min(tried.num_rows, 8 * PROOF_ROWS)).astype(np.int64)
-    columns = [column.take(pa.array(rng.permutation(places))) for column in tried.columns]
-    rows = pa.table(columns, schema=tried.schema).combine_chunks()
+    known = _scored(expected)
+    places = known[np.linspace(0, len(known) - 1, min(len(known), 8 * PROOF_ROWS)).astype(np.int64)]
+    columns = [column.take(pa.array(rng.permutation(places))) for column in tried.rows.columns]
+    rows = pa.table(columns, schema=tried.rows.schema).combine_chunks()
     made = kernel(rows.to_batches()[0])
     scored = rows.filter(made.column(REJECT_REASON).is_null())
     rows = scored.slice(0, affordable_rows(backend, PROOF_ROWS)).combine_chunks()
