@@ -67,6 +67,21 @@ def check_batch(signature: Signature, batch: pa.RecordBatch, strict: frozenset[s
     return CheckedBatch(columns, join_reasons(reasons))
 
 
+def texts_encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its texts encoded, which `check_batch` would do each time that it gets the rows."""
+    columns = [_encoded(column) if _is_text(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _encoded(column: pa.Array) -> pa.Array:
+    # dictionary encoding: one Python object per distinct string, not per row
+    return column.cast(pa.string()).dictionary_encode()
+
+
 def _all_usable(column: pa.Array, limit: float | None) -> bool:
     """Whether every float is present, finite and within the limit; in at most two passes instead of eight.
 
@@ -145,10 +160,7 @@ def _to_integer(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.A
 
 
 def _to_string(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:
-    # dictionary encoding: one Python object per distinct string, not per row
-    if pa.types.is_dictionary(column.type):
-        return column, []
-    return column.cast(pa.string()).dictionary_encode(), []
+    return (column if pa.types.is_dictionary(column.type) else _encoded(column)), []
 
 
 def _to_timestamp(column: pa.Array, feature: Feature) -> tuple[pa.Array, list[pa.Array]]:

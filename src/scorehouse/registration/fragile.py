@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from scorehouse.errors import EstimatorError
 from scorehouse.kernel import compute as pc
+from scorehouse.kernel.rows import texts_encoded
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.stored_backend import StoredBackend
 from scorehouse.registry.version import FRAGILE, MULTILABEL, Version
@@ -42,7 +43,7 @@ def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], 
     told("try the neighbours of numbers")
     most = PREDICTIONS if isinstance(kernel.estimator, StoredBackend) else BY_THE_ESTIMATOR
     rows = max(1, min(ROWS, batch.num_rows, most // (4 * len(doubles) + 1)))
-    tried = batch.take(np.linspace(0, batch.num_rows - 1, rows).astype(np.int64))
+    tried = texts_encoded(batch.take(np.linspace(0, batch.num_rows - 1, rows).astype(np.int64)))
     usual = kernel(tried)
 
     def changed(name: str, moved: Iterable[np.ndarray]) -> int:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
 from scorehouse.kernel import arrays
+from scorehouse.kernel.rows import texts_encoded
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.seeds import Importance
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, Version
@@ -69,6 +70,7 @@ def importance_of(
     """
     rng = np.random.default_rng(SEED)
     batch, labels = _sample(batch, labels, rng)
+    batch = texts_encoded(batch)
     before = kernel(batch)
     scored = pc.is_null(before.column(REJECT_REASON))
     batch, before = batch.filter(scored), before.filter(scored)
