@@ -48,6 +48,8 @@ MEANINGS = {
     "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, if it "
     "is called without `older_than_days`.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
+    "scorehouse_spark_lease_hours": "Hours for which a run on Spark that has not ended counts as alive: "
+    "other runs of its table leave its staging tables. More than a run can take.",
     "scorehouse_runs_enabled": "Whether the view `scorehouse_runs` is built.",
 }
 

@@ -7,6 +7,10 @@
     {%- set staging = scorehouse._beside(this, '__scorehouse_new') -%}
     {%- set grant_config = config.get('grants') -%}
 
+    {% do scorehouse._check_number(
+        'predictions', 'scorehouse_spark_lease_hours', var('scorehouse_spark_lease_hours', 24),
+        'set the variable to the hours that a run may take', lowest=0
+    ) %}
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks) }}
 

@@ -39,15 +39,15 @@ def retraining(**rules: bool) -> Explored[Any]:
 
 LIVE_STAGING = "recovery dropped the staging table of a live run"
 ROW_FIRST = (registrations.ORDER[-1], *registrations.ORDER[:-1])
-# Each model of today, with the violations that are known: docs/decisions/spark-order-of-writes.md allows one
-# writer of a table.
+# Each model of today, with the violations that are known.
 TODAY: dict[str, tuple[Callable[[], Explored[Any]], set[str]]] = {
     "runs on DuckDB, two at once": (
         lambda: explore(runs_on_duckdb.House(), runs_on_duckdb.steps, runs_on_duckdb.wrong),
         set(),
     ),
     "runs on Spark, one at a time": (lambda: spark(1, Rules()), set()),
-    "runs on Spark, three at once": (lambda: spark(3, Rules()), {LIVE_STAGING}),
+    "runs on Spark, three at once": (lambda: spark(3, Rules()), set()),
+    "merges on Spark, two at once": (lambda: spark(2, Rules(merges=True)), set()),
     "the seal, with one alteration": (lambda: seal(sealed_log.today), set()),
     "registrations, each killed anywhere": (registration, set()),
     "two retrainings, and a person who promotes": (retraining, set()),
@@ -69,6 +69,12 @@ WITHOUT: dict[str, tuple[Callable[[], Explored[Any]], str]] = {
     "a table that cannot be dropped ends the run": (
         lambda: spark(1, Rules(sweeps_softly=False)),
         "a run that is called failed has changed the table",
+    ),
+    "recovery drops every staging table": (lambda: spark(2, Rules(leased=False)), LIVE_STAGING),
+    "a run outlives its lease": (lambda: spark(2, Rules(outlives=True)), LIVE_STAGING),
+    "a merge does not look at the table again": (
+        lambda: spark(2, Rules(merges=True, compares=False)),
+        "a merge has taken back what another run wrote",
     ),
     "an open run is closed any number of times": (
         lambda: seal(sealed_log.without_closing_once),

@@ -1,7 +1,8 @@
 """Runs on Spark over a table of files: a staging table, two renames, and the row of the log at the end.
 
 Once in a history, a statement may fail before it does anything, or be done while its answer is lost. A run
-may be killed between any two statements. The prediction table is there before the first run.
+may be killed between any two statements. The prediction table is there before the first run. The lease of a
+run ends after it was killed; that of a live run only under the rule `outlives`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ class Rules:
     `own_aside`: what a run moved aside has a name of its own. `notices`: an error of a rename is looked at
     before it counts as a failure. `asks_log`: so is an error of the row of success, which is written again.
     `sweeps_softly`: what cannot be dropped is left to the next run.
-    `leased`: recovery leaves the staging table of a live run alone, which is not so today.
+    `leased`: recovery drops the staging tables of runs that have ended in the log, or whose lease is over.
+    `outlives`: a run may take longer than its lease. `merges`: runs merge into the table that they find when
+    they write, and do not replace it. `compares`: a merge looks whether that table is still there.
     """
 
     own_aside: bool = True
     notices: bool = True
     asks_log: bool = True
     sweeps_softly: bool = True
-    leased: bool = False
+    leased: bool = True
+    outlives: bool = False
+    merges: bool = False
+    compares: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ class House:
     places: tuple[str, ...] = (IDLE,)
     log: tuple[tuple[int, str], ...] = ()
     had_fault: bool = False
+    expired: frozenset[int] = frozenset()  # runs whose lease is over
     lost_staging: bool = False  # of a live run
+    bases: tuple[tuple[int, int | None], ...] = ()  # the table into which a run merges
+    took_back: bool = False  # a merge has replaced a table that it had not read
 
     def at(self, run: int, place: str, **more: object) -> House:
         places = (*self.places[:run], place, *self.places[run + 1 :])
@@ -72,6 +81,8 @@ def steps_under(rules: Rules) -> Callable[[House], Iterator[Step]]:
                     yield f"{run} {name}", after
             if place not in ENDED:
                 yield f"{run} is killed", house.at(run, DEAD)
+            if run in house.staging and run not in house.expired and (rules.outlives or place == DEAD):
+                yield f"the lease of {run} ends", replace(house, expired=house.expired | {run})
 
     return steps
 
@@ -89,7 +100,8 @@ def _recover(house: House, run: int, rules: Rules) -> Iterator[Step]:
     for _, rows in sorted(house.aside):
         table = rows if table is None else table
     live = {other for other in house.staging if house.places[other] not in ENDED}
-    kept = frozenset(live if rules.leased else ())
+    logged = {other for other, _ in house.log}
+    kept = house.staging - logged - house.expired if rules.leased else frozenset()
     lost = house.lost_staging or bool(live - kept)
     yield (
         "recovers",
@@ -98,12 +110,22 @@ def _recover(house: House, run: int, rules: Rules) -> Iterator[Step]:
 
 
 def _write(house: House, run: int, rules: Rules) -> Iterator[Step]:
-    yield "writes its staging table", house.at(run, WRITTEN, staging=house.staging | {run})
+    if rules.merges and house.table is None:
+        yield "finds no table to merge into", house.at(run, FAILING)
+        return
+    bases = (*house.bases, (run, house.table)) if rules.merges else ()
+    yield "writes its staging table", house.at(run, WRITTEN, staging=house.staging | {run}, bases=bases)
 
 
 def _move(house: House, run: int, rules: Rules) -> Iterator[Step]:
     """The first rename of `SparkTables.replace`."""
     name = _name(run, rules)
+    is_other = rules.merges and house.table != dict(house.bases)[run]
+    if is_other and rules.compares:
+        yield "finds another table than it has read", house.at(run, FAILING)
+        return
+    if is_other and house.table is not None:
+        house = replace(house, took_back=True)
     if house.table is None and run in house.staging:  # another run has moved it, so this one sees a first run
         yield "takes a place that is free", house.at(run, PLACED, table=run, staging=house.staging - {run})
     elif house.table is not None and house.moved_by(name) is None:
@@ -173,8 +195,7 @@ def _after_error(house: House, run: int, rules: Rules, *, is_moved: bool) -> Hou
     """What `SparkTables.replace` does after an error of a rename."""
     name = _name(run, rules)
     mine = house.moved_by(name)
-    is_there = (run in house.staging, mine is not None, house.table is not None)
-    if rules.notices and is_moved and is_there == (False, True, True):
+    if rules.notices and is_moved and run not in house.staging and house.table == run:
         return house.at(run, PLACED)
     if mine is not None and house.table is None and (is_moved or rules.notices):
         house = replace(house, table=mine, aside=house.without(name))
@@ -198,3 +219,5 @@ def wrong(house: House) -> Iterator[str]:
         yield "all runs have ended, and readers find no table"
     if house.lost_staging:
         yield "recovery dropped the staging table of a live run"
+    if house.took_back:
+        yield "a merge has taken back what another run wrote"

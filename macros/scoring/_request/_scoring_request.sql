@@ -22,6 +22,7 @@
         'on_schema_change': scorehouse._on_schema_change(),
         'memory_limit': var('scorehouse_memory_limit', 'auto'),
         'dbt_threads': target.threads,
+        'lease_hours': var('scorehouse_spark_lease_hours', 24),
         'registries': scorehouse._registries(),
         'registry_files': var('scorehouse_registry_files', {})
     }) }}

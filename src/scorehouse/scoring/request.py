@@ -195,7 +195,7 @@ class Request:
     `on_schema_change` is dbt's setting if the model has it, else empty.
     `memory_limit` is how much memory DuckDB may use for a streamed table, `auto` to choose it, or None;
     `dbt_threads` is how many models dbt builds at the same time. `registries` are the registries among the
-    model's parents.
+    model's parents. `lease_hours`: on Spark, how long a run that has not ended keeps its staging tables.
     """
 
     run_id: str
@@ -218,6 +218,7 @@ class Request:
     on_schema_change: str = ""
     memory_limit: str | None = None
     dbt_threads: int = 1
+    lease_hours: float = 24
     registries: tuple[RegistryFile, ...] = ()
 
     def check_loaded(self, version: Version, call: str) -> None:

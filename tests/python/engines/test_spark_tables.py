@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from scorehouse.engines.spark import engine
+from scorehouse.engines.spark import run_log
+from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConservationError
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.scoring.request import Request
 from spark.project import SparkProject, session_of
 
 pytestmark = pytest.mark.foreign
@@ -93,7 +97,7 @@ def test_no_run_drops_what_another_has_moved_aside(session: Any) -> None:
         if rows == 1:
             session.sql(f"alter table {tables.staging} rename to swaps.twice")
             first = tables
-    first._drop(first.aside)
+    first.drop(first.aside)
     SparkTables(session, "swaps.twice", ["cccccccc"], Storage(), "test").recover()
     assert [row["id"] for row in session.table("swaps.twice").collect()] == [1]
     assert left(session) == ["twice"]
@@ -112,6 +116,63 @@ def test_which_of_two_tables_counts_is_asked(session: Any) -> None:
     session.sql("drop table swaps.asked")
 
 
+def test_a_run_keeps_its_staging_tables_while_it_can_be_alive(session: Any) -> None:
+    """Of other runs that began within the lease and have not ended; its own from before are dropped."""
+    request = Request(
+        "0000aaaa", "", "", "swaps.beside", "swaps.runs_beside", Path(), LoadPolicy(), lease_hours=2
+    )
+    now = datetime.now(UTC).replace(tzinfo=None)
+    runs = [("a11ve000", 1, ["started"]), ("fa11ed00", 1, ["started", "failed"])]
+    runs += [("k111ed00", 3, ["started"]), ("an07her0", 1, ["started"]), ("0000aaaa", 0, ["started"])]
+    session.sql(
+        f"create table {request.run_log} "
+        "(parent_run_id string, status string, prediction_table string, started_at timestamp) using parquet"
+    )
+    for run_id, hours, statuses in runs:
+        table = "swaps.another" if run_id == "an07her0" else request.relation
+        for status in statuses:
+            session.sql(
+                f"insert into {request.run_log} values "
+                f"('{run_id}', '{status}', '{table}', timestamp '{now - timedelta(hours=hours)}')"
+            )
+    for run_id in (*(run[0] for run in runs), "unkn0wn0"):
+        for table in ("", "_todo"):
+            name = SparkTables(session, request.relation, [run_id], Storage(), "test").staging + table
+            session.sql(f"create table {name} using parquet as select 1 as id")
+    tables = SparkTables(session, request.relation, [request.run_id], Storage(), "test")
+    tables.recover(lambda: run_log.runs_alive(session, request))
+    kept = "beside__scorehouse_new_a11ve000"
+    assert [name for name in left(session) if name.startswith("beside")] == [kept, f"{kept}_todo"]
+    tables.recover()
+    assert left(session) == ["runs_beside"]
+    session.sql(f"drop table {request.run_log}")
+
+
+def test_a_merge_does_not_take_back_what_another_run_wrote(session: Any) -> None:
+    first, second = (
+        SparkTables(session, "swaps.both", [run], Storage(), "test") for run in ("aaaaaaaa", "bbbbbbbb")
+    )
+    session.sql("create table swaps.both using parquet as select 1 as id, 'before' as scoring_run_id")
+    rows = {"aaaaaaaa": 2, "bbbbbbbb": 3}
+
+    def merged(tables: SparkTables) -> None:
+        (run,) = tables.run_ids
+        new = session.sql(f"select {rows[run]} as id, '{run}' as scoring_run_id")
+        merge(tables, Change.of(session.table("swaps.both"), new, ["id"], None, "keep"), 1)
+
+    first.seen, second.seen = first.made_by(), second.made_by()
+    merged(second)
+    with pytest.raises(ConservationError, match="another run has replaced"):
+        merged(first)
+    first.clean()
+    assert sorted(row["id"] for row in session.table("swaps.both").collect()) == [1, 3]
+    first.seen = first.made_by()
+    merged(first)
+    assert sorted(row["id"] for row in session.table("swaps.both").collect()) == [1, 2, 3]
+    assert left(session) == ["both"]
+    session.sql("drop table swaps.both")
+
+
 @pytest.mark.parametrize("is_written", [True, False])
 def test_the_row_of_a_success_is_there_once(
     is_written: bool, session: Any, monkeypatch: pytest.MonkeyPatch
@@ -127,8 +188,8 @@ def test_the_row_of_a_success_is_there_once(
         if len(calls) == 1:
             raise RuntimeError("the answer was lost")
 
-    monkeypatch.setattr(engine, "insert_runs", insert)
-    engine.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
+    monkeypatch.setattr(run_log, "insert_runs", insert)
+    run_log.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
     assert [tuple(row) for row in session.table("swaps.runs_told").collect()] == [("one", "success")]
     assert len(calls) == (1 if is_written else 2)
     session.sql("drop table swaps.runs_told")

@@ -3,7 +3,7 @@
 They compute SQL, or run kernels in Python workers. What those score with is verified here, sent once per
 executor, and verified there again before it is loaded.
 
-The run log on Spark, and the counts in a staging table.
+The counts in a staging table.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.source import not_a_registry
 from scorehouse.engines.spark.errors import translated
+from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.plan import SparkPlanner
+from scorehouse.engines.spark.run_log import insert_runs, log_success, runs_alive
 from scorehouse.engines.spark.scan import SparkScan, session_rows
 from scorehouse.engines.spark.source import SparkSource, column_list, literal, matching, quote
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.errors import ConservationError
-from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.project.run_log_place import FAILED, STARTED, SUCCESS
+from scorehouse.project.run_log_place import FAILED, STARTED
 from scorehouse.registry import registry_file
 from scorehouse.registry.version import Version
 from scorehouse.scoring.arguments import refuse
@@ -87,7 +88,7 @@ class SparkEngine(Engine[SparkSource]):
 
     def table_exists(self) -> bool:
         tables = self._tables()
-        tables.recover()
+        tables.recover(lambda: runs_alive(self.session, self.request))
         return tables.exists()
 
     def versions(self, model: Any) -> list[Version]:
@@ -168,16 +169,21 @@ class SparkEngine(Engine[SparkSource]):
         if scan.record.write_mode != "merge":
             tables.replace(tables.staging)
             return
+        tables.seen = tables.made_by()
         tables.add_columns(self.request.on_schema_change)
         options, gone, rows = scan.options, scan.plan.vanished(), tables.staging
-        is_changed = gone is not None or any(record.rows_in for record in scan.records)
+        # versions that share a row have the same number of them
+        written = sum(record.rows_in for record in scan.records[: 1 if options.is_wide else None])
+        is_changed = gone is not None or written > 0
         if (options.decision or scan.plan.unplaced) and options.as_of is None:
             rows = tables.decided
             tables.write(self._decided_again(scan, tables, gone), rows)
             gone = None if scan.plan.unplaced else gone
-            is_changed = gone is not None or self.session.table(rows).limit(1).count() > 0
+            is_changed = gone is not None or not self.session.table(rows).isEmpty()
         if is_changed:
-            tables.merge(rows, options.table_key, gone, options.rescore.vanished)
+            old, new = self.session.table(tables.relation), self.session.table(rows)
+            change = Change.of(old, new, options.table_key, gone, options.rescore.vanished)
+            merge(tables, change, written)
 
     def _decided_again(self, scan: Scan[SparkSource], tables: SparkTables, gone: Any) -> Any:
         """The rows of the run, and older rows whose decision changes, decided over the whole table.
@@ -214,39 +220,6 @@ class SparkEngine(Engine[SparkSource]):
 
 
 ENGINE = SparkEngine
-
-
-def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `rows` of one run. Every value is passed as text and cast to its column's type.
-
-    They are passed as Arrow: a classic session would start a Python worker for tuples.
-    A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
-    leaves it out once the run has another row.
-    """
-    texts = {
-        name: arrays.array([None if row[name] is None else str(row[name]) for row in rows], pa.string())
-        for name in rows[0]
-    }
-    values = (
-        f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
-        f"as {quote(field.name)}"
-        for field in session.table(run_log).schema
-    )
-    frame = session.createDataFrame(pa.table(texts)).selectExpr(*values)
-    frame.write.insertInto(run_log)
-
-
-def log_success(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows of a run whose table is in its place; once more those that an error has kept out."""
-    try:
-        insert_runs(session, run_log, rows)
-    except Exception:  # which may have come after they were written
-        session.catalog.refreshTable(run_log)
-        ids = ", ".join(literal(str(row["run_id"])) for row in rows)
-        kept = session.table(run_log).where(f"run_id in ({ids}) and status = {literal(SUCCESS)}")
-        known = {row["run_id"] for row in kept.select("run_id").collect()}
-        if missing := [row for row in rows if str(row["run_id"]) not in known]:
-            insert_runs(session, run_log, missing)
 
 
 def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:

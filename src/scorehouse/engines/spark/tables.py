@@ -2,19 +2,19 @@
 
 Everything is written to staging tables first. The prediction table then changes in one step if its format
 supports that (Delta, Iceberg). A Parquet table is moved aside and the new table takes its name; a run that
-finds only the table that was moved aside puts it back.
+finds only the table that was moved aside puts it back. Staging tables are dropped once their run has ended,
+or is older than the lease, so that a backfill can run beside a nightly run.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from scorehouse.engines.base import APPEND, SYNC, ColumnChange
-from scorehouse.engines.shared_setting import spark_setting
-from scorehouse.engines.spark.source import column_list, literal, matching, quote, type_text
-from scorehouse.engines.spark.storage import GONE, Change, Storage
+from scorehouse.engines.spark.source import column_list, literal, quote, type_text
+from scorehouse.engines.spark.storage import Storage
 from scorehouse.errors import ConfigurationError, ConservationError
 from scorehouse.project.log import logger
 
@@ -22,7 +22,12 @@ STAGING = "__scorehouse_new_"
 ASIDE = "__scorehouse_old_"
 ATOMIC_FORMATS = ("delta", "iceberg")
 ADAPTIVE_SETTING = "spark.sql.adaptive.enabled"
-OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
+MADE_BY = "scorehouse_run"  # the table property that says which run made a table
+
+
+def short_id(run_id: str) -> str:
+    """What of a run's id is in the names of its tables."""
+    return re.sub("[^0-9a-z]", "", run_id)[:8]
 
 
 def rebalanced(frame: Any, parts: Sequence[str]) -> Any:
@@ -47,17 +52,20 @@ class SparkTables:
         self.run_ids = run_ids
         self.storage = storage
         self.call = call
-        own = re.sub("[^0-9a-z]", "", run_ids[0])[:8]
-        self.staging = f"{relation}{STAGING}{own}"
+        self.own = short_id(run_ids[0])
+        self.staging = f"{relation}{STAGING}{self.own}"
         self.merged, self.todo, self.chosen, self.decided = (
             f"{self.staging}_{name}" for name in ("merged", "todo", "chosen", "decided")
         )
-        self.aside = f"{relation}{ASIDE}{own}"  # of one run, so that no other run drops it
+        self.aside = f"{relation}{ASIDE}{self.own}"  # of one run, so that no other run drops it
+        self.seen = ""  # the run that made the table that this run merges into
 
-    def recover(self) -> None:
-        """Restore the table that a killed run moved aside, and drop its staging tables.
+    def recover(self, alive: Callable[[], Collection[str]] = frozenset) -> None:
+        """Restore the table that a killed run moved aside, and drop the staging tables of runs that ended.
 
-        Raises ConservationError where runs at once have moved several aside: which one counts is not known.
+        `alive` returns the ids of the runs that may still be at work; it is called if there are staging
+        tables. Raises ConservationError where runs at once have moved several tables aside: which one counts
+        is not known.
         """
         asides = self._left(ASIDE)
         if len(asides) > 1 and not self.session.catalog.tableExists(self.relation):
@@ -69,9 +77,12 @@ class SparkTables:
             )
         for aside in asides:
             self._put_back(aside)
-            self._drop(aside)
-        for staging in self._left(STAGING):
-            self._drop(staging)
+            self.drop(aside)
+        if left := self._left(STAGING):
+            kept = {short_id(run_id) for run_id in alive()} - {self.own}
+            for staging in left:
+                if staging.rpartition(STAGING)[2][:8] not in kept:
+                    self.drop(staging)
 
     def _left(self, ending: str) -> list[str]:
         """Tables of this and other runs beside the prediction table."""
@@ -145,83 +156,28 @@ class SparkTables:
                 kind = column.dataType.simpleString()
                 self.session.sql(f"alter table {self.relation} add columns ({quote(column.name)} {kind})")
 
-    def merge(self, rows: str, keys: Sequence[str], gone: Any = None, vanished: str = "keep") -> None:
-        """Merge: the rows of the table `rows` replace rows with the same key; others are added.
-
-        `gone` has the keys of predictions to `flag` or `delete`, as `vanished` says.
-        """
-        old, new = self.session.table(self.relation), self.session.table(rows)
-        # columns that only the table has are NULL in new rows
-        made = {name.lower() for name in new.columns}
-        columns = (
-            quote(field.name)
-            if field.name.lower() in made
-            else f"cast(null as {field.dataType.simpleString()}) as {quote(field.name)}"
-            for field in old.schema
-        )
-        change = Change(old, new.selectExpr(*columns), tuple(keys), gone, vanished)
+    def made_by(self) -> str:
+        """What tells the present table from those that other runs put in its place."""
         if self.storage.file_format in ATOMIC_FORMATS:
-            self._merge_into(change)
-        elif self.storage.strategy == "insert_overwrite":
-            self._overwrite_partitions(change)
-        else:
-            self._rewrite(change)
+            return ""  # it is never replaced by a merge
+        rows = self.session.sql(f"show tblproperties {self.relation} ('{MADE_BY}')").collect()
+        return str(rows[0][-1]) if rows else ""
 
-    def _merge_into(self, change: Change) -> None:
-        """Merge in one statement, so that readers see the whole change or nothing of it."""
-        self.write(change.source(), self.merged, Storage())
-        same = " and ".join(f"old_rows.{quote(key)} = new_rows.{quote(key)}" for key in change.keys)
-        values = ", ".join(f"new_rows.{quote(name)}" for name in change.old.columns)
-        pairs = ", ".join(f"{quote(name)} = new_rows.{quote(name)}" for name in change.old.columns)
-        gone = {"delete": "delete", "flag": "update set is_vanished = true"}.get(change.vanished)
-        self.session.sql(
-            f"merge into {self.relation} as old_rows using {self.merged} as new_rows on {same} "
-            + (f"when matched and new_rows.{GONE} then {gone} " if gone else "")
-            + f"when matched then update set {pairs} "
-            f"when not matched then insert ({column_list(change.old.columns)}) values ({values})"
-        )
-        self._check_written(self.relation)
+    def check_lost(self, table: str, written: int, condition: str = "") -> None:
+        """Check that all rows of this run, `written` of them, are in `table`, once each.
 
-    def _rewrite(self, change: Change) -> None:
-        self.write(change.kept(change.old).unionByName(change.new), self.merged)
-        self._check_written(self.merged)
-        self.replace(self.merged)
-
-    def _check_written(self, table: str) -> None:
-        """Check that every row of this run is in `table` once."""
+        The rows are among those for which `condition` is true, so that only their partitions are read.
+        """
         runs = ", ".join(literal(run_id) for run_id in self.run_ids)
-        written = self.session.table(self.staging).count()
-        found = self.session.table(table).where(f"scoring_run_id in ({runs})").count()
+        rows = self.session.table(table).where(f"scoring_run_id in ({runs})")
+        found = (rows.where(condition) if condition else rows).count()
         if found != written:
             problem = f"{written} rows were scored, and {found} of them are in {table}"
-            raise self._lost(problem, "every row exactly once")
+            raise self.lost(problem, "every row exactly once")
 
-    def _lost(self, problem: str, expected: str) -> ConservationError:
+    def lost(self, problem: str, expected: str) -> ConservationError:
         action = "rebuild the table with --full-refresh, and report this as a bug in scorehouse"
         return ConservationError(self.call, problem, expected=expected, action=action)
-
-    def _overwrite_partitions(self, change: Change) -> None:
-        """Rewrite the partitions with new rows, with older rows of their keys, or with rows that are gone."""
-        parts = list(self.storage.partition_by)
-        old, touched = change.old, change.touched(parts)
-        self.write(
-            change.kept(matching(old, touched, parts, "left_semi")).unionByName(change.new), self.merged
-        )
-        done = self.session.table(self.merged)
-        if matching(touched, done, parts, "left_anti").limit(1).count():
-            # a partition lost its last row, and an overwrite would not change it: rewrite the whole table
-            self._drop(self.merged)
-            self._rewrite(change)
-            return
-        expected = matching(old, touched, parts, "left_anti").count() + done.count()
-        # as a setting, since insertInto ignores the writer's option and would empty the table
-        with spark_setting(self.session, OVERWRITE_SETTING, "dynamic"):
-            rows = rebalanced(done, parts).select(*old.columns)
-            rows.write.mode("overwrite").insertInto(self.relation)
-        found = self.session.table(self.relation).count()
-        if found != expected:
-            problem = f"{found} rows are in {self.relation} after its partitions were overwritten"
-            raise self._lost(problem, f"{expected} rows")
 
     def replace(self, table: str) -> None:
         """A table of the run becomes the prediction table."""
@@ -233,6 +189,7 @@ class SparkTables:
                 f"as select * from {table}"
             )
             return
+        self.session.sql(f"alter table {table} set tblproperties ('{MADE_BY}' = {literal(self.own)})")
         is_table = self.exists()
         if not is_table:
             self.session.sql(f"drop view if exists {self.relation}")
@@ -249,10 +206,9 @@ class SparkTables:
         self._sweep(self.aside)
 
     def _took_its_place(self, table: str) -> bool:
-        """Whether a rename was done though it ended in an error; another run had put the table back."""
-        catalog = self.session.catalog
-        is_there = [catalog.tableExists(name) for name in (table, self.aside, self.relation)]
-        return is_there == [False, True, True]
+        """Whether a rename was done though it ended in an error, whatever is aside by now."""
+        is_there = [self.session.catalog.tableExists(name) for name in (table, self.relation)]
+        return is_there == [False, True] and self.made_by() == self.own
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""
@@ -262,9 +218,9 @@ class SparkTables:
     def _sweep(self, table: str) -> None:
         """Drop a table that nothing needs; where that fails, the next run drops it."""
         try:
-            self._drop(table)
+            self.drop(table)
         except Exception as error:
             logger.warning(f"{self.call}: {table} could not be dropped, the next run does it ({error})")
 
-    def _drop(self, table: str) -> None:
+    def drop(self, table: str) -> None:
         self.session.sql(f"drop table if exists {table}")

@@ -1,0 +1,91 @@
+"""Merges on Spark, on tables made by hand: which partitions are read, and which rows are left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pytest
+
+pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from scorehouse.engines.spark import merge as merges
+from scorehouse.engines.spark.merge import Change, Partitions, merge, merge_statement
+from scorehouse.engines.spark.storage import Storage
+from scorehouse.engines.spark.tables import SparkTables
+from spark.project import SparkProject, session_of
+
+pytestmark = pytest.mark.foreign
+
+OLD = "select id, 'before' as scoring_run_id, cast(id % 5 as int) as part from range(10)"
+# one row moves from partition 0 to 7, one is new and has no partition, one stays in partition 4
+NEW = (
+    "values (0L, 'aaaaaaaa', 7), (100L, 'aaaaaaaa', null), (4L, 'aaaaaaaa', 4) as t(id, scoring_run_id, part)"
+)
+GONE = "select 3L as id"
+MERGED = [(0, 7), (1, 1), (2, 2), (4, 4), (5, 0), (6, 1), (7, 2), (8, 3), (9, 4), (100, None)]
+
+
+@pytest.fixture(scope="module")
+def session(spark_project: SparkProject) -> Iterator[Any]:
+    session = session_of(spark_project)
+    session.sql("create schema if not exists merges")
+    yield session
+    session.sql("drop schema merges cascade")
+
+
+@pytest.fixture
+def tables(session: Any) -> Iterator[SparkTables]:
+    storage = Storage(partition_by=("part",), strategy="insert_overwrite")
+    session.sql(f"create table merges.parted using parquet partitioned by (part) as {OLD}")
+    yield SparkTables(session, "merges.parted", ["aaaaaaaa"], storage, "test")
+    session.sql("drop table merges.parted")
+
+
+def change_of(session: Any) -> Change:
+    new = session.sql(f"select id, 'aaaaaaaa' as scoring_run_id, part from {NEW}")
+    return Change.of(session.table("merges.parted"), new, ["id"], session.sql(GONE), "delete")
+
+
+def test_the_partitions_of_a_merge_are_named(
+    tables: SparkTables, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that a row leaves; the statement changes what it changes without naming them."""
+    change = change_of(session)
+    touched = Partitions.of(change.touched(["part"]))
+    statement = merge_statement(tables, change, touched.where("old_rows."))
+    named = re.findall(r"old_rows\.`part` (?:is (null)|= cast\('(\d+)' as int\))", statement)
+    assert {null or value for null, value in named} == {"null", "0", "7", "4", "3"}
+    read = change.old.where(touched.where()).inputFiles()
+    assert {path.rpartition("part=")[2][0] for path in read} == {"0", "3", "4"}
+    monkeypatch.setattr(merges, "NAMED_PARTITIONS", 4)
+    assert Partitions.of(touched.frame).where() == ""
+    with duckdb.connect() as connection:
+        rows = {"merges.parted": change.old, tables.merged: change.source()}
+        connection.execute("create schema merges")
+        for name, frame in rows.items():
+            arrow = frame.toArrow()
+            connection.execute(f"create table {name} as select * from arrow")
+            assert arrow.num_rows > 3
+        connection.execute(statement.replace("`", '"'))
+        assert connection.execute("select id, part from merges.parted order by id").fetchall() == MERGED
+
+
+@pytest.mark.parametrize("most", [200, 1])
+def test_partitions_are_overwritten(
+    most: int, tables: SparkTables, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merges, "NAMED_PARTITIONS", most)
+    merge(tables, change_of(session), 3)
+    rows = session.table("merges.parted").orderBy("id").collect()
+    assert [(row["id"], row["part"]) for row in rows] == MERGED
+    tables.clean()
+    assert [row["tableName"] for row in session.sql("show tables in merges").collect()] == ["parted"]
+
+
+def test_a_history_does_not_look_up_its_old_rows(tables: SparkTables, session: Any) -> None:
+    change = change_of(session)
+    by_date = Change(change.old, change.new, ("id", "part"))
+    assert change.touched(["part"]).inputFiles() != []
+    assert by_date.touched(["part"]).inputFiles() == []
