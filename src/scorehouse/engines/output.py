@@ -12,6 +12,7 @@ from scorehouse.scoring.parts import Part
 from scorehouse.scoring.request import RunRecord
 
 BATCHES = "scorehouse_batches"
+TABLE_SCORED = "row_status = 'scored'"  # in the prediction table
 MODEL_VERSION = "model_version"
 
 
@@ -90,11 +91,20 @@ class Output:
         values = self._values(lambda sql, _: sql)
         return {name: values[name] for name in names}
 
-    def decided_again(self) -> dict[str, str]:
-        """SQL of the columns of the decision over the whole prediction table; empty if nothing decides."""
+    def decided_again(self, beyond: str = "") -> dict[str, str]:
+        """SQL of the columns of the decision over the whole prediction table; empty if nothing decides.
+
+        `beyond` is as in `DecisionPolicy.expressions`.
+        """
         policy = self.options.decision
-        within = ["model_alias"] if self.options.in_parts else []
-        return policy.expressions("row_status = 'scored'", self.keys, within, self.spelling) if policy else {}
+        if policy is None:
+            return {}
+        return policy.expressions(TABLE_SCORED, self.keys, self.table_parts, self.spelling, beyond)
+
+    @property
+    def table_parts(self) -> list[str]:
+        """The columns of the prediction table that split it into parts which are decided by themselves."""
+        return [*(["model_alias"] if self.options.in_parts else []), *self._as_of]
 
     def values(self) -> dict[str, str]:
         """SQL of each column of the prediction table, in order."""

@@ -97,37 +97,51 @@ class DecisionPolicy(Arguments):
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
 
     def expressions(
-        self, scored: str, key: Sequence[str], within: Sequence[str] = (), spelling: Spelling = DUCKDB
+        self,
+        scored: str,
+        key: Sequence[str],
+        within: Sequence[str] = (),
+        spelling: Spelling = DUCKDB,
+        beyond: str = "",
     ) -> dict[str, str]:
         """SQL of the columns `decision`, `band` and `decision_policy`.
 
         `scored` is SQL that is true for rows with a score. `key` are the columns, already quoted, that break
-        ties for `top_n`; `within` are the columns that split its groups further.
+        ties for `top_n`; `within` are the columns that split its groups further. `beyond` is SQL that is true
+        for rows that are not among the best `top_n`, instead of a window.
         """
         return {
-            "decision": self._decision(scored, key, within, spelling),
+            "decision": self._decision(scored, key, within, spelling, beyond),
             "band": self._band(scored, spelling),
             "decision_policy": f"'{self.digest}'",
         }
 
-    def _decision(self, scored: str, key: Sequence[str], within: Sequence[str], spelling: Spelling) -> str:
+    def competing(self, scored: str, spelling: Spelling) -> str:
+        """SQL that is true for the rows among which `top_n` chooses."""
+        return scored if self.abstain is None else f"{scored} and not ({self._abstains(spelling)})"
+
+    def _abstains(self, spelling: Spelling) -> str:
+        score, (low, high) = spelling.quote(self.score), self.abstain or (0, 0)
+        return f"{score} >= {double(low)} and {score} < {double(high)}"
+
+    def _decision(
+        self, scored: str, key: Sequence[str], within: Sequence[str], spelling: Spelling, beyond: str
+    ) -> str:
         if self.threshold is None and self.top_n is None:
             return f"cast(null as {spelling.text})"
         score = spelling.quote(self.score)
         no, yes, abstained = (spelling.literal(label) for label in self.labels)
         whens = [f"when not ({scored}) then null"]
-        open_ = scored
         if self.abstain is not None:
-            low, high = (double(bound) for bound in self.abstain)
-            whens.append(f"when {score} >= {low} and {score} < {high} then {abstained}")
-            open_ += f" and not ({score} >= {low} and {score} < {high})"
+            whens.append(f"when {self._abstains(spelling)} then {abstained}")
         if self.threshold is not None:
             whens.append(f"when {score} < {double(self.threshold)} then {no}")
         if self.top_n is not None:
-            groups = [*(spelling.quote(name) for name in self.per), *within, f"({open_})"]
+            per = [spelling.quote(name) for name in self.per]
+            groups = ", ".join([*per, *within, f"({self.competing(scored, spelling)})"])
             order = ", ".join([f"{score} desc", *key])
-            place = f"row_number() over (partition by {', '.join(groups)} order by {order})"
-            whens.append(f"when {place} > {self.top_n} then {no}")
+            place = f"row_number() over (partition by {groups} order by {order})"
+            whens.append(f"when {beyond or f'{place} > {self.top_n}'} then {no}")
         return f"case {' '.join(whens)} else {yes} end"
 
     def _band(self, scored: str, spelling: Spelling) -> str:

@@ -1,4 +1,4 @@
-"""Merges on Spark, on tables made by hand: which partitions are read, and which rows are left."""
+"""Merges and cuts on Spark, on tables made by hand: which partitions are read, and which rows are left."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import duckdb
 import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
+from scorehouse.dialect import SPARK
 from scorehouse.engines.spark import merge as merges
+from scorehouse.engines.spark.decided import with_cut
 from scorehouse.engines.spark.merge import Change, Partitions, merge, merge_statement
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
+from scorehouse.scoring.decision import DecisionPolicy
 from spark.project import SparkProject, session_of
 
 pytestmark = pytest.mark.foreign
@@ -89,3 +92,31 @@ def test_a_history_does_not_look_up_its_old_rows(tables: SparkTables, session: A
     by_date = Change(change.old, change.new, ("id", "part"))
     assert change.touched(["part"]).inputFiles() != []
     assert by_date.touched(["part"]).inputFiles() == []
+
+
+@pytest.mark.parametrize("within", [[], ["kind"]])
+@pytest.mark.parametrize("top_n", [1, 7, 60, 1000])
+@pytest.mark.parametrize("more", [{}, {"abstain": [0.3, 0.5], "threshold": 0.1}])
+def test_the_best_rows_are_those_of_a_window(
+    within: list[str], top_n: int, more: dict[str, Any], session: Any
+) -> None:
+    """Ties are broken by the whole key, and a NULL comes last; no task sorts more than it has."""
+    rows = session.sql(
+        "select id % 60 as id, cast(id div 60 as string) as `k 2`, if(id % 3 = 0, 'b', 'a') as kind, "
+        "if(id % 11 = 0, null, (id * 7919 % 13) / 13.0D) as score, id % 7 = 0 as is_rejected "
+        "from range(0, 180, 1, 4)"
+    )
+    policy = DecisionPolicy.checked("test", {"score": "score", "top_n": top_n, **more})
+    key = ["`id`", "`k 2`"]
+    cut, beyond = with_cut(rows, policy, "not is_rejected", key, within)
+    window, compared = (
+        policy.expressions("not is_rejected", key, within, SPARK, sql)["decision"] for sql in ("", beyond)
+    )
+    assert "over" not in compared
+    found = cut.selectExpr(*key, f"{compared} as decision")
+    expected = rows.selectExpr(*key, f"{window} as decision")
+    assert sorted(map(tuple, found.collect()), key=str) == sorted(map(tuple, expected.collect()), key=str)
+    if top_n < 180:
+        assert {row["decision"] for row in found.collect()} >= {"yes", "no", None}
+        plan = cut._jdf.queryExecution().executedPlan().toString()
+        assert ("WindowGroupLimit" if within or policy.abstain else "TakeOrderedAndProject") in plan

@@ -36,6 +36,11 @@ TABLES: dict[str, tuple[str, dict[str, Any], str]] = {
     "dated": ("order", {"as_of": "2024-03-01 12:00:00", "group": "part"}, ""),
     "long": ("toy", {"alias": BOTH, "decision": POLICY, "rescore": {"vanished": "flag"}}, ""),
     "wide": ("toy", {"alias": BOTH, "layout": "wide", "decision": POLICY, "rescore": "changed"}, ""),
+    "best": (
+        "toy",
+        {"alias": BOTH, "decision": {"top_n": 5, "abstain": [0.5, 0.6]}, "rescore": {"vanished": "flag"}},
+        "",
+    ),
     "few": ("toy", {"alias": "challenger", "rescore": {"max_rows": 20}}, ""),
     "few_groups": (
         "order",
@@ -81,7 +86,7 @@ def test_a_new_challenger_and_a_new_policy(pair: Pair) -> None:
     pair.register(1, columns=("a",), alias="challenger")  # which has feature hashes of its own
     model, arguments, config = TABLES["decided"]
     pair.add("decided", model, {**arguments, "decision": {**POLICY, "top_n": 2}}, config)
-    decided_or_left = ("decided", "long", "wide", "few", "few_groups")
+    decided_or_left = ("decided", "best", "long", "wide", "few", "few_groups")
     pair.build("--select", "resource_type:seed", *decided_or_left, "--exclude", "resource_type:test")
     pair.compare_all("a new challenger")
     assert pair.spark.runs("few")[-1]["rows_stale"] > 30

@@ -224,7 +224,7 @@ FAULTS = (
     Fault(
         "top_n counts over all groups",
         "src/scorehouse/scoring/decision.py",
-        "[*(spelling.quote(name) for name in self.per), *within, ",
+        "[*per, *within, ",
         "[*within, ",
         DECISIONS,
     ),

@@ -18,12 +18,13 @@ from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.source import not_a_registry
+from scorehouse.engines.spark.decided import LIMIT_SETTING, decided, decided_again, decides_later, task_limit
 from scorehouse.engines.spark.errors import translated
 from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_log import insert_runs, log_success, runs_alive
 from scorehouse.engines.spark.scan import SparkScan, session_rows
-from scorehouse.engines.spark.source import SparkSource, column_list, literal, matching, quote
+from scorehouse.engines.spark.source import SparkSource, column_list, literal, quote
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.engines.statistics import Fingerprint, score_column
@@ -41,7 +42,6 @@ BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take
 # 3 times as long as the short methods that Spark makes instead.
 METHOD_SETTING, METHOD_BYTES = "spark.sql.codegen.hugeMethodLimit", "8000"
-NEW = "new:"  # prefix of the columns of the policy, decided again
 
 
 class SparkEngine(Engine[SparkSource]):
@@ -130,6 +130,7 @@ class SparkEngine(Engine[SparkSource]):
             with (
                 spark_setting(self.session, BATCH_SETTING, str(batch_rows) if batch_rows else None),
                 spark_setting(self.session, METHOD_SETTING, METHOD_BYTES),
+                spark_setting(self.session, LIMIT_SETTING, task_limit(scan.options.decision)),
             ):
                 tables.write(SparkScan(scan).rows(), tables.staging)
                 self._check_staging(scan, tables.staging)
@@ -166,57 +167,30 @@ class SparkEngine(Engine[SparkSource]):
         scan.check_conserved()
 
     def _put_in_place(self, scan: Scan[SparkSource], tables: SparkTables) -> None:
-        if scan.record.write_mode != "merge":
-            tables.replace(tables.staging)
+        options, rows, is_merge = scan.options, tables.staging, scan.record.write_mode == "merge"
+        # versions that share a row have the same number of them
+        written = sum(record.rows_in for record in scan.records[: 1 if options.is_wide else None])
+        is_again = is_merge and bool(options.decision or scan.plan.unplaced) and options.as_of is None
+        if decides_later(options.decision) and not is_again:
+            rows = tables.decided
+            tables.write(decided(scan, self.session.table(tables.staging)), rows)
+            tables.check_lost(rows, written)
+        if not is_merge:
+            tables.replace(rows)
             return
         tables.seen = tables.made_by()
         tables.add_columns(self.request.on_schema_change)
-        options, gone, rows = scan.options, scan.plan.vanished(), tables.staging
-        # versions that share a row have the same number of them
-        written = sum(record.rows_in for record in scan.records[: 1 if options.is_wide else None])
+        gone = scan.plan.vanished()
         is_changed = gone is not None or written > 0
-        if (options.decision or scan.plan.unplaced) and options.as_of is None:
+        if is_again:
             rows = tables.decided
-            tables.write(self._decided_again(scan, tables, gone), rows)
+            tables.write(decided_again(scan, tables, gone), rows)
             gone = None if scan.plan.unplaced else gone
             is_changed = gone is not None or not self.session.table(rows).isEmpty()
         if is_changed:
             old, new = self.session.table(tables.relation), self.session.table(rows)
             change = Change.of(old, new, options.table_key, gone, options.rescore.vanished)
             merge(tables, change, written)
-
-    def _decided_again(self, scan: Scan[SparkSource], tables: SparkTables, gone: Any) -> Any:
-        """The rows of the run, and older rows whose decision changes, decided over the whole table.
-
-        `gone` has the keys of rows that do not take part; None: there are none. Those that are kept without a
-        place lose it. Scores are not changed.
-        """
-        key, made = scan.options.table_key, scan.output.decided_again()
-        staged = self.session.table(tables.staging)
-        old = self.session.table(tables.relation).unionByName(staged.limit(0), allowMissingColumns=True)
-        stays = matching(old, staged, key, "left_anti")
-        if gone is not None:
-            stays = matching(stays, gone, key, "left_anti")
-        if scan.options.rescore.vanished == "flag":
-            stays = stays.where("not is_vanished")
-        if scan.plan.skips_undecided:
-            stays = stays.where("decision is not null")
-        whole = stays.selectExpr("*", "false as is_staged").unionByName(
-            staged.selectExpr("*", "true as is_staged"), allowMissingColumns=True
-        )
-        decided = whole.selectExpr("*", *(f"{sql} as {quote(NEW + name)}" for name, sql in made.items()))
-        differs = " or ".join(f"not {quote(name)} <=> {quote(NEW + name)}" for name in made) or "false"
-        columns = [
-            f"{quote(NEW + name)} as {quote(name)}" if name in made else quote(name) for name in old.columns
-        ]
-        decided = decided.where(f"is_staged or {differs}").selectExpr(*columns)
-        places = scan.plan.unplaced
-        if gone is None or not places:
-            return decided
-        columns = [f"{'null as ' if name in places else ''}{quote(name)}" for name in old.columns]
-        has_place = " or ".join(f"{quote(name)} is not null" for name in places)
-        unplaced = matching(old, gone, key, "left_semi").where(has_place).selectExpr(*columns)
-        return decided.unionByName(unplaced)
 
 
 ENGINE = SparkEngine

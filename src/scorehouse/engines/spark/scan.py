@@ -20,6 +20,7 @@ import pyarrow as pa
 from scorehouse.dialect import SPARK
 from scorehouse.engines.base import Scan
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, PART, scored_columns
+from scorehouse.engines.spark.decided import decides_later
 from scorehouse.engines.spark.source import SparkSource, quote
 from scorehouse.engines.spark.worker import WorkerTask, WorkerVersion, batch_function, digest_of, file_of
 from scorehouse.kernel import arrays
@@ -46,8 +47,10 @@ class SparkScan:
 
     def rows(self) -> Any:
         """The rows of the prediction table that this run makes, as a DataFrame."""
-        finished = self.scan.output.values().items()
-        return self._scored().selectExpr(*(f"{sql} as {quote(name)}" for name, sql in finished))
+        finished = self.scan.output.values()
+        if decides_later(self.scan.options.decision):
+            finished["decision"] = "cast(null as string)"
+        return self._scored().selectExpr(*(f"{sql} as {quote(name)}" for name, sql in finished.items()))
 
     def _scored(self) -> Any:
         """Kept columns, the versions' columns, the feature hash, and the version's number."""
