@@ -158,8 +158,13 @@ class Planner(ABC, Generic[S]):
         self.rescore = self._rescore()
 
     def count_rows(self) -> int:
-        """The number of rows of the feature table. Keys are checked here, or else by `find`."""
+        """The number of rows of the feature table. Keys are checked here, or else later."""
         return self.source.check_keys()
+
+    @property
+    def scores_all(self) -> bool:
+        """Whether the run scores every row of the feature table, without a look at its state."""
+        return self.rescore.rule == "given" or not (self.merging or self.rescore.has_budget)
 
     @abstractmethod
     def find(self) -> None:
@@ -206,7 +211,7 @@ class Planner(ABC, Generic[S]):
             newest = self.newest(self.rescore.updated_at)
             for record in self.records:
                 record.watermark = newest
-        if self.rescore.rule == "given" or not (self.merging or self.rescore.has_budget):
+        if self.scores_all:
             for record in self.records:
                 record.rows_in = self.rows
                 if self.rescore.rule != "given":

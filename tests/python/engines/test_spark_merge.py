@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -14,8 +15,10 @@ from scorehouse.dialect import SPARK
 from scorehouse.engines.spark import merge as merges
 from scorehouse.engines.spark.decided import with_cut
 from scorehouse.engines.spark.merge import Change, Partitions, merge, merge_statement
+from scorehouse.engines.spark.statistics import check_written_keys
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
+from scorehouse.errors import RowKeyError
 from scorehouse.scoring.decision import DecisionPolicy
 from spark.project import SparkProject, session_of
 
@@ -120,3 +123,18 @@ def test_the_best_rows_are_those_of_a_window(
         assert {row["decision"] for row in found.collect()} >= {"yes", "no", None}
         plan = cut._jdf.queryExecution().executedPlan().toString()
         assert ("WindowGroupLimit" if within or policy.abstain else "TakeOrderedAndProject") in plan
+
+
+@pytest.mark.parametrize(("ids", "says"), [([1, 2, 2], r"2 \(2 times\)"), ([1, None], "1 of 2 feature rows")])
+def test_keys_are_checked_where_they_were_written(ids: list[int | None], says: str, session: Any) -> None:
+    """Of the second of two versions, whose rows stand among those of the first."""
+    rows = [(1, "first"), (2, "first"), *((key, "second") for key in ids)]
+    session.createDataFrame(rows, "id long, scoring_run_id string").createOrReplaceTempView("written")
+    scan: Any = SimpleNamespace(
+        source=SimpleNamespace(columns=SimpleNamespace(key={"id": "id"}), call="test"),
+        records=[SimpleNamespace(row_run_id=run) for run in ("first", "second")],
+    )
+    with pytest.raises(RowKeyError, match=says):
+        check_written_keys(session, "written", scan)
+    session.sql("select * from written where scoring_run_id = 'first'").createOrReplaceTempView("of_first")
+    check_written_keys(session, "of_first", scan)

@@ -2,8 +2,6 @@
 
 They compute SQL, or run kernels in Python workers. What those score with is verified here, sent once per
 executor, and verified there again before it is loaded.
-
-The counts in a staging table.
 """
 
 from __future__ import annotations
@@ -24,12 +22,12 @@ from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.plan import SparkPlanner
 from scorehouse.engines.spark.run_log import insert_runs, log_success, runs_alive
 from scorehouse.engines.spark.scan import SparkScan, session_rows
-from scorehouse.engines.spark.source import SparkSource, column_list, literal, quote
+from scorehouse.engines.spark.source import SparkSource
+from scorehouse.engines.spark.statistics import check_written_keys, read_statistics
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
-from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.errors import ConservationError
-from scorehouse.kernel.scorer import REJECT_REASON, Kernel
+from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.project.run_log_place import FAILED, STARTED
 from scorehouse.registry import registry_file
@@ -164,6 +162,7 @@ class SparkEngine(Engine[SparkSource]):
                     expected="every row exactly once",
                     action="check whether the feature table changed during the run, or differs on each read",
                 )
+        check_written_keys(self.session, staging, scan)
         scan.check_conserved()
 
     def _put_in_place(self, scan: Scan[SparkSource], tables: SparkTables) -> None:
@@ -194,43 +193,3 @@ class SparkEngine(Engine[SparkSource]):
 
 
 ENGINE = SparkEngine
-
-
-def read_statistics(session: Any, table: str, scan: Scan[SparkSource]) -> None:
-    """Count what each version wrote: rows, reasons, the range of the score, the input fingerprint.
-
-    As on DuckDB, the fingerprint consists of a count, a sum and an exclusive or over a hash of the key and
-    the feature hash; both were read from the feature table and written with the prediction.
-    """
-    frame = session.table(table)
-    records = scan.records
-    for suffix, record in zip(scan.suffixes or [""] * len(records), records, strict=True):
-        run_id = records[0].row_run_id if scan.suffixes else record.row_run_id
-        own = frame.where(f"scoring_run_id = {literal(run_id)}") if len(records) > 1 else frame
-        _count(own, list(scan.source.columns.key), suffix, record)
-
-
-def _count(frame: Any, key: list[str], suffix: str, record: RunRecord) -> None:
-    from pyspark.sql.functions import expr
-
-    row_hash = f"xxhash64({column_list([*key, 'feature_hash'])})"
-    doubles = {field.name for field in frame.schema if field.dataType.simpleString() == "double"}
-    name = score_column(doubles)
-    score = quote(name + suffix) if name else "cast(null as double)"
-    reason = quote(REJECT_REASON + suffix)
-    rows, scored, total, xor, low, high, mean = frame.selectExpr(
-        "count(*)",
-        f"count_if({reason} is null)",
-        f"cast(coalesce(sum(cast({row_hash} as decimal(38, 0))), 0) as string)",
-        f"coalesce(bit_xor({row_hash}), 0)",
-        f"min({score})",
-        f"max({score})",
-        f"avg({score})",
-    ).collect()[0]
-    record.rows_scored, record.rows_rejected = int(scored), int(rows - scored)
-    record.fingerprint = Fingerprint(record.input_types, rows, int(total), int(xor)).text()
-    record.score_min, record.score_max, record.score_mean = low, high, mean
-    if record.rows_rejected:
-        rejected = frame.where(f"{reason} is not null")
-        by_reason = rejected.groupBy(expr(f"substring_index({reason}, '=', 1)").alias("reason")).count()
-        record.reject_reasons.update({row["reason"]: int(row["count"]) for row in by_reason.collect()})

@@ -28,6 +28,10 @@ class SparkPlanner(Planner[SparkSource]):
         self.session = source.session
         self.tables = tables
 
+    def count_rows(self) -> int:
+        # the keys of all rows are checked where they are written, and elsewhere also before they are joined
+        return int(self.source.table.count()) if self.scores_all else super().count_rows()
+
     def find(self) -> None:
         self.tables.write(self.states.found(), self.tables.todo)
         if self.states.group and self.may_rescore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from scorehouse.dialect import SPARK
@@ -63,6 +64,8 @@ class SparkSource(Source):
         self.types: Mapping[str, str] = {}  # every column keeps its type
 
     def check(self, signatures: Sequence[Signature], outputs: Sequence[str]) -> None:
+        from pyspark.sql.pandas.types import to_arrow_schema
+
         date, window = self.as_of_sql(self.table.columns, SPARK)
         if date:
             self.table = self.table.selectExpr("*", f"{date} as {AS_OF}")
@@ -73,11 +76,15 @@ class SparkSource(Source):
         self.columns = Columns.found(signatures, self.table.columns, self.options, outputs, self.call)
         for signature, features in zip(signatures, self.columns.features, strict=True):
             read = (f"{quote(column)} as {quote(name)}" for name, column in features.items())
-            check_types(signature, self.table.selectExpr(*read).limit(0).toArrow().schema, self.call)
+            check_types(signature, to_arrow_schema(self.table.selectExpr(*read).schema), self.call)
 
     def hash_function(self) -> str:
         """Identifies the hash function of the features."""
-        return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY}').collect()[0][0]}"
+        return self._hash_function
+
+    @cached_property
+    def _hash_function(self) -> str:
+        return f"spark:xxhash64:{self.session.sql(f'select {HASH_CANARY} from values (0)').collect()[0][0]}"
 
     def feature_hash(self, part: int) -> str:
         """SQL of the hash of everything that goes into a row of one version except its key.
@@ -101,13 +108,19 @@ class SparkSource(Source):
 
     def check_keys(self) -> int:
         keys = list(self.columns.key.values())
-        missing = " or ".join(f"{quote(key)} is null" for key in keys)
-        counts = self.table.selectExpr(
-            "count(*)", f"count_if({missing})", f"count(distinct {column_list(keys)})"
-        ).collect()[0]
-        return check_counts(self.call, keys, tuple(counts), lambda: self._twice(keys))
+        return check_counts(self.call, keys, key_counts(self.table, keys), lambda: repeated(self.table, keys))
 
-    def _twice(self, keys: list[str]) -> list[Any]:
-        counted = self.table.groupBy(*(quote(key) for key in keys)).count()
-        found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3)
-        return [tuple(row) for row in found.collect()]
+
+def key_counts(rows: Any, keys: Sequence[str], also: Sequence[str] = ()) -> tuple[int, int, int]:
+    """The numbers of rows, of rows with a NULL in the key, and of different keys, with the columns `also`."""
+    missing = " or ".join(f"{quote(key)} is null" for key in keys)
+    different = f"count(distinct {column_list([*keys, *also])})"
+    found = rows.selectExpr("count(*)", f"count_if({missing})", different).collect()[0]
+    return int(found[0]), int(found[1]), int(found[2])
+
+
+def repeated(rows: Any, keys: Sequence[str]) -> list[Any]:
+    """A few keys that occur more than once, each followed by its count."""
+    counted = rows.groupBy(*(quote(key) for key in keys)).count()
+    found = counted.where("count > 1").orderBy(*(quote(key) for key in keys)).limit(3)
+    return [tuple(row) for row in found.collect()]
