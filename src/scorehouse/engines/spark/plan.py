@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from scorehouse.engines.columns import NEED
@@ -112,22 +113,33 @@ class SparkPlanner(Planner[SparkSource]):
     def _within(self, todo: Any, max_rows: int) -> Any:
         """The first of the rows to score: never scored first, then the oldest, with groups kept together.
 
-        The first group is scored even if it is larger than the budget.
+        The first group is scored even if it is larger than the budget. The rows are sorted in many tasks, and
+        written with their place: only those of the task in which the budget ends are summed up one by one.
         """
         from pyspark.sql.functions import expr
 
-        is_new, oldest = "bool_or(last_scored is null) as is_new", "min(last_scored) as oldest"
-        group = ["in_group"] if self.states.group else []
-        rows = todo.groupBy(*self.states.keys, *group).agg(expr(is_new), expr(oldest))
-        if not group:
-            order = [rows["is_new"].desc(), rows["oldest"].asc_nulls_last(), *self.states.keys]
-            return matching(todo, rows.orderBy(*order).limit(max_rows), self.states.keys, "left_semi")
-        units = rows.groupBy("in_group").agg(
+        unit = ["in_group"] if self.states.group else self.states.keys
+        rows = todo.groupBy(*self.states.keys, *(["in_group"] if self.states.group else [])).agg(
+            expr("bool_or(last_scored is null) as is_new"), expr("min(last_scored) as oldest")
+        )
+        units = rows.groupBy(*unit).agg(
             expr("bool_or(is_new) as is_new"), expr("min(oldest) as oldest"), expr("count(*) as size")
         )
-        placed = "is_new desc, oldest asc nulls last, in_group asc nulls last"
-        ended = units.selectExpr(
-            "in_group", "size", f"sum(size) over (order by {placed} rows unbounded preceding) as unit_end"
+        order = [units["is_new"].desc(), *(units[name].asc_nulls_last() for name in ("oldest", *unit))]
+        place = (
+            "monotonically_increasing_id() as place"  # the task, in the bits from 33 on, and the row in it
         )
-        first = ended.where(f"unit_end <= {max_rows} or unit_end = size")
-        return matching(todo, first, ["in_group"], "left_semi")
+        self.tables.write(units.orderBy(*order).selectExpr(*unit, "size", place), self.tables.placed)
+        placed = self.session.table(self.tables.placed).selectExpr("*", "shiftright(place, 33) as task")
+        sizes = dict(sorted(placed.groupBy("task").agg(expr("sum(size)")).collect()))
+        ends = dict(zip(sizes, accumulate(sizes.values()), strict=True))
+        task = next((task for task, end in ends.items() if end > max_rows), None)
+        if task is None:
+            return todo
+        before = ends[task] - sizes[task]
+        ended = placed.where(f"task = {task}").selectExpr(
+            *unit, "size", f"{before} + sum(size) over (order by place rows unbounded preceding) as unit_end"
+        )
+        last = ended.where(f"unit_end <= {max_rows} or unit_end = size")
+        first = placed.where(f"task < {task}").select(*unit).union(last.select(*unit))
+        return matching(todo, first, unit, "left_semi")

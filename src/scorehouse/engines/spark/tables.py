@@ -54,8 +54,8 @@ class SparkTables:
         self.call = call
         self.own = short_id(run_ids[0])
         self.staging = f"{relation}{STAGING}{self.own}"
-        self.merged, self.todo, self.chosen, self.decided = (
-            f"{self.staging}_{name}" for name in ("merged", "todo", "chosen", "decided")
+        self.merged, self.todo, self.placed, self.chosen, self.decided = (
+            f"{self.staging}_{name}" for name in ("merged", "todo", "placed", "chosen", "decided")
         )
         self.aside = f"{relation}{ASIDE}{self.own}"  # of one run, so that no other run drops it
         self.seen = ""  # the run that made the table that this run merges into
@@ -212,7 +212,7 @@ class SparkTables:
 
     def clean(self) -> None:
         """Drop the run's own staging tables."""
-        for table in (self.staging, self.decided, self.merged, self.todo, self.chosen):
+        for table in (self.staging, self.decided, self.merged, self.todo, self.placed, self.chosen):
             self._sweep(table)
 
     def _sweep(self, table: str) -> None:
