@@ -46,6 +46,7 @@ MACROS = {
         "ensure_run_log",
         "close_runs",
         "prune_run_log",
+        "compact_run_log",
         "prune_history",
     ),
 }

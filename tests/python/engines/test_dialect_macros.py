@@ -201,7 +201,7 @@ def test_every_public_macro_is_printed(dialect: str, project: ProjectOfDialects)
 
 
 # they write the run log or a history, when dbt runs or by an operation
-RUN_LOG = {"ensure_run_log", "close_runs", "prune_run_log", "prune_history"}
+RUN_LOG = {"ensure_run_log", "close_runs", "prune_run_log", "prune_history", "compact_run_log"}
 
 
 def test_no_line_of_a_macro_is_longer_than_120() -> None:

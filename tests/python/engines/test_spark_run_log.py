@@ -1,21 +1,39 @@
-"""What a run on Spark costs in jobs."""
+"""What a run on Spark costs in jobs, and the run log that is made one file again."""
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.cli.main import dbtRunner
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from sklearn.linear_model import LinearRegression
 
-from spark.project import SparkProject, features, ml_model, session_of
+from spark.project import SCHEMA, SparkProject, features, ml_model, session_of
 
 pytestmark = pytest.mark.foreign
 
+LOG = f"{SCHEMA}.scorehouse_run_log"
 BY_PART = "partition_by='part', incremental_strategy='insert_overwrite'"
 # of a first run, and of a merge; three of them are those of dbt's hooks
 JOBS = {"": (11, 18), BY_PART: (11, 23)}
+
+
+def operation(project: SparkProject, name: str, **arguments: Any) -> tuple[bool, str]:
+    """Whether it succeeded, and what it said if not."""
+    here, said = Path.cwd(), []
+    runner = dbtRunner(callbacks=[lambda event: said.append(event.info.msg)])
+    try:
+        done = runner.invoke(
+            ["--quiet", "run-operation", name, "--args", json.dumps(arguments), *project._places()]
+        )
+    finally:
+        os.chdir(here)
+    return done.success, "" if done.success else "\n".join(said)
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +60,45 @@ def test_a_run_takes_few_jobs(config: str, spark_project: SparkProject, session:
         (run,) = spark_project.runs("counted")[-1:]
         assert run["rows_in"] == (250 if number else 2000)
         assert jobs_of(session) - before <= most
+
+
+def test_the_run_log_is_made_one_file(spark_project: SparkProject, session: Any) -> None:
+    """Also after a kill between its renames, and before it has dropped the old table."""
+
+    def add(table: str, run_id: str, status: str) -> None:
+        session.sql(
+            f"insert into {table} (run_id, parent_run_id, status, node, started_at) "
+            f"values ('{run_id}', '{run_id}', '{status}', 'node_{run_id}', current_timestamp())"
+        )
+
+    def files() -> int:
+        session.catalog.refreshTable(LOG)
+        return len(session.table(LOG).inputFiles())
+
+    def rows() -> list[Any]:
+        session.catalog.refreshTable(LOG)
+        return sorted(map(tuple, session.table(LOG).select("run_id", "status").collect()))
+
+    assert operation(spark_project, "ensure_run_log") == (True, "")
+    for number in range(3):
+        for status in ("started", "success"):
+            add(LOG, f"run_{number}", status)
+    before, count = rows(), files()
+    assert operation(spark_project, "compact_run_log") == (True, "")
+    assert files() == count >= 6
+    add(LOG, "open", "started")
+    is_done, says = operation(spark_project, "compact_run_log", least_files=2)
+    assert not is_done and "runs are open: node_open" in says
+    add(LOG, "open", "success")
+    before = rows()
+    assert operation(spark_project, "compact_run_log", least_files=2) == (True, "")
+    assert (files(), rows()) == (1, before)
+
+    session.sql(f"alter table {LOG} rename to {LOG}__scorehouse_old")
+    assert operation(spark_project, "ensure_run_log") == (True, "")
+    assert rows() == before
+    session.sql(f"create table {LOG}__scorehouse_old using parquet as select * from {LOG}")
+    add(f"{LOG}__scorehouse_old", "late", "success")
+    assert operation(spark_project, "compact_run_log") == (True, "")
+    assert rows() == sorted([*before, ("late", "success")])
+    assert not [name for name in spark_project.tables() if "run_log__scorehouse" in name]
