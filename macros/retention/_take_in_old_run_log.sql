@@ -1,0 +1,40 @@
+{#- Rows of a log that was moved aside which the log does not have; then drops it. -#}
+{% macro _take_in_old_run_log(log_table) %}
+    {% set old = scorehouse._beside_run_log(log_table, 'old') %}
+    {% if load_relation(old) is not none %}
+        {% do run_query('refresh table ' ~ log_table) %}
+        {% do run_query('refresh table ' ~ old) %}
+        {% set lacking = ' from ' ~ old ~ ' as old_rows where not exists (select 1 from ' ~ log_table
+            ~ ' as log_rows where log_rows.run_id <=> old_rows.run_id and log_rows.status <=> old_rows.status)' %}
+        {#- an insert of no rows would add a file -#}
+        {% if run_query('select count(*)' ~ lacking).columns[0].values()[0] | int > 0 %}
+            {% do run_query('insert into ' ~ log_table ~ ' select old_rows.*' ~ lacking) %}
+        {% endif %}
+        {% do adapter.drop_relation(old) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- On an object store, a rename copies files: a row that is added meanwhile could be lost. -#}
+{% macro _check_no_open_runs(call, log_table, least_files) %}
+    {% set open = run_query(
+        "select distinct node from " ~ log_table ~ " as begun where status = 'started' and started_at > "
+        ~ scorehouse._days_ago(var('scorehouse_spark_lease_hours', 24) / 24) ~ " and not exists (select 1 from "
+        ~ log_table ~ " as closing where closing.parent_run_id = begun.parent_run_id and closing.status <> 'started')"
+    ).columns[0].values() | join(', ') %}
+    {% if open %}
+        {% do scorehouse._fail(
+            'scorehouse.' ~ call ~ '(least_files=' ~ least_files ~ ')', 'runs are open: ' ~ open, 'no run at work',
+            'wait for their end; one that was killed counts until scorehouse_spark_lease_hours have passed'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- A table beside the run log. -#}
+{% macro _beside_run_log(log_table, ending) %}
+    {{ return(api.Relation.create(
+        database=log_table.database, schema=log_table.schema, type='table',
+        identifier=log_table.identifier ~ '__scorehouse_' ~ ending
+    )) }}
+{% endmacro %}
