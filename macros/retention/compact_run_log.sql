@@ -7,19 +7,24 @@
         {% do scorehouse.ensure_run_log() %}
         {% set log_table = scorehouse.run_log_relation() %}
         {% set existing = adapter.get_relation(log_table.database, log_table.schema, log_table.identifier) %}
-        {% if not scorehouse._by_database({'default': false, 'spark': true}) or existing.is_delta or existing.is_iceberg %}
+        {% set is_spark = scorehouse._by_database({'default': false, 'spark': true}) %}
+        {% if not is_spark or existing.is_delta or existing.is_iceberg %}
             {% do scorehouse._argument_error(
                 call, 'least_files', least_files, 'a run log of Parquet files on Spark; this is one of ' ~ target.type,
                 'use the tools of the table format there, such as OPTIMIZE of Delta'
             ) %}
         {% endif %}
         {% do scorehouse._take_in_old_run_log(log_table) %}
-        {% set files = run_query('select count(distinct _metadata.file_path) from ' ~ log_table).columns[0].values()[0] | int %}
+        {% set counted = run_query('select count(distinct _metadata.file_path) from ' ~ log_table) %}
+        {% set files = counted.columns[0].values()[0] | int %}
         {% if files >= least_files %}
             {% do scorehouse._check_no_open_runs(call, log_table, least_files) %}
-            {% set new, old = scorehouse._beside_run_log(log_table, 'new'), scorehouse._beside_run_log(log_table, 'old') %}
+            {% set new = scorehouse._beside_run_log(log_table, 'new') %}
+            {% set old = scorehouse._beside_run_log(log_table, 'old') %}
             {% do run_query('drop table if exists ' ~ new) %}
-            {% do run_query('create table ' ~ new ~ ' using parquet as select /*+ repartition(1) */ * from ' ~ log_table) %}
+            {% do run_query(
+                'create table ' ~ new ~ ' using parquet as select /*+ repartition(1) */ * from ' ~ log_table
+            ) %}
             {% do adapter.rename_relation(log_table, old) %}
             {% do adapter.rename_relation(new, log_table) %}
             {% do scorehouse._take_in_old_run_log(log_table) %}
