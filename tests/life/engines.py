@@ -26,9 +26,8 @@ class Engine:
     """An engine: its warehouse (of a folder of a life and the Python that is installed), and what it refuses.
 
     `refuses` has what its project cannot use, with a page of docs/how-to and its words that say so:
-    `vanished` (deleted rows leave the prediction table), `several` (versions in one scan, as challengers
-    need), `backfills`, `clone`, `comments` (on columns of views), and `commands` (those that read the
-    database themselves).
+    `several` (versions in one scan, as challengers need), `backfills`, `clone`, `comments` (on columns of
+    views), and `commands` (those that read the database themselves).
     """
 
     name: str
@@ -170,7 +169,6 @@ WITHOUT_PYTHON = "without_python.md"
 IN_SQL_ALONE = {
     "backfills": (WITHOUT_PYTHON, "microbatches and backfills"),
     "several": (WITHOUT_PYTHON, "several versions in one scan"),
-    "vanished": (WITHOUT_PYTHON, "budgets, `vanished`"),
 }
 ENGINES = {
     engine.name: engine

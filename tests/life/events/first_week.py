@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STORED = "models:\n  +file_format: parquet\nseeds:\n  +file_format: parquet\n"
 COMMENT = "-- asked for by retention,\u2028every night\n"  # as text is that somebody copies from a page
 REVIEW_BYTES = 50_000
+RESCORED = {"rule": "changed", "vanished": "delete"}  # churn
 REVIEWED = (".csv", ".yml", ".sql", ".json", ".md")
 
 
@@ -96,7 +97,7 @@ def first_tables(life: Life) -> None:
     house.run(*scaffolded, "predictions", ORDER.name, *of_order, *kept, "--yes")
     for model in ML_MODELS:
         file, key = f"models/ml/{model.predictions}.sql", f"key='{model.subject.key}'"
-        rescore = f", rescore={rescore_rule(life)}" if model is CHURN else ""
+        rescore = f", rescore={RESCORED}" if model is CHURN else ""
         text = house.read(file).replace(key, key + rescore, 1)
         house.write(file, text.replace("select ", f"{COMMENT}select ", 1))
     tests = ("--table", ORDER.feature_table, "--day", "day", "--output", f"models/_{ORDER.feature_table}.yml")
@@ -107,12 +108,6 @@ def first_tables(life: Life) -> None:
     life.check()
     life.remember()
     house.commit("Score")
-
-
-def rescore_rule(life: Life) -> dict[str, str]:
-    """What churn is scored again by; where an engine cannot delete rows from its table, none leave."""
-    deletes = {} if "vanished" in life.engine.refuses else {"vanished": "delete"}
-    return {"rule": "changed", **deletes}
 
 
 def register(life: Life, model: MlModel, first: dt.date, last: dt.date, alias: str | None) -> int:

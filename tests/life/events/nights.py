@@ -34,8 +34,7 @@ def night_of_corrections(life: Life) -> None:
     for subject in SUBJECTS:
         for key in life.world.sample(subject, 12):
             life.world.correct(subject, key)
-        stay = subject is CHURN.subject and "vanished" in life.engine.refuses
-        for key in life.world.sample(subject, 0 if stay else 5):
+        for key in life.world.sample(subject, 5):
             life.world.delete(subject, key)
         for days in (2, 3, 9):
             life.world.arrive(subject, life.world.today - dt.timedelta(days=days))
