@@ -7,18 +7,29 @@ regression and a HistGradientBoosting classifier, and builds one prediction tabl
 are the duration of the scoring run in the run log: resolve, check the key, read, score, write, count. The
 backend that scored is shown too. The kernel's share is the time that the kernel alone, by the backend that
 Spark runs, takes for these rows on two cores, divided by those seconds.
+
+    .venv-spark/bin/python benchmarks/spark.py --slopes 1000000 10000000 --days 10 100 1000
+
+With --slopes: tables of so many rows in so many daily partitions on local[2], each built, and then merged
+with 250 changed rows. Spark's event log says what a run did between its start and its end: jobs, tasks, bytes
+shuffled, and the peak of the driver's heap, which in local mode is also the executor's. The files are those
+of the prediction table. At the end, seconds = fixed + a x rows + b x partitions by least squares, and what
+10,000,000,000 rows would take by it on 200 cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import yaml
 from spark_tables import (
     BATCH_ROWS,
@@ -76,15 +87,93 @@ def by_duckdb(folder: Path, source: Path, place: Path) -> dict[str, Run]:
         return {name: (seconds, backend) for name, seconds, backend in rows.fetchall()}
 
 
+CHANGED = 250  # rows of a merge
+Did = dict[str, float]  # what one run did, by the names that are printed
+
+
+def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str]) -> None:
+    """Print a line per build and merge, and what follows from them."""
+    source = folder / "source"
+    source.mkdir()
+    register_models(source, max(sizes))
+    found: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    for rows in sizes:
+        place = write_features(folder, rows, 4 * CORES)
+        for parts in days:
+            home = folder / f"slopes_{rows}_{parts}"
+            events = home / "events"
+            events.mkdir(parents=True)
+            logged = {"enabled": "true", "dir": str(events), "rolling.enabled": "false", "compress": "false"}
+            more = {f"spark.eventLog.{name}": value for name, value in logged.items()}
+            more |= {"spark.eventLog.logStageExecutorMetrics": "true", "spark.driver.memory": "4g"}
+            project = spark_project(home, source, place, {"spark.master": f"local[{CORES}]", **more}, [])
+            for model in models:
+                config = "partition_by='day', incremental_strategy='insert_overwrite'"
+                project.python_model(f"by_{model}", model, "passthrough=['day'], rescore='changed'", config)
+            for kind, a in (("build", "f0"), ("merge", f"if(id < {CHANGED}, -f0, f0)")):
+                listed = f"select * except (f0), {a} as f0, cast(id % {parts} as int) as day"
+                features(project, f"{listed} from parquet.`{place}`")
+                built(project, environment())
+                for model in models:
+                    run = project.runs(f"by_{model}")[-1]
+                    did = events_of(max(events.iterdir(), key=lambda path: path.stat().st_mtime), run)
+                    table = project.folder / "warehouse" / "house.db" / f"by_{model}"
+                    did["files"] = len(list(table.rglob("*.parquet")))
+                    found.setdefault((model, kind), []).append((rows, parts, run["seconds"]))
+                    cells = [f"{rows:,} rows", f"{parts} partitions", model, kind, f"{run['seconds']:.1f} s"]
+                    print(" | ".join([*cells, *(f"{v:,.0f} {k}" for k, v in did.items())]), flush=True)
+    for (model, kind), runs in found.items():
+        fit(model, kind, np.array(runs, dtype=float))
+
+
+def events_of(log: Path, run: dict[str, Any]) -> Did:
+    """What Spark did between the start and the end of a scoring run."""
+    start, end = (1000 * run[name].replace(tzinfo=UTC).timestamp() for name in ("started_at", "finished_at"))
+    did: Did = {"jobs": 0, "tasks": 0, "MiB shuffled": 0, "MiB of heap": 0}
+    for line in log.open():
+        event = json.loads(line)
+        match event["Event"]:
+            case "SparkListenerJobStart":
+                did["jobs"] += start <= event["Submission Time"] <= end
+            case "SparkListenerTaskEnd" if start <= event["Task Info"]["Launch Time"] <= end:
+                did["tasks"] += 1
+                written = event.get("Task Metrics", {}).get("Shuffle Write Metrics", {})
+                did["MiB shuffled"] += written.get("Shuffle Bytes Written", 0) / 2**20
+                heap = event.get("Task Executor Metrics", {}).get("JVMHeapMemory", 0) / 2**20
+                did["MiB of heap"] = max(did["MiB of heap"], heap)
+    return did
+
+
+def fit(model: str, kind: str, runs: np.ndarray) -> None:
+    """The cost of a run by its rows and partitions, by least squares."""
+    if len(runs) < 3:
+        return
+    per = np.c_[np.ones(len(runs)), runs[:, :2]]
+    (fixed, row, part), *_ = np.linalg.lstsq(per, runs[:, 2], rcond=None)
+    text = f"{model} {kind}: seconds = {fixed:.1f} + {1e6 * row:.2f} x million rows + {part:.4f} x partitions"
+    if kind == "build":
+        hours = (1e10 * row * CORES / 200) / 3600
+        text += (
+            f"; computed, not run: 10,000,000,000 rows on 200 cores {hours:.1f} h without what does not scale"
+        )
+    print(text, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--partitions", type=int, nargs="+", default=[1, 2, 4], help="partitions a core")
+    parser.add_argument("--slopes", type=int, nargs="+", help="rows of the tables whose cost is split")
+    parser.add_argument("--days", type=int, nargs="+", default=[10, 100, 1000], help="their partitions")
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.slopes:
+            slopes(folder, options.slopes, options.days, options.models)
+            return
         source = folder / "source"
         source.mkdir()
         kernels = register_models(source, options.rows)
