@@ -281,8 +281,15 @@ def both(built: EmulatedProject, tmp_path_factory: pytest.TempPathFactory) -> tu
         built.features(select)
         built.dbt("run", "--select", "customers", *TABLES)
 
+    def query(sql: str) -> list[Any]:
+        # dbt writes '''o\'neill''' for BigQuery; the emulator's parser keeps that backslash
+        rows = built.query(sql)
+        if built.warehouse.kind != "bigquery":
+            return rows
+        return [tuple(v.replace("\\'", "'") if isinstance(v, str) else v for v in row) for row in rows]
+
     theirs = told_by_duckdb(tmp_path_factory.mktemp("told") / "house", built.folder, "leaving")
-    return told(build, built.query, "marts."), theirs
+    return told(build, query, "marts."), theirs
 
 
 @pytest.mark.parametrize("table", TRIED)

@@ -156,4 +156,6 @@ def told_by_duckdb(folder: Path, registered: Path, name: str) -> list[Told]:
 def check_nights(ours: list[Told], theirs: list[Told], table: str) -> None:
     """That a table, and what the run log says of it, is the same after each night."""
     for number, (night, other) in enumerate(zip(ours, theirs, strict=True)):
-        assert night[table] == other[table], f"night {number + 1}"
+        for found, wanted in zip(night[table], other[table], strict=True):
+            differ = [pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1]]
+            assert not differ, f"night {number + 1}: {differ[:2]}"
