@@ -15,7 +15,7 @@ from peers import EMPTY, LIMIT, LOADED
 from plot import bars
 
 Result = dict[str, Any]
-ONLY_DRAWN = ("kmeans", "network")  # whose peers the picture has, and no table
+ONLY_DRAWN = ("forest", "kmeans", "network")  # whose peers the picture has, and no table
 NAMES = {
     RAW: "the estimator's own call, in memory",
     "scorehouse": "**scorehouse**",

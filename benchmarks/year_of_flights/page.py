@@ -10,8 +10,7 @@ from walk import FROZEN, LOOP, MONTHLY, TITLES, Step
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 # what a month has for each strategy; `scorehouse retrain` said the last column
-MONTHS = ["month", "ROC AUC, frozen", "loop", "monthly", "log loss, frozen", "loop less", "monthly less",
-          "what the loop did at its end"]  # fmt: skip
+MONTHS = ["month", "log loss, frozen", "loop less", "monthly less", "what the loop did at its end"]
 OUTCOMES = {"not_asked": "not asked for", "promoted": "trained, promoted", "gate_refused": "trained, refused"}
 Row = Sequence[str]
 
@@ -62,11 +61,9 @@ def _less(way: Way, month: date | None) -> str:
 
 
 def _month(ways: Mapping[str, Way], place: int, step: Step) -> Row:
-    quality = [ways[strategy].quality["roc_auc"][step.month] for strategy in TITLES]
     frozen = ways[FROZEN].quality["log_loss"][step.month]
     return [
         f"{step.month:%B}",
-        *(f"{each.value:.3f}" for each in quality),
         f"{frozen.value:.4f}",
         _less(ways[LOOP], step.month),
         _less(ways[MONTHLY], step.month),
