@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from ctypes import CDLL, c_float
-from ctypes.util import find_library
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,6 @@ def _starts(learner: dict[str, Any], objective: str, outputs: int) -> list[float
 
 def _logarithm(value: np.float32) -> float:
     """By the function of the C library that XGBoost calls, which does not always round to the nearest."""
-    logf = CDLL(find_library("m") or "ucrtbase").logf
+    logf = CDLL("ucrtbase" if os.name == "nt" else None).logf  # of what Python is linked with
     logf.restype, logf.argtypes = c_float, [c_float]
     return float(logf(value))

@@ -6,8 +6,8 @@ The links of its objectives are computed like its C++ code.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,7 +104,7 @@ def _base_margins(model: dict[str, Any], objective: str, per_class: int) -> list
 
 def _logf(value: np.float32) -> float:
     """The C library's logf, which XGBoost calls; it does not always round to the nearest."""
-    library = ctypes.CDLL(ctypes.util.find_library("m") or "ucrtbase")
+    library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)  # Python itself is linked with it
     library.logf.restype, library.logf.argtypes = ctypes.c_float, [ctypes.c_float]
     return float(library.logf(value))
 
