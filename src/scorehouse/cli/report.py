@@ -12,7 +12,7 @@ from scorehouse.cli.common import answer, count, json_option, option, optional_n
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
-from scorehouse.registry.seeds import replace_file
+from scorehouse.registry.seeds import registered_names, replace_file
 from scorehouse.report.cards import FILE, Given, read_given
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import gather
@@ -116,9 +116,11 @@ def _given(file: Path | None, project_dir: Path | None, known: list[str]) -> Map
     """What the file of --cards says, or the project's own file; empty if there is none."""
     if file is None:
         try:
-            file = find_project(project_dir) / FILE
+            project = find_project(project_dir)
         except ConfigurationError:
             return {}
+        file = project / FILE
         if not file.is_file():
             return {}
+        known = [*known, *registered_names(project)]  # this warehouse may have only some of them
     return read_given(file, known, CALL)

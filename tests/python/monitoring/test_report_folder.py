@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from monitored import run
-from project import DbtProject
+from project import REPOSITORY, DbtProject
+from scorehouse.registry.seeds import ModelSeeds, registered_names
+from scorehouse.report.cards import FILE, KEYS, read_given
 
 CARDS = """
 wide:
@@ -108,3 +110,27 @@ def test_the_index_of_another_site_stays(monitored_project: DbtProject, tmp_path
     ended = run("report", "--database", monitored_project.database, "--output", tmp_path)
     assert ended.exit_code == 1 and "was not written by this command" in ended.output
     assert (tmp_path / "index.html").read_text() == "<p>mine"
+
+
+def test_the_cards_of_the_examples_are_complete() -> None:
+    names = registered_names(REPOSITORY)
+    given = read_given(REPOSITORY / FILE, names, "report")
+    for name in names:
+        for version in ModelSeeds(REPOSITORY, name).versions():
+            said = {**given[name], **given.get(f"{name}/{version.version}", {})}
+            assert set(said) == set(KEYS), f"{name}/{version.version}"
+            assert version.description and version.owner
+
+
+def test_the_own_cards_of_a_project_may_name_what_this_warehouse_has_not(
+    monitored_project: DbtProject, tmp_path: Path
+) -> None:
+    told = [
+        "--database",
+        monitored_project.database,
+        "--output",
+        tmp_path / "out",
+        "--project-dir",
+        REPOSITORY,
+    ]
+    assert run("report", *told).exit_code == 0
