@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-IDLE, BEGUN, READY, WRITTEN, MOVED, PLACED, SWEPT, DONE, FAILING, FAILED, DEAD = (
-    *("idle", "begun", "ready", "written", "moved", "placed", "swept", "done", "failing", "failed", "dead"),
+IDLE, BEGUN, READY, WRITTEN, ASIDE, MOVED, PLACED, SWEPT, DONE, FAILING, FAILED, DEAD = (
+    *("idle", "begun", "ready", "written", "aside", "moved", "placed", "swept"),
+    *("done", "failing", "failed", "dead"),
 )
 ENDED = (IDLE, DONE, FAILED, DEAD)
 SUCCESS = "success"
@@ -28,7 +29,7 @@ class Rules:
     `sweeps_softly`: what cannot be dropped is left to the next run.
     `leased`: recovery drops the staging tables of runs that have ended in the log, or whose lease is over.
     `outlives`: a run may take longer than its lease. `merges`: runs merge into the table that they find when
-    they write, and do not replace it. `compares`: a merge looks whether that table is still there.
+    they write, and do not replace it. `compares`: a merge looks whether what it moved aside is that table.
     """
 
     own_aside: bool = True
@@ -54,6 +55,7 @@ class House:
     expired: frozenset[int] = frozenset()  # runs whose lease is over
     lost_staging: bool = False  # of a live run
     bases: tuple[tuple[int, int | None], ...] = ()  # the table into which a run merges
+    moved_last: int | None = None  # the table that a merge has moved aside last
     took_back: bool = False  # a merge has replaced a table that it had not read
 
     def at(self, run: int, place: str, **more: object) -> House:
@@ -120,16 +122,15 @@ def _write(house: House, run: int, rules: Rules) -> Iterator[Step]:
 def _move(house: House, run: int, rules: Rules) -> Iterator[Step]:
     """The first rename of `SparkTables.replace`."""
     name = _name(run, rules)
-    is_other = rules.merges and house.table != dict(house.bases)[run]
-    if is_other and rules.compares:
-        yield "finds another table than it has read", house.at(run, FAILING)
-        return
-    if is_other and house.table is not None:
-        house = replace(house, took_back=True)
-    if house.table is None and run in house.staging:  # another run has moved it, so this one sees a first run
+    compares = rules.merges and rules.compares
+    if house.table is None and compares:
+        yield "finds no table to replace", house.at(run, FAILING)
+    elif house.table is None and run in house.staging:  # another run has moved it: a first run
         yield "takes a place that is free", house.at(run, PLACED, table=run, staging=house.staging - {run})
     elif house.table is not None and house.moved_by(name) is None:
-        after = house.at(run, MOVED, table=None, aside=house.aside | {(name, house.table)})
+        to = ASIDE if compares else MOVED
+        house = replace(house, moved_last=house.table) if rules.merges else house
+        after = house.at(run, to, table=None, aside=house.aside | {(name, house.table)})
         yield "moves the table aside", after
         if not house.had_fault:
             lost = _after_error(after.faulty(), run, rules, is_moved=False)
@@ -138,9 +139,19 @@ def _move(house: House, run: int, rules: Rules) -> Iterator[Step]:
         yield "finds no table to move", _after_error(house, run, rules, is_moved=False)
 
 
+def _compare(house: House, run: int, rules: Rules) -> Iterator[Step]:
+    """`SparkTables.replace` looks who made what it moved aside, which a recovery may have put back."""
+    if house.moved_by(_name(run, rules)) == dict(house.bases)[run]:
+        yield "finds aside what it has read", house.at(run, MOVED)
+    else:
+        yield "finds another table aside", _after_error(house, run, rules, is_moved=True)
+
+
 def _place(house: House, run: int, rules: Rules) -> Iterator[Step]:
     """The second rename of `SparkTables.replace`."""
     if run in house.staging and house.table is None:
+        if rules.merges and house.moved_last != dict(house.bases)[run]:
+            house = replace(house, took_back=True)
         after = house.at(run, PLACED, table=run, staging=house.staging - {run})
         yield "takes its place", after
         if not house.had_fault:
@@ -180,6 +191,7 @@ MAKE: dict[str, Callable[[House, int, Rules], Iterator[Step]]] = {
     BEGUN: _recover,
     READY: _write,
     WRITTEN: _move,
+    ASIDE: _compare,
     MOVED: _place,
     PLACED: _sweep,
     SWEPT: _log,

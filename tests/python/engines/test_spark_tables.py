@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,20 @@ class Losing:
             self.statement = ""
             raise RuntimeError("the answer was lost")
         return done
+
+
+class Overtaken(Losing):
+    """A session in which another run does something right before a statement."""
+
+    def __init__(self, session: Any, statement: str, other: Callable[[], object]) -> None:
+        super().__init__(session, statement)
+        self.other = other
+
+    def sql(self, text: str) -> Any:
+        if self.statement and self.statement in text:
+            self.statement = ""
+            self.other()
+        return self.session.sql(text)
 
 
 @pytest.mark.parametrize(
@@ -161,10 +175,20 @@ def test_a_merge_does_not_take_back_what_another_run_wrote(session: Any) -> None
         merge(tables, Change.of(session.table("swaps.both"), new, ["id"], None, "keep"), 1)
 
     first.seen, second.seen = first.made_by(), second.made_by()
-    merged(second)
+    moves = f"swaps.both rename to {first.aside}"
+    first.session = Overtaken(session, moves, lambda: merged(second))
     with pytest.raises(ConservationError, match="another run has replaced"):
         merged(first)
     first.clean()
+    assert sorted(row["id"] for row in session.table("swaps.both").collect()) == [1, 3]
+    first.seen = first.made_by()
+    away = f"alter table swaps.both rename to {second.aside}"
+    first.session = Overtaken(session, "set tblproperties", lambda: session.sql(away))
+    with pytest.raises(ConservationError, match="another run has replaced"):
+        merged(first)
+    first.session = session
+    first.clean()
+    first.recover()
     assert sorted(row["id"] for row in session.table("swaps.both").collect()) == [1, 3]
     first.seen = first.made_by()
     merged(first)

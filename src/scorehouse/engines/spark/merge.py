@@ -10,7 +10,6 @@ from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.source import column_list, literal, matching, quote
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import ATOMIC_FORMATS, SparkTables, rebalanced
-from scorehouse.errors import ConservationError
 
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
 GONE = "scorehouse_gone"  # the column that tells a key that is gone from a new row
@@ -157,14 +156,7 @@ def merge_statement(tables: SparkTables, change: Change, where: str = "") -> str
 def _rewrite(tables: SparkTables, change: Change, written: int) -> None:
     tables.write(change.kept(change.old).unionByName(change.new), tables.merged)
     tables.check_lost(tables.merged, written)
-    if tables.made_by() != tables.seen:
-        raise ConservationError(
-            tables.call,
-            f"another run has replaced {tables.relation} while this one merged its rows into it",
-            expected="one run of a table at a time; the table has the rows of the other run",
-            action="run again",
-        )
-    tables.replace(tables.merged)
+    tables.replace(tables.merged, tables.seen)
 
 
 def _overwrite_partitions(tables: SparkTables, change: Change, written: int) -> None:

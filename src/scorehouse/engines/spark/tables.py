@@ -156,12 +156,13 @@ class SparkTables:
                 kind = column.dataType.simpleString()
                 self.session.sql(f"alter table {self.relation} add columns ({quote(column.name)} {kind})")
 
-    def made_by(self) -> str:
-        """What tells the present table from those that other runs put in its place."""
+    def made_by(self, table: str = "") -> str:
+        """What tells the present table, or one moved aside, from those that other runs put in its place."""
         if self.storage.file_format in ATOMIC_FORMATS:
             return ""  # it is never replaced by a merge
-        rows = self.session.sql(f"show tblproperties {self.relation} ('{MADE_BY}')").collect()
-        return str(rows[0][-1]) if rows else ""
+        # all of them: asked for one that is not there, Spark answers with a sentence that names the table
+        rows = self.session.sql(f"show tblproperties {table or self.relation}").collect()
+        return next((str(row["value"]) for row in rows if row["key"] == MADE_BY), "")
 
     def check_lost(self, table: str, written: int, condition: str = "") -> None:
         """Check that all rows of this run, `written` of them, are in `table`, once each.
@@ -179,8 +180,11 @@ class SparkTables:
         action = "rebuild the table with --full-refresh, and report this as a bug in scorehouse"
         return ConservationError(self.call, problem, expected=expected, action=action)
 
-    def replace(self, table: str) -> None:
-        """A table of the run becomes the prediction table."""
+    def replace(self, table: str, seen: str | None = None) -> None:
+        """A table of the run becomes the prediction table; a merge replaces only the one it has `seen`.
+
+        Raises ConservationError if another run has replaced that one.
+        """
         file_format, parts = self.storage.file_format, self.storage.partition_by
         if file_format in ATOMIC_FORMATS:
             partitioned = f" partitioned by ({column_list(parts)})" if parts else ""
@@ -192,18 +196,31 @@ class SparkTables:
         self.session.sql(f"alter table {table} set tblproperties ('{MADE_BY}' = {literal(self.own)})")
         is_table = self.exists()
         if not is_table:
+            if seen is not None:
+                raise self._was_replaced()
             self.session.sql(f"drop view if exists {self.relation}")
         is_moved = False
         try:
             if is_table:
                 self.session.sql(f"alter table {self.relation} rename to {self.aside}")
                 is_moved = True
+                # not before: another run could replace it in between, and no other run moves what is aside
+                if seen is not None and self.made_by(self.aside) != seen:
+                    raise self._was_replaced()
             self.session.sql(f"alter table {table} rename to {self.relation}")
         except Exception:  # which may have come after the rename was done
             if not (is_moved and self._took_its_place(table)):
                 self._put_back(self.aside)
                 raise
         self._sweep(self.aside)
+
+    def _was_replaced(self) -> ConservationError:
+        return ConservationError(
+            self.call,
+            f"another run has replaced {self.relation} while this one merged its rows into it",
+            expected="one run of a table at a time; the table has the rows of the other run",
+            action="run again",
+        )
 
     def _took_its_place(self, table: str) -> bool:
         """Whether a rename was done though it ended in an error, whatever is aside by now."""
