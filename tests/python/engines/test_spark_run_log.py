@@ -1,4 +1,4 @@
-"""What a run on Spark costs in jobs, and the run log that is made one file again."""
+"""What a run on Spark costs in jobs, partitions it refuses, and the run log that is made one file again."""
 
 from __future__ import annotations
 
@@ -60,6 +60,25 @@ def test_a_run_takes_few_jobs(config: str, spark_project: SparkProject, session:
         (run,) = spark_project.runs("counted")[-1:]
         assert run["rows_in"] == (250 if number else 2000)
         assert jobs_of(session) - before <= most
+
+
+def test_other_partitions_are_refused(spark_project: SparkProject, session: Any) -> None:
+    """Before a row is scored: a new partition would take the place of rows that are not in it."""
+    runs = (
+        (BY_PART, 30, "success", 30),
+        (BY_PART.replace("'part'", "'a'"), 31, "error", 30),
+        ("", 31, "success", 31),  # the whole table is rewritten, without partitions
+    )
+    for config, rows, expected, kept in runs:
+        features(spark_project, rows)
+        keys = "passthrough=['part', 'a'], rescore='changed'"
+        spark_project.python_model("parted", "sums", keys, config)
+        status, message = spark_project.build("--select", "features", "parted")["parted"]
+        assert status == expected, message
+        if status == "error":
+            assert "parted is partitioned by ['part'], and partition_by is ['a']" in message
+            assert spark_project.runs("parted")[-1]["rows_scored"] == 0
+        assert session.table(f"{SCHEMA}.parted").count() == kept
 
 
 def test_the_run_log_is_made_one_file(spark_project: SparkProject, session: Any) -> None:

@@ -124,6 +124,8 @@ class SparkEngine(Engine[SparkSource]):
         run_ids = [record.row_run_id for record in scan.records]
         tables = self._tables(Storage.checked(self.call, storage), run_ids)
         batch_rows = scan.options.batch_rows
+        if scan.record.write_mode == "merge":
+            tables.check_partitions()
         try:
             with (
                 spark_setting(self.session, BATCH_SETTING, str(batch_rows) if batch_rows else None),

@@ -146,6 +146,23 @@ class SparkTables:
             )
         return change
 
+    def check_partitions(self) -> None:
+        """Refuse to overwrite partitions that are not those of the table: other rows would go with them."""
+        if self.storage.file_format in ATOMIC_FORMATS or self.storage.strategy != "insert_overwrite":
+            return
+        wanted = list(self.storage.partition_by)
+        # unlike catalog.listColumns, this takes no job; partition columns come again, after a heading
+        names = [row["col_name"] for row in self.session.sql(f"describe table {self.relation}").collect()]
+        heading = "# col_name"
+        found = names[names.index(heading) + 1 :] if heading in names else []
+        if {name.lower() for name in found} != {name.lower() for name in wanted}:
+            raise ConfigurationError(
+                self.call,
+                f"{self.relation} is partitioned by {found}, and partition_by is {wanted}",
+                expected="the partitions of the table, of which insert_overwrite replaces some",
+                action="rebuild the table once with --full-refresh",
+            )
+
     def add_columns(self, setting: str) -> None:
         """Give the prediction table the columns that only the staging table has, if the setting says so."""
         if setting not in (APPEND, SYNC):
