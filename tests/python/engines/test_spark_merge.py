@@ -18,7 +18,7 @@ from scorehouse.engines.spark.merge import Change, Partitions, merge, merge_stat
 from scorehouse.engines.spark.statistics import check_written_keys
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
-from scorehouse.errors import RowKeyError
+from scorehouse.errors import ConservationError, RowKeyError
 from scorehouse.scoring.decision import DecisionPolicy
 from spark.project import SparkProject, session_of
 
@@ -76,6 +76,40 @@ def test_the_partitions_of_a_merge_are_named(
             assert arrow.num_rows > 3
         connection.execute(statement.replace("`", '"'))
         assert connection.execute("select id, part from merges.parted order by id").fetchall() == MERGED
+
+
+class Moving:
+    """A session in which another run moves key 4 before a MERGE that does not look there.
+
+    Spark alone has no format with MERGE: what this one does then is written out.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    def sql(self, text: str) -> Any:
+        if not text.startswith("merge into"):
+            return self.session.sql(text)
+        for rows in ("select 4L, 'bbbbbbbb', 5", f"select id, scoring_run_id, part from {NEW}"):
+            self.session.sql(f"insert into merges.moved {rows}")
+        return None
+
+
+def test_a_key_that_another_run_moves_is_not_there_twice(session: Any) -> None:
+    storage = Storage(file_format="delta", partition_by=("part",))
+    tables = SparkTables(Moving(session), "merges.moved", ["aaaaaaaa"], storage, "test")
+    session.sql(
+        f"create table merges.moved using parquet partitioned by (part) as {OLD} where id not in (0, 4)"
+    )
+    new = session.sql(f"select id, 'aaaaaaaa' as scoring_run_id, part from {NEW}")
+    change = Change.of(session.table("merges.moved"), new, ["id"], None, "keep")
+    with pytest.raises(ConservationError, match=r"4 rows of .* have the 3 keys of this run"):
+        merge(tables, change, 3)
+    tables.clean()
+    session.sql("drop table merges.moved")
 
 
 @pytest.mark.parametrize("most", [200, 1])

@@ -136,6 +136,20 @@ def _merge_into(tables: SparkTables, change: Change, written: int) -> None:
     # afterwards, the rows of this run are where the new rows say
     new = Partitions.of(change.new.select(*parts).distinct()).where() if parts else ""
     tables.check_lost(tables.relation, written, new)
+    if where:
+        _check_once(tables, change)
+
+
+def _check_once(tables: SparkTables, change: Change) -> None:
+    """Check the new keys in all partitions: another run may have moved a row out of those that were named."""
+    if {name.lower() for name in tables.storage.partition_by} <= {name.lower() for name in change.keys}:
+        return
+    expected = change.new.count()
+    found = matching(tables.session.table(tables.relation), change.new, change.keys, "left_semi").count()
+    if found > expected:
+        raise tables.lost(
+            f"{found} rows of {tables.relation} have the {expected} keys of this run", "one of each"
+        )
 
 
 def merge_statement(tables: SparkTables, change: Change, where: str = "") -> str:
