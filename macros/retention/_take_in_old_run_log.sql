@@ -17,9 +17,13 @@
 
 {#- On an object store, a rename copies files: a row that is added meanwhile could be lost. -#}
 {% macro _check_no_open_runs(call, log_table, least_files) %}
+    {% set hours = var('scorehouse_spark_lease_hours', 24) %}
+    {% do scorehouse._check_number(
+        call, 'scorehouse_spark_lease_hours', hours, 'set the variable to the hours that a run may take', lowest=0
+    ) %}
     {% set open = run_query(
         "select distinct node from " ~ log_table ~ " as begun where status = 'started' and started_at > "
-        ~ scorehouse._days_ago(var('scorehouse_spark_lease_hours', 24) / 24) ~ " and not exists (select 1 from "
+        ~ scorehouse._days_ago(hours / 24) ~ " and not exists (select 1 from "
         ~ log_table ~ " as closing where closing.parent_run_id = begun.parent_run_id and closing.status <> 'started')"
     ).columns[0].values() | join(', ') %}
     {% if open %}

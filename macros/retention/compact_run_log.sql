@@ -15,6 +15,8 @@
             ) %}
         {% endif %}
         {% do scorehouse._take_in_old_run_log(log_table) %}
+        {#- what other sessions have added since this one has read it -#}
+        {% do run_query('refresh table ' ~ log_table) %}
         {% set counted = run_query('select count(distinct _metadata.file_path) from ' ~ log_table) %}
         {% set files = counted.columns[0].values()[0] | int %}
         {% if files >= least_files %}

@@ -23,13 +23,13 @@ BY_PART = "partition_by='part', incremental_strategy='insert_overwrite'"
 JOBS = {"": (11, 18), BY_PART: (11, 23)}
 
 
-def operation(project: SparkProject, name: str, **arguments: Any) -> tuple[bool, str]:
+def operation(project: SparkProject, name: str, *more: str, **arguments: Any) -> tuple[bool, str]:
     """Whether it succeeded, and what it said if not."""
     here, said = Path.cwd(), []
     runner = dbtRunner(callbacks=[lambda event: said.append(event.info.msg)])
     try:
         done = runner.invoke(
-            ["--quiet", "run-operation", name, "--args", json.dumps(arguments), *project._places()]
+            ["--quiet", "run-operation", name, "--args", json.dumps(arguments), *more, *project._places()]
         )
     finally:
         os.chdir(here)
@@ -84,8 +84,10 @@ def test_other_partitions_are_refused(spark_project: SparkProject, session: Any)
 def test_the_run_log_is_made_one_file(spark_project: SparkProject, session: Any) -> None:
     """Also after a kill between its renames, and before it has dropped the old table."""
 
+    others = session.newSession()  # whose files the session of dbt does not know by itself
+
     def add(table: str, run_id: str, status: str) -> None:
-        session.sql(
+        others.sql(
             f"insert into {table} (run_id, parent_run_id, status, node, started_at) "
             f"values ('{run_id}', '{run_id}', '{status}', 'node_{run_id}', current_timestamp())"
         )
@@ -108,6 +110,9 @@ def test_the_run_log_is_made_one_file(spark_project: SparkProject, session: Any)
     add(LOG, "open", "started")
     is_done, says = operation(spark_project, "compact_run_log", least_files=2)
     assert not is_done and "runs are open: node_open" in says
+    text = ("--vars", "scorehouse_spark_lease_hours: '24'")
+    is_done, says = operation(spark_project, "compact_run_log", *text, least_files=2)
+    assert not is_done and "got the string '24'" in says
     add(LOG, "open", "success")
     before = rows()
     assert operation(spark_project, "compact_run_log", least_files=2) == (True, "")
