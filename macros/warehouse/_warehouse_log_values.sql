@@ -84,10 +84,12 @@
 {#- The counts, the range of the score and the fingerprint of a run. -#}
 {% macro _warehouse_counts_sql(snapshot, staging, scored) %}
     {%- set now, since, outputs = scorehouse._warehouse_now(), scored['started_at'], [] -%}
-    {%- for column in adapter.get_columns_in_relation(staging) if scorehouse._type_fits(column.data_type, 'double') -%}
+    {%- set known = ['score', 'distance', 'prediction'] -%} {#- other columns may have a type without a name -#}
+    {%- for column in adapter.get_columns_in_relation(staging) if column.name | lower in known
+        and scorehouse._type_fits(column.data_type, 'double') -%}
         {%- do outputs.append(column.name | lower) -%}
     {%- endfor -%}
-    {%- set found = ['score', 'distance', 'prediction'] | select('in', outputs) | list -%}
+    {%- set found = known | select('in', outputs) | list -%}
     {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as ' ~ scorehouse._type_double() ~ ')' -%}
     {%- set text = dbt.type_string() -%}
     {%- set hash_sum = scorehouse._by_database({

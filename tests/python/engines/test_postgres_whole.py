@@ -71,3 +71,27 @@ def test_columns_of_types_that_do_not_fit_are_refused(nights: OneTableProject) -
         assert f"1 feature columns have a type that does not fit: {words}" in build(misfit)
     assert "3 feature columns have a type" in build(*(misfit for misfit, _ in MISFITS.values()))
     assert nights.query("select * from scored order by id") == before
+
+
+ROWS_OF_THREE = customers(
+    [("a", 50.0, "3.00", "free", 1), ("b", 60.0, "4.00", "paid", 2), ("c", 70.0, "5.00", "paid", 2)]
+)
+
+
+def build_one(nights: OneTableProject, arguments: str, more: str = "1 as one") -> str:
+    """Build the table `one` of three rows that have one more column."""
+    nights.features(f"select *, {more} from ({ROWS_OF_THREE}) as rows_of")
+    nights.write("models/one.sql", CALL.format(arguments))
+    return nights.build("--select", "features", "one")
+
+
+def test_columns_of_any_type_pass_through(nights: OneTableProject) -> None:
+    """The catalog names no type of an array, and none that a user made."""
+    nights.query("create type whole.kinds as enum ('paid', 'free')")
+    more = "array[shop] as tags, cast(plan as whole.kinds) as kind"
+    assert build_one(nights, "key='id', passthrough=['tags', 'kind']", more) == ""
+    found = nights.query("select id, tags, kind::text from one order by id")
+    assert found == [("a", [1], "free"), ("b", [2], "paid"), ("c", [2], "paid")]
+    assert nights.query(
+        "select score_max = (select max(score) from one) from scorehouse_run_log where node like '%.one'"
+    ) == [(True,)]
