@@ -66,23 +66,23 @@
         {% do thens.append(scorehouse._class_literal(label)) %}
     {% endfor %}
     {% for bound in (policy['abstain'] or [0, 0]) + [policy['threshold'] or 0] + policy['bands'].values() | list %}
-        {% do bounds.append(found[0] ~ ' >= ' ~ scorehouse._exact_double(bound)) %}
+        {% do bounds.append(scorehouse._exact_double(bound)) %}
     {% endfor %}
     {% set first = "when not (row_status = 'scored') then null" %}
-    {% set whens, bands, is_open = [first], [first], "row_status = 'scored'" %}
+    {% set whens, bands, is_open, score = [first], [first], "row_status = 'scored'", found[0] %}
     {% if policy['abstain'] %}
-        {% set in_doubt = bounds[0] ~ ' and not ' ~ bounds[1] %}
+        {% set in_doubt = score ~ ' >= ' ~ bounds[0] ~ ' and ' ~ score ~ ' < ' ~ bounds[1] %}
         {% do whens.append('when ' ~ in_doubt ~ ' then ' ~ thens[2]) %}
         {% set is_open = is_open ~ ' and not (' ~ in_doubt ~ ')' %}
     {% endif %}
-    {% do whens.append('when not ' ~ bounds[2] ~ ' then ' ~ thens[0]) if policy['threshold'] is not none %}
+    {% do whens.append('when ' ~ score ~ ' < ' ~ bounds[2] ~ ' then ' ~ thens[0]) if policy['threshold'] is not none %}
     {% if policy['top_n'] %}
-        {% set groups = found[1:] + within + ['case when ' ~ is_open ~ ' then 1 else 0 end'] %}
-        {% do whens.append('when row_number() over (partition by ' ~ groups | join(', ') ~ ' order by ' ~ found[0]
-            ~ ' desc, ' ~ order | join(', ') ~ ') > ' ~ policy['top_n'] ~ ' then ' ~ thens[0]) %}
+        {% set groups = found[1:] + within + ['(' ~ is_open ~ ')'] %} {# a score that is NULL is a group of its own #}
+        {% do whens.append('when row_number() over (partition by ' ~ groups | join(', ') ~ ' order by ' ~ score
+            ~ ' desc nulls last, ' ~ order | join(', ') ~ ') > ' ~ policy['top_n'] ~ ' then ' ~ thens[0]) %}
     {% endif %}
     {% for bound in bounds[4:] | reverse %}
-        {% do bands.append('when ' ~ bound ~ ' then ' ~ thens[-loop.index]) %}
+        {% do bands.append('when ' ~ score ~ ' >= ' ~ bound ~ ' then ' ~ thens[-loop.index]) %}
     {% endfor %}
     {% set decision = 'case ' ~ whens | join(' ') ~ ' else ' ~ thens[1] ~ ' end' if whens | length > 1 else 'null' %}
     {% set band = 'case ' ~ bands | join(' ') ~ ' else ' ~ thens[3] ~ ' end' if policy['bands'] else 'null' %}

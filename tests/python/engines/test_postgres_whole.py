@@ -95,3 +95,14 @@ def test_columns_of_any_type_pass_through(nights: OneTableProject) -> None:
     assert nights.query(
         "select score_max = (select max(score) from one) from scorehouse_run_log where node like '%.one'"
     ) == [(True,)]
+
+
+def test_rows_whose_score_is_null_take_no_places(nights: OneTableProject) -> None:
+    """They come last, as on DuckDB; where some scores are in doubt, they are among themselves."""
+    worth = "case id when 'b' then null when 'a' then 0.5e0 else 0.9e0 end as worth"
+    decided = "select id, decision from one order by id"
+    call = "key='id', passthrough=['worth'], decision={{'score': 'worth', 'top_n': 1{}}}"
+    assert build_one(nights, call.format(""), worth) == ""
+    assert nights.query(decided) == [("a", "no"), ("b", "no"), ("c", "yes")]
+    assert build_one(nights, call.format(", 'abstain': [0.4, 0.6]"), worth) == ""
+    assert nights.query(decided) == [("a", "abstain"), ("b", "yes"), ("c", "yes")]
