@@ -3,8 +3,8 @@
 {% macro _warehouse_rows_sql(table, scored) %}
     {% set body = scorehouse._warehouse_body(scored['select'], table, scored) %}
     {% set made = get_columns_in_query(body)[scored['keep'] | length:] %}
-    {# the last column of a history's key is its date #}
-    {% set within = scorehouse._quoted(scored['key'][-1:]) if scored['as_of'] else [] %}
+    {# each date of a history has places of its own #}
+    {% set within = scorehouse._quoted(scorehouse._same_but_for_case(scored['key'], scored['as_of'] or '')) %}
     {% set decided = scorehouse._decided_columns(scored['policy'], made + scored['kept'], scored['order'], within) %}
     select
         {{ scored['keep'][:-1] | join(', ') }},

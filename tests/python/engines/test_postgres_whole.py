@@ -106,3 +106,11 @@ def test_rows_whose_score_is_null_take_no_places(nights: OneTableProject) -> Non
     assert nights.query(decided) == [("a", "no"), ("b", "no"), ("c", "yes")]
     assert build_one(nights, call.format(", 'abstain': [0.4, 0.6]"), worth) == ""
     assert nights.query(decided) == [("a", "abstain"), ("b", "yes"), ("c", "yes")]
+
+
+@pytest.mark.parametrize("key", ["'id'", "['id', 'day']", "['day', 'id']"])
+def test_each_date_of_a_history_has_places_of_its_own(key: str, nights: OneTableProject) -> None:
+    nights.query("drop table if exists one")
+    assert build_one(nights, f"key={key}, as_of='day', decision={{'top_n': 1}}") == ""
+    found = nights.query("select day::text, count(*) from one where decision = 'yes' group by 1 order by 1")
+    assert found == [("2024-01-01", 1), ("2024-01-02", 1)]
