@@ -10,7 +10,7 @@
     {# in the order of its bytes, as on other engines, and not of a language #}
     {% for type in found[hashed | length:] %}
         {% set is_text = target.type == 'postgres' and scorehouse._type_fits(type, 'string') %}
-        {% do order.append(key[loop.index0] ~ (' collate "C"' if is_text else '')) %}
+        {% do order.append('cast(' ~ key[loop.index0] ~ ' as text) collate "C"' if is_text else key[loop.index0]) %}
     {% endfor %}
     {% do scored.update(order=order) %}
     {% call statement('snapshot') %}

@@ -86,14 +86,16 @@ def build_one(nights: OneTableProject, arguments: str, more: str = "1 as one") -
 
 
 def test_columns_of_any_type_pass_through(nights: OneTableProject) -> None:
-    """The catalog names no type of an array, and none that a user made."""
+    """The catalog names no type of an array, and none that a user made, which may be in the key too."""
     nights.query("create type whole.kinds as enum ('paid', 'free')")
     more = "array[shop] as tags, cast(plan as whole.kinds) as kind"
-    assert build_one(nights, "key='id', passthrough=['tags', 'kind']", more) == ""
-    found = nights.query("select id, tags, kind::text from one order by id")
-    assert found == [("a", [1], "free"), ("b", [2], "paid"), ("c", [2], "paid")]
+    for call in ("key='id', passthrough=['tags', 'kind']", "key=['kind', 'id'], passthrough=['tags']"):
+        assert build_one(nights, f"{call}, decision={{'top_n': 1}}", more) == ""
+        found = nights.query("select id, tags, kind::text from one order by id")
+        assert found == [("a", [1], "free"), ("b", [2], "paid"), ("c", [2], "paid")]
     assert nights.query(
-        "select score_max = (select max(score) from one) from scorehouse_run_log where node like '%.one'"
+        "select score_max = (select max(score) from one) from scorehouse_run_log where node like '%.one' "
+        "order by started_at desc limit 1"
     ) == [(True,)]
 
 
