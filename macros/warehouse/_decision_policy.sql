@@ -101,18 +101,19 @@
     {% set has_left = 'exists (select 1 from ' ~ scored['plan'] ~ " as gone where gone.sh_state = 'vanished' and "
         ~ scorehouse._same_key('old_rows', 'gone', scored['key']) ~ ')' %}
     {% set old, names, where = target_relation ~ ' as old_rows ', columns | map('lower') | list, '1 = 1' %}
-    {% set changes_left = '' %}
+    {% set changes_left = '' %} {# but no row whose change is of an earlier run #}
     {% if vanished == 'flag' and 'is_vanished' in names %}
-        {% set changes_left, where = 'update ' ~ old ~ 'set is_vanished = true', 'not coalesce(is_vanished, false)' %}
+        {% set where = 'not coalesce(is_vanished, false)' %}
+        {% set changes_left = 'update ' ~ old ~ 'set is_vanished = true where ' ~ where ~ ' and ' %}
     {% elif vanished == 'delete' %}
-        {% set changes_left = 'delete from ' ~ old %}
+        {% set changes_left = 'delete from ' ~ old ~ 'where ' %}
     {% elif scored['plan'] and policy and policy['top_n'] and 'decision' in names %}
         {# what is kept without a row has no place; a part of the features cannot tell whose row has left #}
-        {% set changes_left = 'update ' ~ old ~ 'set decision = null' %}
+        {% set changes_left = 'update ' ~ old ~ 'set decision = null where decision is not null and ' %}
         {% set where = 'decision is not null' if scored['is_partial'] else 'not ' ~ has_left %}
     {% endif %}
     {% if changes_left and scored['plan'] and not scored['is_partial'] %}
-        {% do statements.append(changes_left ~ ' where ' ~ has_left) %}
+        {% do statements.append(changes_left ~ has_left) %}
     {% endif %}
     {% if policy and 'decision' in names and not scored['as_of'] %}
         {% set decided = scorehouse._decided_columns(policy, columns, scored['order']) %}

@@ -116,3 +116,17 @@ def test_each_date_of_a_history_has_places_of_its_own(key: str, nights: OneTable
     assert build_one(nights, f"key={key}, as_of='day', decision={{'top_n': 1}}") == ""
     found = nights.query("select day::text, count(*) from one where decision = 'yes' group by 1 order by 1")
     assert found == [("2024-01-01", 1), ("2024-01-02", 1)]
+
+
+@pytest.mark.parametrize("vanished", ["keep", "flag"])
+def test_what_left_long_ago_is_not_written_again(vanished: str, nights: OneTableProject) -> None:
+    nights.query("drop table if exists one")
+    call = f"key='id', rescore={{'rule': 'changed', 'vanished': {vanished!r}}}, decision={{'top_n': 1}}"
+    assert build_one(nights, call) == ""
+    written = []
+    for _ in range(3):
+        nights.features(f"select *, 1 as one from ({ROWS_OF_THREE}) as rows_of where id <> 'c'")
+        assert nights.build("--select", "features", "one") == ""
+        written += nights.query("select xmin::text from one where id = 'c'")
+    assert written[0] == written[1] == written[2]
+    assert nights.query("select decision from one where id = 'b'") == [("yes",)]
