@@ -98,11 +98,14 @@ def test_refuses_when_dbt_parses(arguments: str, message: str, scored: OneTableP
 
 
 def test_a_model_that_is_not_enabled_here_is_not_refused(scored: OneTableProject) -> None:
+    """As the refusal says."""
     settings = scored.folder / "dbt_project.yml"
     before = settings.read_text()
-    document = yaml.safe_load(before)
-    document["models"] = {document["name"]: {"scored": {"+enabled": "{{ target.type == 'duckdb' }}"}}}
     scored.scored(f"{KEY}, rescore='updated_at'")
+    enabled = "{{ target.type == 'duckdb' }}"
+    assert f'set `+enabled: "{enabled}"` for the model in dbt_project.yml' in scored.build()
+    document = yaml.safe_load(before)
+    document["models"] = {document["name"]: {"scored": {"+enabled": enabled}}}
     settings.write_text(yaml.safe_dump(document))
     try:
         assert scored.build("--select", "features") == ""
