@@ -12,18 +12,22 @@
     {% for setting, value in given.items() if value is not none %}
         {% do policy.update({setting: value}) %}
     {% endfor %}
-    {% set per, labels, doubt, bands = policy['per'], policy['labels'], policy['abstain'], policy['bands'] %}
-    {% set threshold, top_n = policy['threshold'], policy['top_n'] %}
-    {% set per, has_yes = [per] if per is string else per, threshold is not none or top_n is not none %}
+    {% set doubt, bands, threshold, top_n = policy['abstain'], policy['bands'], policy['threshold'], policy['top_n'] %}
+    {% set has_yes, lists = threshold is not none or top_n is not none, [] %}
+    {% for value in [policy['per'], policy['labels'], [] if doubt is none else doubt] %}
+        {% set is_list = value is sequence and value is not string and value is not mapping %}
+        {% do lists.append(value | list if is_list else [value]) %}
+    {% endfor %}
+    {% set per, labels, edges = lists %}
     {% set labels = labels + ['abstain'] if labels | length == 2 else labels %}
-    {% set edges = [] if doubt is none else doubt if doubt is sequence else [doubt] %}
     {% set bounds = bands.values() | list if bands is mapping else [none] %}
-    {% for value in [0 if threshold is none else threshold] + bounds + edges %}
+    {% for value in [0 if threshold is none else threshold] + bounds + edges | select('number') | list %}
         {% do scorehouse._check_number('scored', 'decision', value, 'write numbers, and bands as a mapping to them') %}
     {% endfor %}
     {% set rules = {
         'bounds that increase from band to band': bounds != bounds | unique | sort,
-        'abstain as a lower and a higher score': edges and (edges | length != 2 or edges[0] >= edges[1]),
+        'abstain as a lower and a higher score': edges
+            and (edges | length != 2 or edges | reject('number') | list or edges[0] >= edges[1]),
         'abstain with threshold or top_n; or the scores in doubt as a band of their own': edges and not has_yes,
         'top_n as a whole number of rows from 1': top_n is not none and (top_n is not integer or top_n < 1),
         'top_n together with per, which names its groups': per and top_n is none,

@@ -61,6 +61,11 @@ WHEN_IT_PARSES = [
     (f"{KEY}, decision={{'bands': {{'high': 0.7, 'low': 0.1}}}}", "bounds that increase"),
     (f"{KEY}, decision={{'bands': [0.1, 0.2]}}", "bands as a mapping to them"),
     (f"{KEY}, decision={{'top_n': 1, 'labels': ['yes']}}", "two or three labels"),
+    (f"{KEY}, decision={{'top_n': 1, 'labels': 'ab'}}", "two or three labels"),
+    (f"{KEY}, decision={{'top_n': 1, 'labels': 5}}", "two or three labels"),
+    (f"{KEY}, decision={{'top_n': 1, 'per': 5}}", "names of columns as score and per"),
+    (f"{KEY}, decision={{'top_n': 1, 'abstain': 'high'}}", "a lower and a higher score"),
+    (f"{KEY}, decision={{'top_n': 1, 'abstain': {{'a': 1}}}}", "a lower and a higher score"),
 ]
 WHEN_IT_RUNS = [
     ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
