@@ -63,8 +63,8 @@
     ]) }}
 {% endmacro %}
 
-{# One statement, which Snowflake writes whole or not at all: if a later one fails, dbt leaves the transaction open,
-   and the next model of the same thread might commit it. #}
+{# One statement, so that no row is deleted without its new one: if a later statement of the transaction fails, dbt
+   leaves it open, and the next model of the same thread might commit what came before, without the rest. #}
 {% macro snowflake___warehouse_upsert(staging, target_relation, key, columns, unwritten) %}
     {% set changes, values = [], [] %}
     {% for column in columns %}
