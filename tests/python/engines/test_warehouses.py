@@ -241,34 +241,49 @@ def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
     assert project.query("select count(visits) from marts.columns_of") == [(ROWS,)]
 
 
-REFUSED = {
+WHEN_IT_PARSES = {
     "feed": (f"{KEY}, rescore='feed'", "scorehouse.scored(rescore='feed')"),
     "several versions": (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
     "decisions": (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
+}
+WHEN_IT_RUNS = {
     "double keys": ("key='shop'", "500 share their key"),
     "too many rejected": (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
     "unknown column": ("key='id', passthrough=['nowhere']", "columns of the select"),
 }
 
 
-@pytest.mark.parametrize(("arguments", "refused"), REFUSED.values(), ids=REFUSED)
-@pytest.mark.capability("refusals")
-def test_what_is_wrong_is_refused_in_words(arguments: str, refused: str, project: EmulatedProject) -> None:
+def refusal(project: EmulatedProject, arguments: str) -> tuple[str, int]:
+    """What dbt says of the table `refused`, and how many more of its runs are logged as failed."""
+    logged = "select count(*) from marts.scorehouse_run_log where node like '%.refused' and status = 'failed'"
+    ((before,),) = project.query(logged)
     project.scored("refused", arguments)
     said = project.dbt("build", "--select", "customers", "refused", code=1)
-    assert refused in said and "What to do:" in said
     (project.folder / "models/refused.sql").unlink()
+    return said, project.query(logged)[0][0] - before
+
+
+@pytest.mark.parametrize(("arguments", "refused"), WHEN_IT_PARSES.values(), ids=WHEN_IT_PARSES)
+@pytest.mark.capability("refusals")
+def test_refuses_when_dbt_parses(arguments: str, refused: str, project: EmulatedProject) -> None:
+    said, logged = refusal(project, arguments)
+    assert refused in said and "What to do:" in said and logged == 0
+
+
+@pytest.mark.parametrize(("arguments", "refused"), WHEN_IT_RUNS.values(), ids=WHEN_IT_RUNS)
+@pytest.mark.capability("refusals")
+def test_what_is_refused_when_it_runs_is_logged(
+    arguments: str, refused: str, project: EmulatedProject
+) -> None:
+    said, logged = refusal(project, arguments)
+    assert refused in said and "What to do:" in said and logged == 1
 
 
 @pytest.mark.capability("refusals")
 def test_a_column_of_a_type_that_does_not_fit_is_refused(project: EmulatedProject) -> None:
-    project.scored("refused", KEY)
     project.features(CUSTOMERS.replace("plan, shop", "shop as plan, shop"))
-    said = project.dbt("build", "--select", "customers", "refused", code=1)
-    (project.folder / "models/refused.sql").unlink()
-    assert "1 feature columns have a type that does not fit: 'plan' is " in said
-    logged = "select count(*) from marts.scorehouse_run_log where node like '%.refused' and status = 'failed'"
-    assert project.query(logged) != [(0,)]
+    said, logged = refusal(project, KEY)
+    assert "1 feature columns have a type that does not fit: 'plan' is " in said and logged == 1
 
 
 @pytest.fixture(scope="module")
