@@ -63,9 +63,9 @@ def running_server() -> Iterator[Server]:
         command = [*prefix, str(bin_folder / program), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder)
 
-    run(
-        "initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale", "C"
-    )
+    # text in the order of a language, as in most databases: "a" before "B"
+    locale = ["--locale", "C", "--locale-provider", "icu", "--icu-locale", "en-US"]
+    run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", *locale)
     # the last two as in what `scorehouse scaffold monitors` writes
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
     settings += " -c fsync=off -c jit=off -c enable_nestloop=off"
