@@ -12,8 +12,8 @@
     {% for argument, expected in wrong.items() if expected %}
         {% do scorehouse._argument_error(
             'scored', argument, arguments[argument], 'what compiled SQL can do on ' ~ target.type ~ ': ' ~ expected,
-            'leave it out; or, to score on an engine with Python alone, set '
-                ~ "`+enabled: \"{{ target.type == 'duckdb' }}\"` for the model in dbt_project.yml"
+            'leave it out, or score on an engine with Python' ~ ('' if target.type == 'duckdb' else
+                " alone: set `+enabled: \"{{ target.type == 'duckdb' }}\"` for the model in dbt_project.yml")
         ) %}
     {% endfor %}
     {% do scorehouse._decision_policy(arguments['decision']) %}
