@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target = ("--target", "dev")
     commands = {
         "dbt run of the table": [DBT, "--quiet", "run", "--select", "features", "scores"],
+        "dbt run of its drift": [DBT, "--quiet", "run", "--select", "drift"],
         "dbt build": [DBT, "--quiet", "build"],
         "runs": [SCOREHOUSE, "runs", *target],
         "status": [SCOREHOUSE, "status", *target],

@@ -26,8 +26,8 @@ class Engine:
     """An engine: its warehouse (of a folder of a life and the Python that is installed), and what it refuses.
 
     `refuses` has what its project cannot use, with a page of docs/how-to and its words that say so:
-    `several` (versions in one scan, as challengers need), `backfills`, `clone`, `comments` (on columns of
-    views), and `commands` (those that read the database themselves).
+    `several` (versions in one scan, as challengers need), `backfills`, `slices` (of a full build), `clone`,
+    `comments` (on columns of views), and `commands` (those that read the database themselves).
     """
 
     name: str
@@ -169,7 +169,9 @@ WITHOUT_PYTHON = "without_python.md"
 IN_SQL_ALONE = {
     "backfills": (WITHOUT_PYTHON, "microbatches and backfills"),
     "several": (WITHOUT_PYTHON, "several versions in one scan"),
+    "slices": (WITHOUT_PYTHON, "`max_seconds`, `slice_rows`"),
 }
+IN_FILES = {"slices": ("backfill.md", "DuckDB files, one version")}
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -178,7 +180,7 @@ ENGINES = {
             "ducklake",
             DuckLake,
             on_top="requirements-duckdb15.lock",
-            refuses={"comments": ("lakes.md", "comments on columns of views")},
+            refuses={**IN_FILES, "comments": ("lakes.md", "comments on columns of views")},
             needs="duckdb_extension_ducklake",
             run="./run test duckdb15 tests/python/life -m soak -k ducklake",
         ),
@@ -203,7 +205,7 @@ ENGINES = {
             Spark,
             lock="requirements-spark.lock",
             extras=("spark",),
-            refuses={"commands": ("spark.md", "read DuckDB alone")},
+            refuses={**IN_FILES, "commands": ("spark.md", "read DuckDB alone")},
             is_short=True,
             needs="pyspark",
             run="./run test spark tests/python/life -m soak -k spark",

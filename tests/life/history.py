@@ -98,7 +98,7 @@ NEEDS = {
     "replayed after an edit": "commands",
     "cloned": "clone",
     "rows copied": "commands",
-    "killed in slices": "commands",
+    "killed in slices": "slices",
     "replayed": "commands",
     "looked up": "commands",
     "sealed": "commands",
