@@ -191,7 +191,14 @@ def faults_of(name: str, node: dict[str, Any], dialect: str) -> list[str]:
     return found + [f"unknown function: {one}" for one in sorted(unknown - KNOWN.get(dialect, set()))]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        "bigquery",
+        "snowflake",
+        *(pytest.param(name, marks=pytest.mark.soak) for name in ("databricks", "redshift")),
+    ],
+)
 def test_every_public_macro_is_printed(dialect: str, project: ProjectOfDialects) -> None:
     wanted = ["scorehouse_runs", *MODELS, "test_type:generic"]
     ended = project.dbt(dialect, "compile", "--select", *wanted)

@@ -92,7 +92,7 @@ def truth_of_classes(own: pd.DataFrame, w: pd.Series) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("labels", [50, 300])
+@pytest.mark.parametrize("labels", [50, pytest.param(300, marks=pytest.mark.soak)])
 def test_intervals_hold_the_truth_as_often_as_they_say(labels: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     expected = truth(rows(LARGE, rng))

@@ -99,7 +99,7 @@ while code < 0:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("earlier", [0, 1])
+@pytest.mark.parametrize("earlier", [pytest.param(0, marks=pytest.mark.soak), 1])
 def test_a_killed_registration_leaves_no_half_version(empty_project: Path, earlier: int) -> None:
     """Each victim but the last dies holding the lock; the next one takes over at once, and the number too."""
     if earlier:

@@ -28,7 +28,7 @@ NODE = "model.house.scores"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", KILLS)
-@pytest.mark.parametrize("rescore", ["all", "given"])
+@pytest.mark.parametrize("rescore", [pytest.param("all", marks=pytest.mark.soak), "given"])
 def test_killed_at_any_moment_the_table_is_whole(rescore: str, kills: int, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", rescore=rescore)
     if rescore == "given":

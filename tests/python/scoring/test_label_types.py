@@ -100,7 +100,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] * (name == "three")) for name in CLASSES]
+)
 def test_a_label_of_any_type_meets_its_class(name: str, house: DbtProject) -> None:
     frame = pd.DataFrame(house.query("select a, b from raw_rows order by id"), columns=["a", "b"])
     number = np.array(house.query("select n from raw_all order by id"))[:, 0]

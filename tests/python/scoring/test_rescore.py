@@ -242,7 +242,9 @@ def ranked_from_scratch(project: DbtProject) -> list[Any]:
     return project.query("select id, part, score, rank from from_scratch order by all")
 
 
-@pytest.mark.parametrize("vanished", ["keep", "flag", "delete"])
+@pytest.mark.parametrize(
+    "vanished", ["flag", *(pytest.param(name, marks=pytest.mark.soak) for name in ("keep", "delete"))]
+)
 def test_a_group_that_lost_a_row_is_ranked_again_though_a_budget_left_it(
     vanished: str, tmp_path: Path
 ) -> None:

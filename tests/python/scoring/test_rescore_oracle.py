@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from oracle.edges import EDGES
+from oracle.edges import EDGES, DiskFull, Terminated, TwoRegister
 from oracle.machine import BUDGETS, DECISIONS, FIRST_DAY, IDS, LAYOUTS, POLICIES, TARGETS, PredictionTables
 from oracle.rules import Slice
 from oracle.values import Settings, ranked
@@ -148,6 +148,8 @@ class Decisions(PredictionTables):
         self._run()
 
 
+# their edges have tests of their own in CI: test_faults.py, test_stopped_runs.py, test_one_writer.py
+BESIDE = (DiskFull, Terminated, TwoRegister)
 # with the number of histories in CI, of which the first is the simplest there is
 MACHINES = {
     **dict.fromkeys(EDGES, 2),
@@ -175,7 +177,11 @@ def warehouse(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SEEDS or [0], ids="seed-{}".format)
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param(machine, marks=[pytest.mark.soak] * (machine in BESIDE)) for machine in MACHINES],
+    ids=lambda machine: machine.__name__,
+)
 def test_any_history(machine: type[PredictionTables], number: int, warehouse: OracleWarehouse) -> None:
     size = LONG if SEEDS else {"max_examples": MACHINES[machine], "stateful_step_count": 5}
     run_state_machine_as_test(

@@ -85,8 +85,9 @@ def test_slices_give_what_one_piece_gives(backend: str, tmp_path: Path) -> None:
     assert (run["backend"], run["rows_resumed"]) == (backend, 0)
 
 
+@pytest.mark.parametrize("step", [8, pytest.param(4, marks=pytest.mark.soak)])
 def test_a_run_that_is_killed_anywhere_is_resumed(
-    whole: tuple[list[Any], dict[str, Any]], tmp_path: Path
+    step: int, whole: tuple[list[Any], dict[str, Any]], tmp_path: Path
 ) -> None:
     project = make(tmp_path / "p")
     saved, output = tmp_path / "saved.duckdb", tmp_path / "output.txt"
@@ -97,7 +98,7 @@ def test_a_run_that_is_killed_anywhere_is_resumed(
     resumed = set()
     with Server() as server:
         assert server.run(arguments, output) == 0, output.read_text()
-        for statement in range(32, 80, 4):
+        for statement in range(32, 80, step):
             restore(project.database, saved)
             killed = server.run(arguments, output, end_before=statement) < 0
             done = 0
@@ -108,7 +109,7 @@ def test_a_run_that_is_killed_anywhere_is_resumed(
                 assert server.run(arguments, output) == 0, output.read_text()
             check_like(project, whole, done)
             resumed.add(done)
-    assert len(resumed) > 4 and max(resumed) == ROWS
+    assert len(resumed) > 16 // step and max(resumed) == ROWS
 
 
 def test_a_run_that_fails_twice_keeps_its_slices(

@@ -73,8 +73,11 @@ def stopped(project: DbtProject, number: int) -> subprocess.CompletedProcess[str
     return subprocess.CompletedProcess(command, dbt.returncode, output, "")
 
 
+SIGNALS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGKILL]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda n: n.name)
 def test_a_run_that_is_stopped_leaves_its_row(number: signal.Signals, slow_project: DbtProject) -> None:
     before = [slow_project.content(name) for name in ("whole", "plain")]
     ended = stopped(slow_project, number)
