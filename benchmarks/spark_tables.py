@@ -48,7 +48,7 @@ def names(columns: int) -> list[str]:
 
 def write_features(folder: Path, rows: int, files: int, columns: int = 20) -> Path:
     """`rows` rows of an id and so many doubles between -0.5 and 0.5, in `files` Parquet files."""
-    place = folder / f"features_{columns}_{files}"
+    place = folder / f"features_{rows}_{columns}_{files}"
     place.mkdir()
     listed = ", ".join(
         f"hash(i * {columns} + {n}) / 18446744073709551615.0::double - 0.5 as {name}"
