@@ -40,9 +40,10 @@ lint_and_build() {
 # Test processes share the cores: an OpenMP thread that waits must not spin on one that another test could use.
 export OMP_WAIT_POLICY=PASSIVE
 
-# on_all_cores COMMAND...: pytest, each file on one core; the order of files comes from conftest.py.
+# on_all_cores COMMAND...: pytest, each file in one of its processes; the order of files comes from conftest.py. There
+# is one process more than cores, since many tests wait: for a server, a signal, a process of their own.
 on_all_cores() {
-    "$@" --numprocesses "$(getconf _NPROCESSORS_ONLN)" --dist loadfile --no-loadscope-reorder
+    "$@" --numprocesses "$(($(getconf _NPROCESSORS_ONLN) + 1))" --dist loadfile --no-loadscope-reorder
 }
 
 # All tests, with line coverage, also in subprocesses. Spark tests run in parallel with the others, since they wait
