@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -68,12 +70,26 @@ def heading(text: str) -> str:
     return click.style(text, bold=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """The lines of a table; numbers are right-aligned, None is a dash."""
-    body = [[_cell(value) for value in row] for row in rows]
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, first_to_go: Sequence[str] = ()
+) -> list[str]:
+    """The lines of a table; numbers are right-aligned, None is a dash.
+
+    On a terminal that is too narrow, columns of `first_to_go` are left out, in this order, and a last line
+    names them.
+    """
+    body = [[cell(value) for value in row] for row in rows]
+    shown, left_out = list(range(len(columns))), list[str]()
+    widths = [max(map(_width, column)) for column in zip(columns, *body, strict=True)]
+    for name in first_to_go:
+        if sum(widths[place] + 2 for place in shown) - 2 <= _room():
+            break
+        shown.remove(columns.index(name))
+        left_out.append(name)
+    columns, widths = [columns[place] for place in shown], [widths[place] for place in shown]
+    body = [[row[place] for place in shown] for row in body]
     right = [all(map(NUMBER.fullmatch, column)) for column in zip(*body, strict=True)]
     right = right or [False] * len(columns)
-    widths = [max(map(_width, column)) for column in zip(columns, *body, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         aligned = []
@@ -82,7 +98,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
             aligned.append(padding + cell if to_right else cell + padding)
         return "  ".join(aligned).rstrip()
 
-    return [heading(line(columns)), *(line(row) for row in body)]
+    told = [f"too narrow for {', '.join(left_out)}: --json has all"] if left_out else []
+    return [heading(line(columns)), *(line(row) for row in body), *told]
+
+
+def _room() -> float:
+    """The width of the terminal; what is read by a program, or kept in a file, has no limit."""
+    is_seen = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if is_seen else math.inf
 
 
 def _width(cell: str) -> int:
@@ -100,7 +123,8 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as tables show it."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):

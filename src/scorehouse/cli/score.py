@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,14 +102,19 @@ def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: 
     return preview(opened.connection, rows, version, request, call, limit=limit)
 
 
+def _value(name: str, value: Any) -> Any:
+    """A whole number is a key, a class or a rank, which have no separators."""
+    if name == "row_status":
+        return state(value)
+    return str(value) if type(value) is int else value
+
+
 def _lines(found: Preview) -> list[str]:
     """The rows as a table, and what they are."""
     head = heading(f"{found.version.label}, backend {found.backend}; a preview, nothing was written")
     if not found.rows:
         return [head, "the feature table has no rows"]
     columns = list(found.rows[0])
-    body = [
-        [state(row[name]) if name == "row_status" else row[name] for name in columns] for row in found.rows
-    ]
+    body = [[_value(name, row[name]) for name in columns] for row in found.rows]
     counts = f"{count(len(found.rows), 'row')}: {len(found.rows) - found.rejected:,} scored"
     return [head, *table(columns, body), "", f"{counts}, {found.rejected:,} rejected"]

@@ -13,6 +13,7 @@ import click
 from scorehouse.cli.common import (
     NOTHING_REGISTERED,
     answer,
+    cell,
     count,
     find_version,
     heading,
@@ -39,6 +40,7 @@ LISTS = ("aliases", "classes")
 OBJECTS = ("libraries", "metrics", "parity", "program", "segments", "provenance", "outputs", "calibration")
 CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
 LISTED = ("ML model", "version", "aliases", "task", "trained on", "quality", "registered", "sha256")
+FIRST_TO_GO = ("sha256", "registered", "trained on", "task")
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
 SHIFT = "minimum_detectable"
 SHIFT_NOTE = f"{SHIFT}: the least shift of the mean that 80 % of months show; blind: above 2 deviations"
@@ -167,7 +169,7 @@ def list_command(as_json: bool, project_dir: Path | None) -> None:
     models = count(len({version.name for version in versions}), "ML model")
     by_name = {name: list(group) for name, group in groupby(versions, lambda version: version.name)}
     rows = [_listed(one, away, _main_metric(by_name[one.name])) for one, away in found]
-    said = [*table(LISTED, rows), "", f"{models}, {count(len(versions), 'version')}"]
+    said = [*table(LISTED, rows, first_to_go=FIRST_TO_GO), "", f"{models}, {count(len(versions), 'version')}"]
     answer(as_json, documents(found), said if versions else [NOTHING_REGISTERED])
 
 
@@ -201,7 +203,7 @@ def _listed(version: Version, is_archived: bool, metric: str) -> list[Any]:
         click.style(_aliases(version, is_archived), fg="green" if version.aliases else None),
         version.task,
         version.training_rows,
-        f"{metric} {version.metrics[metric]:.3g}" if metric in version.metrics else "-",
+        f"{metric} {cell(version.metrics[metric])}" if metric in version.metrics else "-",
         version.registered_at[:10],
         version.sha256[:12],
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -170,6 +172,30 @@ def test_runs_newest_first(database: Path) -> None:
     assert lines[1].startswith("90af1c2d  ") and "failed" in lines[1]
     assert lines[2].startswith("0af1c2d3  ") and "success" in lines[2]
     assert "the artifact is not there" in lines[-1]
+
+
+def test_a_table_fits_the_terminal(database: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("runs", "--database", database).splitlines()
+    monkeypatch.setenv("COLUMNS", "90")
+    lines = run("runs", "--database", database).splitlines()
+    assert lines[0].split() == [
+        each for each in whole[0].split() if each not in ("mode", "seconds", "scored")
+    ]
+    assert lines[3] == "too narrow for mode, seconds, scored: --json has all"
+    assert max(map(len, lines[:4])) <= 90 < len(whole[0])
+    monkeypatch.setenv("COLUMNS", "20")  # what names a row, and what it is like, stay
+    assert (
+        run("list", "--project-dir", project).splitlines()[0].split()
+        == "ML model version aliases quality".split()
+    )
+
+
+def test_runs_since_a_day_as_csv(database: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("runs", "--database", database, "--csv"))))
+    newest = rows[0]["started_at"]
+    assert len(rows) == 2 and rows[0].keys() >= {"run_id", "error"} and newest > rows[1]["started_at"]
+    assert len(json.loads(run("runs", "--database", database, "--since", newest, "--json"))) == 1
+    assert run("runs", "--database", database, "--since", "2999-01-01", "--csv") == ""
 
 
 def test_runs_as_json_and_filtered(database: Path) -> None:
