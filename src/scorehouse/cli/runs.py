@@ -26,7 +26,10 @@ SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the st
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
 @click.option("--failed", is_flag=True, help="Only runs that failed or never finished.")
 @click.option(
-    "--since", type=click.DateTime(DAYS), help="Runs from this day or moment on, in UTC; all of them."
+    "--since",
+    type=click.DateTime(DAYS),
+    metavar="DAY",
+    help="All runs from this day on, or `DAY TIME`, in UTC.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), help=f"How many runs, from the newest on.  [default: {LIMIT}]"

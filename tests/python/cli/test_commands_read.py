@@ -184,10 +184,13 @@ def test_a_table_fits_the_terminal(database: Path, project: Path, monkeypatch: p
     assert lines[3] == "too narrow for mode, seconds, scored: --json has all"
     assert max(map(len, lines[:4])) <= 90 < len(whole[0])
     monkeypatch.setenv("COLUMNS", "20")  # what names a row, and what it is like, stay
-    assert (
-        run("list", "--project-dir", project).splitlines()[0].split()
-        == "ML model version aliases quality".split()
-    )
+    assert run("list", "--project-dir", project).splitlines()[0].split() == [
+        "ML",
+        "model",
+        "version",
+        "aliases",
+        "quality",
+    ]
 
 
 def test_runs_since_a_day_as_csv(database: Path) -> None:
