@@ -29,7 +29,7 @@ SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the st
     "--since",
     type=click.DateTime(DAYS),
     metavar="DAY",
-    help="All runs from this day on, or `DAY TIME`, in UTC.",
+    help="All runs from this day on, in UTC.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), help=f"How many runs, from the newest on.  [default: {LIMIT}]"
