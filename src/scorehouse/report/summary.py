@@ -23,6 +23,7 @@ class Headline:
     state: str
     word: str
     text: str
+    action: str = ""  # what to do about the first cause
 
     @property
     def sentence(self) -> str:
@@ -36,7 +37,8 @@ def headline(chapter: Chapter) -> Headline:
         if not named:  # of a run that has not finished
             named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
         text = "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
-        return Headline(chapter.state, ACT if chapter.state == "bad" else WATCH, text)
+        action = chapter.alerts[0].what_to_do if chapter.alerts else ""
+        return Headline(chapter.state, ACT if chapter.state == "bad" else WATCH, text, action)
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
     needs = [(one.name.lower(), one.missing or one.text) for one in open_lights]
@@ -55,6 +57,7 @@ def overview(chapter: Chapter) -> dict[str, Any]:
         "version": chapter.live.version,
         "state": said.state,
         "sentence": said.sentence,
+        "what_to_do": said.action,
         "alerts": len(chapter.alerts),
         "lights": [
             {"name": one.name, "state": one.state, "text": one.text, "rule": one.rule}
