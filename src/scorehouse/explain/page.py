@@ -9,19 +9,23 @@ import jinja2
 from scorehouse.drawing.plot import Plot, tick_texts, ticks
 from scorehouse.drawing.svg import Style, element, line, picture, shortened, text, title
 from scorehouse.explain.story import Story
-from scorehouse.explain.text import SHOWN, others, said, shown
+from scorehouse.explain.text import SHOWN, others, said, sentence, shown
 
 ROW, WIDTH, LEFT = 26, 860, 330
-MORE, LESS, GREY = "#b2533e", "#2f6f9f", "#777777"
-FONT: Style = {"font_family": "sans-serif", "font_size": 13, "fill": "#222222"}
+MORE, LESS, GREY = "var(--warn)", "var(--current)", "var(--muted)"
+FONT: Style = {"font_family": "sans-serif", "font_size": 13, "fill": "var(--ink)"}
 
 
 def page(story: Story) -> str:
     """The whole page."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("scorehouse.explain"), autoescape=True, trim_blocks=True
+        loader=jinja2.ChoiceLoader(  # the report's style
+            [jinja2.PackageLoader("scorehouse.explain"), jinja2.PackageLoader("scorehouse.report")]
+        ),
+        autoescape=True,
+        trim_blocks=True,
     )
-    environment.filters.update(said=said, shown=shown, waterfall=waterfall)
+    environment.filters.update(said=said, sentence=sentence, shown=shown, waterfall=waterfall)
     return environment.get_template("story.html").render(story=story)
 
 
@@ -37,7 +41,7 @@ def waterfall(story: Story) -> str:
     plot = Plot(LEFT, 10, WIDTH - LEFT - 90, ROW * (len(parts) + 2))
     marks = ticks(min(levels), max(levels))
     x = plot.x(marks[0], marks[-1])
-    drawn = [plot.down(x(mark), "#dddddd") for mark in marks]
+    drawn = [plot.down(x(mark), "var(--line)") for mark in marks]
     drawn += [plot.below(x(mark), label, FONT) for mark, label in zip(marks, tick_texts(marks), strict=True)]
     drawn += _level(plot, 0, story.base_label, x(levels[0]), story.base or 0.0)
     for place, (name, contribution) in enumerate(parts, start=1):

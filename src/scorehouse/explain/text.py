@@ -14,6 +14,8 @@ SHOWN = 15  # features
 def lines(story: Story) -> Iterator[str]:
     """The prediction, its contributions as a waterfall, and what would flip the decision."""
     yield story.heading
+    yield f"  {sentence(story)}"
+    yield ""
     yield f"  {said(story.table)}"
     if story.has_changed:
         yield f"  its features have changed since; today: {said(story.now)}"
@@ -30,6 +32,26 @@ def lines(story: Story) -> Iterator[str]:
     else:
         yield "  a rejected row has no score to explain"
     yield from _flips(story)
+
+
+def sentence(story: Story) -> str:
+    """What was decided, what moved it most that way, and the first change that would undo it."""
+    row = story.table
+    if row.get("row_status") == "rejected":
+        return f"Rejected: {row.get('reject_reason')}."
+    decided = row.get("decision") or row.get("prediction")
+    score = row.get("score")
+    is_share = story.flips is not None and isinstance(score, float) and 0 <= score <= 1
+    what = shown(decided if decided is not None else score) + (f", score {score:.0%}" if is_share else "")
+    way = (story.total or 0.0) - (story.base or 0.0)
+    moved = [part for part in story.parts if (part.contribution or 0.0) * way > 0][:2]
+    why = f": {', '.join(f'{part.feature} is {shown(part.value)}' for part in moved)}" if moved else ""
+    undone = next(iter(story.flips or ()), None)
+    if undone is None:
+        return f"{what}{why}."
+    return (
+        f"{what}{why}. With {undone.feature} at {shown(undone.becomes)} it would be {shown(undone.decision)}."
+    )
 
 
 def _flips(story: Story) -> Iterator[str]:
