@@ -15,6 +15,13 @@
 {% endmacro %}
 
 
+{#- One value or a list of values, as a list; none is an empty one. -#}
+{% macro _as_list(value) %}
+    {% set is_list = value is sequence and value is not string and value is not mapping %}
+    {{ return(value | list if is_list else [] if value is none else [value]) }}
+{% endmacro %}
+
+
 {#- Refuses a value that is not one of the choices; `expected` says them otherwise than as a list. -#}
 {% macro _check_choice(call, argument, value, choices, example, expected=none) %}
     {% if value not in choices %}

@@ -29,6 +29,12 @@
         {% set shown, got = 'null', 'null' %}
     {% elif value is string %}
         {% set shown, got = "'" ~ value ~ "'", "the string '" ~ value ~ "'" %}
+    {% elif value is mapping and not value.identifier %} {#- but no relation -#}
+        {% set settings = [] %}
+        {% for name, setting in value.items() %}
+            {% do settings.append(name ~ ': ' ~ setting) %}
+        {% endfor %}
+        {% set shown, got = '{...}', settings | join(', ') or 'an empty mapping' %}
     {% else %}
         {% set shown, got = value, value %}
     {% endif %}

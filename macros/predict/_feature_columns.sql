@@ -45,14 +45,14 @@
 
 
 {#- Refuses to keep a column that has the name of an output. -#}
-{% macro _check_kept(name, with_reasons) %}
+{% macro _check_kept(name, with_reasons, macro_called='predict', argument='keep', others=[]) %}
     {% set plain = name | lower %}
-    {% if plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] or plain.startswith('sh_')
-        or (with_reasons and plain.startswith('reason_')) %}
+    {% if plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] + others
+        or plain.startswith('sh_') or (with_reasons and plain.startswith('reason_')) %}
         {% do scorehouse._argument_error(
-            'predict', 'keep', name,
+            macro_called, argument, name,
             'columns whose names are not used for the outputs, nor begin with sh_' ~ (' or reason_' if with_reasons),
-            'rename the column in the feature model, or list the other columns: `keep=[...]`'
+            'rename the column in the feature model, or list the other columns: `' ~ argument ~ '=[...]`'
         ) %}
     {% endif %}
 {% endmacro %}

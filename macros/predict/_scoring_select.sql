@@ -1,12 +1,13 @@
 {#- A verified select of a version over `relation`, with the reasons of its rows if `reasons` are wanted. `keep` is SQL
-    that ends with a comma, `columns` are quoted. Refuses what is longer than the database accepts. -#}
-{% macro _scoring_select(call, macro_called, name, number, reasons, select, relation, keep, columns) %}
+    that ends with a comma, `columns` are quoted, and `policy` is the argument `decision`. Refuses what is longer than
+    the database accepts. -#}
+{% macro _scoring_select(call, macro_called, name, number, reasons, select, relation, keep, columns, policy=none) %}
     {% if reasons is none %}
         {% set body = scorehouse._filled_select(select, relation, keep, columns) %}
     {% else %}
         {% set body = scorehouse._reasoned_select(
             call=call, macro_called=macro_called, name=name, number=number, reasons=reasons, select=select,
-            relation=relation, keep=keep, columns=columns
+            relation=relation, keep=keep, columns=columns, policy=policy
         ) %}
     {% endif %}
     {% set limit = scorehouse._dialect().get('statement') %}

@@ -1,6 +1,7 @@
 {#- The argument `reasons`, a number or a mapping, as `top`, the condition `where` of the rows to explain, and the
-    explained `outputs`: for each the place of its contributions, and the end of its columns' names. -#}
-{% macro _reason_options(macro_called, reasons, facts) %}
+    explained `outputs`: for each the place of its contributions, and the end of its columns' names. `policy` is the
+    argument `decision`, whose bands and decisions `where` may name. -#}
+{% macro _reason_options(macro_called, reasons, facts, policy) %}
     {% set known = ['top', 'where', 'output'] %}
     {% if reasons is boolean or (reasons is not integer and reasons is not mapping) %}
         {% do scorehouse._argument_error(
@@ -23,7 +24,7 @@
     {% set outputs = scorehouse._reason_outputs(macro_called, asked.get('output'), facts) %}
     {{ return({
         'top': top,
-        'where': scorehouse._reason_where(macro_called, asked.get('where'), outputs, facts),
+        'where': scorehouse._reason_where(macro_called, asked.get('where'), outputs, facts, policy),
         'outputs': outputs,
     }) }}
 {% endmacro %}
@@ -62,12 +63,12 @@
 
 
 {#- The condition that a row with reasons meets, as SQL. -#}
-{% macro _reason_where(macro_called, where, outputs, facts) %}
+{% macro _reason_where(macro_called, where, outputs, facts, policy) %}
     {% set scored = ["row_status = 'scored'"] %}
     {% if where is none %}
         {{ return(scored[0]) }}
     {% endif %}
-    {% set known = ['score', 'at_least', 'below'] %}
+    {% set known = ['score', 'at_least', 'below', 'band', 'decision'] %}
     {% set settings = {} %}
     {% for setting in (where if where is mapping else {}) if where[setting] is not none %}
         {% do settings.update({setting: where[setting]}) %}
@@ -76,13 +77,12 @@
         or settings | list | reject('in', known) | list %}
         {% do scorehouse._argument_error(
             macro_called, 'reasons.where', where,
-            'a where of at_least, below or both, and perhaps the score that they compare, in SQL',
-            'correct it; bands and decisions need an engine with Python'
+            'at_least, below, band or decision, and perhaps the score that they compare', 'correct it'
         ) %}
     {% endif %}
     {% set scores = [outputs[0]['score']] if outputs | length == 1 and outputs[0]['score'] else facts['scores'] %}
     {% set usual = ['score', 'distance', 'prediction'] | select('in', scores) | first | default('score', true) %}
-    {% set score = settings.get('score', scores[0] if scores | length == 1 else usual) %}
+    {% set score = settings.get('score', policy['score'] if policy else scores[0] if scores | length == 1 else usual) %}
     {% if score not in facts['scores'] %}
         {% do scorehouse._argument_error(
             macro_called, 'reasons.where.score', settings.get('score'),
@@ -90,13 +90,58 @@
             'name one of these as `score` in where'
         ) %}
     {% endif %}
-    {% set operators = {'at_least': ' >= ', 'below': ' < '} %}
+    {% set score = scorehouse._quote_unless_plain(score) %}
     {% for bound in ['at_least', 'below'] if bound in settings %}
-        {% set setting = 'reasons.where.' ~ bound %}
-        {% do scorehouse._check_number(macro_called, setting, settings[bound], 'write a number') %}
-        {% do scored.append(
-            scorehouse._quote_unless_plain(score) ~ operators[bound] ~ scorehouse._double_literal(settings[bound])
-        ) %}
+        {% do scorehouse._check_number(macro_called, 'reasons.where.' ~ bound, settings[bound], 'write a number') %}
+    {% endfor %}
+    {% if 'at_least' in settings or 'below' in settings %}
+        {% do scored.append(scorehouse._score_within(score, settings.get('at_least'), settings.get('below'))) %}
+    {% endif %}
+    {% for setting, ranges in scorehouse._policy_conditions(policy or {}, score).items() if setting in settings %}
+        {% set wanted = scorehouse._as_list(settings[setting]) %}
+        {% if not wanted or wanted | reject('in', ranges) | list %}
+            {% do scorehouse._argument_error(
+                macro_called, 'reasons.where.' ~ setting, settings[setting],
+                'one of ' ~ ranges | join(', ') ~ ', or a list of them' if ranges
+                    else 'at_least or below, since no ' ~ setting ~ ' follows from the score of a row alone',
+                'correct it, or the argument decision'
+            ) %}
+        {% endif %}
+        {% set any = [] %}
+        {% for name in wanted %}
+            {% do any.append(ranges[name]) %}
+        {% endfor %}
+        {% do scored.append('(' ~ any | join(' or ') ~ ')') %}
     {% endfor %}
     {{ return(scored | join(' and ')) }}
+{% endmacro %}
+
+
+{#- The condition of a row in each band, and with each decision that follows from its score alone. -#}
+{% macro _policy_conditions(policy, score) %}
+    {% set bands, lows, decisions = {}, policy.get('bands', {}).values() | list, {} %}
+    {% for band in policy.get('bands', {}) %} {#- scores below the first band belong to it -#}
+        {% do bands.update({band: scorehouse._score_within(
+            score, none if loop.first else lows[loop.index0], none if loop.last else lows[loop.index]
+        )}) %}
+    {% endfor %}
+    {% set threshold, doubt, labels = policy.get('threshold'), policy.get('abstain'), policy.get('labels') %}
+    {% if threshold is not none and not policy.get('top_n') %}
+        {% set in_doubt = scorehouse._score_within(score, doubt[0], doubt[1]) if doubt else '1 = 0' %}
+        {% do decisions.update({labels[2]: in_doubt}) if doubt %}
+        {% do decisions.update({
+            labels[0]: score ~ ' < ' ~ scorehouse._double_literal(threshold) ~ ' and not (' ~ in_doubt ~ ')',
+            labels[1]: score ~ ' >= ' ~ scorehouse._double_literal(threshold) ~ ' and not (' ~ in_doubt ~ ')',
+        }) %}
+    {% endif %}
+    {{ return({'band': bands, 'decision': decisions}) }}
+{% endmacro %}
+
+
+{#- The condition that a score lies between two bounds, the first included; none: no bound. -#}
+{% macro _score_within(score, low, high) %}
+    {% set found = [] %}
+    {% do found.append(score ~ ' >= ' ~ scorehouse._double_literal(low)) if low is not none %}
+    {% do found.append(score ~ ' < ' ~ scorehouse._double_literal(high)) if high is not none %}
+    {{ return(found | join(' and ') or score ~ ' is not null') }}
 {% endmacro %}

@@ -1,10 +1,10 @@
 {#- A verified select of a version over `relation`, and the reasons of its rows: the columns in `keep`, the outputs,
     `row_status`, the reasons and `reject_reason`. The largest contribution is found in one step and its feature in the
     next, as often as there are reasons: each step reads the columns of the one before. -#}
-{% macro _reasoned_select(call, macro_called, name, number, reasons, select, relation, keep, columns) %}
+{% macro _reasoned_select(call, macro_called, name, number, reasons, select, relation, keep, columns, policy) %}
     {% set proven = scorehouse._verified_reasons(call, name, number) %}
     {% set facts = proven['facts'] %}
-    {% set asked = scorehouse._reason_options(macro_called, reasons, facts) %}
+    {% set asked = scorehouse._reason_options(macro_called, reasons, facts, policy) %}
     {% set features, outputs = scorehouse._each('sh_feature_<place>', columns), [] %}
     {% set renamed = scorehouse._each('<value> as sh_feature_<place>', columns) %}
     {% for column in facts['columns'] %}

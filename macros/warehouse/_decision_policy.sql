@@ -14,9 +14,8 @@
     {% endfor %}
     {% set doubt, bands, threshold, top_n = policy['abstain'], policy['bands'], policy['threshold'], policy['top_n'] %}
     {% set has_yes, lists = threshold is not none or top_n is not none, [] %}
-    {% for value in [policy['per'], policy['labels'], [] if doubt is none else doubt] %}
-        {% set is_list = value is sequence and value is not string and value is not mapping %}
-        {% do lists.append(value | list if is_list else [value]) %}
+    {% for value in [policy['per'], policy['labels'], doubt] %}
+        {% do lists.append(scorehouse._as_list(value)) %}
     {% endfor %}
     {% set per, labels, edges = lists %}
     {% set labels = labels + ['abstain'] if labels | length == 2 else labels %}
@@ -119,8 +118,13 @@
     {% if changes_left and scored['plan'] and not scored['is_partial'] %}
         {% do statements.append(changes_left ~ has_left) %}
     {% endif %}
+    {% if scored['replaced'] %} {# rows that left the window of a batch #}
+        {% do statements.append('delete from ' ~ old ~ 'where ' ~ scored['replaced'] ~ " and scoring_run_id not in ('"
+            ~ scored['run_ids'] ~ "')") %}
+    {% endif %}
     {% if policy and 'decision' in names and not scored['as_of'] %}
-        {% set decided = scorehouse._decided_columns(policy, columns, scored['order']) %}
+        {% set within = scorehouse._quoted([scored['key'] | last] if scored['is_long'] else []) %}
+        {% set decided = scorehouse._decided_columns(policy, columns, scored['order'], within) %}
         {% set made = scorehouse._quoted(scored['key']) %}
         {% for name, sql in decided.items() %}
             {% do made.append(sql ~ ' as sh_' ~ name) %}

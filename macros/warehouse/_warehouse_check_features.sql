@@ -1,14 +1,15 @@
 {# Refuses columns of types that cannot hold what a version was trained on, in the words of `check_types` in
    src/scorehouse/registry/signature.py: in SQL, a number becomes text without a word. #}
-{% macro _warehouse_check_features(scored, types) %}
+{% macro _warehouse_check_features(scored, part, types) %}
     {% set kinds, wrong, call = [], [], "scorehouse.scored('" ~ scored['name'] ~ "') in " ~ model['name'] %}
-    {% for version in scorehouse._registered_versions(scored['name']) or [] if version['version'] == scored['number'] %}
+    {% for version in scorehouse._registered_versions(scored['name']) or [] if version['version'] == part['number'] %}
         {% do kinds.extend(version.get('types', '').split(', ') | select) %}
     {% endfor %}
     {% for wanted in kinds %}
-        {% if not scorehouse._type_fits(types[loop.index0], wanted) %}
-            {% do wrong.append("'" ~ scored['features'][loop.index0] ~ "' is "
-                ~ types[loop.index0] | lower ~ ' where ' ~ wanted ~ ' was trained') %}
+        {% set type = types[part['columns'][loop.index0]] %}
+        {% if not scorehouse._type_fits(type, wanted) %}
+            {% do wrong.append("'" ~ part['features'][loop.index0] ~ "' is " ~ type | lower ~ ' where ' ~ wanted
+                ~ ' was trained') %}
         {% endif %}
     {% endfor %}
     {% if wrong %}

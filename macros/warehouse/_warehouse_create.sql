@@ -31,7 +31,10 @@
             {% set table = api.Relation.create(
                 database=node['database'], schema=node['schema'], identifier=node['alias'], type='table'
             ) %}
-            {% for name in ['features', 'plan', 'stage_0', 'stage_1', 'new'] %}
+            {% set arguments = node['config']['meta'].get('scorehouse', {}).get('arguments', {}) %}
+            {% set versions = scorehouse._as_list(arguments.get('version') or arguments.get('alias')) %}
+            {% for name in ['features', 'plan', 'stage_0', 'stage_1', 'stage_2', 'new']
+                + scorehouse._each('part_<number>', versions) %}
                 {% call statement('drop_left') %}
                     drop table if exists {{ scorehouse._beside(table, '__scorehouse_' ~ name) }}
                 {% endcall %}

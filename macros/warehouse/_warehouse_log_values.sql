@@ -1,19 +1,20 @@
-{# Counts rows in and rows out, and returns the run's row; the run fails if the counts differ. #}
-{% macro _warehouse_log_values(snapshot, staging, scored) %}
-    {% set row = scorehouse._rows_of(scorehouse._warehouse_counts_sql(snapshot, staging, scored))[0] %}
+{# Counts rows in and rows out of a version, and returns its row of the log; the run fails if the counts differ. #}
+{% macro _warehouse_log_values(snapshot, staging, part, scored) %}
+    {% set row = scorehouse._rows_of(scorehouse._warehouse_counts_sql(snapshot, staging, part, scored))[0] %}
     {# some adapters return whole numbers as 500.0 #}
     {% for name in ['n_rows', 'n_scored', 'n_features'] %}
         {% do row.update({name: row[name] | int}) %}
     {% endfor %}
     {% do scorehouse._warehouse_check_counts(row, scored['arguments']['max_rejected_share']) %}
-    {% set reasons = {} %}
+    {% set reasons, reason_of = {}, scorehouse._identifier('reject_reason' ~ part['suffix']) %}
     {% for reason in run_query(
-        "select " ~ dbt.split_part('reject_reason', "'='", 1) ~ ", count(*) from " ~ staging
-        ~ " where row_status = 'rejected' group by 1 order by 2 desc, 1 limit 20"
+        "select " ~ dbt.split_part(reason_of, "'='", 1) ~ ", count(*) from " ~ staging ~ " where " ~ reason_of
+        ~ " is not null" ~ (" and scoring_run_id = '" ~ part['run_id'] ~ "'" if scored['is_long'])
+        ~ " group by 1 order by 2 desc, 1 limit 20"
     ).rows %}
         {% do reasons.update({reason[0]: reason[1] | int}) %}
     {% endfor %}
-    {% set facts = scored['registry'] %}
+    {% set facts, slice = part['registry'], scored['slice'] %}
     {% set configuration = dict(
         scored['arguments'],
         rescore={'rule': scored['rule'], 'vanished': scored['vanished']},
@@ -23,13 +24,13 @@
             'classes': facts['classes'], 'class_columns': facts['class_columns'], 'threshold': facts['threshold']
         }
     ) %}
-    {% set states = scored.get('states', {}) %}
+    {% set states = part['states'] %}
     {% set wanted = states.get('new', 0) + states.get('changed', 0) + states.get('stale', 0) %}
-    {% set stages = '; in ' ~ (scored['stages'] | length + 1) ~ ' stages, since one statement would be too long'
-        if scored['stages'] else '' %}
+    {% set stages = '; in ' ~ (part['stages'] | length + 1) ~ ' stages, since one statement would be too long'
+        if part['stages'] else '' %}
     {% set values = {
-        'run_id': scored['run_id'],
-        'parent_run_id': scored['run_id'],
+        'run_id': part['run_id'],
+        'parent_run_id': scored['parts'][0]['run_id'],
         'status': 'success',
         'invocation_id': invocation_id,
         'node': model['unique_id'],
@@ -38,17 +39,17 @@
         'write_mode': scored['write_mode'],
         'engine': target.type,
         'model_name': scored['name'],
-        'model_version': scored['number'],
-        'alias_asked': none if scored['arguments']['version'] else scored['arguments']['alias'],
-        'is_live': true,
-        'model_digest': scored['digest'],
+        'model_version': part['number'],
+        'alias_asked': part['alias'],
+        'is_live': part['is_live'],
+        'model_digest': part['digest'],
         'key_columns': tojson(scored['key']),
         'configuration': tojson(configuration),
         'rows_in': row['n_rows'],
         'rows_scored': row['n_scored'],
         'rows_rejected': row['n_rows'] - row['n_scored'],
         'reject_reasons': tojson(reasons),
-        'feature_query': scored['query'],
+        'feature_query': scored['feature_query'],
         'input_fingerprint': row['fingerprint'],
         'feature_hash_kind': target.type ~ (':md5' if target.type in ['bigquery', 'postgres'] else ':hash'),
         'score_min': row['low'],
@@ -59,38 +60,44 @@
         'seconds': row['seconds'],
         'rescore_rule': scored['rule'],
         'rows_left': [wanted - row['n_rows'], 0] | max,
-        'scoring_basis': scored['basis'],
+        'scoring_basis': part['basis'],
+        'slice_from': slice['from'] or none,
+        'slice_to': slice['to'] or none,
         'backend': 'sql',
         'backend_reason': 'the one backend on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
     {% do values.update(scorehouse._decision_settings(scored['policy'])) %}
-    {% for state, n in scored.get('states', {}).items() %}
+    {% for state, n in states.items() %}
         {% do values.update({'rows_' ~ state: n}) %}
     {% endfor %}
     {{ return(values) }}
 {% endmacro %}
 
 
-{# The statements that write the run's row in place of the one that it began with. #}
-{% macro _warehouse_log_sql(scored, values) %}
-    {{ return([
-        'delete from ' ~ scorehouse.run_log_relation() ~ " where parent_run_id = '" ~ scored['run_id']
-            ~ "' and status = 'started'",
-        scorehouse._insert_run_sql(values, ['finished_at'], scorehouse._warehouse_now()),
-    ]) }}
+{# The statements that write the rows of the run's versions in place of the one that it began with. #}
+{% macro _warehouse_log_sql(rows) %}
+    {% set statements = ['delete from ' ~ scorehouse.run_log_relation() ~ " where parent_run_id = '" ~ rows[0]['run_id']
+        ~ "' and status = 'started'"] %}
+    {% for values in rows %}
+        {% do statements.append(scorehouse._insert_run_sql(values, ['finished_at'], scorehouse._warehouse_now())) %}
+    {% endfor %}
+    {{ return(statements) }}
 {% endmacro %}
 
 
-{#- The counts, the range of the score and the fingerprint of a run. -#}
-{% macro _warehouse_counts_sql(snapshot, staging, scored) %}
-    {%- set now, since, outputs = scorehouse._warehouse_now(), scored['started_at'], [] -%}
-    {%- set known = ['score', 'distance', 'prediction'] -%} {#- other columns may have a type without a name -#}
-    {%- for column in adapter.get_columns_in_relation(staging) if column.name | lower in known
-        and scorehouse._type_fits(column.data_type, 'double') -%}
-        {%- do outputs.append(column.name | lower) -%}
+{#- The counts, the range of the score and the fingerprint of the rows of a version. -#}
+{% macro _warehouse_counts_sql(snapshot, staging, part, scored) %}
+    {%- set now, since, found = scorehouse._warehouse_now(), scored['started_at'], [] -%}
+    {%- set columns = adapter.get_columns_in_relation(staging) -%} {#- some may have a type without a name -#}
+    {%- for wanted in ['score', 'distance', 'prediction'] -%}
+        {%- for column in columns if column.name | lower == (wanted ~ part['suffix']) | lower
+            and scorehouse._type_fits(column.data_type, 'double') -%}
+            {%- do found.append(scorehouse._quote(column.name)) -%}
+        {%- endfor -%}
     {%- endfor -%}
-    {%- set found = known | select('in', outputs) | list -%}
     {%- set score = 'cast(' ~ (found | first or 'null') ~ ' as ' ~ scorehouse._type_double() ~ ')' -%}
+    {%- set label = scorehouse._quote(scored['key'] | last) ~ ' = ' ~ scorehouse._text_literal(part['label']) -%}
+    {%- set reason = scorehouse._identifier('reject_reason' ~ part['suffix']) -%}
     {%- set text = dbt.type_string() -%}
     {%- set hash_sum = scorehouse._by_database({
         'default': "sum(cast(cast('x' || left(feature_hash, 15) as bit(60)) as bigint))",
@@ -100,11 +107,11 @@
     }) -%} {#- on BigQuery, a sum of integers would overflow -#}
     select
         count(*) as n_rows,
-        coalesce(sum(case when row_status = 'scored' then 1 else 0 end), 0) as n_scored,
+        coalesce(sum(case when {{ reason }} is null then 1 else 0 end), 0) as n_scored,
         min({{ score }}) as low,
         avg({{ score }}) as middle,
         max({{ score }}) as high,
-        (select count(*) from {{ snapshot }}) as n_features,
+        (select count(*) from {{ snapshot }}{{ ' where ' ~ label if scored['is_long'] }}) as n_features,
         cast(count(*) as {{ text }}) || ':' || cast(coalesce({{ hash_sum }}, 0) as {{ text }})
             as fingerprint,
         {{ scorehouse._by_database({
@@ -119,6 +126,7 @@
             'bigquery': 'timestamp_diff(' ~ now ~ ", timestamp '" ~ since ~ "', millisecond) / 1000",
         }) }} as seconds
     from {{ staging }}
+    {{- " where scoring_run_id = '" ~ part['run_id'] ~ "'" if scored['is_long'] }}
 {% endmacro %}
 
 

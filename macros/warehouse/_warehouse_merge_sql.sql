@@ -4,7 +4,6 @@
     {% set setting = scorehouse._on_schema_change() %}
     {% set new, old = adapter.get_columns_in_relation(staging), adapter.get_columns_in_relation(target_relation) %}
     {% set statements, written, unwritten = [], [], [] %}
-    {% do scorehouse._check_label_type(new, old, target_relation) %}
     {% for column in new if column.name not in old | map(attribute='name') %}
         {% if setting in ['append_new_columns', 'sync_all_columns'] %}
             {% do statements.append('alter table ' ~ target_relation ~ ' add column '
@@ -29,26 +28,6 @@
         ) + scorehouse._warehouse_settle_sql(target_relation, scored, written),
         'drop': 'drop table ' ~ staging,
     }) }}
-{% endmacro %}
-
-
-{# Refuses labels of another kind than those in the table, after an edit of the classes. #}
-{% macro _check_label_type(new, old, target_relation) %}
-    {% set kinds = [] %}
-    {% for column in new + old if column.name | lower == 'prediction' %}
-        {% set type = (column.data_type | lower).split('(')[0] %}
-        {% set texts = ['text', 'string', 'varchar', 'character varying'] %}
-        {% do kinds.append('text' if type in texts else 'boolean' if type.startswith('bool') else 'number') %}
-    {% endfor %}
-    {% if kinds | unique | list | length > 1 %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
-            'the labels of this run are of the type ' ~ kinds[0] ~ ', and those in ' ~ target_relation ~ ' are '
-                ~ kinds[1],
-            'classes of the type that the table has',
-            'rebuild the table once with --full-refresh, or restore the classes in the registry'
-        ) %}
-    {% endif %}
 {% endmacro %}
 
 

@@ -1,15 +1,15 @@
 {# Finds which rows a run scores, and which predictions lost their row: a table of their keys and states. What did not
    change, or is more than the budget, leaves the snapshot. Counts the states as the run log has them. #}
 {% macro _warehouse_plan(snapshot, target_relation, scored, n_rows) %}
-    {% set plan, states = scorehouse._warehouse_beside('__scorehouse_plan', is_temporary=true), {} %}
+    {% set plan = scorehouse._warehouse_beside('__scorehouse_plan', is_temporary=true) %}
+    {% set label = scorehouse._quote(scored['key'] | last) if scored['is_long'] else 'null' %}
     {% call statement('plan') %}
         {{ scorehouse._warehouse_create(plan, is_temporary=true) }}
         {{ scorehouse._warehouse_plan_sql(snapshot, target_relation, scored) }}
     {% endcall %}
-    {% for row in run_query('select sh_state, count(*) from ' ~ plan ~ ' group by 1').rows %}
-        {% do states.update({row[0]: row[1] | int}) %}
-    {% endfor %}
-    {% do scorehouse._note_states(scored, states, n_rows) %}
+    {% set found = run_query('select cast(' ~ label ~ ' as ' ~ dbt.type_string()
+        ~ ') as sh_label, sh_state, count(*) from ' ~ plan ~ ' group by 1, 2') %}
+    {% do scorehouse._note_states(scored, found.rows, n_rows) %}
     {% do scored.update(plan=plan) %}
     {% call statement('leave_out') %}
         delete from {{ snapshot }} as new_rows
@@ -25,30 +25,47 @@
 {% endmacro %}
 
 
-{# Every row of the features that is not named in `states` is unchanged. #}
-{% macro _note_states(scored, states, n_rows) %}
-    {% set found = dict({'new': 0, 'changed': 0, 'stale': 0, 'vanished': 0}, **states) %}
-    {% do scored.update(states=dict(found, unchanged=n_rows + found['vanished'] - found.values() | sum)) %}
+{# The states of the rows of each version; the other rows of the features are unchanged. `found` has labels (none: of
+   all versions), states and counts; what vanished of a version that scores no more counts for the live one. #}
+{% macro _note_states(scored, found, n_rows) %}
+    {% set labels = scored['parts'] | map(attribute='label') | list %}
+    {% for part in scored['parts'] %}
+        {% set states = {'new': 0, 'changed': 0, 'stale': 0, 'vanished': 0} %}
+        {% for row in found if row[0] in [none, part['label']] or (part['is_live'] and row[0] not in labels) %}
+            {% do states.update({row[1]: states[row[1]] + row[2] | int}) %}
+        {% endfor %}
+        {% do part.update(states=dict(states, unchanged=n_rows + states['vanished'] - states.values() | sum)) %}
+    {% endfor %}
 {% endmacro %}
 
 
 {# The keys whose row is new, was scored on another basis, has changed or has vanished. A row that comes back after it
    was flagged is new. With a budget, rows that were never scored come first, and then the oldest. #}
 {% macro _warehouse_plan_sql(snapshot, target_relation, scored) %}
-    {% set is_first, order = scored['write_mode'] != 'merge', scored['order'] | join(', ') %}
+    {% set is_first, bases = scored['write_mode'] != 'merge', scored['parts'] | map(attribute='basis') | list %}
+    {% set keys = scorehouse._quoted(scored['key'][:-1] if scored['is_long'] else scored['key']) | join(', ') %}
     {% set old_columns = [] if is_first else adapter.get_columns_in_relation(target_relation) %}
     {% set names = old_columns | map(attribute='name') | map('lower') | list %}
     {% set same = scorehouse._same_key('old_rows', 'new_rows', scored['key']) %}
     select
         states.*
-        {%- if scored['max_rows'] %},
-        row_number() over (
+        {%- if scored['max_rows'] %}, {# of each key, for all versions together #}
+        dense_rank() over (
             order by
                 case when sh_state = 'vanished' then 1 else 0 end,
-                case when sh_last_scored is null then 0 else 1 end, sh_last_scored, {{ order }}
+                case when sh_n_scored < sh_n then 0 else 1 end, case when sh_n_scored = sh_n then sh_oldest end,
+                {{ scored['order'] | join(', ') }}
         ) as sh_place
         {%- endif %}
     from (
+    {%- if scored['max_rows'] %}
+    select
+        parts.*,
+        count(*) over (partition by {{ keys }}) as sh_n,
+        count(sh_last_scored) over (partition by {{ keys }}) as sh_n_scored,
+        min(sh_last_scored) over (partition by {{ keys }}) as sh_oldest
+    from (
+    {%- endif %}
     {%- if is_first %}
         select {{ scorehouse._quoted(scored['key']) | join(', ') }}, 'new' as sh_state,
             cast(null as {{ dbt.type_timestamp() }}) as sh_last_scored
@@ -72,13 +89,14 @@
             end as sh_state,
             old_rows.scored_at as sh_last_scored
         from {{ snapshot }} as new_rows
-        {{ 'left' if scored['as_of'] else 'full' }} join {{ target_relation }} as old_rows on {{ same }}
+        {{ 'left' if scored['as_of'] or scored['cut_by'] else 'full' }} join {{ target_relation }} as old_rows on {{ same }}
         left join (
             select run_id
             from {{ scorehouse.run_log_relation() }}
-            where status = 'success' and scoring_basis = '{{ scored['basis'] }}'
+            where status = 'success' and scoring_basis in ('{{ bases | join("', '") }}')
         ) as runs on old_rows.scoring_run_id = runs.run_id
     {%- endif %}
+    {{ ') as parts' if scored['max_rows'] }}
     ) as states
     where sh_state <> 'unchanged'
 {% endmacro %}

@@ -2,7 +2,6 @@
 {% macro _warehouse_refuse(arguments) %}
     {% do scorehouse._warehouse_check_types(arguments) %}
     {% set wrong = {
-        'alias': 'one version in one scan, so one alias' if arguments['alias'] is not string,
         'group': 'no ranks in groups' if arguments['group'],
         'strict': 'no stricter checks than those of the pipeline' if arguments['strict'],
         'backend': "'auto' or 'sql'" if arguments.get('backend', 'auto') not in ['auto', 'sql'],
@@ -40,19 +39,6 @@
 {% endmacro %}
 
 
-{# Refuses microbatches and backfills, which dbt knows when it runs. #}
-{% macro _warehouse_refuse_slices() %}
-    {% if config.get('incremental_strategy') == 'microbatch' or var('scorehouse_backfill', none) %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
-            'microbatches and backfills need the Python runtime, which ' ~ target.type ~ ' does not have',
-            "rescore='given', 'new' or 'changed' over all features",
-            'leave incremental_strategy and scorehouse_backfill out'
-        ) %}
-    {% endif %}
-{% endmacro %}
-
-
 {# Checks the types of arguments; on other databases, the Python runtime does this. #}
 {% macro _warehouse_check_types(arguments) %}
     {% set known = ['key', 'alias', 'version', 'passthrough', 'group', 'rescore', 'strict', 'max_rejected_share',
@@ -62,23 +48,26 @@
             'scored', argument, value, 'arguments among ' ~ known | join(', '), 'correct the name, or leave it out'
         ) %}
     {% endfor %}
-    {% for argument in ['key', 'passthrough'] if argument == 'key' or arguments[argument] %}
-        {% set names = scorehouse._column_list('scored', argument, arguments[argument], 'customer_id') %}
-        {% if names | unique | list | length < names | length %}
+    {% for argument, expected in {
+        'key': 'the name of a column, or names of columns, each once',
+        'passthrough': 'the name of a column, or names of columns, each once',
+        'alias': 'an alias, or a list of aliases, each once',
+        'version': 'the number of a version, or a list of numbers, each once',
+    }.items() %}
+        {% set values = scorehouse._as_list(arguments[argument]) %}
+        {% if values | reject('integer' if argument == 'version' else 'string') | list
+            or values | unique | list | length < values | length or (argument in ['key', 'alias'] and not values) %}
             {% do scorehouse._argument_error(
-                'scored', argument, arguments[argument], 'names of columns, each once', 'name each column once'
+                'scored', argument, arguments[argument], expected, 'correct ' ~ argument
             ) %}
         {% endif %}
     {% endfor %}
-    {% set rescore, version, batch_rows = arguments['rescore'], arguments['version'], arguments['batch_rows'] %}
+    {% do scorehouse._check_choice('scored', 'layout', arguments.get('layout', 'long'), ['long', 'wide'], 'long') %}
+    {% set rescore, batch_rows = arguments['rescore'], arguments['batch_rows'] %}
     {% set share = arguments['max_rejected_share'] %}
     {% if rescore is not string and rescore is not mapping %}
         {% do scorehouse._argument_error(
             'scored', 'rescore', rescore, "the name of a rule, such as 'changed'", "write `rescore='changed'`"
-        ) %}
-    {% elif version is not none and (version is not integer or version < 1) %}
-        {% do scorehouse._argument_error(
-            'scored', 'version', version, 'the number of a version', 'write `version=2`'
         ) %}
     {% elif batch_rows is not none and (batch_rows is not integer or batch_rows < 1) %}
         {% do scorehouse._argument_error(

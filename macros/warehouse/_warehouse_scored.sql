@@ -1,70 +1,192 @@
-{# The version that scores, its macro and its rule, and the columns of the features: everything that is
-   known before anything is written. Refuses what compiled SQL cannot do. #}
-{% macro _warehouse_scored(existing) %}
+{# What is scored, by which versions, and the columns of the features: everything that is known before anything is
+   written. Refuses what compiled SQL cannot do. #}
+{% macro _warehouse_scored() %}
     {% set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() %}
-    {% set arguments = scorehouse._warehouse_arguments(asked['arguments']) %}
-    {% set name = asked['ml_model'] %}
-    {% do scorehouse._warehouse_refuse_slices() %}
+    {% set arguments, name = scorehouse._warehouse_arguments(asked['arguments']), asked['ml_model'] %}
     {% set rule, vanished, max_rows = scorehouse._warehouse_rescore(arguments) %}
-
-    {% set registry = ref('ml_' ~ name) %}
     {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
-    {% set number = scorehouse._named_version(call, name, registry, arguments['alias'], arguments['version']) %}
-    {% do scorehouse._check_seeds_loaded(call, name, number) %}
-    {% set version = scorehouse._warehouse_version(name, registry, number) %}
-    {% set macro_name = 'scorehouse_predict__' ~ name ~ '__v' ~ number %}
-    {% set as_of = scorehouse._warehouse_as_of(arguments['as_of']) %}
-    {% set query = 'select features.*, ' ~ as_of['sql'] ~ ' as as_of from (' ~ compiled_code ~ '\n) as features'
-        if as_of and as_of['sql'] else compiled_code %}
-    {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
-    {% set key = (key + [as_of['column']] if as_of else key) | unique | list %}
-    {% set given = arguments['passthrough'] %}
-    {% set passthrough = [given] if given is string else given %}
-
-    {% set known = get_columns_in_query(query) %}
-    {% if as_of and as_of['sql'] and scorehouse._same_but_for_case(get_columns_in_query(compiled_code), 'as_of') %}
-        {% do scorehouse._argument_error('scored', 'as_of', arguments['as_of'],
-            'the name of the column of dates, since the select has a column as_of', "write `as_of='as_of'`") %}
-    {% endif %}
-    {% set kept = scorehouse._warehouse_known(
-        known, (key + (passthrough or [])) | unique | list, arguments.get('reasons') is not none
-    ) %}
-    {% set features = context[macro_name ~ '__features']() %}
-    {% set statements = scorehouse._stages(scorehouse._verified_select(call, name, number)) %}
-    {% set reasons = none %}
-    {% if arguments.get('reasons') is not none %}
-        {% set reasons = scorehouse._warehouse_reasons(call, name, number, arguments['reasons']) %}
-    {% endif %}
-    {% set facts = scorehouse._registry_facts(version) %}
-    {# a history is not rebuilt: --full-refresh only adds to it #}
-    {% set is_kept = rule != 'all' and (as_of or not should_full_refresh()) %}
-    {% set is_merged = existing is not none and existing.is_table and is_kept %}
-    {{ return({
-        'run_id': scorehouse._scoring_run_id(''),
-        'started_at': modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) | string,
+    {% set aliases = scorehouse._as_list(arguments['alias']) %}
+    {% set is_several = (scorehouse._as_list(arguments['version']) or aliases) | length > 1 %}
+    {% set is_wide = is_several and arguments['layout'] == 'wide' %}
+    {% set policy = scorehouse._decision_policy(arguments['decision']) %}
+    {% set parts = scorehouse._warehouse_parts(call, name, arguments, policy, is_several, is_wide) %}
+    {% set as_of = scorehouse._warehouse_as_of(arguments['as_of']) or {} %}
+    {% set scored = {
         'name': name,
-        'number': number,
-        'digest': version['sha256'],
-        'registry': facts,
-        'basis': local_md5(tojson([name, number, version['sha256'], facts['classes'], facts['threshold'], reasons])),
         'arguments': arguments,
         'rule': rule,
         'vanished': vanished,
         'max_rows': max_rows,
-        'as_of': as_of['column'] if as_of else none,
-        'query': query,
+        'as_of': as_of.get('column'),
         'is_partial': flags.EMPTY or invocation_args_dict.get('sample'),
-        'policy': scorehouse._decision_policy(arguments['decision']),
-        'plan': none,
+        'policy': policy,
+        'parts': parts,
+        'is_long': is_several and not is_wide,
+        'is_wide': is_wide,
+        'absent': aliases | reject('in', parts | map(attribute='label') | list) | list if is_wide else [],
+        'query': compiled_code,
+    } %}
+    {% for argument, column in {'as_of': 'as_of', 'alias': 'model_alias'}.items()
+        if (as_of.get('sql') if column == 'as_of' else scored['is_long'])
+        and scorehouse._same_but_for_case(get_columns_in_query(compiled_code), column) %}
+        {% do scorehouse._argument_error('scored', argument, arguments[argument],
+            'the name of the column of dates, since the select has a column as_of' if column == 'as_of'
+                else 'a select without the column model_alias, which this argument adds',
+            "write `as_of='as_of'`" if column == 'as_of' else 'rename the column in the select') %}
+    {% endfor %}
+    {% if as_of.get('sql') %}
+        {% do scored.update(query='select features.*, ' ~ as_of['sql'] ~ ' as as_of from (' ~ compiled_code
+            ~ '\n) as features') %}
+    {% endif %}
+
+    {% set known = get_columns_in_query(scorehouse._warehouse_by_version(scored, scored['query'])) %}
+    {% set key = scorehouse._column_list('scored', 'key', arguments['key'], 'customer_id') %}
+    {% set key = (key + [scored['as_of']] | select | list) | unique | list
+        + (['model_alias'] if scored['is_long'] else []) %}
+    {% set kept = scorehouse._warehouse_known(
+        known, (key + scorehouse._as_list(arguments['passthrough'])) | unique | list, arguments['reasons'] is not none
+    ) %}
+    {% for part in parts %}
+        {% do part.update(columns=scorehouse._feature_columns(known, part['features'], call, 'the select')) %}
+    {% endfor %}
+    {% do scored.update(
+        key=kept[:key | length], kept=kept,
+        keep=scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')]
+    ) %}
+    {% do scored.update(cut_by=scorehouse._warehouse_cut_by(scored, as_of, known)) %}
+    {{ return(scored) }}
+{% endmacro %}
+
+
+{# The features, once for each version that has rows of its own. #}
+{% macro _warehouse_by_version(scored, query) %}
+    {% if not scored['is_long'] %}
+        {{ return(query) }}
+    {% endif %}
+    {% set labels = scorehouse._text_literals(scored['parts'] | map(attribute='label')) %}
+    {% set each = scorehouse._each('select cast(<value> as ' ~ dbt.type_string() ~ ') as model_alias', labels) %}
+    {{ return('select features.*, versions.model_alias from (' ~ query ~ '\n) as features cross join ('
+        ~ each | join(' union all ') ~ ') as versions') }}
+{% endmacro %}
+
+
+{# The versions of a scan, each with its SQL; the first is live. An alias behind the first that no version has is left
+   out, since there is not always a challenger. #}
+{% macro _warehouse_parts(call, name, arguments, policy, is_several, is_wide) %}
+    {% set registry, parts, known = ref('ml_' ~ name), [], [] %}
+    {% set numbers = scorehouse._as_list(arguments['version']) %}
+    {% for row in scorehouse._registry_rows(name, registry) %}
+        {% do known.extend(((row['aliases'] or '') | string).split('|')) %}
+    {% endfor %}
+    {% for wanted in numbers or scorehouse._as_list(arguments['alias']) %}
+        {% set alias = none if numbers else wanted %}
+        {% if not parts or numbers or alias in known %}
+            {% set number = scorehouse._named_version(call, name, registry, alias, wanted if numbers else none) %}
+            {% set label = alias or 'version ' ~ number %}
+            {% if is_wide or number not in parts | map(attribute='number') | list %}
+                {% do parts.append(dict(
+                    scorehouse._warehouse_part(call, name, number, arguments['reasons'], policy,
+                        [label, not parts] if is_several else none),
+                    alias=alias, label=label, is_live=not parts,
+                    suffix='__' ~ (alias or 'version_' ~ number) if is_wide and parts else ''
+                )) %}
+            {% else %}
+                {% do log('note: ' ~ call ~ ': version ' ~ number ~ ' is also ' ~ label ~ '; it scores once', true) %}
+            {% endif %}
+        {% else %}
+            {% do log('note: ' ~ call ~ ': no version has the alias ' ~ alias ~ '; the others score', true) %}
+        {% endif %}
+    {% endfor %}
+    {% set bases = parts | map(attribute='basis') | join('|') %}
+    {% for part in parts if is_wide %} {# versions that share a row share what makes it stale #}
+        {% do part.update(basis=local_md5(bases)) %}
+    {% endfor %}
+    {{ return(parts) }}
+{% endmacro %}
+
+
+{# A version with its SQL; its place among others is a part of what its rows depend on. #}
+{% macro _warehouse_part(call, name, number, reasons, policy, place) %}
+    {% do scorehouse._check_seeds_loaded(call, name, number) %}
+    {% set version = scorehouse._warehouse_version(name, ref('ml_' ~ name), number) %}
+    {% set statements = scorehouse._stages(scorehouse._verified_select(call, name, number)) %}
+    {% set facts = scorehouse._registry_facts(version) %}
+    {% set reasons = none if reasons is none else scorehouse._warehouse_reasons(call, name, number, reasons, policy) %}
+    {% set basis = [name, number, version['sha256'], facts['classes'], facts['threshold'], reasons] %}
+    {{ return({
+        'number': number,
+        'digest': version['sha256'],
+        'registry': facts,
+        'task': version.get('task'),
+        'basis': local_md5(tojson(basis + ([place] if place else []))),
         'stages': statements[:-1],
         'select': statements | last,
-        'key': kept[:key | length],
-        'kept': kept,
-        'keep': scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')],
-        'features': features,
-        'columns': scorehouse._feature_columns(known, features, call, 'the select'),
-        'write_mode': 'merge' if is_merged else 'replace',
+        'features': context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features'](),
     }) }}
+{% endmacro %}
+
+
+{# The column by which batches, or slices of a backfill, are cut out of the features; none of a whole run. Refuses what
+   makes no sense slice by slice, as `_window_of_batch` in src/scorehouse/engines/duckdb/windows.py. #}
+{% macro _warehouse_cut_by(scored, as_of, known) %}
+    {% set is_batch, event_time = config.get('incremental_strategy') == 'microbatch', config.get('event_time') %}
+    {% if not is_batch and not var('scorehouse_backfill', none) %}
+        {{ return(none) }}
+    {% endif %}
+    {% set column = event_time if is_batch else scored['as_of'] %}
+    {% set found = scorehouse._same_but_for_case(known, column or '') %}
+    {% set wrong = {
+        'as_of as the name of a column, in slices of which a history is backfilled':
+            not is_batch and (not column or as_of['sql']),
+        'event_time as a column of the select': not found,
+        'no as_of, since the variable scorehouse_backfill builds a history in slices': is_batch and as_of,
+        "rescore='given' (a batch replaces its window), 'new' or 'changed'": is_batch and scored['rule'] == 'all',
+        "vanished='keep', since all rows outside of a batch would count as vanished":
+            is_batch and scored['vanished'] != 'keep',
+        'no top_n, whose group may span several batches': is_batch and scored['policy'] and scored['policy']['top_n'],
+        'event_time in passthrough, so that a batch can replace its window':
+            is_batch and scored['rule'] == 'given' and found | first not in scored['kept'],
+    } %}
+    {% for expected, is_wrong in wrong.items() if is_wrong %}
+        {% do scorehouse._fail(
+            ("incremental_strategy='microbatch'" if is_batch else 'variable scorehouse_backfill') ~ ' on the model '
+                ~ model['name'],
+            'the call of scorehouse.scored() does not allow it',
+            expected, 'correct the call, or leave ' ~ ('incremental_strategy' if is_batch else 'the variable') ~ ' out'
+        ) %}
+    {% endfor %}
+    {{ return(found[0]) }}
+{% endmacro %}
+
+
+{# One pass: everything, or a batch or slice with its window. `existing` is the table that it may be merged into. #}
+{% macro _warehouse_pass(scored, slice, existing) %}
+    {% set column, query = scored['cut_by'], scored['query'] %}
+    {% set window = '' %}
+    {% if column %}
+        {% set column = scorehouse._quote(column) %}
+        {% set window = column ~ " >= '" ~ slice['from'] ~ "' and " ~ column ~ " < '" ~ slice['to'] ~ "'" %}
+        {% set query = 'select * from (' ~ query ~ '\n) as features where ' ~ window %}
+    {% endif %}
+    {% set parts, pass = [], slice['from'] %}
+    {% for part in scored['parts'] %}
+        {% set run_id = scorehouse._scoring_run_id(pass if part['is_live'] else pass ~ '|' ~ part['label']) %}
+        {% do parts.append(dict(part, run_id=run_id, states={})) %}
+    {% endfor %}
+    {# a history is not rebuilt: --full-refresh only adds to it #}
+    {% set is_kept = scored['as_of'] or not slice.get('full_refresh', should_full_refresh()) %}
+    {% set is_merged = existing is not none and existing.is_table and is_kept and scored['rule'] != 'all' %}
+    {{ return(dict(
+        scored,
+        parts=parts,
+        slice=slice,
+        replaced=window if slice.get('event_time') and scored['rule'] == 'given' else '',
+        feature_query=query,
+        query=scorehouse._warehouse_by_version(scored, query),
+        plan=none,
+        started_at=modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) | string,
+        write_mode='merge' if is_merged else 'replace'
+    )) }}
 {% endmacro %}
 
 
@@ -85,7 +207,8 @@
 {# The arguments of `scored`; dbt 2 drops what is null in `meta`. #}
 {% macro _warehouse_arguments(given) %}
     {{ return(dict({
-        'version': none, 'group': none, 'max_rejected_share': none, 'batch_rows': none, 'as_of': none, 'decision': none
+        'version': none, 'group': none, 'max_rejected_share': none, 'batch_rows': none, 'as_of': none, 'decision': none,
+        'reasons': none
     }, **given)) }}
 {% endmacro %}
 
@@ -100,10 +223,9 @@
     {% if target.type not in backends.get('sql', {}).get('dialects', []) or not compiled %}
         {% do scorehouse._fail(
             "scorehouse.scored('" ~ name ~ "')",
-            'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type
-                ~ (' (' ~ backends['refused'] ~ ')' if backends.get('refused') else ''),
+            'version ' ~ number ~ ' has no compiled SQL that was proven for ' ~ target.type,
             'a version whose column program in ml_' ~ name ~ ' names this database, and its macro',
-            scorehouse._print_sql(name, number)
+            scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name, number)
         ) %}
     {% endif %}
     {{ return(row) }}
@@ -117,11 +239,13 @@
         {% set found = scorehouse._same_but_for_case(known, name) %}
         {% if found | length != 1 %}
             {% do scorehouse._argument_error(
-                'scored', 'key and passthrough', asked,
-                'columns of the select, which are ' ~ known | join(', '), 'correct the names'
+                'scored', 'key and passthrough', name,
+                'columns of the select, which are ' ~ known | join(', '), 'correct the name'
             ) %}
         {% endif %}
-        {% do scorehouse._check_kept(name, with_reasons) %}
+        {% do scorehouse._check_kept(name, with_reasons, 'scored', 'passthrough', [
+            'model_name', 'model_version', 'model_digest', 'scoring_run_id', 'scored_at', 'feature_hash'
+        ]) %}
         {% do kept.append(found[0]) %}
     {% endfor %}
     {{ return(kept) }}
@@ -130,9 +254,9 @@
 
 {# What the reasons of a row depend on besides the row, as text; what cannot be given is refused before anything is
    written. #}
-{% macro _warehouse_reasons(call, name, number, reasons) %}
+{% macro _warehouse_reasons(call, name, number, reasons, policy) %}
     {% set found = scorehouse._verified_reasons(call, name, number) %}
-    {% set asked = scorehouse._reason_options('scored', reasons, found['facts']) %}
+    {% set asked = scorehouse._reason_options('scored', reasons, found['facts'], policy) %}
     {% set proven = scorehouse._pinned_md5(call, name, number, 'reasons') %}
     {{ return(tojson([asked['top'], asked['where'], asked['outputs'] | map(attribute='place') | list,
         asked['outputs'] | map(attribute='ending') | list, proven])) }}

@@ -1,56 +1,67 @@
 {# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
    the rows that the rule skips. #}
 {% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% set columns = scored['keep'][:-1] %}
-    {% set hashed = (scored['columns'] + columns[scored['key'] | length:]) | unique | list %}
+    {% set columns, features, hashes, whens, order = scored['keep'][:-1], [], [], [], [] %}
     {% set key = columns[:scored['key'] | length] %}
-    {% set found = scorehouse._warehouse_types(scored['query'], hashed + key) | list %}
-    {% do scorehouse._warehouse_check_features(scored, found) %}
-    {% set types, order = local_md5(found[:hashed | length] | join(', ')), [] %}
+    {% for part in scored['parts'] %}
+        {% do features.extend(part['columns']) %}
+    {% endfor %}
+    {% set types = scorehouse._warehouse_types(scored['query'], (features + columns) | unique | list) %}
+    {% for part in scored['parts'] %}
+        {% do scorehouse._warehouse_check_features(scored, part, types) %}
+        {% set own = (features if scored['is_wide'] else part['columns']) + columns[key | length:] %}
+        {% set own, kinds = own | unique | list, [] %}
+        {% for column in own %}
+            {% do kinds.append(types[column]) %}
+        {% endfor %}
+        {% do hashes.append(scorehouse._warehouse_hash(local_md5(kinds | join(', ')), own)) %}
+        {% do whens.append('when ' ~ key | last ~ ' = ' ~ scorehouse._text_literal(part['label']) ~ ' then '
+            ~ hashes | last) %}
+    {% endfor %}
     {# in the order of its bytes, as on other engines, and not of a language #}
-    {% for type in found[hashed | length:] %}
-        {% set is_text = target.type == 'postgres' and scorehouse._type_fits(type, 'string') %}
-        {% do order.append('cast(' ~ key[loop.index0] ~ ' as text) collate "C"' if is_text else key[loop.index0]) %}
+    {% for column in (key[:-1] if scored['is_long'] else key) %}
+        {% set is_text = target.type == 'postgres' and scorehouse._type_fits(types[column], 'string') %}
+        {% do order.append('cast(' ~ column ~ ' as text) collate "C"' if is_text else column) %}
     {% endfor %}
     {% do scored.update(order=order) %}
     {% call statement('snapshot') %}
         {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select
-            {{ (columns + scored['columns']) | unique | join(', ') }},
-            {{ scorehouse._warehouse_hash(types, hashed) }} as feature_hash
+            {{ (columns + features) | unique | join(', ') }},
+            {{ hashes[0] if hashes | unique | list | length == 1 else 'case ' ~ whens | join(' ') ~ ' end' }}
+                as feature_hash
         from (
             {{ scored['query'] }}
         ) as features
     {% endcall %}
-    {% set n_rows = scorehouse._warehouse_check_key(snapshot, key) %}
+    {% set n_rows = scorehouse._warehouse_check_key(snapshot, key, scored) %}
     {% set is_merged = scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
     {% if is_merged or scored['max_rows'] %}
         {% do scorehouse._warehouse_plan(snapshot, target_relation, scored, n_rows) %}
     {% elif scored['rule'] != 'given' %}
-        {% do scorehouse._note_states(scored, {'new': n_rows}, n_rows) %}
+        {% do scorehouse._note_states(scored, [[none, 'new', n_rows]], n_rows) %}
     {% endif %}
 {% endmacro %}
 
 
-{# The types of columns of the model's select, as text; no row is read. #}
+{# The types of columns of the model's select, as text, by their names; no row is read. #}
 {% macro _warehouse_types(query, columns) %}
-    {% set types, type_of = [], {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
+    {% set known, type_of = {}, {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
     {% if type_of %}
         {% set text = 'cast(' ~ type_of ~ '(features.<value>) as ' ~ dbt.type_string() ~ ')' %}
-        {% set types = scorehouse._each(text, columns) %}
-        {{ return(run_query(
-            'select ' ~ types | join(', ') ~ ' from (select 1) as one left join (' ~ query
+        {% set types = run_query(
+            'select ' ~ scorehouse._each(text, columns) | join(', ') ~ ' from (select 1) as one left join (' ~ query
             ~ '\n) as features on false'
-        ).rows[0].values()) }}
+        ).rows[0].values() | list %}
+        {% for column in columns %}
+            {% do known.update({column: types[loop.index0]}) %}
+        {% endfor %}
+        {{ return(known) }}
     {% endif %}
-    {% set known = {} %}
     {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
         {% do known.update({scorehouse._quote(column.name): column.data_type}) %}
     {% endfor %}
-    {% for column in columns %}
-        {% do types.append(known[column]) %}
-    {% endfor %}
-    {{ return(types) }}
+    {{ return(known) }}
 {% endmacro %}
 
 
@@ -70,22 +81,24 @@
 {% endmacro %}
 
 
-{#- Refuses keys that are NULL or not unique, and returns the number of rows. -#}
-{% macro _warehouse_check_key(snapshot, key) %}
+{#- Refuses keys that are NULL or not unique, and returns the number of rows of the features. -#}
+{% macro _warehouse_check_key(snapshot, key, scored) %}
     {% set row = scorehouse._rows_of(
         "select coalesce(sum(n), 0) as n_rows, coalesce(sum(case when n > 1 then n end), 0) as n_double,"
         ~ " coalesce(sum(case when "
         ~ key | join(' is null or ') ~ " is null then n end), 0) as n_null from (select " ~ key | join(', ')
         ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
     )[0] %}
+    {% set times = scored['parts'] | length if scored['is_long'] else 1 %} {# that each row of the features is there #}
     {% if row['n_double'] or row['n_null'] %}
         {% do scorehouse._fail(
             'scorehouse.scored() in ' ~ model['name'],
-            'of ' ~ row['n_rows'] | int ~ ' rows, ' ~ row['n_double'] | int ~ ' share their key ' ~ key | join(', ')
-                ~ ' with another row and ' ~ row['n_null'] | int ~ ' have NULL in it',
+            'of ' ~ row['n_rows'] | int // times ~ ' rows, ' ~ row['n_double'] | int // times ~ ' share their key '
+                ~ (key[:-1] if scored['is_long'] else key) | join(', ') ~ ' with another row and '
+                ~ row['n_null'] | int // times ~ ' have NULL in it',
             'a key that is unique, without NULL',
             'correct the select, or name more columns as key'
         ) %}
     {% endif %}
-    {{ return(row['n_rows'] | int) }}
+    {{ return(row['n_rows'] | int // times) }}
 {% endmacro %}

@@ -167,8 +167,6 @@ def dbt2_program() -> dict[str, str]:
 WITHOUT_PYTHON = "without_python.md"
 # what compiled SQL cannot do, wherever it scores without Python
 IN_SQL_ALONE = {
-    "backfills": (WITHOUT_PYTHON, "microbatches and backfills"),
-    "several": (WITHOUT_PYTHON, "several versions in one scan"),
     "slices": (WITHOUT_PYTHON, "`max_seconds`, `slice_rows`"),
 }
 IN_FILES = {"slices": ("backfill.md", "DuckDB files, one version")}

@@ -103,12 +103,12 @@ NEEDS = {
     "looked up": "commands",
     "sealed": "commands",
     "pruned": "commands",
-    "second week: prepare the retraining": "several",
+    "second week: prepare the retraining": "commands",
     "second week: every night": "commands",
     "second week: the first alarm": "commands",
-    "second week: retrain": "several",
-    "second week: promote": "several",  # of what was retrained
-    "second week: roll back": "several",
+    "second week: retrain": "commands",
+    "second week: promote": "commands",  # of what was retrained
+    "second week: roll back": "commands",
 }
 
 

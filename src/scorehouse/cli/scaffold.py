@@ -35,9 +35,9 @@ OUTPUTS = {
 
 
 # What a target cannot do, by its type; Python scores in others. `_warehouse_refuse` refuses the same.
-SEVERAL_VERSIONS, RANKS = "score several versions in one scan", "rank rows in a group"
+CONTESTS, RANKS = "judge a challenger by labels", "rank rows in a group"
 PYTHON_MODELS, TABLES = "run Python models", "write prediction tables"
-WITHOUT_PYTHON = (SEVERAL_VERSIONS, RANKS, PYTHON_MODELS)
+WITHOUT_PYTHON = (CONTESTS, RANKS, PYTHON_MODELS)
 CANNOT = {
     **dict.fromkeys(("postgres", "snowflake", "bigquery"), WITHOUT_PYTHON),
     **dict.fromkeys(("redshift", "clickhouse"), (TABLES, *WITHOUT_PYTHON)),

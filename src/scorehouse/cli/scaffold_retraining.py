@@ -13,8 +13,8 @@ from scorehouse.cli.known_columns import check_columns, check_tables, features_o
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
 from scorehouse.cli.scaffold import (
+    CONTESTS,
     NOTHING,
-    SEVERAL_VERSIONS,
     TABLES,
     VIEW,
     call_of,
@@ -149,7 +149,7 @@ def scaffold_retraining_command(name: str, writing: Writing, **answers: Any) -> 
     """
     project, call = writing.project, f"scaffold retraining {name}"
     version = version_of(project, name, call)
-    check_target(project, call, TABLES, SEVERAL_VERSIONS)
+    check_target(project, call, TABLES, CONTESTS)
     planned = planned_retraining(project, version, call, **answers)
     _check_named(project, call, version, **answers)
     is_written = writing.carry_out(project, planned, NOTHING)

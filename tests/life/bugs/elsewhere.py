@@ -51,8 +51,8 @@ BUGS = (
         edits=(
             (
                 "macros/warehouse/_warehouse_log_values.sql",
-                "scored.get('states', {}).items()",
-                "{}.items()",
+                "in states.items()",
+                "in {}.items()",
             ),
         ),
         events=("clean night",),

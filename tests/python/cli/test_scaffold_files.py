@@ -10,7 +10,7 @@ import pytest
 
 from scorehouse.cli.changes import Change, new_files
 from scorehouse.cli.known_columns import check_columns
-from scorehouse.cli.scaffold import PYTHON_MODELS, SEVERAL_VERSIONS, TABLES, check_target
+from scorehouse.cli.scaffold import CONTESTS, PYTHON_MODELS, TABLES, check_target
 from scorehouse.errors import ConfigurationError
 
 DEV = "\"{{ env_var('TARGET_OF_THESE_TESTS', 'dev') }}\""
@@ -81,11 +81,11 @@ def test_a_scaffold_is_refused_where_the_target_would_refuse_it(tmp_path: Path, 
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
     (tmp_path / "profiles.yml").write_text(f"shop: {{target: {DEV}, outputs: {{dev: {{type: {kind}}}}}}}")
     if kind in ("duckdb", "spark"):
-        return check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS, PYTHON_MODELS)
+        return check_target(tmp_path, "scaffold", TABLES, CONTESTS, PYTHON_MODELS)
     more = "write prediction tables or " if kind == "clickhouse" else ""
-    said = f"'dev' is of type '{kind}', which cannot {more}score several versions in one scan"
+    said = f"'dev' is of type '{kind}', which cannot {more}judge a challenger by labels"
     works = "score on clickhouse by the macro `predict()`" if more else "see what works on postgres"
     works = re.escape(f"{works} (docs/how-to/without_python.md)")
     with pytest.raises(ConfigurationError, match=f"{said}(?s:.*){works}(?s:.*)nothing was written"):
-        check_target(tmp_path, "scaffold", TABLES, SEVERAL_VERSIONS)
+        check_target(tmp_path, "scaffold", TABLES, CONTESTS)
     return None

@@ -18,7 +18,7 @@ from edited_registry import check_edit, problem_of
 from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, told, told_by_duckdb
+from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
 
 pytestmark = [
     pytest.mark.foreign,
@@ -185,7 +185,7 @@ def test_a_run_that_fails_last_changes_nothing(rule: str, project: Dbt2Project) 
     [
         (f"{KEY}, rescore='feed'", "scorehouse.scored(rescore='feed')"),
         (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
-        (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
+        (f"{KEY}, alias=['champion', 'champion']", "scorehouse.scored(alias="),
         ("key='shop'", "500 share their key"),
         (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
         ("key='id', passthrough=['nowhere']", "columns of the select, which are id, amount"),
@@ -212,6 +212,8 @@ def test_empty_makes_the_tables_and_nothing_in_them(project: Dbt2Project) -> Non
 @pytest.fixture(scope="module")
 def both(built: Dbt2Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
     """What the tables of three nights hold after each, here and by the first engine."""
+    register_challenger(built.folder, "leaving")
+    built.dbt("seed", "--select", "tag:ml_leaving")
     for name in TABLES:
         built.scored(name, call_of(name))
 

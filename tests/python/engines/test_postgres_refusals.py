@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 
@@ -25,10 +27,9 @@ def project(built: OneTableProject) -> OneTableProject:
 
 CHANGED = "rescore={'rule': 'changed', "
 WHEN_IT_PARSES = [
-    (
-        f"{KEY}, alias=['champion', 'challenger']",
-        "what compiled SQL can do on postgres: one version in one scan",
-    ),
+    (f"{KEY}, alias=[]", "an alias, or a list of aliases, each once"),
+    (f"{KEY}, alias=['champion', 'champion']", "an alias, or a list of aliases, each once"),
+    (f"{KEY}, layout='broad'", "one of long, wide"),
     (f"{KEY}, strict=['null']", "(strict="),
     (f"{KEY}, as_of='2024-01-01', rescore='changed'", "a history (as_of) is only added to"),
     (f"{KEY}, group='shop'", "(group="),
@@ -41,6 +42,7 @@ WHEN_IT_PARSES = [
     (f"{KEY}, rescore={{'rule': 'given', 'vanished': 'flag'}}", "(rescore="),
     (f"{KEY}, rescore=['changed']", "the name of a rule"),
     (f"{KEY}, version='2'", "the number of a version"),
+    (f"{KEY}, version=[1, 1]", "the number of a version, or a list of numbers, each once"),
     (f"{KEY}, batch_rows=1.5", "a positive number of rows"),
     (f"{KEY}, max_rejected_share=true", "a number from 0 to 1"),
     (f"{KEY}, alais='champion'", "arguments among key, alias"),
@@ -72,6 +74,11 @@ WHEN_IT_RUNS = [
     ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
     (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
     (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),
+    (f"{KEY}, reasons={{'top': 1, 'where': {{'band': 'high'}}}}", "at_least or below, since no band follows"),
+    (
+        f"{KEY}, reasons={{'top': 1, 'where': {{'decision': 'maybe'}}}}, decision={{'threshold': 0.5}}",
+        "one of no, yes, or a list of them",
+    ),
     (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
     (
         f"{KEY}, decision={{'top_n': 1, 'per': 'plan'}}",
@@ -98,7 +105,7 @@ def test_refuses_when_dbt_parses(arguments: str, message: str, scored: OneTableP
     before = scored.query(STATE.format(""))
     scored.scored(arguments)
     said = scored.build("--select", "features")
-    assert message in said and "What to do:" in said
+    assert message in said and "What to do:" in said and "={'" not in said and "got {" not in said
     assert scored.query(STATE.format("")) == before
 
 
@@ -145,38 +152,47 @@ def test_a_column_that_is_missing_is_said_of_the_model(project: OneTableProject)
     assert "add or rename these columns in the feature model" in said and "scorehouse.predict(" not in said
 
 
-NO_BATCHES = "microbatches and backfills need the Python runtime, which postgres does not have"
+BATCHES = "incremental_strategy='microbatch', event_time='day', begin='2024-01-01', batch_size='day'"
+BACKFILL = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-03}}"
+SLICED = {
+    "a backfill of no history": ("rescore='given'", "", "as_of as the name of a column"),
+    "a backfill of one date": ("as_of='2024-01-01'", "", "as_of as the name of a column"),
+    "no event time": ("rescore='given'", BATCHES.replace("'day', b", "'when', b"), "event_time as a column"),
+    "a history": ("as_of='day'", BATCHES, "no as_of"),
+    "a rebuild": ("rescore='all'", BATCHES, "rescore='given' (a batch replaces its window)"),
+    "vanished": ("rescore={'vanished': 'flag'}", BATCHES, "vanished='keep'"),
+    "places": ("rescore='changed', decision={'top_n': 1}", BATCHES, "no top_n"),
+    "no window": ("rescore='given'", BATCHES, "event_time in passthrough"),
+    "nothing to begin with": ("rescore='given'", BATCHES.replace("begin=", "before="), "begin (a date)"),
+}
 
 
-@pytest.mark.parametrize("existing", [True, False], ids=["table", "no table"])
-def test_batches_are_refused(existing: bool, project: OneTableProject) -> None:
-    """With or without a table; neither the table nor the run log is touched, and the way out works."""
-    if existing:
-        assert project.build(*ONE) == ""
-    done = "select count(*) from scorehouse_run_log where status = 'success'"
-    state = f"select to_regclass('refusals.scored')::oid::bigint, ({done})"
-    before = project.query(state)
-    batches = "incremental_strategy='microbatch', event_time='seen_at', begin='2024-01-01', batch_size='day'"
-    project.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, timestamp '2024-01-01' as seen_at"))
-    project.scored(f"{KEY}, rescore='given'", batches)
-    said = project.build(*ONE)
-    assert f"scorehouse.scored() in scored: {NO_BATCHES}" in said
-    assert "leave incremental_strategy and scorehouse_backfill out" in said
-    project.scored(f"{KEY}, rescore='given'")
-    backfill = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-03}}"
-    assert NO_BATCHES in project.build(*ONE, "--vars", backfill)
-    assert project.query(state) == before
-    assert project.build(*ONE) == ""
+@pytest.mark.parametrize(("arguments", "config", "expected"), SLICED.values(), ids=SLICED)
+def test_what_makes_no_sense_slice_by_slice(
+    arguments: str, config: str, expected: str, scored: OneTableProject
+) -> None:
+    """Refused before anything is written, in words that say where it was asked for."""
+    state = STATE.format(" where status = 'success'")
+    before = scored.query(state)
+    scored.features(FEATURES.replace("i % 5 as shop", "i % 5 as shop, date '2024-01-01' as day"))
+    scored.scored(f"key='id', {arguments}", config)
+    said = scored.build(*ONE, *([] if config else ["--vars", BACKFILL]))
+    assert expected in said and "What to do:" in said
+    where = "incremental_strategy='microbatch' on the model" if config else "variable scorehouse_backfill"
+    assert where in said
+    assert scored.query(state) == before
 
 
 def test_a_version_that_is_not_proven_is_refused(project: OneTableProject) -> None:
-    project.query("update ml_churn set program = null")
-    try:
-        said = project.build("--select", "scored")
-    finally:
-        assert project.build("--select", "ml_churn") == ""
-    assert "no compiled SQL that was proven for postgres" in said
-    assert "scorehouse compile churn" in said
+    refused = json.dumps({"refused": {"sql": "KNeighborsClassifier: it has no equivalent"}})
+    for program, why in (("null", ""), (f"'{refused}'", "the reason is `KNeighborsClassifier: it has no")):
+        project.query(f"update ml_churn set program = {program}")
+        try:
+            said = project.build("--select", "scored")
+        finally:
+            assert project.build("--select", "ml_churn") == ""
+        assert "no compiled SQL that was proven for postgres" in said and why in said
+        assert "scorehouse compile churn" in said and "{'" not in said
 
 
 def test_sql_or_a_registry_that_was_changed_is_refused(project: OneTableProject) -> None:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from churn import classifier, training
 from postgres.one_table import OneTableProject, built_project
 from postgres.server import Server
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, customers, told, told_by_duckdb
+from scorehouse import register
+from scorehouse.registration.groups import grouped
+from sql_alone import (
+    TABLES,
+    TRIED,
+    Told,
+    call_of,
+    check_nights,
+    customers,
+    register_challenger,
+    told,
+    told_by_duckdb,
+)
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
@@ -16,6 +29,8 @@ CALL = "{{{{ scorehouse.scored('churn', {}) }}}}\nselect * from {{{{ ref('featur
 @pytest.fixture(scope="module")
 def nights(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTableProject:
     project = built_project(server, tmp_path_factory.mktemp("whole") / "house", "whole")
+    register_challenger(project.folder, "churn")
+    assert project.build("--select", "tag:ml_churn") == ""
     for name in TABLES:
         project.write(f"models/{name}.sql", CALL.format(call_of(name)))
     return project
@@ -130,3 +145,80 @@ def test_what_left_long_ago_is_not_written_again(vanished: str, nights: OneTable
         written += nights.query("select xmin::text from one where id = 'c'")
     assert written[0] == written[1] == written[2]
     assert nights.query("select decision from one where id = 'b'") == [("yes",)]
+
+
+SLICES = "select slice_from, slice_to, rows_in, write_mode from scorehouse_run_log where node like '%.one' "
+SLICES += "and status = 'success' and slice_from is not null order by started_at"
+FROM_MONDAY = ("--event-time-start", "2024-01-01", "--event-time-end")
+
+
+@pytest.mark.capability("given")
+def test_each_batch_replaces_its_window(nights: OneTableProject) -> None:
+    """A row that left the window of a batch is deleted; what is outside of the window stays."""
+    nights.query("drop table if exists one; delete from scorehouse_run_log where node like '%.one'")
+    batches = "incremental_strategy='microbatch', event_time='day', begin='2024-01-01', batch_size='day'"
+    call = CALL.format("key='id', passthrough=['day'], rescore='given'")
+    nights.write("models/one.sql", f"{{{{ config({batches}) }}}}\n{call}")
+    nights.features(ROWS_OF_THREE)
+    assert nights.build("--select", "features", "one", *FROM_MONDAY, "2024-01-03") == ""
+    days = [f"2024-01-0{day} 00:00:00" for day in (1, 2, 3)]
+    first = [(days[0], days[1], 1, "replace"), (days[1], days[2], 2, "merge")]
+    assert nights.query(SLICES) == first
+    before = nights.query("select * from one where id = 'a'")
+    nights.features(f"select * from ({ROWS_OF_THREE}) as rows_of where id <> 'c'")
+    window = ("--event-time-start", "2024-01-02", "--event-time-end", "2024-01-03")
+    assert nights.build("--select", "features", "one", *window) == ""
+    assert nights.query("select id from one order by id") == [("a",), ("b",)]
+    assert nights.query("select * from one where id = 'a'") == before
+    assert nights.query(SLICES) == [*first, (days[1], days[2], 1, "merge")]
+
+
+@pytest.mark.capability("history")
+def test_a_backfill_is_made_in_slices(nights: OneTableProject) -> None:
+    """Each is committed by itself; a second one finds that all is there."""
+    nights.query("drop table if exists one; delete from scorehouse_run_log where node like '%.one'")
+    assert build_one(nights, "key='id', as_of='day', decision={'top_n': 1}", "1 as one") == ""
+    nights.query("drop table one")
+    asked = "{scorehouse_backfill: {from: 2024-01-01, to: 2024-01-02, slice_days: 1}}"
+    for _ in range(2):
+        assert nights.build("--select", "one", "--vars", asked) == ""
+    days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+    slices = [(days[0], days[1], 1, "replace"), (days[1], days[2], 2, "merge")]
+    again = [(*each[:2], 0, "merge") for each in slices]
+    assert nights.query(SLICES) == [*slices, *again]
+    assert nights.query("select day::text, decision from one order by id") == [
+        (days[0], "yes"), (days[1], "no"), (days[1], "yes"),
+    ]  # fmt: skip
+
+
+def test_versions_with_other_outputs_are_not_scored_together(nights: OneTableProject) -> None:
+    """And an alias without a version is left out, unless it is the first."""
+    facts = {"task": "classification", "alias": "named", "project_dir": nights.folder}
+    labels = ["stays", "goes"]
+    estimator = classifier().set_params()
+    estimator.fit(training(), [labels[value > 50] for value in training().amount])
+    register(estimator, "churn", training(), **grouped(facts))
+    assert nights.build("--select", "tag:ml_churn") == ""
+    said = build_one(nights, "key='id', alias=['champion', 'named']")
+    assert "version 3 gives prediction, score" in said and "whose labels are text" in said
+    assert "score them into separate tables" in said
+    assert "an alias that one version has" in build_one(nights, "key='id', alias=['nobody', 'champion']")
+
+
+def test_a_column_that_the_table_has_itself_is_not_passed_through(nights: OneTableProject) -> None:
+    said = build_one(nights, "key='id', passthrough=['feature_hash']", "1 as feature_hash")
+    assert "scorehouse.scored(passthrough='feature_hash')" in said and "rename the column" in said
+
+
+def test_dbt_show_previews_scores(nights: OneTableProject) -> None:
+    """As `scorehouse score` does where Python reads the database; nothing is written."""
+    nights.features(ROWS_OF_THREE)
+    assert nights.build("--select", "features") == ""
+    logged = nights.query("select count(*) from scorehouse_run_log")
+    call = "scorehouse.predict('churn', ref('features'), alias='challenger', keep=['id'])"
+    inline = f"select * from {{{{ {call} }}}} as scored order by id"
+    shown = nights.dbt("show", "--limit", "2", "--inline", inline)
+    (result,) = shown.result.results
+    assert [row["id"] for row in result.agate_table.rows] == ["a", "b"]
+    assert {"prediction", "score", "row_status"} <= set(result.agate_table.column_names)
+    assert nights.query("select count(*) from scorehouse_run_log") == logged

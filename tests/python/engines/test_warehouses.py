@@ -30,7 +30,7 @@ from emulated_models import (
     scored_in_stages,
 )
 from linear_reasons import columns_of, explained_rows
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, told, told_by_duckdb
+from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
 
 pytestmark = [
     pytest.mark.foreign,
@@ -243,7 +243,7 @@ def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
 
 WHEN_IT_PARSES = {
     "feed": (f"{KEY}, rescore='feed'", "scorehouse.scored(rescore='feed')"),
-    "several versions": (f"{KEY}, alias=['champion', 'challenger']", "scorehouse.scored(alias="),
+    "versions twice": (f"{KEY}, alias=['champion', 'champion']", "scorehouse.scored(alias="),
     "decisions": (f"{KEY}, decision={{'threshold': 'high'}}", "a finite number"),
 }
 WHEN_IT_RUNS = {
@@ -289,6 +289,8 @@ def test_a_column_of_a_type_that_does_not_fit_is_refused(project: EmulatedProjec
 @pytest.fixture(scope="module")
 def both(built: EmulatedProject, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
     """What the tables of three nights hold after each, here and on DuckDB."""
+    register_challenger(built.folder, "leaving")
+    built.dbt("seed", "--select", "tag:ml_leaving")
     for name in TABLES:
         built.scored(name, call_of(name))
 

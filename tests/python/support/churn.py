@@ -39,10 +39,10 @@ def training(rows: int = 300) -> pd.DataFrame:
     )
 
 
-def classifier() -> Any:
+def classifier(bound: float = 70) -> Any:
     X = training()
     columns = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
-    return make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(X, X.amount + 5 * X.visits > 70)
+    return make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(X, X.amount + 5 * X.visits > bound)
 
 
 def without(rows_of: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:

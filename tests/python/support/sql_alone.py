@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from churn import classifier, training
 from project import DbtProject, Row
+from scorehouse import register
+from scorehouse.registration.groups import grouped
 
 Customer = tuple[str, float | None, str | None, str | None, int]  # id, amount, visits, plan, shop
 
@@ -50,6 +53,8 @@ THIRD: list[Customer] = [
 ]
 BEST = {"top_n": 1, "per": "shop", "abstain": [0.45, 0.55]}
 BANDED = {"threshold": 0.5, "bands": {"low": 1e-05, "it's high": 5e-1}, "labels": ["stay", "call"]}
+IN_DOUBT = {"threshold": 0.5, "abstain": [0.45, 0.55]}
+BOTH = ["champion", "challenger"]
 TABLES: dict[str, dict[str, Any]] = {
     "replaced": {"decision": BANDED},
     "merged": {"rescore": "given", "decision": {"top_n": 2}},
@@ -64,21 +69,34 @@ TABLES: dict[str, dict[str, Any]] = {
     "as_of_date": {"as_of": "2024-01-31"},
     "by_day": {"as_of": "day", "rescore": {"max_rows": 13}, "decision": {"top_n": 1}},
     "kept": {"rescore": "changed", "decision": {**BEST, "bands": {"all": -1.5}}},
+    "long": {"alias": BOTH, "rescore": {"rule": "changed", "vanished": "flag"}, "decision": BEST},
+    "long_budget": {"alias": BOTH, "rescore": {"rule": "changed", "vanished": "delete", "max_rows": 4}},
+    "long_history": {"version": [2, 1], "as_of": "day", "decision": {"top_n": 1}},
+    "wide": {"alias": BOTH, "layout": "wide", "rescore": "changed", "decision": BANDED},
+    "wide_alone": {"alias": ["champion", "nobody"], "layout": "wide", "rescore": "given"},
+    "banded": {"decision": BANDED, "reasons": {"top": 2, "where": {"band": ["it's high"], "below": 0.9}}},
+    "decided": {"decision": IN_DOUBT, "reasons": {"top": 1, "where": {"decision": ["yes", "abstain"]}}},
 }
+
+
+def _capability(arguments: dict[str, Any]) -> str:
+    """What a table shows, among the rows of the card of engines."""
+    if len(arguments.get("alias", arguments.get("version", ""))) == 2:
+        return "several versions"
+    shown = {"reasons": "reasons", "vanished": "vanished", "as_of": "history"}
+    return next((name for word, name in shown.items() if word in str(arguments)), "decisions")
+
+
 TRIED = [
-    pytest.param(
-        name,
-        marks=pytest.mark.capability(
-            "vanished" if "vanished" in str(arguments) else "history" if "as_of" in arguments else "decisions"
-        ),
-    )
+    pytest.param(name, marks=pytest.mark.capability(_capability(arguments)))
     for name, arguments in TABLES.items()
 ]
 ARGUMENTS = {"key": "id", "passthrough": ["shop"]}
+IN_ORDER = "order by started_at, is_live desc"
 HELD = "prediction, score, row_status, reject_reason, model_name, model_version, model_digest"
 LOGGED = (
-    "status, write_mode, rescore_rule, rows_in, rows_scored, rows_rejected, rows_new, rows_changed, "
-    "rows_stale, rows_unchanged, rows_vanished, rows_left, decision_policy, decision_settings, reject_reasons"
+    "alias_asked, is_live, model_version, status, write_mode, rescore_rule, rows_in, rows_scored, "
+    "rows_rejected, rows_new, rows_changed, rows_stale, rows_unchanged, rows_vanished, rows_left, decision_policy, decision_settings, reject_reasons"
 )
 
 
@@ -106,23 +124,40 @@ def call_of(name: str) -> str:
     return ", ".join(f"{argument}={value!r}" for argument, value in {**ARGUMENTS, **TABLES[name]}.items())
 
 
+def register_challenger(folder: Path, name: str) -> None:
+    """A second version of the ML model, which has learned from other labels; its seeds have to be loaded."""
+    facts: dict[str, Any] = {"task": "classification", "alias": "challenger", "project_dir": folder}
+    register(classifier(90), name, training(), **grouped(facts))
+
+
+def _columns(arguments: dict[str, Any]) -> str:
+    """The columns that a table has by its arguments, and those of every table."""
+    columns = HELD
+    columns += ", decision, band, decision_policy" if "decision" in arguments else ""
+    columns += ", is_vanished" if "flag" in str(arguments.get("rescore")) else ""
+    if "reasons" in arguments:  # batches are rejected in the kernel's words: 1.50, where SQL has 1.5
+        columns = columns.replace("reject_reason, ", "reject_reason is null as is_scored, ")
+        columns += ", reason_1, reason_1_contribution, reason_rest, reason_unit"
+    if arguments.get("layout") == "wide":
+        outputs = ("prediction", "score", "reject_reason", "model_version")
+        columns += "".join(f", {name}__{arguments['alias'][1]}" for name in outputs)
+    elif _capability(arguments) == "several versions":
+        columns = f"model_alias, is_live, {columns}"
+    return columns
+
+
 def held(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list[Row]:
     """What a table holds, and which of its runs scored each row, in the order of its keys."""
-    columns = HELD
-    columns += ", decision, band, decision_policy" if "decision" in TABLES[name] else ""
-    columns += ", is_vanished" if "flag" in str(TABLES[name].get("rescore")) else ""
-    runs = f"(select run_id from {schema}scorehouse_run_log where node like '%.{name}' order by started_at)"
-    order = [str(run) for (run,) in query(f"select run_id from {runs} as runs")]
-    rows = query(f"select id, shop, {columns}, scoring_run_id from {schema}{name}")
+    runs = f"select run_id from {schema}scorehouse_run_log where node like '%.{name}' {IN_ORDER}"
+    order = [str(run) for (run,) in query(runs)]
+    rows = query(f"select id, {_columns(TABLES[name])}, shop, scoring_run_id from {schema}{name}")
     numbered = [(*row[:-1], order.index(str(row[-1]))) for row in rows]
     return sorted(tuple(round(v, 9) if isinstance(v, float) else v for v in row) for row in numbered)
 
 
 def logged(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list[Row]:
     """What the run log says of each run of a table."""
-    rows = query(
-        f"select {LOGGED} from {schema}scorehouse_run_log where node like '%.{name}' order by started_at"
-    )
+    rows = query(f"select {LOGGED} from {schema}scorehouse_run_log where node like '%.{name}' {IN_ORDER}")
     return [(*row[:-1], json.loads(row[-1] or "{}")) for row in rows]
 
 

@@ -56,16 +56,17 @@ class OneTableProject:
 
     def build(self, *arguments: str) -> str:
         """Run `dbt build`; what went wrong, or nothing."""
-        ended = self._dbt("build", *arguments)
+        ended = self.dbt("build", *arguments)
         results = list(getattr(ended.result, "results", None) or [])
         bad = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
         return str(ended.exception or "") + "\n".join(bad)
 
     def operation(self, macro: str, **arguments: Any) -> bool:
         """Whether `dbt run-operation` succeeded."""
-        return bool(self._dbt("run-operation", macro, "--args", yaml.safe_dump(arguments)).success)
+        return bool(self.dbt("run-operation", macro, "--args", yaml.safe_dump(arguments)).success)
 
-    def _dbt(self, *arguments: str) -> dbtRunnerResult:
+    def dbt(self, *arguments: str) -> dbtRunnerResult:
+        """Run a dbt command, which may fail."""
         here = Path.cwd()
         places = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
         try:
