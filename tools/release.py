@@ -3,9 +3,9 @@
 usage: ./run release VERSION [--dry-run]
 
 It checks that the manifests and the changelog have VERSION, and that nothing is uncommitted. It makes, in
-target/release/VERSION: a wheel per platform, the source distribution, the documentation, the card of
-engines, a list of the components with their digests (SBOM, CycloneDX), and SHA256SUMS. Last, it sets the tag
-vVERSION. --dry-run makes the wheel of this platform alone and no site, sets no tag, and reports what is not
+target/release/VERSION: a wheel per platform, the source distribution, the dbt package, the documentation,
+the card of engines, a list of the components with their digests (SBOM, CycloneDX), and SHA256SUMS. Last, it
+sets the tag vVERSION. --dry-run makes the wheel of this platform alone and no site, sets no tag, and reports what is not
 ready instead of stopping.
 """
 
@@ -27,11 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "docs/reference/conformance.md"
 KERNEL = ROOT / "src/scorehouse/program/native/build.py"
 LOCK = ROOT / "requirements.lock"
+# What dbt reads of the package; a `git:` entry of packages.yml copies the examples and their data as well.
+PACKAGE = ("dbt_project.yml", "macros", "models/installed", "skills", "README.md", "CHANGELOG.md", "LICENSE")
 PINNED = re.compile(r"^([a-zA-Z0-9._-]+)==([^\s\\;]+)(.*?)(?=^[a-zA-Z0-9]|\Z)", re.M | re.S)
 UPLOAD = """
 Nothing was uploaded. When you are sure:
   git push origin v{version}
-  python -m twine upload {folder}/*.whl {folder}/*.tar.gz"""
+  python -m twine upload {folder}/*.whl {folder}/*.tar.gz
+and publish {folder}/scorehouse-dbt-{version}.tgz where packages.yml can name it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -51,6 +54,9 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     build(folder, dry=dry)
+    package = f"scorehouse-dbt-{version}"
+    archive = ["--prefix", f"{package}/", "--format", "tar.gz", "--output", str(folder / f"{package}.tgz")]
+    run("git", "archive", *archive, "HEAD", *PACKAGE)
     shutil.copy(CARD, folder / "conformance.md")
     (folder / "sbom.cdx.json").write_text(json.dumps(bill_of_materials(version), indent=2) + "\n")
     if not dry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from project import NAME, REPOSITORY
 from scorehouse import register
 from scorehouse.registration.groups import grouped
 
-PACKAGE = ("dbt_project.yml", "macros", "models", "python_models", "seeds", "tests")
+PACKAGE: tuple[str, ...] = runpy.run_path(str(REPOSITORY / "tools/release.py"))["PACKAGE"]
 DOUBLE = "{{ {'bigquery': 'float64', 'postgres': 'double precision'}.get(target.type, 'double') }}"
 CUSTOMERS = f"""
 select
@@ -40,10 +41,11 @@ monitors leaving --features customers --key id --day seen_on --labels labels --l
 
 
 def copy_package(folder: Path) -> Path:
-    """The files that dbt reads of this package, as an archive of it would hold them."""
+    """The files that dbt reads of this package, as the archive of a release holds them."""
     folder.mkdir()
     for part in PACKAGE:
         source = REPOSITORY / part
+        (folder / part).parent.mkdir(exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
     return folder
 
