@@ -61,7 +61,7 @@ def page() -> str:
         "[program](../explanation/programs.md), and neither a run nor a service opens the estimator.",
         "`scorehouse show` says which a version has, and why others were refused. A subclass is not",
         "its parent. An",
-        "[estimator per segment](../how-to/segments.md) has the backends of its clones, except SQL.",
+        "[estimator per segment](../how-to/segments.md) has the backends of its clones; SQL for up to 100 segments.",
         "",
     ]
     rows = [

@@ -5,8 +5,8 @@ usage: ./run release VERSION [--dry-run]
 It checks that the manifests and the changelog have VERSION, and that nothing is uncommitted. It makes, in
 target/release/VERSION: a wheel per platform, the source distribution, the dbt package, the documentation,
 the card of engines, a list of the components with their digests (SBOM, CycloneDX), and SHA256SUMS. Last, it
-sets the tag vVERSION. --dry-run makes the wheel of this platform alone and no site, sets no tag, and reports what is not
-ready instead of stopping.
+sets the tag vVERSION. --dry-run makes the wheel of this platform alone and no site, sets no tag, and reports
+what is not ready instead of stopping.
 """
 
 from __future__ import annotations

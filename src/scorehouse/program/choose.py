@@ -162,6 +162,8 @@ def slow_in_sql(fact: Mapping[str, object], kernel: Kernel) -> str:
     """Why something else scores faster than the SQL that `fact` is of; empty where nothing does."""
     if fact["nodes"]:
         return TREES
+    if kernel.version.segments:
+        return "a database compares each row with every segment"
     operations = int(str(fact["operations"]))
     if operations > OPERATIONS_A_FEATURE * len(kernel.signature.names):
         return f"{operations} operations per row, for which a matrix product is faster"

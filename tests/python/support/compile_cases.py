@@ -72,8 +72,15 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from compile_case import TIMES, Case, columns, encoded
-from scorehouse import CalendarParts, DaysSinceEpoch, MultiQuantileRegressor, days_since_epoch
+from compile_case import NUMBERS, TIMES, Case, columns, encoded
+from scorehouse import (
+    CalendarParts,
+    DaysSinceEpoch,
+    MultiQuantileRegressor,
+    SegmentedClassifier,
+    SegmentedRegressor,
+    days_since_epoch,
+)
 
 CASES: dict[str, Case] = {}
 
@@ -349,7 +356,25 @@ def _times() -> None:
     CASES["days by a function"] = Case(lambda: make_pipeline(linear, LogisticRegression()), times=True)
 
 
+def _segments() -> None:
+    """By a text with a fallback, and by a number without; some rows have no estimator of their own."""
+    numbers = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
+    linear = make_pipeline(ColumnTransformer([("numbers", numbers, NUMBERS)]), LogisticRegression())
+    tree = DecisionTreeRegressor(max_depth=4, random_state=0)
+    for classes in (2, 3):
+        CASES[f"segments of a text {classes}"] = Case(
+            lambda: SegmentedClassifier(linear, "plan", min_rows=40), classes=classes, named=True
+        )
+    CASES["segments of a number"] = Case(
+        lambda: SegmentedRegressor(tree, "visits", fallback="reject", min_rows=50),
+        "regression",
+        0,
+        texts=False,
+    )
+
+
 _regressions()
+_segments()
 _times()
 _searched()
 _classifiers(2)

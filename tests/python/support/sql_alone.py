@@ -96,7 +96,8 @@ IN_ORDER = "order by started_at, is_live desc"
 HELD = "prediction, score, row_status, reject_reason, model_name, model_version, model_digest"
 LOGGED = (
     "alias_asked, is_live, model_version, status, write_mode, rescore_rule, rows_in, rows_scored, "
-    "rows_rejected, rows_new, rows_changed, rows_stale, rows_unchanged, rows_vanished, rows_left, decision_policy, decision_settings, reject_reasons"
+    "rows_rejected, rows_new, rows_changed, rows_stale, rows_unchanged, rows_vanished, rows_left, "
+    "decision_policy, decision_settings, reject_reasons"
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from scorehouse.program.linear_models import CLASSIFIERS, REGRESSORS
 from scorehouse.program.native.recipes import TREES
+from scorehouse.program.segments_made import SEGMENTED
 from scorehouse.program.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
 from scorehouse.program.sql import (
     compose,
@@ -18,6 +19,7 @@ from scorehouse.program.sql import (
     ensembles,
     linear,
     scale,
+    segments,
     several,
     times,
 )
@@ -61,6 +63,7 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.KMeans": linear.k_means,
     "sklearn.MiniBatchKMeans": linear.k_means,
     **dict.fromkeys(TREES, ensembles.trees),
+    **dict.fromkeys(SEGMENTED, segments.segmented),
 }
 
 # Trees compare a feature of float32 as the double that it is in a table; others pass it on, or look for NULL.
@@ -71,6 +74,7 @@ TAKE_SINGLES = frozenset(
         *("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV"),
         *("sklearn.CalibratedClassifierCV", "sklearn.OneVsRestClassifier"),
         *(MULTI_OUTPUT, QUANTILES, MULTI_LABEL),
+        *SEGMENTED,
         *("sklearn.MissingIndicator", "sklearn.FunctionTransformer"),  # the identity
     )
 )
