@@ -31,7 +31,8 @@ MEANINGS = {
     "without it); "
     "`macro_path`: macro path below which `ml/<name>.sql` is written (default: the project's "
     "first); `statement_bytes`: the length beyond which a version is compiled into several statements "
-    "(default: the limit of the database).",
+    "(default: the limit of the database); `functions`: whether trees beyond one statement become "
+    "[functions](compiled_sql.md#functions) (default: `false`).",
     "scorehouse_load_policy": "[What may be loaded](load_policy.md), and how strictly.",
     "scorehouse_memory_limit": "How much memory DuckDB may use while it streams a stored feature table, "
     "such as `1GB`. `auto`: per thread of DuckDB 128 MB plus 4 MB per column of the prediction table, and "

@@ -133,7 +133,8 @@ engine_tests() (
     setup
     export SCOREHOUSE_EMULATED="$name"
     # the emulator's own plugin needs Docker
-    "$python" -m pytest -p no:bqemulator "${@:-tests/python/engines/test_warehouses.py}"
+    [ $# -gt 0 ] || set -- tests/python/engines/test_warehouses.py tests/python/engines/test_warehouse_functions.py
+    "$python" -m pytest -p no:bqemulator "$@"
 )
 
 # Every step runs, whatever the results of the others.

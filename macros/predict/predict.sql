@@ -5,6 +5,7 @@
     {% do scorehouse._check_predict(name, relation, version, keep) %}
     {#- This ref adds the edge to the lineage and makes dbt load the seed first. -#}
     {% set registry = ref('ml_' ~ name) %}
+    {% do scorehouse._note_functions(name, version) %}
 
     {#- While dbt parses, there is no connection; the text returned here is never run. -#}
     {% if not execute %}
@@ -37,6 +38,7 @@
                 ~ ', since one would be too long, and a subquery is part of one statement',
             'a version that is compiled as one statement',
             'score it with scorehouse.scored(), which runs them one after the other, and select from its table;'
+                ~ ' set `functions: true` in scorehouse_compiled_sql and compile it again, where trees make it so long;'
                 ~ ' or register a smaller estimator'
         ) %}
     {% endif %}

@@ -36,6 +36,7 @@
     {%- do arguments.update(kwargs) -%} {#- an unknown name is refused, with the nearest known one -#}
     {%- do scorehouse._check_scored(name, arguments) -%}
     {%- do ref('ml_' ~ name) -%}
+    {%- do scorehouse._note_functions(name, version) -%}
     {{- config(
         materialized='predictions',
         meta={'scorehouse': {'ml_model': name, 'arguments': arguments}}

@@ -118,17 +118,15 @@ def _pairs(
     pairs: list[tuple[str, Callable[[], list[str]]]] = []
     if stored.scores:
         sums = "trees" if one.has_trees else "products"
-        pairs += [
-            (sums, lambda: one.sums),
-            ("links", one.links),
-            ("preprocessing", lambda: one.columns),
-        ]
+        pairs += [(sums, lambda: one.sums), ("links", one.links), ("preprocessing", lambda: one.columns)]
     elif lost := [name for name in ("native", "matrix") if name in version.program]:
         raise Unreadable(f"it has no scores, and the registry names its backend {lost[0]!r}")
     if pairs or stored.head.get("sql"):
         pairs.append(("inputs", one.inputs))
     if stored.head.get("sql"):
         pairs += [("sql", one.sql), ("checks of sql", one.checks_of_sql)]
+    if version.program.get("sql", {}).get("functions"):
+        pairs.append(("functions", one.functions))
     if stored.head.get("reasons"):
         pairs.append(("reasons", one.reasons))
     return pairs
@@ -235,6 +233,10 @@ class _Compared:
     def sql(self) -> list[str]:
         """The expressions that SQL is printed of."""
         return self._sql.differences
+
+    def functions(self) -> list[str]:
+        """The functions that SQL calls."""
+        raise NotRead("the arrays in their texts are not read")
 
     def checks_of_sql(self) -> list[str]:
         """The rows that SQL rejects, and why."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from scorehouse.errors import RegistryError, ScorehouseError
 from scorehouse.interop.mlflow import Imported, known_origins, register_logged
 from scorehouse.interop.mlflow_store import Origin, Store
+from scorehouse.program.sql.function_files import function_files
 from scorehouse.program.sql.macros import macro_file
 from scorehouse.project.folder import find_project
 from scorehouse.registration.lock import NAME_PATTERN, check_name, holding
@@ -114,7 +115,7 @@ def _files(project: Path, name: str) -> dict[str, Path]:
     pictures = folder_of(project, name)
     folders = [f"seeds/ml/{name}", f"artifacts/{name}", *([pictures] if pictures else [])]
     found = [file for folder in folders for file in sorted((project / folder).rglob("*"))]
-    found.append(macro_file(project, name))
+    found += [macro_file(project, name), *function_files(project, name)]
     kept = [file for file in found if file.is_file() and file.suffix not in PASSING]
     return {file.relative_to(project).as_posix(): file for file in kept}
 

@@ -17,7 +17,7 @@ from scorehouse.program.store import reading, scores_of, sql_in
 from scorehouse.project.log import logger
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.registry.program_facts import not_certified
+from scorehouse.registry.program_facts import not_certified, sql_is_stored
 from scorehouse.registry.version import PROGRAM_SHA256, PROOF_SHA256
 
 # A linear model takes 10 operations per feature. At 58 (k-means with 8 clusters), a database is as fast as
@@ -145,6 +145,8 @@ def _sql(kernel: Kernel, asked: str, files: ProgramFiles, sql_rows: SqlRows | No
     fact = _fact(kernel, "sql", files)
     if float(str(fact["largest_difference"])) > TOLERANCE:
         raise _NotServing(f"proven only to a difference of {fact['largest_difference']}")
+    if not sql_is_stored(kernel.version.program):
+        raise _NotServing("its trees are functions of a warehouse")
     if kernel.strict:
         raise _NotServing(f"it has no checks of strict={sorted(kernel.strict)}")
     if asked == "auto" and (slow := slow_in_sql(fact, kernel)):

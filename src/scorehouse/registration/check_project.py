@@ -18,6 +18,7 @@ from scorehouse.certificate import Certificate, certify
 from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
+from scorehouse.program.sql.function_files import function_faults
 from scorehouse.program.sql.macros import macro_file, text_digest, version_text
 from scorehouse.program.store import READERS, reading, sql_in
 from scorehouse.project.dbt_text import literal
@@ -27,6 +28,7 @@ from scorehouse.registration.seeds_yaml import registered_facts, registered_quan
 from scorehouse.registry import artifact
 from scorehouse.registry.label_rule import check_label_rule
 from scorehouse.registry.policy import LoadPolicy, load_policy
+from scorehouse.registry.program_facts import sql_is_stored
 from scorehouse.registry.registry_file import shown
 from scorehouse.registry.seed_columns import PARTS
 from scorehouse.registry.seeds import (
@@ -181,7 +183,7 @@ def _read_program(file: str, data: bytes, version: Version, signature: Signature
     for backend in sorted({"sql", *READERS} & set(version.program)):
         with reading(backend, version, call):
             if backend == "sql":
-                sql_in(data, version, signature)
+                _ = sql_is_stored(version.program) and sql_in(data, version, signature)
             else:
                 READERS[backend](data, version)
 
@@ -218,7 +220,7 @@ def sql_faults(project: Path, version: Version) -> tuple[list[str], list[str]]:
     if not proof or found != proof["sha256"]:
         proven = f"the sha256 {proof['sha256']}" if proof else "no SQL, since none was printed"
         return [f"its compiled SQL in {where} has the sha256 {found} (expected: {proven})"], []
-    return [], []
+    return function_faults(project, text), []
 
 
 def yaml_faults(seeds: ModelSeeds, versions: list[Version]) -> list[str]:

@@ -25,12 +25,15 @@ from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.segments_made import is_segmented
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.function_files import write_functions
 from scorehouse.program.sql.in_duckdb import fault_of_stages
 from scorehouse.program.sql.macros import ReasonMacros, SqlSettings, drop_macros, pins_of, write_macros
 from scorehouse.program.sql.reasons import MOST_ROWS
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registration.fragile import fragile_labels
+from scorehouse.registration.in_functions import InFunctions
 from scorehouse.registration.proven_backend import (
+    WHY_NOT_COMPILED,
     ProvenBackend,
     RunningSql,
     certified,
@@ -48,7 +51,6 @@ from scorehouse.registry.version import Version
 BY_DEFAULT = SqlSettings()
 GATE = "duckdb"  # is run, and proves the other dialects, which are printed from the same tree
 TRAINING = "training"
-WHY_NOT_COMPILED = partial(why_refused, what="the compiler")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Backends:
         """
         for name, data in self.files.items():
             write(locate(project, beside(version, name), policy, call), data, call)
+        write_functions(project, version, self.sql)
         if not self.sql:
             return drop_macros(project, version.name, version.version)
         write_macros(project, version.name, self.sql, self.reasons)
@@ -107,6 +110,7 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
         self.arrays = "native" if self.has_trees else "matrix"  # the backend that runs trees or products
         self.refused: dict[str, str] = {}  # why there is no such backend
         self.alike: dict[tuple[bool, bool], CompiledSql] = {}
+        self.functions = InFunctions(kernel, sql if self.has_trees else BY_DEFAULT)
         self.closing = ExitStack()
 
     def __exit__(self, *_: object) -> None:
@@ -174,9 +178,10 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
             "dialects": [backend.dialect.name for backend in sql],
             "macro": pins,
         }
-        if stages := {backend.dialect.name: len(backend.stages) for backend in sql if backend.stages}:
-            fact["stages"] = stages
-        return ProvenBackend(fact, gate)
+        for what in ("stages", "functions"):
+            if counts := {one.dialect.name: len(parts) for one in sql if (parts := getattr(one, what))}:
+                fact[what] = counts
+        return ProvenBackend(fact, None if gate.functions else gate)
 
     def _reasons(self) -> ProvenBackend | None:
         """What features contribute to a score; None where that is not known, and without a backend."""
@@ -244,7 +249,8 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
     def _gate(self) -> CompiledSql | None:
         """The SQL that is run; it may be longer than the statements that a project wants."""
         self.told("compile to SQL")
-        return tried(partial(self._compiled, GATE, None), "sql", self.refused, WHY_NOT_COMPILED)
+        made = partial(self._compiled, GATE, None)
+        return tried(made, "sql", self.refused, WHY_NOT_COMPILED) or self.functions.gate(self.refused)
 
     @cached_property
     def _running(self) -> RunningSql | None:
@@ -268,17 +274,16 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
         found = []
         for dialect in self.settings.dialects:
             name, asked = f"sql for {dialect}", (dialect, self.settings.statement_bytes)
-            made = self._gate
-            if asked != (GATE, None):
+            made = self._gate if asked == (GATE, None) else None
+            if made is None or made.functions:  # which DuckDB calls for the proof alone
                 made = tried(partial(self._compiled, *asked), name, without, WHY_NOT_COMPILED)
-            if made is None:
-                continue
-            if made.stages:  # which have to equal one statement on some of the rows that prove that
+            if self.functions.serve(dialect) and (made is None or made.stages):
+                made = self.functions.printed(dialect, self._gate, lambda: self.trial, without)
+            if made and made.stages:  # which have to equal one statement on some of the rows that prove that
                 self.told(f"prove stages for {dialect}")
                 if fault := fault_of_stages(made, self.trial.tried.rows):
-                    without[name] = fault
-                    continue
-            found.append(made)
+                    without[name], made = fault, None
+            found += [made] if made else []
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from scorehouse.certificate import certify
@@ -60,6 +61,9 @@ def why_refused(error: Exception, what: str) -> str:
     if isinstance(error, CompileError):
         return f"{error.problem}; expected: {error.expected}"
     return f"{what} failed ({type(error).__name__}: {error})"
+
+
+WHY_NOT_COMPILED = partial(why_refused, what="the compiler")
 
 
 def proven_arrays(

@@ -37,6 +37,12 @@ def backend_lines(version: Version, facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def sql_is_stored(program: Mapping[str, Any]) -> bool:
+    """Whether a run can read its SQL: not where trees are functions for lack of any other."""
+    fact = program.get("sql", {})
+    return bool(fact) and not (fact.get("functions") and not fact["nodes"])
+
+
 def against(fact: Mapping[str, Any]) -> str:
     """What reasons compare rows with, if that is a background."""
     rows = fact.get("background", {}).get("rows")
@@ -44,11 +50,11 @@ def against(fact: Mapping[str, Any]) -> str:
 
 
 def databases_of(fact: Mapping[str, Any]) -> str:
-    """The databases that a backend is for, with the stages where there are several; empty if any."""
-    stages = fact.get("stages", {})
-    return ", ".join(
-        f"{name} in {stages[name]} stages" if name in stages else name for name in fact.get("dialects", [])
-    )
+    """The databases that a backend is for, with its stages or functions there; empty if any."""
+    parts = {name: f" in {count} stages" for name, count in fact.get("stages", {}).items()}
+    for name, count in fact.get("functions", {}).items():
+        parts[name] = f"{parts.get(name, '')} with {count} function{'s' if count > 1 else ''}"
+    return ", ".join(name + parts.get(name, "") for name in fact.get("dialects", []))
 
 
 def not_certified(version: Version, backend: str) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import yaml
 from dbt.cli.main import dbtRunner
 
+import emulated_functions as functions
 from churn import ROWS, classifier, training
 from ports import LOOPBACK, free_port
 from project import REPOSITORY, Row
@@ -191,7 +192,8 @@ def emulator(kind: str, folder: Path) -> Iterator[Warehouse]:
     port = free_port()
     warehouse: Warehouse
     if kind == "snowflake":
-        warehouse, command = Snowflake(port), [sys.executable, "-c", SERVE.format(port)]
+        text = functions.IN_DUCKDB + functions.SNOWFLAKE + SERVE.format(port)
+        warehouse, command = Snowflake(port), [sys.executable, "-c", text]
     else:
         warehouse, command = BigQuery(port), bigquery_command(port)
         place_extensions(folder)

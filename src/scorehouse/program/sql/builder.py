@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorehouse.errors import CompileError
-from scorehouse.program.sql.expression import Case, Column, Expr, Literal, Sum, columns_of
+from scorehouse.program.sql.expression import Case, Column, Expr, Literal, Sum, TreeFunction, columns_of
 from scorehouse.program.sql.singles import rounded
 from scorehouse.registry.signature import Signature
 
@@ -119,6 +119,7 @@ class Builder:
     `converters` are the functions for the steps that it meets; they are passed in, since they call the
     builder. `has_real`: the dialect has a float32 type. `largest` is the largest magnitude of a feature that
     it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
+    With `functions_of`, how their names begin, trees become `functions`.
     """
 
     signature: Signature
@@ -127,6 +128,8 @@ class Builder:
     has_real: bool = field(kw_only=True)
     largest: float = field(kw_only=True)
     excess: CompileError | None = field(default=None, kw_only=True)
+    functions_of: str = field(default="", kw_only=True)
+    functions: list[TreeFunction] = field(default_factory=list, init=False)
     path: list[str] = field(default_factory=list, init=False)
     probes: dict[int, set[float]] = field(default_factory=lambda: defaultdict(set), init=False)
     nodes: int = field(default=0, init=False)

@@ -33,6 +33,7 @@ from scorehouse.program.sql.expression import (
     Literal,
     Logic,
     Lookup,
+    Udf,
     any_of,
     children,
     no,
@@ -57,11 +58,13 @@ def compile_sql(
     *,
     alike: dict[tuple[bool, bool], CompiledSql] | None = None,
     statement_bytes: int | None = None,
+    in_functions: bool = False,
 ) -> CompiledSql:
     """Compile a fitted estimator, as it was registered, for one dialect.
 
     `alike` keeps what was compiled for dialects that compute alike, which differ in their spelling alone.
-    `statement_bytes` is the length beyond which there are several statements, if the database accepts more.
+    `statement_bytes` is the length beyond which there are several statements, if the database accepts more;
+    `in_functions` makes Python functions of the trees instead.
     Raises CompileError naming the step that has no exact equivalent, or the limit that is passed.
     """
     call = f"compile_sql({version.label}, {dialect!r})"
@@ -72,7 +75,8 @@ def compile_sql(
         # another dialect has told the nodes of all trees, which need not be compiled to be refused
         nodes = max((other.nodes for other in others.values()), default=0)
         excess = excess_over(nodes, "tree nodes", limits_of(chosen).nodes, version, chosen, call)
-        b = builder_of(signature, chosen, call, excess)
+        names = f"scorehouse_{version.name}_v{version.version}" if in_functions else ""
+        b = builder_of(signature, chosen, call, excess=excess, functions_of=names)
         values, reason = inputs_of(b)
         outputs, scores = outputs_of(b, estimator, version, values, reason)
         compiled = CompiledSql(
@@ -84,6 +88,7 @@ def compile_sql(
             nodes=b.nodes,
             single=scores.single,
             probes={position: frozenset(found) for position, found in b.probes.items()},
+            functions=tuple(b.functions),
         )
     others[chosen.arithmetic] = compiled
     compiled = of_fitting_size(replace(compiled, dialect=chosen), statement_bytes, call)
@@ -91,12 +96,10 @@ def compile_sql(
     return compiled
 
 
-def builder_of(
-    signature: Signature, dialect: Dialect, call: str, excess: CompileError | None = None
-) -> Builder:
-    """What builds the program of a dialect; `excess` is raised at its first tree."""
+def builder_of(signature: Signature, dialect: Dialect, call: str, **options: Any) -> Builder:
+    """What builds the program of a dialect."""
     has_real, largest = dialect.has_real, dialect.largest
-    return Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, excess=excess)
+    return Builder(signature, call, CONVERTERS, has_real=has_real, largest=largest, **options)
 
 
 def finished(b: Builder, outputs: Sequence[tuple[str, Expr]], dialect: Dialect) -> Program:
@@ -232,7 +235,7 @@ def _first_best(b: Builder, columns: list[Expr], labels: Sequence[Expr], best: s
 
 
 LOST_BITS = 2.0**-54  # the result of subtracting another number is at least this fraction of it
-TRUTHS = Compare | Logic | IsNull | In | Lookup
+COMPARED = Compare | Logic | IsNull | In | Lookup | Udf  # tiny values are not computed with
 NEVER_SMALL = frozenset({"exp", "exp_down", "sigmoid", "ln"})
 
 
@@ -270,7 +273,7 @@ class _Flow:
                 return frozenset()
             case Call(name) if name in NEVER_SMALL:
                 return frozenset()
-        return frozenset() if isinstance(expr, TRUTHS) else found
+        return frozenset() if isinstance(expr, COMPARED) else found
 
     def held(self, step: Step) -> Step:
         """The step, with features that are multiplied kept off zero."""

@@ -19,6 +19,7 @@ from scorehouse.program.sql.expression import (
     Expr,
     Feature,
     Sum,
+    TreeFunction,
     rewritten,
     walk,
 )
@@ -38,7 +39,8 @@ class CompiledSql:
     `columns` are the columns that it adds to the kept ones, in order; `features` are the features that it
     reads; `nodes` counts the nodes of all trees; `single`: the estimator itself computes in float32; `probes`
     holds, by feature, the values of splits and edges; `stages` are the same program as several statements, if
-    one would be larger than the database accepts (`program/sql/stages.py`). Threshold and classes are
+    one would be larger than the database accepts (`program/sql/stages.py`); `functions` are those that it
+    calls (`program/sql/functions.py`). Threshold and classes are
     parameters of `program` and of the last stage; `decided` has those of `version`.
     """
 
@@ -51,6 +53,7 @@ class CompiledSql:
     single: bool = False
     probes: Mapping[int, frozenset[float]] = field(default_factory=dict)
     stages: tuple[Program, ...] = ()
+    functions: tuple[TreeFunction, ...] = ()
 
     @property
     def features(self) -> list[str]:

@@ -22,6 +22,7 @@ from scorehouse.program.sql.expression import (
     number,
     text,
 )
+from scorehouse.program.sql.functions import IN_DOUBLES, sum_in_functions
 from scorehouse.program.sql.links import KINDS, mean, real
 from scorehouse.program.sql.scale import numbers_only
 from scorehouse.program.sql.several import of_labels
@@ -88,21 +89,25 @@ def trees(b: Builder, estimator: Any, values: list[Value], method: str) -> Score
     """Trees, forests and boosted trees of every library: their sums, through the link of the method."""
     ensemble, recipe = recipe_of(estimator, b.refuse)
     values = as_numbers(b, estimator, recipe, values)
-    if ensemble.single and not b.has_real:
+    if ensemble.single and not (b.has_real or b.functions_of):
         raise b.refuse(estimator, "it adds in float32, a type that this database does not have")
     link = recipe.outputs.get(method)
+    if link is not None and b.functions_of:
+        link = replace(link, kind=IN_DOUBLES.get(link.kind, link.kind))
     if link is None or link.kind not in KINDS:
         raise b.refuse(estimator, f"its {method} has no equivalent in SQL")
     outputs = len(ensemble.base)
     has_shares = link.kind == "sums" and hasattr(estimator, "classes_")
     of_two = has_shares and 2 in (link.each, outputs)  # the second class says all
-    raw = [_sum_of(b, ensemble, values, k) for k in (range(1, outputs, 2) if of_two else range(outputs))]
+    add = sum_in_functions if b.functions_of else _sum_of
+    raw = [add(b, ensemble, values, k) for k in (range(1, outputs, 2) if of_two else range(outputs))]
     if link.each:
         return of_labels([Scores((share,), bounded=True) for share in raw])
     scores = KINDS[link.kind](b, raw, *link.numbers)
     is_sum = KINDS[link.kind] in (KINDS["sums"], KINDS["single"])
     zero_is_second = recipe.outputs["predict"].kind == "from_zero"
-    return replace(scores, bounded=scores.bounded or is_sum, zero_is_second=zero_is_second)
+    scores = replace(scores, bounded=scores.bounded or is_sum, zero_is_second=zero_is_second)
+    return replace(scores, single=True) if ensemble.single else scores
 
 
 def _sum_of(b: Builder, ensemble: Ensemble, values: Sequence[Value], output: int) -> Expr:

@@ -72,6 +72,23 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Udf:
+    """A Python function of the warehouse, by its own name, of doubles."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFunction:
+    """A Python function: its name in the warehouse, the text of its body, and how many doubles it takes."""
+
+    name: str
+    text: str
+    arguments: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """`left op right`; `op` is one of = <> < <= > >=."""
 
@@ -139,6 +156,7 @@ Expr: TypeAlias = (
     | Arith
     | Sum
     | Call
+    | Udf
     | Compare
     | Logic
     | IsNull
@@ -171,6 +189,7 @@ _CHILDREN: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
     Arith: lambda expr: (expr.left, expr.right),
     Sum: lambda expr: expr.terms,
     Call: lambda expr: expr.args,
+    Udf: lambda expr: expr.args,
     Compare: lambda expr: (expr.left, expr.right),
     Logic: lambda expr: expr.args,
     IsNull: lambda expr: (expr.arg,),

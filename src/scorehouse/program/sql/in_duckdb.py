@@ -10,13 +10,14 @@ Arrow computes in 1 ms.
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -32,10 +33,12 @@ from scorehouse.program.sql.builder import Program, program_of
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.dialects import DUCKDB
 from scorehouse.program.sql.expression import Case, Column, Expr, IsNull, Literal
+from scorehouse.program.sql.functions import called
 
 ROW = "scorehouse_row"
 PART_ROWS = 8_192
 ROWS_OF_STAGES = 1_000
+AS_ARROW: Any = {"type": "arrow", "null_handling": "special"}  # a function of columns, which gets NULL too
 _shared: ContextVar[tuple[ExitStack, list[duckdb.DuckDBPyConnection]] | None] = ContextVar(
     "scratch", default=None
 )
@@ -87,9 +90,38 @@ def duckdb_rows(
     parts = pa.Table.from_batches(numbered.combine_chunks().to_batches(PART_ROWS))
     connection.register("input_relation", parts)
     sql = compiled.render("input_relation", keep=[ROW])
-    # into a table, since connection.sql() would read and bind the long statement twice
-    connection.execute(f"create or replace temp table scored as {sql}")
+    with _functions(compiled, connection):
+        # into a table, since connection.sql() would read and bind the long statement twice
+        connection.execute(f"create or replace temp table scored as {sql}")
     return connection.sql(f"from scored order by {ROW}").to_arrow_table()
+
+
+@contextmanager
+def _functions(compiled: CompiledSql, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """While inside, the database has the functions that the SQL calls, by the texts of a warehouse."""
+    for one in compiled.functions:
+        types: list[Any] = ["DOUBLE"] * one.arguments
+        trees = _of_arrays(called(one), one.arguments)
+        connection.create_function(one.name, trees, types, "DOUBLE", **AS_ARROW)
+    try:
+        yield
+    finally:
+        for one in compiled.functions:
+            connection.remove_function(one.name)
+
+
+def _of_arrays(trees: Callable[[Any], Any], arguments: int) -> Any:
+    """A function of a frame, as one of Arrow's columns, of which DuckDB asks for the signature."""
+    import pandas as pd
+
+    def of_columns(*columns: pa.ChunkedArray) -> pa.Array:
+        given = [column.to_numpy() for column in columns]
+        return pa.array(trees(pd.DataFrame(dict(enumerate(given)))).to_numpy())
+
+    names = [f"x{place}" for place in range(arguments)]
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names]
+    of_columns.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return of_columns
 
 
 def fault_of_stages(compiled: CompiledSql, rows: pa.Table) -> str:

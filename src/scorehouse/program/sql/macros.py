@@ -23,12 +23,12 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.compiled import MARK, CompiledSql
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS
 from scorehouse.program.sql.links import THRESHOLD, class_parameters
-from scorehouse.project.dbt_text import jinja_literal
+from scorehouse.project.dbt_text import jinja, jinja_literal
 from scorehouse.project.folder import project_variable
 from scorehouse.registry.seeds import replace_file
 
 VARIABLE = "scorehouse_compiled_sql"
-KNOWN = {"dialects", "macro_path", "statement_bytes"}
+KNOWN = {"dialects", "macro_path", "statement_bytes", "functions"}
 SMALLEST = 10_000  # shorter statements would be as many as a forest has trees
 
 
@@ -38,11 +38,13 @@ class SqlSettings:
 
     None is printed that the project does not list: that of each is reviewed with every version.
     `statement_bytes`: the length beyond which there are several statements; None: the limit of the database.
+    `functions`: whether trees beyond one statement become Python functions where dbt can make them.
     """
 
     dialects: tuple[str, ...] = ()
     macro_path: str = "macros"
     statement_bytes: int | None = None
+    functions: bool = False
 
     @classmethod
     def of(cls, project: Path) -> SqlSettings:
@@ -56,7 +58,11 @@ class SqlSettings:
         document = yaml.safe_load(file.read_text()) or {}
         paths = [str(path) for path in document.get("macro-paths") or ["macros"]]
         macro_path = str(value.get("macro_path", paths[0]))
-        return cls(_dialects(value.get("dialects")), macro_path, _bytes(value.get("statement_bytes")))
+        functions = value.get("functions", False)
+        if not isinstance(functions, bool):
+            raise _unusable(f"functions is {functions!r}", "true or false")
+        most = _bytes(value.get("statement_bytes"))
+        return cls(_dialects(value.get("dialects")), macro_path, most, functions)
 
 
 def _dialects(wanted: Any) -> tuple[str, ...]:
@@ -173,6 +179,10 @@ def macro_text(name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros
     start, end = _marks(number)
     features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
     macros = [_select(call, name, compiled), _returned(f"{call}__features", f"[{features}]")]
+    if called := {
+        item.dialect.name: [one.name for one in item.functions] for item in compiled if item.functions
+    }:
+        macros.append(_returned(f"{call}__functions", f"{jinja(called)}.get(target.type, [])"))
     if reasons is not None:
         macros.append(_select(f"{call}__reasons", name, reasons.compiled))
         macros.append(_returned(f"{call}__reason_facts", jinja_literal(reasons.text)))
@@ -227,7 +237,9 @@ def pins_of(
     template = SandboxedEnvironment().from_string(text)
     columns = [f"{MARK}{i}{MARK}" for i in range(len(features))]
     parameters = [THRESHOLD, *class_parameters(compiled[0].version)]
-    decision = {one.name: f"{MARK}{one.name}{MARK}" for one in parameters}
+    functions = [one for item in compiled for one in item.functions]
+    names = [one.name for one in parameters] + [one.name for one in functions]
+    decision = {name: f"{MARK}{name}{MARK}" for name in names}
     call = macro_name(name, compiled[0].version.version)
 
     def pins(selects: Sequence[CompiledSql], macro: str, before: Sequence[str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from scorehouse.program.sql.expression import (
     Lookup,
     Parameter,
     Sum,
+    Udf,
 )
 from scorehouse.project.dbt_text import no_jinja
 
@@ -183,6 +184,9 @@ class Printer:
                 return self._lookup(expr)
             case Cast():
                 return self._cast(expr)
+            case Udf(name, args):
+                head = self.expr(Parameter(name)) if self.jinja else name
+                return f"{head}({', '.join(self.expr(arg) for arg in args)})"
 
     def _feature(self, expr: Feature) -> str:
         column = self.columns[expr.position]

@@ -25,6 +25,7 @@ FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may
     "Compare": frozenset(("=", "<>", "<", "<=", ">", ">=")).__contains__,
     "Logic": frozenset(("and", "or")).__contains__,
     "Call": FUNCTIONS.__contains__,
+    "Udf": lambda name: False,  # is printed, and not stored
 }
 QUOTED = re.compile(r'"([^"]|"")*"|`[^`\\]*`|[^"`].*', re.DOTALL)
 
