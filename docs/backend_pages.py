@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 from tables import table
 
@@ -12,16 +13,19 @@ from scorehouse.certificate.steps import STEPS
 from scorehouse.program.matrix.models import MODELS, PROJECTIONS
 from scorehouse.program.native.recipes import READERS
 from scorehouse.program.several import FOR_EACH
-from scorehouse.program.sql import compose
+from scorehouse.program.sql import combined, compose
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS, LIMITS
-from scorehouse.program.sql.registers import PREDICTORS, TRANSFORMERS
+from scorehouse.program.sql.registers import PREDICTORS, SELECTORS, TRANSFORMERS
 
 WITH = {
     "scorehouse.DaysSinceEpoch": "also `FunctionTransformer(scorehouse.days_since_epoch)`",
     "sklearn.FunctionTransformer": "identity, `np.log`, `np.log1p`, `np.sqrt`, `np.abs`",
     "sklearn.OneHotEncoder": "`drop`, `handle_unknown`, `min_frequency`, `max_categories`",
+    "sklearn.SplineTransformer": "not periodic",
     "sklearn.SimpleImputer": "with and without indicator",
 }
+USAGE = Path(__file__).with_name("usage.csv")  # by benchmarks/usage.py
+MOST_NAMED, MOST_MISSING = 60, 8
 MACRO = """\
 {#- What macros need to know of the target's SQL. `backslash`: it is an escape in strings. `statement`: the
     characters that a statement may have; none: no limit that compiled SQL reaches.
@@ -48,7 +52,8 @@ def macro() -> str:
 
 def page() -> str:
     """Which estimators have which backends, from their registers."""
-    wraps = {name for name, function in PREDICTORS.items() if function.__module__ == compose.__name__}
+    around = (combined.__name__, compose.__name__)
+    wraps = {name for name, function in PREDICTORS.items() if function.__module__ in around}
     backends = {
         "SQL": PREDICTORS.keys() - wraps,
         "native code": READERS.keys(),
@@ -57,8 +62,8 @@ def page() -> str:
     lines = [
         "# Backends",
         "",
-        "Versions of these estimators score without scikit-learn, LightGBM or XGBoost: registration proves a",
-        "[program](../explanation/programs.md), and neither a run nor a service opens the estimator.",
+        "Versions of these estimators score without the library that trained them: registration proves a",
+        "[program](../explanation/programs.md).",
         "`scorehouse show` says which a version has, and why others were refused. A subclass is not",
         "its parent. An",
         "[estimator per segment](../how-to/segments.md) has the backends of its clones; SQL for up to 100 segments.",
@@ -74,28 +79,34 @@ def page() -> str:
     for backend in dict.fromkeys(steps.values()):
         names = [
             _named(name) + (f" ({WITH[name]})" if name in WITH else "")
-            for name in sorted(steps, key=_key)
+            for name in sorted(steps.keys() - {*SELECTORS}, key=_key)
             if steps[name] == backend
         ]
+        names += ["what selects columns by `get_support`"] * (backend == steps[SELECTORS[0]])
         lines += [f"Before {backend}: {', '.join(names)}.", ""]
     read = {*certificate.READERS, *LAYERS, *STEPS, "sklearn.Pipeline", *certificate.SEARCHES}
-    others = {*PREDICTORS, *READERS, *MODELS, *steps} - read
+    others = {*PREDICTORS, *READERS, *MODELS, *steps} - read - wraps
     lines += [
         "[Certified](../explanation/programs.md#what-is-certified) are all but functions, segments, `KMeans`",
-        "in SQL,",
+        "in SQL, what stands around others but searches,",
         f"{', '.join(map(_named, sorted(others, key=_key)))}.",
         "",
         "## Around them",
         "",
-        f"SQL: {', '.join(map(_named, sorted(wraps)))}; `CalibratedClassifierCV` may be sigmoid or isotonic.",
+        f"SQL: {', '.join(map(_named, sorted(wraps)))}; `CalibratedClassifierCV` may be sigmoid or isotonic,",
+        "`VotingClassifier` soft.",
         "Native code and matrix products: `Pipeline`, `GridSearchCV`, `RandomizedSearchCV`.",
         "",
         "## Several outputs per row",
         "",
         "scikit-learn's linear models, networks, trees and forests have the same backends with several",
         "outputs or labels. `MultiOutputRegressor`, `MultiQuantileRegressor` and `MultiOutputClassifier`",
-        "have those that all of their estimators have. XGBoost's own training on several targets and",
-        "`TransformedTargetRegressor` have none: the estimator scores.",
+        "have those that all of their estimators have. XGBoost's own training on several targets has",
+        "none: the estimator scores.",
+        "",
+        "## Without a program",
+        "",
+        *_missing({*PREDICTORS, *READERS, *MODELS, *steps}),
         "",
         "## Limits of one statement",
         "",
@@ -111,6 +122,20 @@ def page() -> str:
         ["database", "bytes of SQL", "tree nodes", "columns in one step", "characters accepted"], rows
     )
     return "\n".join(lines)
+
+
+def _missing(known: Collection[str]) -> list[str]:
+    """What has no program, of what public code names most."""
+    head, sources, _, *rows = USAGE.read_text(encoding="utf-8").splitlines()
+    named = [row.split(",") for row in rows]
+    missing = [row for row in named if row[0] not in known][:MOST_MISSING]
+    covered = sum(row[0] in known for row in named[:MOST_NAMED])
+    listed = ", ".join(f"{_named(name)} ({count})" for name, count, _ in missing)
+    return [
+        f"Of the {MOST_NAMED} classes that most of {len(sources.split()) - 1} public repositories of courses",
+        f"name ([counted](../usage.csv) on {head[2:12]}), {covered} have one. Others, and by how many:",
+        f"{listed}.",
+    ]
 
 
 def _alike(names: Iterable[str], backends: Mapping[str, Collection[str]]) -> dict[tuple[str, str], list[str]]:

@@ -59,7 +59,9 @@ def lightgbm(estimator: Any) -> tuple[Forest, Links]:
 
 
 def frame_categories(estimator: Any) -> list[list[Any]]:
-    """The categories of the columns of dtype category that LightGBM was fitted on; their places are codes."""
+    """The categories of the columns of dtype category that it was fitted on; their places are codes."""
+    if not hasattr(estimator, "booster_"):
+        return [*_xgboost_categories(estimator.get_booster()).values()]
     line = estimator.booster_.model_to_string().rpartition("\npandas_categorical:")[2]
     return list(json.loads(line.splitlines()[0] or "null") or [])
 
@@ -142,8 +144,10 @@ def xgboost(estimator: Any) -> tuple[Forest, Links]:
         raise NotRead(
             "the sums of dart, which start at another number than 0 and round on the way, are not read"
         )
+    known = _xgboost_categories(estimator.get_booster())
     trees = [
-        _xgboost_tree(*pair) for pair in zip(model["trees"][:count], weights or [1.0] * count, strict=False)
+        _xgboost_tree(tree, weight, known)
+        for tree, weight in zip(model["trees"][:count], weights or [1.0] * count, strict=False)
     ]
     groups = [int(group) for group in model["tree_info"][:count]]
     forest = forest_of(
@@ -164,9 +168,38 @@ def _xgboost_rule(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         return np.asarray(values.astype(np.float32) < thresholds)
 
 
-def _xgboost_tree(tree: dict[str, Any], weight: float) -> Tree:
-    if any(tree.get("split_type") or ()) or tree.get("categories"):
-        raise NotRead("XGBoost's own splits by category are not read")
+def _xgboost_categories(booster: Any) -> dict[int, list[Any]]:
+    """The categories of each column that has some, by its place."""
+    if "c" not in (booster.feature_types or ()):
+        return {}
+    gradient = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    found: dict[int, list[Any]] = {}
+    for place, own in enumerate(gradient.get("gbtree", gradient)["model"].get("cats", {}).get("enc", ())):
+        if "type" in own:
+            found[place] = own["values"]
+        elif own["values"]:
+            raw = bytes(one % 256 for one in own["values"])
+            if not raw.isascii():
+                raise NotRead("names of categories that are not ASCII, which XGBoost cuts off, are not read")
+            found[place] = [
+                part.tobytes().decode() for part in np.split(np.array([*raw], "u1"), own["offsets"])
+            ]
+            found[place] = found[place][1:-1]  # between the first offset and the last
+    return found
+
+
+def _xgboost_tree(tree: dict[str, Any], weight: float, known: dict[int, list[Any]]) -> Tree:
+    """Those that a split by category names go right, other known ones left, a missing one by the default."""
+    sides: dict[int, Side] = {}
+    for i in np.flatnonzero(tree.get("split_type") or ()).tolist():
+        place = tree["categories_nodes"].index(i)
+        start, size = (tree[f"categories_{name}"][place] for name in ("segments", "sizes"))
+        named = frozenset(map(int, tree["categories"][start : start + size]))
+        if not tree["default_left"][i]:
+            if (column := int(tree["split_indices"][i])) not in known:
+                raise NotRead("XGBoost's splits by numbers as categories are not read")
+            named = frozenset(range(len(known[column]))) - named
+        sides[i] = (bool(tree["default_left"][i]), named)
     left, given = np.array(tree["left_children"]), np.array(tree["split_conditions"], dtype=np.float32)
     return Tree(
         left=left,
@@ -176,6 +209,7 @@ def _xgboost_tree(tree: dict[str, Any], weight: float) -> Tree:
         missing_left=np.array(tree["default_left"], dtype=bool),
         value=(given * np.float32(weight)).astype(np.float64).reshape(-1, 1),
         cover=np.array(tree["sum_hessian"], dtype=np.float64),  # of the text, as it stands there
+        categories=sides,
     )
 
 

@@ -25,6 +25,7 @@ from scorehouse.certificate.products import (
     products_of,
 )
 from scorehouse.certificate.sql import SqlCompared, sums_of
+from scorehouse.certificate.sql_trees import with_codes
 from scorehouse.certificate.steps import Steps
 from scorehouse.certificate.stored_program import Stored, Unreadable, forests_in, read
 from scorehouse.registry.signature import Signature
@@ -252,7 +253,7 @@ class _Compared:
         made, expected = self._expected(0, in_doubles=not is_forest)
         singles = columns_in_single(expected, self.signature.features, trees=is_forest)
         if isinstance(model, Forest):
-            model = read_in_single(model, singles)
+            model, expected = with_codes(read_in_single(model, singles), expected, self.signature)
         head = json.loads(self.stored.arrays["sql"].tobytes())
         return SqlCompared(head, self.version, (model, links), (expected, len(made.features)))
 

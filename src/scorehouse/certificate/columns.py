@@ -2,8 +2,9 @@
 
 A column is a nested tuple: ("feature", position, type), ("constant", number), and what is made of another
 column: ("-", column, number), ("/", ...), ("*", ...), ("+", ...), ("fill", column, value), ("clip", column,
-low, high), ("above", column, number), ("bins", column, edges) and ("map", column, {value: answer}, answer for
-a missing value, answer for all others); SAME as an answer is the value itself, None a missing number.
+low, high), ("above", column, number), ("bins", column, edges), ("code", column) of a category that is cut to
+a whole number, and ("map", column, {value: answer}, answer for a missing value, answer for all others); SAME
+as an answer is the value itself, None a missing number.
 
 Features that training held in float32: the estimator gets a table's doubles rounded.
 """
@@ -84,6 +85,8 @@ class Expressions:
         return found
 
     def _case(self, whens: Sequence[Any], default: Any) -> Column:
+        if len(whens) == 1 and default is None and whens[0][1].get("Call", [""])[0] == "floor":
+            return self._code(*whens[0])
         conditions = [self._condition(when) for when, _ in whens]
         column = conditions[0][1]
         if any(other != column for _, other, _ in conditions):
@@ -108,6 +111,15 @@ class Expressions:
             for value in values:
                 named.setdefault(value, answer)
         return ("map", column, named, missing[0] if missing else otherwise, otherwise)
+
+    def _code(self, when: Any, then: Any) -> Column:
+        """A category that is cut to a whole number, and missing from -1 on."""
+        op, column, values = self._condition(when)
+        (inner,) = then["Call"][1]
+        is_size = inner.get("Call", [""])[0] == "abs" and self.of(inner["Call"][1][0]) == column
+        if (op, values, is_size) != (">", (-1.0,), True):
+            raise NotRead("the reader does not know a stored case that rounds down")
+        return ("code", column)
 
     def _condition(self, expr: Any) -> tuple[str, Column, tuple[Any, ...]]:
         """A kind of condition, the column that it is over, and the values that it names."""

@@ -21,6 +21,8 @@ Layer = tuple[str, tuple[np.ndarray, ...]]
 SUMS = (
     *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
     *("MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+    *("Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "ARDRegression", "TheilSenRegressor"),
+    *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV"),
     *("BayesianRidge", "HuberRegressor", "QuantileRegressor", "SGDRegressor", "LinearSVR", "PLSRegression"),
 )
 GENERALIZED = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")

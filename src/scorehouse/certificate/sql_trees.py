@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from scorehouse.certificate.columns import Column
 from scorehouse.certificate.forest import MIDDLE, Forest, NotRead
 from scorehouse.certificate.sql_expressions import Expr, SqlExpressions
+from scorehouse.registry.signature import Signature
 
 MAGNITUDE = (1 << 63) - 1
 
@@ -130,6 +133,18 @@ class Nodes:
             return self._split(features[i], cuts[i], missing[i], forest.zero_at(i), sides)
 
         return [node(root, place) for root, place in chosen]
+
+
+def with_codes(forest: Forest, columns: list[Column], signature: Signature) -> tuple[Forest, list[Column]]:
+    """The trees over these columns and those of codes: a category with decimals is cut to a whole number."""
+    made, feature = [*columns], forest.feature.copy()
+    for node in forest.categories:
+        column = columns[int(feature[node])]
+        if column[0] == "feature" and signature.features[column[1]].type == "double":
+            code = ("code", column)
+            made += [] if code in made else [code]
+            feature[node] = made.index(code)
+    return replace(forest, feature=feature), made
 
 
 class Pairs:

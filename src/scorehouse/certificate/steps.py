@@ -17,6 +17,13 @@ OPEN = ("ignore", "infrequent_if_exist", "warn")  # of categories that an encode
 TYPES = {"string": "text", "boolean": "boolean"}
 
 
+SELECTORS = (
+    *(f"sklearn.Select{kind}" for kind in ("KBest", "Percentile", "Fdr", "Fpr", "Fwe", "FromModel")),
+    *("sklearn.GenericUnivariateSelect", "sklearn.VarianceThreshold", "sklearn.SequentialFeatureSelector"),
+    *("sklearn.RFE", "sklearn.RFECV"),
+)
+
+
 class Steps:
     """The steps of one estimator over the features of a signature."""
 
@@ -52,16 +59,22 @@ class Steps:
             return [*self.ordinal(encoder, chosen), *others]
         if name_of(model).startswith("xgboost.") and self.is_sparse:
             raise NotRead("what XGBoost makes of the zeros of a sparse matrix is not read")
-        if not name_of(model).startswith("lightgbm.") or not (known := frame_categories(model)):
+        if name_of(model).startswith("catboost.") and model.get_cat_feature_indices():
+            raise NotRead("the categories of CatBoost, which it hashes, are not read")
+        is_booster = name_of(model).startswith(("lightgbm.", "xgboost."))
+        if not is_booster or not (known := frame_categories(model)):
             return columns
         places = [i for i, one in enumerate(self.signature.features) if one.dtype == "category"]
         if len(places) != len(known) or columns != self.features:
-            raise NotRead("categories of LightGBM behind other steps are not read")
+            raise NotRead("categories of a booster behind other steps are not read")
         codes = {
             place: {_key(one): float(j) for j, one in enumerate(own)}
             for place, own in zip(places, known, strict=True)
         }
         return [("map", one, codes[i], None, None) if i in codes else one for i, one in enumerate(columns)]
+
+    def selected(self, step: Any, columns: list[Column]) -> list[Column]:
+        return [columns[int(i)] for i in step.get_support(indices=True)]
 
     def pipeline(self, step: Any, columns: list[Column]) -> list[Column]:
         for _, one in step.steps:
@@ -283,4 +296,5 @@ STEPS: Mapping[str, Callable[[Steps, Any, list[Column]], list[Column]]] = {
     "sklearn.MissingIndicator": Steps.missing,
     "sklearn.Binarizer": Steps.binarizer,
     "sklearn.KBinsDiscretizer": Steps.bins,
+    **dict.fromkeys(SELECTORS, Steps.selected),
 }

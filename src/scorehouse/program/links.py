@@ -62,7 +62,7 @@ def _shares(sums: np.ndarray, slope: float = 1.0) -> np.ndarray:
     """The sigmoid for two classes, as scipy's expit and LightGBM to the last bit; the softmax for more."""
     if sums.shape[1] == 1:
         return _both(1.0 / (1.0 + _exponential(-slope * sums[:, 0])))
-    return _softmax(sums)
+    return _softmax(sums if slope == 1.0 else sums * slope)
 
 
 def _softmax(sums: np.ndarray) -> np.ndarray:

@@ -15,8 +15,11 @@ from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from proved import native_proof, trees_of
 from scorehouse.errors import CompileError
+from scorehouse.program.native.recipes import recipe_of
 from scorehouse.program.native.stored import of_arrays, to_arrays
+from scorehouse.program.trees.city_hash import city_hash
 
+cat = pytest.importorskip("catboost", reason="the extra `boosters` is not installed")
 lgb = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
 xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
 pytestmark = pytest.mark.heavy
@@ -87,6 +90,28 @@ def test_lightgbm_categories() -> None:
     assert_equal(backend, estimator, unseen)
 
 
+@pytest.mark.parametrize("one_hot", [1, 100])
+def test_xgboost_categories(one_hot: int) -> None:
+    """Lists of categories, or one by one; missing ones go their own way at each split."""
+    frame, z = data()
+    rng = np.random.default_rng(1)
+    names = np.array([f"plan {i}" for i in range(70)])
+    frame["plan"] = pd.Categorical(rng.choice(names, ROWS), categories=rng.permutation(names))
+    frame["code"] = pd.Categorical(rng.integers(0, 40, ROWS))
+    frame.loc[::7, "plan"] = None
+    z = z + (frame["plan"].cat.codes * 2 % 3 + 2 * frame["code"].isin([3, 9, 11, 30])).to_numpy()
+    estimator = xgb.XGBRegressor(
+        enable_categorical=True, n_estimators=25, max_cat_to_onehot=one_hot, max_depth=4
+    ).fit(frame, z)
+    backend = NativeBackend(estimator)
+    splits = [split for tree in backend.model.ensemble.trees for split in tree.categories.values()]
+    assert {split.named_left for split in splits} == {False, True}  # missing ones to the left, to the right
+    tried = frame.sample(3_000, replace=True, random_state=0).reset_index(drop=True)
+    tried["plan"] = pd.Categorical.from_codes(rng.integers(-1, 70, len(tried)), dtype=frame["plan"].dtype)
+    tried.loc[::5, "code"] = None
+    assert_equal(backend, estimator, tried)
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize(
     "options",
@@ -145,6 +170,51 @@ def test_what_xgboost_pruned_is_left_out() -> None:
     assert_equal(backend, estimator, hard(frame, np.random.default_rng(1)))
 
 
+QUIET = {"verbose": 0, "allow_writing_files": False, "thread_count": 1, "random_seed": 0, "iterations": 25}
+
+
+def assert_near(found: Any, expected: Any, tried: Any) -> None:
+    """As `assert_equal`, but CatBoost adds up its trees in another order."""
+    for method in ("predict", "predict_proba"):
+        if hasattr(expected, method):
+            a, b = (np.asarray(getattr(one, method)(tried)) for one in (expected, found))
+            a = a.ravel() if b.ndim == 1 else a
+            if a.dtype.kind == "f":
+                np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-12)
+            else:
+                np.testing.assert_array_equal(b, a)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("options", [{}, {"depth": 1}, {"nan_mode": "Max"}, {"bootstrap_type": "No"}])
+def test_catboost_classifiers(options: dict[str, Any], classes: int) -> None:
+    frame, z = data()
+    y = np.array(list("abcd"))[pd.qcut(z, classes, labels=False)]
+    estimator = cat.CatBoostClassifier(**QUIET, **options).fit(frame, y)
+    assert_near(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("loss", ["RMSE", "Quantile:alpha=0.8", "Poisson", "Tweedie:variance_power=1.5"])
+def test_catboost_regressors(loss: str) -> None:
+    frame, z = data()
+    estimator = cat.CatBoostRegressor(loss_function=loss, **QUIET).fit(frame, np.exp(z / 4))
+    assert_near(NativeBackend(estimator), estimator, hard(frame, np.random.default_rng(1)))
+
+
+def test_catboost_categories_one_by_one(make_kernel: MakeKernel) -> None:
+    """Texts of every length that its hash treats in a way of its own; unseen ones are none of them."""
+    frame, z = data()
+    plans = np.array(["", "x", "pro", "Zürich", "it's a plan", "x" * 16, "y" * 17, "z" * 32, "x" * 64])
+    frame["plan"] = np.random.default_rng(1).choice(plans, ROWS)
+    z = z + 3 * np.isin(frame["plan"], plans[::2]) + 5 * (frame["plan"] == plans[-1])
+    estimator = cat.CatBoostRegressor(one_hot_max_size=20, cat_features=["plan"], **QUIET).fit(frame, z)
+    kernel = make_kernel(estimator, frame, z, task="regression")
+    assert {"native", "sql", "reasons"} <= set(kernel.version.program), kernel.version.program
+    ensemble, recipe = recipe_of(estimator, lambda part, problem: AssertionError(problem))
+    assert {city_hash(plan) % 2**32 for plan in plans} == {*recipe.hashes[frame.columns.get_loc("plan")]}
+    assert sum(len(tree.categories) for tree in ensemble.trees) > 20
+
+
 def test_early_stopping_and_forests() -> None:
     frame, z = data()
     y = (z > 4).astype(int)
@@ -190,6 +260,17 @@ def test_refusals() -> None:
         "gblinear": xgb.XGBRegressor(booster="gblinear", n_estimators=3).fit(filled, z),
         "binary:hinge": xgb.XGBClassifier(objective="binary:hinge", n_estimators=3).fit(frame, y),
         "as missing": xgb.XGBClassifier(missing=0.0, n_estimators=3).fit(filled, y),
+        "its categories are codes": xgb.XGBClassifier(
+            n_estimators=3, feature_types=["q"] * (frame.shape[1] - 1) + ["c"], enable_categorical=True
+        ).fit(filled.abs().round().to_numpy(), y),
+        "not ASCII": xgb.XGBClassifier(n_estimators=3, enable_categorical=True).fit(
+            frame.assign(plan=pd.Categorical(["Zürich", "Bern"] * (ROWS // 2))), y
+        ),
+        "not symmetric": cat.CatBoostRegressor(grow_policy="Depthwise", **QUIET).fit(frame, z),
+        "statistics of categories": cat.CatBoostRegressor(cat_features=["plan"], **QUIET).fit(
+            frame.assign(plan=[f"plan {i % 40}" for i in range(ROWS)]), z + np.arange(ROWS) % 40
+        ),
+        "OneVsAll": cat.CatBoostClassifier(loss_function="MultiClassOneVsAll", **QUIET).fit(frame, y),
     }
     for reason, estimator in cases.items():
         with pytest.raises(CompileError, match=reason):

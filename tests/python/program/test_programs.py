@@ -107,11 +107,16 @@ def test_trees_too_deep_for_the_loops_of_reasons_have_none(tmp_path: Path) -> No
     assert "splits deep, more than the 512 of reasons" in kernel.version.program["refused"]["reasons"]
 
 
-def test_columns_of_dtype_category_are_codes_for_lightgbm(tmp_path: Path) -> None:
-    """It turns them into codes itself; both backends do so too, and unseen ones are missing."""
-    lightgbm = pytest.importorskip("lightgbm", reason="the extra `boosters` is not installed")
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_columns_of_dtype_category_are_codes_for_boosters(library: str, tmp_path: Path) -> None:
+    """They turn them into codes themselves; both backends do so too, and unseen ones are missing."""
+    module = pytest.importorskip(library, reason="the extra `boosters` is not installed")
     X = FRAME.assign(city=FRAME.city.astype("category"), visits=FRAME.visits.astype("category"))
-    booster = lightgbm.LGBMClassifier(n_estimators=8, min_child_samples=2, max_cat_to_onehot=1, verbose=-1)
+    if library == "lightgbm":
+        booster = module.LGBMClassifier(n_estimators=8, min_child_samples=2, max_cat_to_onehot=1, verbose=-1)
+    else:
+        X["city"] = X["city"].cat.rename_categories(lambda name: name.encode("ascii", "replace").decode())
+        booster = module.XGBClassifier(enable_categorical=True, n_estimators=8, max_cat_to_onehot=1)
     kernel = _stored(tmp_path, booster, X[["city", "amount", "visits"]], LABEL, "classification")
     assert {"sql", "native", "reasons"} <= set(kernel.version.program)
     rows = pa.table(

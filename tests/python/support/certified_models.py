@@ -255,6 +255,18 @@ def xgboost_models() -> dict[str, Stored]:
     stops.fit(X, two, eval_set=[(X[:200], two[:200][::-1])], verbose=False)
     made["xgboost that stops"] = stored(stops, X)
     made["xgboost forest"] = stored(xgb.XGBRFClassifier(n_estimators=9, n_jobs=1).fit(X, two), X)
+    rng = np.random.default_rng(3)
+    plans = X.assign(
+        plan=pd.Categorical(rng.choice(["pro", "basic", "it's", "old"], ROWS)),
+        code=pd.Categorical(rng.integers(0, 90, ROWS)),
+    )
+    plans.loc[::9, "plan"] = None
+    for depth, one_hot in ((6, 1), (3, 100)):
+        model = xgb.XGBRegressor(
+            enable_categorical=True, n_estimators=9, max_depth=depth, max_cat_to_onehot=one_hot, n_jobs=1
+        )
+        model.fit(plans, y + plans["plan"].cat.codes % 3 * 3 + plans["code"].astype(int) % 7)
+        made[f"xgboost categories, {one_hot} one by one"] = stored(model, plans)
     leaves = xgb.XGBRegressor(n_estimators=3, gamma=1e9, n_jobs=1)
     made["xgboost of leaves"] = stored(leaves.fit(X, y), X)
     ranker = xgb.XGBRanker(n_estimators=6, n_jobs=1)

@@ -18,6 +18,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.feature_selection import SelectFromModel, SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import (
     ElasticNet,
@@ -130,7 +131,7 @@ def pipelines() -> dict[str, tuple[Any, int]]:
             2,
         ),
         "closed encoders and a forest": (
-            make_pipeline(closed, RandomForestClassifier(3, max_depth=4, random_state=0)),
+            make_pipeline(closed, SelectKBest(k=6), RandomForestClassifier(3, max_depth=4, random_state=0)),
             3,
         ),
         "rare categories and a forest": (
@@ -154,7 +155,10 @@ def pipelines() -> dict[str, tuple[Any, int]]:
         "clipped sums": (make_pipeline(open_hot, SGDClassifier(loss="modified_huber", random_state=0)), 2),
         "decisions": (make_pipeline(open_hot, LinearSVC(random_state=0)), 3),
         "ridge decisions": (make_pipeline(open_hot, RidgeClassifier()), 2),
-        "numbers": (make_pipeline(filled, StandardScaler(), LinearRegression()), 0),
+        "numbers": (
+            make_pipeline(filled, StandardScaler(), SelectFromModel(LinearRegression()), LinearRegression()),
+            0,
+        ),
         "few weights": (make_pipeline(filled, ElasticNet(alpha=0.1)), 0),
         "powers": (make_pipeline(open_hot, PoissonRegressor()), -1),
         "a network": (make_pipeline(open_hot, MLPClassifier((5, 3), activation="tanh", **quick)), 3),
@@ -201,6 +205,7 @@ def boosters() -> dict[str, tuple[Any, int]]:
             0,
         ),
         "xgboost": (xgb.XGBClassifier(**small), 2),
+        "xgboost categories": (xgb.XGBRegressor(enable_categorical=True, max_cat_to_onehot=1, **small), 0),
         "xgboost dart": (xgb.XGBClassifier(booster="dart", rate_drop=0.5, **small), 2),
     }
 
@@ -229,6 +234,8 @@ def registered(folder: Path, estimator: Any, classes: int) -> Registered:
         X = X[[*NUMBERS, "level"]]
     if isinstance(estimator, GradientBoostingClassifier):
         X = X.fillna(30.0)
+    if getattr(estimator, "max_cat_to_onehot", None):
+        X["level"] = X["level"].astype("category")
     y = shop_labels(shop(), max(classes, 0))
     y = np.exp(y / 4) if classes == -1 else y
     task = "classification" if classes > 0 else "anomaly" if classes == -2 else "regression"

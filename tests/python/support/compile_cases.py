@@ -73,6 +73,7 @@ from sklearn.tree import (
 )
 
 from compile_case import NUMBERS, TIMES, Case, columns, encoded
+from compile_combined import combined
 from scorehouse import (
     CalendarParts,
     DaysSinceEpoch,
@@ -82,7 +83,7 @@ from scorehouse import (
     days_since_epoch,
 )
 
-CASES: dict[str, Case] = {}
+CASES: dict[str, Case] = combined()
 
 
 def _regressions() -> None:
@@ -239,6 +240,7 @@ def _others() -> None:
 
 def _libraries() -> None:
     try:
+        import catboost as cat
         import lightgbm as lgb
         import xgboost as xgb
     except ImportError:
@@ -267,9 +269,27 @@ def _libraries() -> None:
     for one in (lgb.LGBMRanker, xgb.XGBRanker):
         few = {"n_estimators": 10, **({"verbose": -1} if one is lgb.LGBMRanker else {})}
         CASES[one.__name__] = Case(lambda one=one, few=few: one(**few), "ranking", 3, texts=False)
+    many = {**light, "min_child_samples": 2, "max_cat_to_onehot": 1}
+    for name in ("LightGBM numbers as categories", "LightGBM, categories of a frame"):
+        CASES[name] = Case(lambda: lgb.LGBMClassifier(**many), texts=False)
+    CASES["XGBoost, categories of a frame"] = Case(
+        lambda: xgb.XGBClassifier(enable_categorical=True, n_estimators=10, max_cat_to_onehot=1), texts=False
+    )
     CASES["XGBoost Poisson"] = Case(
         lambda: xgb.XGBRegressor(n_estimators=10, objective="count:poisson"), "regression", -1, texts=False
     )
+
+    quiet = {"iterations": 10, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
+    for classes in (2, 3):
+        CASES[f"CatBoost {classes}"] = Case(
+            lambda: cat.CatBoostClassifier(**quiet), classes=classes, texts=False
+        )
+    CASES["CatBoost number"] = Case(lambda: cat.CatBoostRegressor(**quiet), "regression", 0, texts=False)
+    CASES["CatBoostRanker"] = Case(
+        lambda: cat.CatBoostRanker(loss_function="QueryRMSE", **quiet), "ranking", 3, texts=False
+    )
+    plans = {"one_hot_max_size": 10, "cat_features": ["plan"], **quiet}
+    CASES["CatBoost plans"] = Case(lambda: cat.CatBoostClassifier(**plans), nulls=False)
 
 
 def _searched() -> None:

@@ -23,12 +23,17 @@ def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.Data
     rng = np.random.default_rng(0)
     frame = features(case, rng)
     y = target(frame, case, rng)
-    if name == "categories of a frame":
+    if name.endswith("categories of a frame"):
         frame["visits"] = ("v" + frame["visits"].astype(str)).astype("category")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        groups = {"group": [len(frame)]} if name.endswith("Ranker") else {}
-        estimator = case.make().fit(frame, y, **groups)
+        more: dict[str, Any] = {}
+        if name.endswith("Ranker"):
+            more = {"group_id": [0] * len(frame)} if name == "CatBoostRanker" else {"group": [len(frame)]}
+        if name == "LightGBM numbers as categories":
+            frame["visits"] = (frame["visits"] - 1).mask(frame["visits"] > 8) + 0.5  # which it cuts off
+            more = {"categorical_feature": ["visits"]}
+        estimator = case.make().fit(frame, y, **more)
         labels = None if case.is_shared else y
         kernel = make_kernel(estimator, frame, labels, task=case.task, threshold=case.threshold, **facts)
     return frame, kernel

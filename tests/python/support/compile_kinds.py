@@ -17,6 +17,8 @@ LINEAR_KINDS = {
     *("parts of dates", "days by a function", "FunctionTransformer log sqrt abs", "categories of a frame"),
     *("OneHotEncoder {'min_frequency': 40, 'handle_unknown': 'infrequent_if_exist'}", "TargetEncoder number"),
     *("OrdinalEncoder unknown nan", "two outputs, RegressorChain", "quantiles"),
+    *("SplineTransformer", "Normalizer", "StackingClassifier 3", "VotingRegressor of targets"),
+    *("VotingClassifier 2", "FixedThresholdClassifier"),
 }
 TREE_KINDS = {
     *(
@@ -25,7 +27,7 @@ TREE_KINDS = {
         "HistGradientBoostingClassifier 2",
         "days before trees",
     ),
-    *("GradientBoostingClassifier 2", "LightGBM 2", "XGBoost 2"),
+    *("GradientBoostingClassifier 2", "LightGBM 2", "XGBoost 2", "AdaBoostClassifier 3", "CatBoost plans"),
 }
 
 

@@ -184,6 +184,8 @@ def _compare_method(
         except ValueError as error:
             raise unequal(call, "it refuses numbers that the estimator takes", TOLERANCE) from error
         b = np.asarray(last.classes_).take(link(sums)) if link.is_label else link(sums)
+    if a.shape == (len(numbers), 1):  # CatBoost's labels of many classes
+        a = a[:, 0]
     if a.ndim == 3:  # for each label the scores of both classes
         a = scores_of_labels(a).T
     if a.dtype.kind == "f":

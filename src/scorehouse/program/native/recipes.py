@@ -13,6 +13,7 @@ from scorehouse.program.links import Link
 from scorehouse.program.several import FOR_EACH, MULTI_LABEL, OTHER_CLASSES, QUANTILES, has_two_classes
 from scorehouse.program.sql.builder import name_of
 from scorehouse.program.trees import Ensemble, Read, Recipe, Refuse
+from scorehouse.program.trees import of_catboost as catboost
 from scorehouse.program.trees import of_lightgbm as lightgbm
 from scorehouse.program.trees import of_sklearn as sklearn
 from scorehouse.program.trees import of_xgboost as xgboost
@@ -54,6 +55,43 @@ def _forest_classifier(estimator: Any, refuse: Refuse) -> Read:
 
 def _forest_regressor(estimator: Any, refuse: Refuse) -> Read:
     return _forest(estimator, {"predict": FIRST if estimator.n_outputs_ == 1 else Link("sums")})
+
+
+def _single_trees(estimator: Any, refuse: Refuse) -> Any:
+    """The decision trees of an ensemble that may hold any estimators."""
+    for one in estimator.estimators_:
+        if not (hasattr(one, "tree_") and name_of(one).startswith("sklearn.")):
+            raise refuse(one, "of what it holds, only decision trees have an equivalent in native code")
+        if one.n_outputs_ != 1:
+            raise refuse(one, "it has several outputs")
+    return estimator.estimators_
+
+
+def _bagging(estimator: Any, refuse: Refuse) -> Read:
+    """The mean of its trees, each of which may read some of the columns."""
+    trees, columns = _single_trees(estimator, refuse), estimator.estimators_features_
+    if len(np.unique(np.concatenate(columns))) < estimator.n_features_in_:
+        raise refuse(estimator, "no tree reads some of its columns")
+    outputs: Outputs = {"predict": FIRST}
+    if hasattr(estimator, "classes_"):
+        outputs = {"predict_proba": Link("sums"), "predict": Link("largest", is_label=True)}
+        if any(len(tree.classes_) < estimator.n_classes_ for tree in trees):
+            raise refuse(estimator, "some of its trees do not know all classes")
+    takes_missing = bool(trees[0]._support_missing_values(np.zeros((1, 1))))
+    return sklearn.forest(trees, columns), Recipe(outputs, takes_missing, takes_infinite=False)
+
+
+def _adaptive(estimator: Any, refuse: Refuse) -> Read:
+    """The weighted votes of its trees."""
+    trees = _single_trees(estimator, refuse)
+    if getattr(estimator, "algorithm", "") == "SAMME.R":  # until scikit-learn 1.5
+        raise refuse(estimator, "its algorithm is 'SAMME.R'")
+    outputs = {
+        "predict_proba": Link("shares", (1.0 / (estimator.n_classes_ - 1),)),
+        "decision_function": Link("decisions"),
+        "predict": Link("above_zero", is_label=True),
+    }
+    return sklearn.votes(estimator, trees), Recipe(outputs, takes_missing=False, takes_infinite=False)
 
 
 def _for_each(estimator: Any, refuse: Refuse) -> Read:
@@ -165,12 +203,18 @@ READERS: Mapping[str, Callable[[Any, Refuse], Read]] = {
     "sklearn.ExtraTreeRegressor": _forest_regressor,
     "sklearn.RandomForestRegressor": _forest_regressor,
     "sklearn.ExtraTreesRegressor": _forest_regressor,
+    "sklearn.BaggingClassifier": _bagging,
+    "sklearn.BaggingRegressor": _bagging,
+    "sklearn.AdaBoostClassifier": _adaptive,
     **dict.fromkeys(FOR_EACH, _for_each),
     "sklearn.IsolationForest": _isolation_forest,
     "sklearn.GradientBoostingClassifier": _boosting_classifier,
     "sklearn.GradientBoostingRegressor": _boosting_regressor,
     "sklearn.HistGradientBoostingClassifier": _hist_classifier,
     "sklearn.HistGradientBoostingRegressor": _hist_regressor,
+    "catboost.CatBoostClassifier": partial(catboost.boosted, catboost.CLASSIFICATIONS),
+    "catboost.CatBoostRegressor": partial(catboost.boosted, catboost.REGRESSIONS),
+    "catboost.CatBoostRanker": partial(catboost.boosted, catboost.RANKINGS),
     "lightgbm.LGBMClassifier": lightgbm.classifier,
     "lightgbm.LGBMRegressor": lightgbm.regressor,
     "lightgbm.LGBMRanker": lightgbm.regressor,

@@ -178,7 +178,7 @@ class Builder:
 
     def _given(self, estimator: Any, values: list[Value]) -> list[Value]:
         """The columns that a step is given, rounded to float32 unless it does so itself or passes them on."""
-        expected = getattr(estimator, "n_features_in_", len(values))
+        expected = getattr(estimator, "n_features_in_", 0) or len(values)  # CatBoost forgets it in a pickle
         if expected != len(values):
             raise self.refuse(estimator, f"it was fitted on {expected} columns but is given {len(values)}")
         if name_of(estimator) in self.converters.take_singles:

@@ -11,12 +11,14 @@ import numpy as np
 from scorehouse.program.native.recipes import recipe_of
 from scorehouse.program.sql.builder import Builder, Scores, Value
 from scorehouse.program.sql.expression import (
+    NULL,
     Call,
     Case,
     Compare,
     Expr,
     In,
     IsNull,
+    Literal,
     all_of,
     any_of,
     number,
@@ -27,6 +29,7 @@ from scorehouse.program.sql.links import KINDS, mean, real
 from scorehouse.program.sql.scale import numbers_only
 from scorehouse.program.sql.several import of_labels
 from scorehouse.program.trees import CategorySplit, Ensemble, Recipe, Tree
+from scorehouse.program.trees.city_hash import city_hash
 from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge
 
 
@@ -52,7 +55,8 @@ def _tree(
         column = columns[features[i]]
         left, right = node(lefts[i]), node(rights[i])
         if i in tree.categories:
-            return left if left == right else _by_category(column, tree.categories[i], left, right)
+            code = column if left == right else _code(b, value, column)
+            return left if left == right else _by_category(code, tree.categories[i], left, right)
         edge, zero, missing_left = float(edges[i]), ZERO, bool(missing[i])
         if value.is_single:
             edge, zero = float32_edge(edge), float32_edge(zero)
@@ -74,6 +78,27 @@ def _left_or_zero(column: Expr, edge: float, zero: float, missing_left: bool) ->
     if missing_left:
         return any_of([IsNull(column), Compare("<=", size, number(zero)), below])
     return all_of([below, Compare(">", size, number(zero))])
+
+
+def _code(b: Builder, value: Value, column: Expr) -> Expr:
+    """A category as its code: a number with decimals is cut to a whole one, which is missing below 0."""
+    if _is_whole(b, value):
+        return column
+    given = b.rounded(value).expr if value.is_single else column
+    whole = Call("floor", (Call("abs", (given,)),))
+    return b.bind(Case(((Compare(">", given, number(-1.0)), whole),)), f"code {value.name}")
+
+
+def _is_whole(b: Builder, value: Value) -> bool:
+    answers = [value.expr]
+    if isinstance(value.expr, Case):  # of an encoder
+        answers = [*(then for _, then in value.expr.whens), value.expr.default or NULL]
+    if all(one == NULL or (isinstance(one, Literal) and float(one.value) % 1 == 0) for one in answers):
+        return True
+    origin = value.origin
+    if origin is None or (origin.scale, origin.offset) != (1.0, 0.0):
+        return False
+    return b.signature.features[origin.position].type != "double"
 
 
 def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:
@@ -136,6 +161,8 @@ def as_numbers(b: Builder, estimator: Any, recipe: Recipe, values: list[Value]) 
             values = [*b.transform(encoder, chosen), *numbers]
     elif recipe.categories:
         values = _coded(b, estimator, recipe.categories, values)
+    for place, hashes in recipe.hashes.items():
+        values = [*values[:place], _hashed(b, estimator, values, place, hashes), *values[place + 1 :]]
     numbers_only(b, estimator, values)
     return values
 
@@ -155,3 +182,18 @@ def _coded(
         codes = [(Compare("=", x.expr, one), number(float(code))) for code, one in enumerate(literals)]
         made[place] = x.made(Case(tuple(codes)))
     return made
+
+
+def _hashed(b: Builder, estimator: Any, values: Sequence[Value], place: int, hashes: Sequence[int]) -> Value:
+    """A text as the place of its hash, for those known in training; others have no code."""
+    features, x = b.signature.features, b.bound(values[place])
+    known = features[place].categories if len(features) == len(values) else None
+    if known is None or not all(isinstance(one, str) for one in known):
+        raise b.refuse(estimator, f"the categories of {x.name!r} are no texts that the signature lists")
+    try:
+        codes = {one: city_hash(one) % 2**32 for one in known}
+    except ValueError as error:
+        raise b.refuse(estimator, f"the category {error}") from error
+    named = [(text(one), hashes.index(code)) for one, code in codes.items() if code in hashes]
+    whens = tuple((Compare("=", x.expr, one), number(float(code))) for one, code in named)
+    return x.made(Case(whens) if whens else NULL)

@@ -73,7 +73,8 @@ def _sums(b: Builder, raw: Sequence[Expr]) -> Scores:
 
 
 def _shares(b: Builder, raw: Sequence[Expr], slope: float = 1.0) -> Scores:
-    made = (sigmoid(b, multiply(raw[0], slope)),) if len(raw) == 1 else softmax(b, raw)
+    sloped = [multiply(one, slope) for one in raw]
+    made = (sigmoid(b, sloped[0]),) if len(raw) == 1 else softmax(b, sloped)
     return Scores(made, tuple(raw), bounded=True)
 
 

@@ -14,6 +14,7 @@ from scorehouse.program.native.recipes import TREES
 from scorehouse.program.segments_made import SEGMENTED
 from scorehouse.program.several import MULTI_LABEL, MULTI_OUTPUT, QUANTILES
 from scorehouse.program.sql import (
+    combined,
     compose,
     encode,
     ensembles,
@@ -21,10 +22,16 @@ from scorehouse.program.sql import (
     scale,
     segments,
     several,
+    splines,
     times,
 )
 from scorehouse.program.sql.builder import Converters
 
+SELECTORS = (
+    *("sklearn.GenericUnivariateSelect", "sklearn.SelectKBest", "sklearn.SelectPercentile"),
+    *("sklearn.SelectFdr", "sklearn.SelectFpr", "sklearn.SelectFwe", "sklearn.VarianceThreshold"),
+    *("sklearn.RFE", "sklearn.RFECV", "sklearn.SelectFromModel", "sklearn.SequentialFeatureSelector"),
+)
 TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "sklearn.Pipeline": compose.pipeline,
     "sklearn.ColumnTransformer": compose.column_transformer,
@@ -39,6 +46,10 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "sklearn.KBinsDiscretizer": scale.k_bins,
     "sklearn.PolynomialFeatures": scale.polynomial,
     "sklearn.Binarizer": scale.binarizer,
+    "sklearn.Normalizer": scale.normalizer,
+    "sklearn.PowerTransformer": scale.power,
+    "sklearn.SplineTransformer": splines.splines,
+    **dict.fromkeys(SELECTORS, scale.selected),
     "sklearn.OneHotEncoder": encode.lookup_encoder,
     "sklearn.OrdinalEncoder": encode.lookup_encoder,
     "sklearn.TargetEncoder": encode.lookup_encoder,
@@ -46,12 +57,17 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "scorehouse.CalendarParts": times.calendar_parts,
 }
 
+THRESHOLDS = ("sklearn.FixedThresholdClassifier", "sklearn.TunedThresholdClassifierCV")
 PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.Pipeline": compose.scoring_pipeline,
     "sklearn.GridSearchCV": compose.search,
     "sklearn.RandomizedSearchCV": compose.search,
     "sklearn.CalibratedClassifierCV": compose.calibrated,
     "sklearn.OneVsRestClassifier": compose.one_vs_rest,
+    **dict.fromkeys(("sklearn.VotingClassifier", "sklearn.VotingRegressor"), combined.vote),
+    **dict.fromkeys(("sklearn.StackingClassifier", "sklearn.StackingRegressor"), combined.stack),
+    **dict.fromkeys(THRESHOLDS, combined.threshold),
+    "sklearn.TransformedTargetRegressor": combined.transformed_target,
     MULTI_OUTPUT: several.multi_output,
     QUANTILES: several.quantiles,
     "sklearn.RegressorChain": several.regressor_chain,
@@ -73,6 +89,8 @@ TAKE_SINGLES = frozenset(
         *("sklearn.Pipeline", "sklearn.ColumnTransformer", "sklearn.FeatureUnion"),
         *("sklearn.GridSearchCV", "sklearn.RandomizedSearchCV"),
         *("sklearn.CalibratedClassifierCV", "sklearn.OneVsRestClassifier"),
+        *("sklearn.VotingClassifier", "sklearn.VotingRegressor", "sklearn.TransformedTargetRegressor"),
+        *THRESHOLDS,
         *(MULTI_OUTPUT, QUANTILES, MULTI_LABEL),
         *SEGMENTED,
         *("sklearn.MissingIndicator", "sklearn.FunctionTransformer"),  # the identity

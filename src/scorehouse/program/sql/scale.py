@@ -19,11 +19,12 @@ from scorehouse.program.sql.expression import (
     add,
     divide,
     multiply,
+    no,
     number,
     subtract,
     text,
 )
-from scorehouse.program.sql.inputs import TIME
+from scorehouse.program.sql.inputs import TIME, finite
 from scorehouse.program.sql.times import days_since_epoch
 from scorehouse.training import days_since_epoch as days_of
 
@@ -184,12 +185,63 @@ def binarizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
     return made
 
 
+def selected(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """The columns that a selector keeps."""
+    if hasattr(estimator, "__sklearn_tags__"):
+        takes_missing = estimator.__sklearn_tags__().input_tags.allow_nan
+    else:  # until scikit-learn 1.5
+        takes_missing = estimator._get_tags()["allow_nan"]
+    (numbers_only if takes_missing else known_numbers)(b, estimator, values)
+    return [values[place] for place in estimator.get_support(indices=True)]
+
+
+def normalizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """Each row divided by its length; a row of zeros as it is."""
+    known_numbers(b, estimator, values)
+    columns = [b.bind(value.expr, value.name) for value in values]
+    if estimator.norm == "l2":
+        length: Expr = Call("sqrt", (b.sum([Arith("*", one, one) for one in columns], "squares"),))
+    else:
+        sizes = [Call("abs", (one,)) for one in columns]
+        length = b.sum(sizes, "sizes") if estimator.norm == "l1" else Call("greatest", tuple(sizes))
+    length = b.bind(length, "length")
+    whole = b.bind(Case(((Compare("=", length, number(0.0)), number(1.0)),), length), "length of a row")
+    return [value.made(Arith("/", one, whole)) for value, one in zip(values, columns, strict=True)]
+
+
 def _logarithm(b: Builder, value: Value, more: float) -> Expr:
     """ln(x + more), NULL below its domain; the estimator raises where it is minus infinity."""
     x = b.bind(value.expr, value.name)
     edge = number(0.0 - more)
     b.failures.append(Compare("=", x, edge))
     return Case(((Compare(">", x, edge), Call("ln", (add([number(more), x]),))),))
+
+
+def power(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
+    """Yeo and Johnson's powers, or those of Box and Cox, then scaled."""
+    numbers_only(b, estimator, values)
+    made = []
+    for value, exponent in zip(values, map(float, estimator.lambdas_), strict=True):
+        x = b.bind(value.expr, value.name)
+        if estimator.method == "box-cox":
+            b.failures.append(Compare("<=", x, number(0.0)))
+            expr: Expr = Case(((Compare(">", x, number(0.0)), _power(Call("ln", (x,)), exponent)),))
+        else:
+            size = Call("ln", (add([number(1.0), Call("abs", (x,))]),))
+            below = Arith("-", number(0.0), _power(size, 2.0 - exponent))
+            expr = Case(((Compare("<", x, number(0.0)), below),), _power(size, exponent))
+        grown = b.bind(expr, f"power {value.name}")
+        b.failures.append(no(finite(grown)))  # the next step raises, where a bounded score would be finite
+        made.append(value.made(grown))
+    return standard_scaler(b, estimator._scaler, made) if estimator.standardize else made
+
+
+def _power(logarithm: Expr, exponent: float) -> Expr:
+    """`(power - 1) / exponent` of a number, by its logarithm; that itself where the exponent is 0."""
+    if abs(exponent) < np.spacing(1.0):
+        return logarithm
+    grown = Call("exp", (multiply(logarithm, exponent),))
+    return divide(Arith("-", grown, number(1.0)), exponent)
 
 
 def _square_root(b: Builder, value: Value) -> Expr:

@@ -27,7 +27,7 @@ def tree_of(tree: Any, value: Any = None, features: Any = None) -> Tree:
         left=np.where(leaf, -1, tree.children_left),
         right=np.where(leaf, -1, tree.children_right),
         missing_left=np.asarray(tree.missing_go_to_left, dtype=bool),
-        value=_values(tree) if value is None else np.asarray(value, dtype=np.float64).reshape(-1, 1),
+        value=_values(tree) if value is None else np.asarray(value, dtype=np.float64).reshape(len(leaf), -1),
         cover=np.asarray(tree.weighted_n_node_samples, dtype=np.float64),
     )
 
@@ -53,15 +53,33 @@ def boosting(estimator: Any, start: Any) -> Ensemble:
     )
 
 
-def forest(trees: Any) -> Ensemble:
-    """A mean of trees, or one tree."""
-    read = tuple(tree_of(tree.tree_) for tree in trees)
+def forest(trees: Any, columns: Any = None) -> Ensemble:
+    """A mean of trees, or one tree; `columns` are those that each tree reads, if it does not read all."""
+    columns = [None] * len(trees) if columns is None else columns
+    read = tuple(tree_of(tree.tree_, None, own) for tree, own in zip(trees, columns, strict=True))
     outputs = read[0].value.shape[1]
     return Ensemble(
         trees=read,
         groups=(0,) * len(read),
         base=(0.0,) * outputs,
         average=len(read) > 1,
+        rounds_inputs=True,
+    )
+
+
+def votes(estimator: Any, trees: Any) -> Ensemble:
+    """AdaBoost: each tree adds its weight to the class that it names, and takes its share off the others."""
+    total, classes = estimator.estimator_weights_.sum(), estimator.classes_
+    read = []
+    for tree, weight in zip(trees, estimator.estimator_weights_, strict=False):
+        named = tree.classes_[np.argmax(_values(tree.tree_), axis=1)][:, None] == classes
+        value = np.where(named, weight, -1 / (len(classes) - 1) * weight) / total
+        value = value[:, 1:] - value[:, :1] if len(classes) == 2 else value
+        read.append(tree_of(tree.tree_, value))
+    return Ensemble(
+        trees=tuple(read),
+        groups=(0,) * len(read),
+        base=(0.0,) * read[0].value.shape[1],
         rounds_inputs=True,
     )
 

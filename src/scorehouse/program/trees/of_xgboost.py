@@ -1,4 +1,4 @@
-"""XGBoost: everything is float32, the values, the thresholds and the sums.
+"""XGBoost: everything is float32, the values, the thresholds and the sums; categories by their codes.
 
 The links of its objectives are computed like its C++ code.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from scorehouse.program.links import Link
-from scorehouse.program.trees.tree import Ensemble, Read, Recipe, Refuse, Tree, float32_edges
+from scorehouse.program.trees.tree import CategorySplit, Ensemble, Read, Recipe, Refuse, Tree, float32_edges
 
 LOG_LINK = ("count:poisson", "reg:gamma", "reg:tweedie")
 # objectives whose scores are returned unchanged
@@ -60,8 +61,7 @@ def boosted(objectives: Mapping[str, Outputs], estimator: Any, refuse: Refuse) -
     forest = booster.get("gbtree", booster)["model"]
     per_class = max(1, int(model["learner_model_param"]["num_class"]))
     pairs = _used_trees(estimator, forest, per_class)
-    if any(any(tree.get("split_type", [])) or tree.get("categories") for tree, _ in pairs):
-        raise refuse(estimator, "it splits by category; encode categories in the pipeline")
+    categories = _categories(estimator, forest, refuse)
     if objective not in objectives:
         raise refuse(estimator, f"with objective {objective!r} it has no equivalent in native code")
     # of `dart`, which drops trees while it learns; 3.4 calls that booster gbtree too
@@ -69,7 +69,7 @@ def boosted(objectives: Mapping[str, Outputs], estimator: Any, refuse: Refuse) -
     base = _base_margins(model, objective, per_class)
     ensemble = Ensemble(
         trees=tuple(
-            _tree(tree, weights and (weights[place], base[int(group)]))
+            _tree(tree, weights and (weights[place], base[int(group)]), categories)
             for place, (tree, group) in enumerate(pairs)
         ),
         groups=tuple(int(group) for _, group in pairs),
@@ -77,7 +77,30 @@ def boosted(objectives: Mapping[str, Outputs], estimator: Any, refuse: Refuse) -
         rounds_inputs=True,
         single=True,
     )
-    return ensemble, Recipe(objectives[objective])
+    # with categories, it takes no codes where it was given a frame
+    known = tuple(categories.values())
+    return ensemble, Recipe(objectives[objective], categories=known, takes_numbers=not known)
+
+
+def _categories(estimator: Any, forest: dict[str, Any], refuse: Refuse) -> dict[int, tuple[Any, ...]]:
+    """The categories of the columns of dtype category that it was trained on; their places are codes."""
+    types = estimator.get_booster().feature_types or []
+    if "c" not in types:
+        return {}
+    found: dict[int, tuple[Any, ...]] = {}
+    for place, kept in enumerate(forest.get("cats", {}).get("enc", ())):
+        values, ends = kept["values"], kept.get("offsets", ())
+        if "type" in kept:
+            found[place] = tuple(values)
+        elif len(ends) > 1:
+            if min(values, default=0) < 0:  # it counts their letters, and keeps as many bytes
+                raise refuse(estimator, "XGBoost cuts off names of categories that are not ASCII")
+            found[place] = tuple(bytes(values[i:j]).decode() for i, j in pairwise(ends))
+    if [place for place, type in enumerate(types) if type == "c"] != list(found):
+        raise refuse(
+            estimator, "its categories are codes; give columns of dtype category to XGBoost from 3.1"
+        )
+    return found
 
 
 def _used_trees(estimator: Any, forest: dict[str, Any], per_class: int) -> list[tuple[Any, int]]:
@@ -109,7 +132,9 @@ def _logf(value: np.float32) -> float:
     return float(library.logf(value))
 
 
-def _tree(tree: dict[str, Any], weighted: tuple[float, float] | None) -> Tree:
+def _tree(
+    tree: dict[str, Any], weighted: tuple[float, float] | None, known: Mapping[int, Sequence[Any]]
+) -> Tree:
     """Of `dart`, `weighted` is the weight of the tree, and the base score that XGBoost adds it up from."""
     left = np.asarray(tree["left_children"], dtype=np.int64)
     given = np.asarray(tree["split_conditions"], dtype=np.float32)
@@ -126,4 +151,17 @@ def _tree(tree: dict[str, Any], weighted: tuple[float, float] | None) -> Tree:
         missing_left=np.asarray(tree["default_left"], dtype=bool),
         value=leaf.astype(np.float64).reshape(-1, 1),
         cover=np.asarray(tree["sum_hessian"], dtype=np.float64),
+        categories=dict(_splits(tree, known)),
     ).reached()  # pruned nodes stay in its arrays
+
+
+def _splits(tree: dict[str, Any], known: Mapping[int, Sequence[Any]]) -> Iterator[tuple[int, CategorySplit]]:
+    """Its categories go right and all others left; what is none of them is missing, as it recodes them."""
+    lists = (tree.get(f"categories_{name}") or () for name in ("nodes", "segments", "sizes"))
+    for node, start, size in zip(*lists, strict=True):
+        right = tree["categories"][start : start + size]
+        if tree["default_left"][node]:
+            yield int(node), CategorySplit(tuple(sorted(map(int, right))), named_left=False)
+        else:
+            others = set(range(len(known[int(tree["split_indices"][node])]))) - {*map(int, right)}
+            yield int(node), CategorySplit(tuple(sorted(others)), named_left=True)

@@ -119,8 +119,8 @@ class Recipe:
 
     `outputs` has the link of each method of the estimator. Without `takes_infinite`, it refuses values that
     are infinite in float32. `categories` are those of its columns of dtype
-    category, in their order, whose codes the trees read; `takes_numbers`: the estimator itself accepts the
-    numbers that its trees read.
+    category, in their order, whose codes the trees read, `hashes` those of texts by the column: the places
+    of hashes are codes. `takes_numbers`: the estimator itself accepts the numbers that its trees read.
     """
 
     outputs: Mapping[str, Link]
@@ -128,6 +128,7 @@ class Recipe:
     takes_infinite: bool = True
     takes_numbers: bool = True
     categories: tuple[tuple[Any, ...], ...] = ()
+    hashes: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 Read = tuple[Ensemble, Recipe]
