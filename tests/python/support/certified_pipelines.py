@@ -235,7 +235,7 @@ def registered(folder: Path, estimator: Any, classes: int) -> Registered:
     if isinstance(estimator, GradientBoostingClassifier):
         X = X.fillna(30.0)
     if getattr(estimator, "max_cat_to_onehot", None):
-        X["level"] = X["level"].astype("category")
+        X["level"] = X["level"].astype(str).astype("category")
     y = shop_labels(shop(), max(classes, 0))
     y = np.exp(y / 4) if classes == -1 else y
     task = "classification" if classes > 0 else "anomaly" if classes == -2 else "regression"
