@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path("pyproject.toml")
 EVERYTHING = (
     *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
-    *("mlflow", "docs", "orchestration", "openlineage", "evidence", "mcp"),
+    *("mlflow", "docs", "orchestration", "openlineage", "evidence", "mcp", "iceberg"),
 )
 OTHERS = ("delta", "dbt112", "duckdb15", "dbt2", "snowflake", "bigquery", "clickhouse", "mutants")
 ON_TOP = tuple(f"requirements-{name}.lock" for name in OTHERS)

@@ -22,6 +22,7 @@ from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.outbox.changes import find_table, has_changes
 from scorehouse.outbox.files import FORMATS, export_to_folder
+from scorehouse.outbox.iceberg import SCHEME, export_to_iceberg
 from scorehouse.outbox.postgres import SCHEMES, export_to_postgres
 from scorehouse.outbox.webhook import Post, check_url, key_of, send
 from scorehouse.registry.seeds import replace_file
@@ -35,9 +36,9 @@ from scorehouse.report.warehouse import Warehouse
 
 @click.command("predictions")
 @click.argument("node")
-@click.option("--to", required=True, help="A folder, or the URL of a PostgreSQL database.")
+@click.option("--to", required=True, help="A folder, the URL of a PostgreSQL database, or iceberg://CATALOG.")
 @format_option(FORMATS, "parquet", "Format of the rows in a folder.")
-@click.option("--table", help="Table in PostgreSQL; default: the name of the prediction table.")
+@click.option("--table", help="Table in PostgreSQL or Iceberg; default: the name of the prediction table.")
 @target_options
 @json_option
 def export_predictions_command(
@@ -46,23 +47,26 @@ def export_predictions_command(
     """Export the rows of the prediction table NODE that are new, changed or gone since the last export.
 
     In a folder, each export is a numbered batch with its rows, and a manifest with digests and run ids. In
-    PostgreSQL, the table is brought in line in one transaction. A second call without a run in between does
-    nothing; a call that was killed is done again.
+    PostgreSQL and Iceberg, the table is brought in line in one transaction. A second call without a run in
+    between does nothing; a call that was killed is done again.
 
     \b
     Examples:
       scorehouse export predictions churn_predictions --target prod --to exports/churn
       scorehouse export predictions churn_predictions --target prod --to postgresql://crm@db/crm
+      scorehouse export predictions churn_predictions --target prod --to iceberg://lake --table crm.churn
     """
-    is_database = to.startswith(SCHEMES)
+    is_database = to.startswith((*SCHEMES, SCHEME))
     if table is not None and not is_database:
-        raise click.UsageError("--table needs the URL of a PostgreSQL database in --to")
+        raise click.UsageError("--table needs the URL of a database or catalog in --to")
     with target.opened() as opened, waiting("comparing with the last export"):
         connection = opened.connection
         connection.execute("begin")  # one snapshot for all that is read
         exported = find_table(connection, opened.run_log, node, this_call())
-        if is_database:
-            name = table or exported.table.rpartition(".")[2].strip('"')
+        name = table or exported.table.rpartition(".")[2].strip('"')
+        if to.startswith(SCHEME):
+            done = export_to_iceberg(connection, exported, to.removeprefix(SCHEME), name, this_call())
+        elif is_database:
             done = export_to_postgres(connection, exported, to, name, this_call())
         else:
             done = export_to_folder(connection, exported, Path(to), file_format, this_call())

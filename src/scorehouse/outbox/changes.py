@@ -125,6 +125,22 @@ def compare(
     return {**counts, "unchanged": int(total) - counts[NEW] - counts[CHANGED]}
 
 
+def check_columns(exported: Exported, found: list[str], table: str, call: str) -> None:
+    """Refuse a table of another system whose columns are not those of the predictions."""
+    wanted = list(exported.columns)
+    if found != wanted:
+        missing = [name for name in wanted if name not in found]
+        more = [name for name in found if name not in wanted]
+        raise ConfigurationError(
+            call,
+            f"the table {table} lacks the columns {missing}, and has {more} besides"
+            if missing or more
+            else f"the table {table} has the columns in another order",
+            expected=f"the columns {wanted}",
+            action="alter the table, or name a new one with --table",
+        )
+
+
 def has_changes(counts: Mapping[str, int]) -> bool:
     """Whether there is anything to export."""
     return any(counts[name] for name in (NEW, CHANGED, VANISHED))

@@ -23,6 +23,7 @@ from scorehouse.outbox.changes import (
     NEW,
     VANISHED,
     Exported,
+    check_columns,
     columns_of,
     compare,
     facts_of,
@@ -120,7 +121,9 @@ class _Target:
         columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
         key = columns_of(self.exported.key)
         self.cursor.execute(f"create table if not exists {self.table} ({columns}, primary key ({key}))")
-        self._check_columns(list(types))
+        self.cursor.execute(f"select * from {self.table} limit 0")
+        found = [column.name for column in self.cursor.description]
+        check_columns(self.exported, found, self.table, self.call)
         with tempfile.TemporaryDirectory(prefix="scorehouse-export-") as folder:
             file = Path(folder) / "rows.csv"
             self._read_back(file)
@@ -130,22 +133,6 @@ class _Target:
                 self._apply(file)
                 self._note(counts, facts["run_ids"])
         return {**facts, "table": self.table}
-
-    def _check_columns(self, wanted: list[str]) -> None:
-        """Refuse a table whose columns are not those of the predictions."""
-        self.cursor.execute(f"select * from {self.table} limit 0")
-        found = [column.name for column in self.cursor.description]
-        if found != wanted:
-            missing = [name for name in wanted if name not in found]
-            more = [name for name in found if name not in wanted]
-            raise ConfigurationError(
-                self.call,
-                f"the table {self.table} lacks the columns {missing}, and has {more} besides"
-                if missing or more
-                else f"the table {self.table} has the columns in another order",
-                expected=f"the columns {wanted}",
-                action="alter the table, or name a new one with --table",
-            )
 
     def _read_back(self, file: Path) -> None:
         """What the table has now, as a temporary table with the types of the predictions."""

@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.engines.duckdb.lake import LakeTable, SnapshotRead, microseconds
+from scorehouse.engines.duckdb.iceberg import table_with_snapshots
+from scorehouse.engines.duckdb.lake import SnapshotRead, microseconds
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError, RegistryError
@@ -112,7 +113,7 @@ def logged_features(
 ) -> DuckDBSource:
     """The features of a run as they are now; with `sample`, that many rows, by the hash of key and `seed`.
 
-    With `as_of_run`, a table of a DuckLake is read as of the snapshot that the run read.
+    With `as_of_run`, a table of a DuckLake or of Iceberg is read as of the snapshot that the run read.
     """
     query = run["feature_query"]
     if as_of_run and run["feature_snapshot"] is not None:
@@ -126,14 +127,14 @@ def logged_features(
 
 
 def _as_of(connection: duckdb.DuckDBPyConnection, query: str, run: Mapping[str, Any], call: str) -> str:
-    """The select of a whole table of a DuckLake, as of a run's snapshot; as it is now if that is gone."""
+    """The select of a whole table with snapshots, as of that of a run; as it is now if that is gone."""
     read = SnapshotRead(int(run["feature_snapshot"]), microseconds(run["feature_snapshot_at"]))
-    lake = LakeTable.found(connection, f"({query}\n)")
-    why = lake.has_not(connection, read) if lake else "they are not a table of a DuckLake any more"
-    if lake is None or why:
+    table = table_with_snapshots(connection, f"({query}\n)")
+    why = table.has_not(connection, read) if table else "they are not a table with snapshots any more"
+    if table is None or why:
         logger.warning(f"{call}: {why}; features are read as they are now")
         return query
-    return f"select * from {lake.at(read.snapshot)}"
+    return f"select * from {table.at(read.snapshot)}"
 
 
 def same_libraries(run: Mapping[str, Any]) -> bool:

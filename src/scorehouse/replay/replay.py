@@ -1,8 +1,8 @@
 """Replay: a logged run is scored again, and its rows are compared with the prediction table.
 
 Rows whose features have changed since, or no longer exist, cannot be replayed; the row hashes show which.
-All others must be equal bit for bit with the same library versions. A feature table in a DuckLake is read as
-of the snapshot that the run read, so that every row can be replayed.
+All others must be equal bit for bit with the same library versions. A feature table in a DuckLake or in
+Iceberg is read as of the snapshot that the run read, so that every row can be replayed.
 """
 
 from __future__ import annotations

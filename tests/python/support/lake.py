@@ -14,9 +14,9 @@ from churn import FEATURES, classifier, training
 from foreign import ForeignProject
 from project import DbtProject, Row
 
-EXTENSION = importlib.util.find_spec("duckdb_extension_ducklake")
 needs_lake = pytest.mark.skipif(
-    EXTENSION is None, reason="run `./run test duckdb15`, which installs DuckLake"
+    importlib.util.find_spec("duckdb_extension_ducklake") is None,
+    reason="run `./run test duckdb15`, which installs DuckLake",
 )
 
 
@@ -61,12 +61,14 @@ def attach(project: DbtProject | ForeignProject, *, beside: bool) -> dict[str, s
     return settings
 
 
-def installed(folder: Path) -> Path:
-    """A folder of extensions with DuckLake in it, as `duckdb.install_extension` would make it."""
-    assert EXTENSION is not None and EXTENSION.origin is not None
-    (file,) = Path(EXTENSION.origin).parent.rglob("ducklake.duckdb_extension")
+def installed(folder: Path, *names: str) -> Path:
+    """A folder of extensions, by default with DuckLake in it, as `duckdb.install_extension` would make it."""
     (platform,) = duckdb.sql("pragma platform").fetchall()[0]
     place = folder / "extensions" / f"v{duckdb.__version__}" / platform
     place.mkdir(parents=True)
-    shutil.copy(file, place)
+    for name in names or ("ducklake",):
+        package = importlib.util.find_spec(f"duckdb_extension_{name}")
+        assert package is not None and package.origin is not None
+        (file,) = Path(package.origin).parent.rglob(f"{name}.duckdb_extension")
+        shutil.copy(file, place)
     return folder / "extensions"

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.errors import unreadable
+from scorehouse.engines.duckdb.iceberg import table_with_snapshots
 from scorehouse.engines.duckdb.keys import check_keys, stored_name
 from scorehouse.engines.duckdb.lake import LakeTable
 from scorehouse.engines.duckdb.rescore_sql import TODO
@@ -125,9 +126,12 @@ class DuckDBSource(Source):
             names = self._schema(f"select * from {self.table}").names
         except duckdb.ProgrammingError as error:
             raise unreadable(error, self.call, is_select=self.is_select) from error
-        self.lake = LakeTable.found(self.cursor, self.table)
-        if self.lake is not None:
-            self.snapshot, self.snapshot_at = self.lake.snapshot, self.lake.snapshot_at
+        if stored := table_with_snapshots(self.cursor, self.table):
+            self.snapshot, self.snapshot_at = stored.snapshot, stored.snapshot_at
+            if isinstance(stored, LakeTable):  # of which a transaction reads one snapshot
+                self.lake = stored
+            else:
+                self.table = f"(select * from {stored.at(stored.snapshot)})"
         self._refuse_feed_without_lake()
         self.table = as_of_table(self, self.table, names)
         self.table_schema = self._schema(f"select * from {self.table}")
