@@ -65,8 +65,8 @@ def page() -> str:
         "Versions of these estimators score without the library that trained them: registration proves a",
         "[program](../explanation/programs.md).",
         "`scorehouse show` says which a version has, and why others were refused. A subclass is not",
-        "its parent. An",
-        "[estimator per segment](../how-to/segments.md) has the backends of its clones; SQL for up to 100 segments.",
+        "its parent. An [estimator per segment](../how-to/segments.md) has the backends of its clones;",
+        "SQL for up to 100 segments.",
         "",
     ]
     rows = [

@@ -36,16 +36,8 @@ from scorehouse.registry.version import CERTIFICATE
 # what the reader of the certificate lacks: steps, estimators around others, several labels
 NOT_CERTIFIED = ("Polynomial", "days", "dates", "Function", "OneVsRest", "GaussianNB", "Calibrated", "KMeans")
 NOT_CERTIFIED += ("Spline", "Normalizer", "Power", "Voting", "Stacking", "Threshold", "Bagging", "AdaBoost")
-NOT_CERTIFIED += (
-    "CatBoost",
-    "Chain",
-    "MultiOutput",
-    "quantiles",
-    "two labels",
-    "scaler 1",
-    "loat32",
-    "segments",
-)
+NOT_CERTIFIED += ("CatBoost", "Chain", "MultiOutput", "quantiles", "two labels", "scaler 1", "loat32")
+NOT_CERTIFIED += ("segments",)
 NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
 
 
