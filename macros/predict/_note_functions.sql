@@ -13,9 +13,12 @@
 
 {#- The functions that a version calls on this target, by their names: each as SQL calls it. Refuses one whose file is
     not what was proven: the MD5 of its text ends its name, which the MD5 of the SQL covers. -#}
-{% macro _verified_functions(call, name, macro_name) %}
-    {% set found, called = context.get(macro_name ~ '__functions'), {} %}
-    {% for function_name in found() if found %}
+{% macro _verified_functions(call, name, number) %}
+    {% set names, called = [], {} %}
+    {% for version in scorehouse._registered_versions(name) or [] if version['version'] == number %}
+        {% do names.extend(version.get('functions', {}).get(target.type, [])) %}
+    {% endfor %}
+    {% for function_name in names %}
         {% for node in graph['functions'].values() if node['name'] == function_name %}
             {% if function_name.endswith(local_md5(node['raw_code'] | replace('\r\n', '\n') | trim)) %}
                 {% do called.update({function_name: function(function_name) | string}) %}

@@ -9,7 +9,7 @@
     {% set columns = scorehouse._each(mark ~ '<place>' ~ mark, features) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number, fact) %}
     {% set decision, marks = scorehouse._decision(call, name, number), {} %}
-    {% do decision.update(scorehouse._verified_functions(call, name, macro_name)) %}
+    {% do decision.update(scorehouse._verified_functions(call, name, number)) %}
     {% for parameter in decision %}
         {% do marks.update({parameter: mark ~ parameter ~ mark}) %}
     {% endfor %}

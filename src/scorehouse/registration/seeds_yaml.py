@@ -91,7 +91,8 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
     it was not loaded. `trained_from` and `trained_to` are days, and missing if they are not known.
 
     `sql` maps each type of target to the MD5 that the compiled SQL must have; it is empty if none was
-    printed. `reasons` is the same for the SQL of reasons, and missing if there is none. `class_columns` is
+    printed. `reasons` is the same for the SQL of reasons, and missing if there is none, as `functions`, the
+    names of those that SQL calls. `class_columns` is
     JSON as in the seed, and missing if the version has none. `classes` (JSON) and `threshold` decide labels;
     `undecided` says why there are none. Where there is compiled SQL, `types` lists the kind of column that
     each feature needs: a database would turn a number into text without a word.
@@ -102,6 +103,8 @@ def registered_facts(seeds: ModelSeeds, versions: Iterable[Version]) -> list[dic
         pinned = {"sql": dict(sorted(pins.get("md5", {}).items()))}  # in the order of the seed's JSON
         if "reasons" in pins:
             pinned["reasons"] = dict(sorted(pins["reasons"].items()))
+        if "functions" in pins:
+            pinned["functions"] = pins["functions"]
         known = {"version": version.version, "aliases": list(version.aliases), "sha256": version.sha256}
         row, fault = version.to_row(), fault_of(version)
         stated = ("classes", "class_columns", "threshold", "trained_from", "trained_to")

@@ -179,9 +179,7 @@ def macro_text(name: str, compiled: Sequence[CompiledSql], reasons: ReasonMacros
     start, end = _marks(number)
     features = ", ".join(jinja_literal(feature) for feature in compiled[0].features)
     macros = [_select(call, name, compiled), _returned(f"{call}__features", f"[{features}]")]
-    if called := {
-        item.dialect.name: [one.name for one in item.functions] for item in compiled if item.functions
-    }:
+    if called := _functions(compiled):
         macros.append(_returned(f"{call}__functions", f"{jinja(called)}.get(target.type, [])"))
     if reasons is not None:
         macros.append(_select(f"{call}__reasons", name, reasons.compiled))
@@ -214,6 +212,11 @@ def targets_of(item: CompiledSql) -> list[str]:
     return [item.dialect.name, *(alias for alias, real in ALIASES.items() if real == item.dialect.name)]
 
 
+def _functions(compiled: Sequence[CompiledSql]) -> dict[str, list[str]]:
+    """By dialect, the names of the functions that its SQL calls."""
+    return {item.dialect.name: [one.name for one in item.functions] for item in compiled if item.functions}
+
+
 def _bodies(compiled: Sequence[CompiledSql]) -> list[tuple[str, list[str]]]:
     """Each distinct text, and the types of target that it is for."""
     bodies: dict[str, list[str]] = {}
@@ -231,7 +234,8 @@ def pins_of(
 ) -> dict[str, Any]:
     """The pins of a version: `sha256` of its macros, and by type of target the `md5` of its SQL.
 
-    `reasons` has, by type of target, the MD5 of the facts and the SQL of reasons, where there are any.
+    `functions` are those that it calls, if any, by dialect. `reasons` has, by type of target, the MD5 of the
+    facts and the SQL of reasons, where there are any.
     """
     text, features = macro_text(name, compiled, reasons), compiled[0].features
     template = SandboxedEnvironment().from_string(text)
@@ -254,7 +258,9 @@ def pins_of(
             found[target] = md5(pinned, usedforsecurity=False).hexdigest()
         return found
 
-    made = {"sha256": text_digest(text), "md5": pins(compiled, call, features)}
+    made: dict[str, Any] = {"sha256": text_digest(text), "md5": pins(compiled, call, features)}
+    if called := _functions(compiled):
+        made["functions"] = called
     if reasons is not None:
         made["reasons"] = pins(reasons.compiled, f"{call}__reasons", [reasons.text, *features])
     return made
