@@ -85,8 +85,7 @@ INTRODUCTION = """# Conformance
 
 What was tested on each engine, and how it went: the number of tests that passed, and in words what did not.
 *Refused* says that the engine cannot do it and stops with an error in words. *Stages* are the statements into
-which a version is cut if its SQL is too long for one. `python docs/conformance.py` writes this page from the
-results of test runs, and with `--commands` prints the commands that make them.
+which a version is cut if its SQL is too long for one.
 
 *Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
 names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.

@@ -33,7 +33,10 @@ WORDS = {
     "how-to/upgrade.md": ("upgrade", "migrate", "version number"),
     "how-to/retention.md": ("retention", "prune", "gdpr"),
     "how-to/evidence.md": ("evidence", "audit", "seal"),
-    "how-to/without_python.md": ("postgres", "postgresql", "snowflake", "bigquery", "redshift", "clickhouse"),
+    "how-to/without_python.md": (
+        *("postgres", "postgresql", "snowflake", "bigquery", "redshift", "clickhouse"),
+        *("sql server", "fabric", "t-sql"),
+    ),
     "how-to/lakes.md": ("parquet", "iceberg", "delta", "ducklake"),
     "how-to/spark.md": ("spark", "databricks"),
     "how-to/mlflow.md": ("mlflow",),

@@ -1,5 +1,5 @@
 {#- What a table has for this database, or else for the one whose adapter this one's is derived from (Redshift's from
-    PostgreSQL's, Databricks' from Spark's), or else as `default`. -#}
+    PostgreSQL's, Databricks' from Spark's) or whose SQL it has (Fabric SQL Server's), or else as `default`. -#}
 {% macro _by_database(table) %}
     {% if target.type in table %}
         {{ return(table[target.type]) }}
@@ -18,6 +18,10 @@
 
 {% macro spark___parent_database() %}
     {{ return('spark') }}
+{% endmacro %}
+
+{% macro fabric___parent_database() %}
+    {{ return('sqlserver') }}
 {% endmacro %}
 
 

@@ -3,7 +3,10 @@
     {% if value is none %}
         {{ return('null') }}
     {% elif value is boolean %}
-        {{ return('true' if value else 'false') }}
+        {% set texts = scorehouse._by_database({
+            'default': ['false', 'true'], 'sqlserver': ['cast(0 as bit)', 'cast(1 as bit)']
+        }) %}
+        {{ return(texts[value | int]) }}
     {% elif value is number %}
         {{ return(value | string) }}
     {% endif %}

@@ -1,7 +1,8 @@
 {# The name of the double-precision type in each database; dbt's type_float is single precision in DuckDB. #}
 {% macro _type_double() %}
     {{ return(scorehouse._by_database({
-        'default': 'double precision', 'duckdb': 'double', 'bigquery': 'float64', 'spark': 'double'
+        'default': 'double precision', 'duckdb': 'double', 'bigquery': 'float64', 'spark': 'double',
+        'sqlserver': 'float'
     })) }}
 {% endmacro %}
 

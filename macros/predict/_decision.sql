@@ -28,7 +28,11 @@
     {% if scorehouse._dialect().get('backslash') %}
         {% set label = label | replace('\\', '\\\\') | replace('\n', '\\n') | replace('\r', '\\r') %}
     {% endif %}
-    {{ return(scorehouse._text_literal(label)) }}
+    {#- as UNICODE in src/scorehouse/program/sql/printer.py; other texts are N-strings or lose letters -#}
+    {% set literal = scorehouse._text_literal(label) %}
+    {% set is_plain = label.isascii() or not scorehouse._by_database({'default': false, 'sqlserver': true}) %}
+    {{ return(literal if is_plain
+        else 'cast(N' ~ literal ~ ' collate Latin1_General_100_BIN2_UTF8 as varchar(8000))') }}
 {% endmacro %}
 
 

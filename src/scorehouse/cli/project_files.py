@@ -149,7 +149,7 @@ def with_variables(text: str, database: str) -> str:
     if VARIABLE in variables or VARIABLE in (variables.get("scorehouse") or {}):
         return text
     lines = VARIABLES
-    if database in DIALECTS and database != WITH_PYTHON and COMPILED not in variables:
+    if database in (*DIALECTS, "fabric") and database != WITH_PYTHON and COMPILED not in variables:
         lines += f"{COMPILED}:   # databases that SQL is printed for\n  dialects: [{database}]\n"
     return _with_entry(text, "vars", lines, document)
 

@@ -40,7 +40,7 @@ PYTHON_MODELS, TABLES = "run Python models", "write prediction tables"
 WITHOUT_PYTHON = (CONTESTS, RANKS, PYTHON_MODELS)
 CANNOT = {
     **dict.fromkeys(("postgres", "snowflake", "bigquery"), WITHOUT_PYTHON),
-    **dict.fromkeys(("redshift", "clickhouse"), (TABLES, *WITHOUT_PYTHON)),
+    **dict.fromkeys(("redshift", "clickhouse", "sqlserver", "fabric"), (TABLES, *WITHOUT_PYTHON)),
 }
 
 

@@ -207,6 +207,9 @@ def reasons_in_sql(
                 f"its SQL is {len(like.stages) + 1} statements on {dialect}; expected: one statement"
             )
             continue
+        if like.dialect.transact:  # they are steps around a step
+            refused[name] = f"{dialect} takes no `with` inside a statement; expected: another database"
+            continue
         try:
             found.append(compiled(like))
         except CompileError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,8 +16,14 @@ from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature
 from scorehouse.registry.version import OPTIONAL_COLUMNS, Version
 
-# What BigQuery calls the types of the seeds; the other adapters know the names that are used here.
-BIGQUERY_TYPES = {"varchar": "string", "bigint": "int64", "double precision": "float64"}
+# What databases call the types of the seeds, by type of target; the others know the names that are used here.
+# In T-SQL, `varchar` is one character, and Fabric has no `nvarchar`.
+TYPES: Mapping[str, Mapping[str, str]] = {
+    "varchar": {"bigquery": "string", "fabric": "varchar(max)", "sqlserver": "nvarchar(max)"},
+    "bigint": {"bigquery": "int64"},
+    "double precision": {"bigquery": "float64"},
+}
+GLUED = "\u00a0"  # in place of spaces, at which a long text would be folded
 
 # The seeds that commands write when they measure.
 MEASURED = {
@@ -169,14 +176,18 @@ def _seed(
 
 def _type_of(kind: str) -> str:
     """A column's type, as dbt renders it for the adapter."""
-    name = BIGQUERY_TYPES.get(kind)
-    return Rendered(f'{{{{ "{name}" if target.type == "bigquery" else "{kind}" }}}}') if name else kind
+    names = TYPES.get(kind)
+    if names is None:
+        return kind
+    rendered = f'{{{{ {json.dumps(names)}.get(target.type, "{kind}") }}}}'
+    return Rendered(rendered.replace(" ", GLUED))
 
 
 def _named_once(text: str) -> str:
     """The YAML with each rendered type written once, as an anchor that the other columns refer to."""
-    for kind in BIGQUERY_TYPES:
+    for kind in TYPES:
         written, anchor = f": '{_type_of(kind)}'\n", kind.split()[0]
         first, found, rest = text.partition(written)
-        text = first + found.replace(": ", f": &{anchor} ", 1) + rest.replace(written, f": *{anchor}\n")
+        found = found.replace(": ", f": &{anchor} ", 1).replace(GLUED, " ")
+        text = first + found + rest.replace(written, f": *{anchor}\n")
     return text

@@ -116,11 +116,13 @@ def compiled(kernel: Kernel, dialect: str = "duckdb") -> Any:
 @pytest.mark.parametrize("model", ["linear", "trees"])
 def test_sqlglot_reads_every_dialect(dialect: str, model: str, make_kernel: MakeKernel) -> None:
     sqlglot = pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
+    from printed_sql import READ_AS
+
     linear = make_pipeline(StandardScaler(), LogisticRegression())
     trees = GradientBoostingClassifier(n_estimators=3, max_depth=2)
     _, kernel = fitted(make_kernel, linear if model == "linear" else trees)
     sql = compiled(kernel, dialect).render("features", ["id"])
-    (parsed,) = sqlglot.parse(sql, read=dialect)
+    (parsed,) = sqlglot.parse(sql, read=READ_AS.get(dialect, dialect))
     assert [column.alias_or_name for column in parsed.selects] == [
         "id", "prediction", "score", "row_status", "reject_reason"
     ]  # fmt: skip

@@ -31,7 +31,9 @@ from scorehouse.program.sql.expression import (
     Sum,
 )
 from scorehouse.program.sql.printer import Dialect
+from scorehouse.program.sql.transact import lowered
 
+READ_AS = {"sqlserver": "tsql"}  # where sqlglot has another name
 Form = tuple[Any, ...]
 Selected = list[tuple[str, Form]]
 NULL: Form = ("literal", None)
@@ -43,9 +45,13 @@ NAMES = {"is_nan": "isnan"}
 
 def selects(sql: str, dialect: str) -> list[Selected]:
     """The columns of each step of a select, and of its outputs, without those that it only carries."""
-    (parsed,) = sqlglot.parse(sql, read=dialect)
+    (parsed,) = sqlglot.parse(sql, read=READ_AS.get(dialect, dialect))
     assert isinstance(parsed, exp.Select)
     steps = [cte.this for cte in parsed.find_all(exp.CTE)]
+    source = parsed.find(exp.From)
+    while source is not None and isinstance(source.this, exp.Subquery):  # T-SQL has one step in the other
+        steps.insert(0, source.this.this)
+        source = steps[0].find(exp.From)
     return [
         [(item.alias, _read(item.this)) for item in select.expressions if isinstance(item, exp.Alias)]
         for select in (*steps, parsed)
@@ -54,6 +60,7 @@ def selects(sql: str, dialect: str) -> list[Selected]:
 
 def written(program: Program, dialect: Dialect, columns: Sequence[str]) -> list[Selected]:
     """The same of the program itself."""
+    program = lowered(program) if dialect.transact else program
     forms = Forms(dialect, columns)
     return [
         [(name, forms.of(expr)) for name, expr in made]
@@ -90,7 +97,10 @@ class Forms:
     def _feature(self, expr: Feature) -> Form:
         name, templates = self.columns[expr.position], {"given": "{x}", **self.dialect.times}
         text = templates.get(expr.type, f"cast({{x}} as {self.dialect.types.get(expr.type)})")
-        (parsed,) = sqlglot.parse(f"select {text.replace('{x}', name)}", read=self.dialect.name)
+        return self._template(text.replace("{x}", name))
+
+    def _template(self, text: str) -> Form:
+        (parsed,) = sqlglot.parse(f"select {text}", read=READ_AS.get(self.dialect.name, self.dialect.name))
         assert isinstance(parsed, exp.Select)
         return _read(parsed.expressions[0])
 
@@ -99,8 +109,13 @@ class Forms:
 
     def _literal(self, expr: Literal) -> Form:
         if expr.type == "double":
-            return number(float(expr.value))
+            return self._number(float(expr.value))
+        if expr.type == "boolean" and self.dialect.transact:
+            return self._template(f"cast({int(expr.value)} as bit)")
         return NULL if expr.type == "null" else ("literal", expr.value)
+
+    def _number(self, value: float) -> Form:
+        return NULL if self.dialect.transact and not math.isfinite(value) else number(value)
 
     def _arith(self, expr: Arith) -> Form:
         return (expr.op, self.of(expr.left), self.of(expr.right))
@@ -131,7 +146,11 @@ class Forms:
         return ("lookup", self.of(expr.arg), tuple(pairs), number(expr.default))
 
     def _cast(self, expr: Cast) -> Form:
-        return ("cast", _type(self.dialect.types[expr.type], self.dialect.name), self.of(expr.arg))
+        arg, template = self.of(expr.arg), self.dialect.double_as_text
+        is_whole = isinstance(expr.arg, Cast) and expr.arg.type == "integer"
+        if expr.type == "text" and template and not is_whole:
+            return _filled(self._template(template.replace("{x}", "x")), arg)
+        return ("cast", _type(self.dialect.types[expr.type], self.dialect.name), arg)
 
     def _call(self, expr: Call) -> Form:
         args = [self.of(arg) for arg in expr.args]
@@ -141,7 +160,7 @@ class Forms:
     def _call_exp(self, x: Form) -> Form:
         if self.dialect.ieee:
             return ("exp", x)
-        above = ((">", x, number(709.782712893384)), number(math.inf))
+        above = ((">", x, number(709.782712893384)), self._number(math.inf))
         below = (("<", x, number(-745.1332191019411)), number(0.0))
         return _case([above, below], ("exp", x))
 
@@ -159,10 +178,12 @@ class Forms:
         return _case(ends, value)
 
     def _call_is_nan(self, x: Form) -> Form:
+        if self.dialect.transact:
+            return ("<>", x, x)
         return ("isnan", x) if "nan(" in self.dialect.is_nan.lower() else ("=", x, number(math.nan))
 
     def _call_concat(self, *args: Form) -> Form:
-        return ("||", *args)
+        return ("+" if self.dialect.transact else "||", *args)
 
     def _call_join(self, *args: Form) -> Form:
         is_alone = len(args) == 1 and not self.dialect.concat_ws
@@ -173,8 +194,15 @@ def _case(whens: Sequence[tuple[Form, Form]], default: Form) -> Form:
     return ("case", tuple(whens), default)
 
 
+def _filled(form: Any, x: Form) -> Any:
+    """The form with `x` in place of the column of this name."""
+    if form == ("column", "x"):
+        return x
+    return tuple(_filled(part, x) for part in form) if isinstance(form, tuple) else form
+
+
 def _type(text: str, dialect: str) -> str:
-    return exp.DataType.build(text, dialect=dialect).sql("duckdb").lower()
+    return exp.DataType.build(text, dialect=READ_AS.get(dialect, dialect)).sql("duckdb").lower()
 
 
 def _read(node: Any) -> Form:
@@ -253,6 +281,8 @@ def _read_join(node: exp.ConcatWs) -> Form:
     assert separator == ("literal", ";")
     flat: list[Form] = []
     for part in parts:  # a piece of many, as NULL where it is empty
+        if part[0] == "cast" and part[2] == NULL:  # T-SQL's long type
+            continue
         is_piece = part[0] == "nullif" and part[1][0] == "join" and part[2] == ("literal", "")
         flat += part[1][1:] if is_piece else [part]
     return ("join", *flat)

@@ -1,7 +1,8 @@
 """The databases that compiled SQL is written for, and their limits.
 
 DuckDB, PostgreSQL and ClickHouse are run in the tests, Spark's by Spark; Snowflake's and BigQuery's run on
-emulators; Redshift's is printed, read back by sqlglot, and not run.
+emulators; Redshift's is printed, read back by sqlglot, and not run. T-SQL is read back too, and run by DuckDB
+in the words that sqlglot finds for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scorehouse.program.sql.expression import TIMES
-from scorehouse.program.sql.printer import Dialect
+from scorehouse.program.sql.printer import UNICODE, Dialect
 
 # DuckDB writes the shortest digits that read back, plainly from 1e-4 to 1e16, else as 1e-05. Java before 19
 # knows no shortest digits, so lengths are tried; the lambdas give names to what is used more than once.
@@ -56,6 +57,13 @@ _SPARK_TIME = (
 ).replace("PLAIN", "cast({x} as timestamp_ntz)")
 _SNOWFLAKE_TIME = _DIFFERENCE.replace("TYPE", "timestamp_ntz")
 _REDSHIFT_TIME = _DIFFERENCE.replace("TYPE", "timestamp")
+# It counts the ends of microseconds, so that finer fractions are rounded down, and takes offsets to UTC.
+_TRANSACT_TIME = "datediff_big(microsecond, cast('1970-01-01' as TYPE), {x})"
+# A cast gives six digits, and style 3 all 17.
+_TRANSACT_DIGITS = (
+    "case when cast(cast({x} as varchar(32)) as float) = {x} then cast({x} as varchar(32)) "
+    "else convert(varchar(32), {x}, 3) end"
+)
 _CLICKHOUSE_TIME = "toUnixTimestamp64Micro(cast({x} as Nullable(DateTime64(6, 'UTC'))))"
 
 DUCKDB = Dialect(
@@ -152,6 +160,22 @@ CLICKHOUSE = Dialect(
     backslash=True,
     concat_ws=False,
 )
+# SQL Server, of 2022 or later, and Fabric's warehouse, which has no nvarchar, and no datetime2 of 7 digits.
+# Their `real` is not used: how sums of it are rounded was not tried.
+SQLSERVER = Dialect(
+    name="sqlserver",
+    types={"double": "float", "text": "varchar(8000)", "integer": "bigint", "boolean": "bit"},
+    times={
+        "time": _TRANSACT_TIME.replace("TYPE", "datetime2(6)"),
+        "instant": _TRANSACT_TIME.replace("TYPE", "datetimeoffset(6)"),
+        "text": UNICODE,
+    },
+    is_nan="{x} <> {x}",
+    arguments=200,
+    double_as_text=_TRANSACT_DIGITS,
+    concat=" + ",
+    transact=True,
+)
 # What the engine Spark runs
 SPARK = replace(DATABRICKS, name="spark", double_as_text=DOUBLE_AS_TEXT)
 
@@ -169,11 +193,13 @@ class Limits:
     statement: int | None = None
 
 
-DIALECTS = {d.name: d for d in (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS, CLICKHOUSE)}
-ALIASES = {"spark": "databricks"}  # adapter types that use the SQL of another
+_ALL = (DUCKDB, POSTGRES, SNOWFLAKE, BIGQUERY, REDSHIFT, DATABRICKS, CLICKHOUSE, SQLSERVER)
+DIALECTS = {dialect.name: dialect for dialect in _ALL}
+ALIASES = {"spark": "databricks", "fabric": "sqlserver"}  # adapter types that use the SQL of another
 # DuckDB and PostgreSQL: measured (benchmarks/compiled_sql.py); the others: as documented by their vendors.
 # PostgreSQL allows at most 1664 columns in a select; Snowflake, BigQuery and Redshift accept 1 MB, 1 MB and
-# 16 MB of text; on Spark, deep code generation fails long before the parser does.
+# 16 MB of text; on Spark, deep code generation fails long before the parser does. SQL Server accepts 65,535
+# names and constants in one expression, which a flat tree has more of than a nested one.
 # https://docs.snowflake.com/en/user-guide/query-size-limits
 # https://cloud.google.com/bigquery/quotas#query_jobs
 # https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
@@ -186,6 +212,7 @@ LIMITS = {
     "redshift": Limits(sql_bytes=4_000_000, nodes=30_000, columns=1_200, statement=16_777_216),
     "databricks": Limits(sql_bytes=900_000, nodes=5_000, columns=500),
     "clickhouse": Limits(sql_bytes=240_000, nodes=5_000, columns=1_000, statement=262_144),
+    "sqlserver": Limits(sql_bytes=900_000, nodes=10_000, columns=1_000),
 }
 # Where `scored()` runs in SQL alone, and may run several statements instead of one that is beyond these
 # limits. Together they may be as large as what DuckDB proves in one.

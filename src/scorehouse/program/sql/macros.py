@@ -68,9 +68,10 @@ class SqlSettings:
 def _dialects(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
         return ()
-    if not isinstance(wanted, list) or set(wanted) - set(DIALECTS):
-        raise _unusable(f"dialects is {wanted!r}", f"a list among {list(DIALECTS)}")
-    return tuple(name for name in DIALECTS if name in wanted)
+    if not isinstance(wanted, list) or set(wanted) - {*DIALECTS, *ALIASES}:
+        raise _unusable(f"dialects is {wanted!r}", f"a list among {[*DIALECTS, *ALIASES]}")
+    named = {ALIASES.get(name, name) for name in wanted}
+    return tuple(name for name in DIALECTS if name in named)
 
 
 def _bytes(wanted: Any) -> int | None:

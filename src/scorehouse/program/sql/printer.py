@@ -32,8 +32,12 @@ from scorehouse.program.sql.expression import (
     Sum,
     Udf,
 )
+from scorehouse.program.sql.transact import lowered
 from scorehouse.project.dbt_text import no_jinja
 
+# A text of T-SQL by its bytes: capitals count. A literal with other letters than ASCII's is read as such
+# only after N, and UTF-8 holds them all.
+UNICODE = "cast({x} collate Latin1_General_100_BIN2_UTF8 as varchar(8000))"
 STEP = "sh_step_"
 TERMS_ON_A_LINE = 4
 PLAIN = re.compile(r"[a-z_][0-9a-z_]*")
@@ -52,7 +56,9 @@ class Dialect(Quoting):
     it as often as it is read; `ieee`: exp() overflows to infinity instead of raising; `map_lookup` is how to
     read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low;
     `double_as_text` writes a double as DuckDB does, if a cast does not. `times` writes the types `time` and
-    `instant` of features.
+    `instant` of features, and others that are more than a cast. `concat` stands between strings. `transact`:
+    it is T-SQL (`transact.py`): steps stand in each other, as none may begin within a statement, and infinity
+    is NULL.
     """
 
     name: str
@@ -66,6 +72,8 @@ class Dialect(Quoting):
     arguments: int | None = None
     map_lookup: str = ""
     double_as_text: str = ""
+    concat: str = " || "
+    transact: bool = False
 
     @property
     def has_real(self) -> bool:
@@ -109,6 +117,9 @@ class Printer:
         *steps, outputs = self.selects(program, ())
         source, written = relation, []
         for number, items in enumerate(steps, start=1):
+            if self.dialect.transact:
+                source = f"(\n{self._select(items, source, keep, '')}\n) as {STEP}{number}"
+                continue
             lines = self._select(items, source, keep, self.dialect.fence).split("\n")
             source = f"{STEP}{number}"
             written.append("\n".join([f"{source} as (", *(f"    {line}" for line in lines), ")"]))
@@ -120,6 +131,7 @@ class Printer:
 
         For engines that chain frames. `keep` is SQL of the columns that pass through.
         """
+        program = lowered(program) if self.dialect.transact else program
         steps = [
             [*keep, *step.carried, *(f"{self._once(name, expr)} as {name}" for name, expr in step.made)]
             for step in program.steps
@@ -128,9 +140,10 @@ class Printer:
         return [*steps, [*keep, *outputs]]
 
     def _output(self, name: str) -> str:
-        """The name of an output, quoted if it has characters that some databases do not accept unquoted."""
+        """The name of an output, quoted if some database does not take it unquoted, as T-SQL `plan`."""
         is_quoted = name.startswith(self.dialect.mark)
-        return name if is_quoted or PLAIN.fullmatch(name) else self.dialect.quote(name)
+        is_plain = not self.dialect.transact and PLAIN.fullmatch(name)
+        return name if is_quoted or is_plain else self.dialect.quote(name)
 
     def _once(self, name: str, expr: Expr) -> str:
         if name not in self.printed:
@@ -162,7 +175,7 @@ class Printer:
             case Literal(value, "integer"):
                 return str(int(value))
             case Literal(value, "boolean"):
-                return "true" if value else "false"
+                return f"cast({int(value)} as bit)" if self.dialect.transact else str(bool(value)).lower()
             case Literal():
                 return "null"
             case Parameter():
@@ -196,6 +209,8 @@ class Printer:
 
     def double(self, value: float) -> str:
         """A double literal that reads back as the same double."""
+        if not math.isfinite(value) and self.dialect.transact:
+            return "null"
         if not math.isfinite(value):
             name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
             return f"cast('{name}' as {self.dialect.types['double']})"
@@ -204,15 +219,18 @@ class Printer:
 
     def text(self, value: str) -> str:
         """A string literal; an expression if it has line ends, which indenting and Jinja would change."""
+        character = "char" if self.dialect.transact else "chr"
         parts = [
-            f"chr({ord(part)})" if LINE_END.match(part) else self._quoted(part)
+            f"{character}({ord(part)})" if LINE_END.match(part) else self._quoted(part)
             for part in LINE_END.split(value)
             if part
         ]
-        return f"({' || '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
+        return f"({self.dialect.concat.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
 
     def _quoted(self, value: str) -> str:
         literal = self.dialect.literal(value)
+        if self.dialect.transact and not value.isascii():
+            literal = UNICODE.replace("{x}", f"N{literal}")
         return no_jinja(literal) if self.jinja else literal
 
     def _sum(self, expr: Sum) -> str:
@@ -237,7 +255,11 @@ class Printer:
             case "join", _:
                 return self._join(args)
             case "concat", _:
-                return f"({' || '.join(args)})"
+                return f"({self.dialect.concat.join(args)})"
+            case "mod", [x, by] if self.dialect.transact:
+                return f"({x} % {by})"
+            case "ln", [x] if self.dialect.transact:
+                return f"log({x})"
         return f"{name}({', '.join(args)})"
 
     def _bounded(self, value: str, x: str, *bounds: tuple[str, float, float]) -> str:
@@ -251,6 +273,8 @@ class Printer:
         """The strings that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
             most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is an argument too
+            if self.dialect.transact:  # without a long type among them, the text is cut at 8,000 bytes
+                args = ["cast(null as varchar(max))", *args]
             if len(args) > most:  # a piece without any string would be joined as an empty one
                 parts = [args[i : i + most] for i in range(0, len(args), most)]
                 args = [f"nullif({self._join(part)}, '')" for part in parts]

@@ -31,6 +31,8 @@ LABELS = {
     "spark": {"LONG": "BIGINT", "TEXT": "STRING"},
 }
 DEPENDS_ON = {"databricks": ["spark"], "redshift": ["postgres"]}
+READ_AS = {"sqlserver": "tsql"}  # where sqlglot has another name
+FLAGS = [f"dbt_sqlserver_use_{name}" for name in ("default_schema_concat", "dbt_transactions")]
 BACKTICKS = ("bigquery", "databricks", "spark")
 
 
@@ -77,7 +79,7 @@ def adapter_of(kind: str) -> Any:
         TYPE = kind
 
         def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
-            (asked,) = sqlglot.transpile(sql, read=kind, write="duckdb")
+            (asked,) = sqlglot.transpile(sql, read=READ_AS.get(kind, kind), write="duckdb")
             return super().execute(asked, *arguments, **options)
 
         def rows_of(self, sql: str) -> Any:
@@ -99,6 +101,11 @@ def adapter_of(kind: str) -> Any:
         @classmethod
         def quote(cls, identifier: str) -> str:
             return f"{mark}{identifier}{mark}"
+
+        @property
+        def _behavior_flags(self) -> list[Any]:
+            """Asked by the macros of SQL Server, which takes none of them by default."""
+            return [{"name": name, "default": False, "description": name} for name in FLAGS]
 
         @available
         def has_dbr_capability(self, name: str) -> bool:
