@@ -54,7 +54,7 @@ def test_results_become_cells_and_reasons(
     assert " | emulated by fakesnow | " in text
     assert row(text, "monitoring")[column] == "1 passed, 1 failed"
     assert row(text, "new")[column] == "1 skipped"
-    assert row(text, "several versions")[column] == "refused"
+    assert row(text, "score")[column] == "refused"
     assert row(text, "predict")[column] == "not in the last run"
     assert row(text, "contracts")[column] == "not tried"
     assert row(text, "last run")[column] == "2026-11-27" and set(row(text, "last run")) > {"never"}
