@@ -38,7 +38,8 @@
                 ~ ', since one would be too long, and a subquery is part of one statement',
             'a version that is compiled as one statement',
             'score it with scorehouse.scored(), which runs them one after the other, and select from its table;'
-                ~ ' set `functions: true` in scorehouse_compiled_sql and compile it again, where trees make it so long;'
+                ~ (' set `functions: true` in scorehouse_compiled_sql and compile it again;'
+                    if target.type in ['snowflake', 'bigquery'])
                 ~ ' or register a smaller estimator'
         ) %}
     {% endif %}

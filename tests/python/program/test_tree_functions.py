@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -237,7 +238,8 @@ def test_stored_sql_calls_no_function() -> None:
 
 
 @pytest.mark.foreign
-def test_as_a_pandas_udf_of_spark(make_kernel: MakeKernel) -> None:
+def test_as_a_pandas_udf_of_spark(make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     pyspark = pytest.importorskip("pyspark", reason="needs the extra `spark`")
     from pyspark.sql.functions import pandas_udf
 
@@ -245,6 +247,7 @@ def test_as_a_pandas_udf_of_spark(make_kernel: MakeKernel) -> None:
     (one,) = in_functions(kernel).functions
     numbers = np.random.default_rng(0).integers(-2, 9, size=(500, one.arguments)).astype(float)
     numbers[numbers == 8] = np.nan
+    numbers[:, 0] = 0.25  # the sum so far
     frame = pd.DataFrame(numbers, columns=[f"x{place}" for place in range(one.arguments)])
     session = pyspark.sql.SparkSession.builder.master("local[1]").getOrCreate()
     try:
@@ -257,11 +260,15 @@ def test_as_a_pandas_udf_of_spark(make_kernel: MakeKernel) -> None:
 
 
 def of_series(function: TreeFunction) -> Any:
-    """The function of Spark's series, which gives executors its text."""
+    """The function of Spark's series; executors get its text, and no module of these tests."""
+    made: dict[str, Any] = {"__name__": "__main__", "pandas": pd, "TEXT": function.text}
+    exec(SUMS, made)
+    return made["sums"]
 
-    def sums(*columns: pd.Series) -> pd.Series:
-        made: dict[str, Any] = {}
-        exec(function.text, made)
-        return made["trees"](pd.concat(columns, axis=1))
 
-    return sums
+SUMS = """
+def sums(*columns: pandas.Series) -> pandas.Series:
+    made = {}
+    exec(TEXT, made)
+    return made["trees"](pandas.concat(columns, axis=1))
+"""
