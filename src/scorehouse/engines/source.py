@@ -46,10 +46,6 @@ class Source(ABC):
         `outputs` are the columns that scoring adds; no kept column may have one of their names.
         """
 
-    @abstractmethod
-    def check_keys(self) -> int:
-        """Refuse a key that is NULL or not unique; returns the number of rows of the feature table."""
-
     def as_of_sql(self, names: Sequence[str], spelling: Spelling) -> tuple[str, str]:
         """SQL of the as-of date that the feature table lacks, and of the window of a backfill.
 
@@ -157,9 +153,9 @@ class Planner(ABC, Generic[S]):
         self.parts = [0 if source.options.is_wide else number for number in range(len(records))]
         self.rescore = self._rescore()
 
+    @abstractmethod
     def count_rows(self) -> int:
         """The number of rows of the feature table. Keys are checked here, or else later."""
-        return self.source.check_keys()
 
     @property
     def scores_all(self) -> bool:

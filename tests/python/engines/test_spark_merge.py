@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,8 @@ from scorehouse.dialect import SPARK
 from scorehouse.engines.spark import merge as merges
 from scorehouse.engines.spark.decided import with_cut
 from scorehouse.engines.spark.merge import Change, Partitions, merge, merge_statement
-from scorehouse.engines.spark.statistics import check_written_keys
+from scorehouse.engines.spark.source import ONE_TASK
+from scorehouse.engines.spark.statistics import check_written_keys, read_statistics
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConservationError, RowKeyError
@@ -59,14 +61,16 @@ def test_the_partitions_of_a_merge_are_named(
 ) -> None:
     """Also those that a row leaves; the statement changes what it changes without naming them."""
     change = change_of(session)
-    touched = Partitions.of(change.touched(["part"]))
+    touched = change.touched(change.old, ["part"])
+    sizes = dict(zip(touched.values.column("part").to_pylist(), touched.sizes, strict=True))
+    assert sizes == {None: 1, 0: 1, 7: 1, 4: 2, 3: 1}
     statement = merge_statement(tables, change, touched.where("old_rows."))
     named = re.findall(r"old_rows\.`part` (?:is (null)|= cast\('(\d+)' as int\))", statement)
     assert {null or value for null, value in named} == {"null", "0", "7", "4", "3"}
     read = change.old.where(touched.where()).inputFiles()
     assert {path.rpartition("part=")[2][0] for path in read} == {"0", "3", "4"}
     monkeypatch.setattr(merges, "NAMED_PARTITIONS", 4)
-    assert Partitions.of(touched.frame).where() == ""
+    assert touched.where() == ""
     with duckdb.connect() as connection:
         rows = {"merges.parted": change.old, tables.merged: change.source()}
         connection.execute("create schema merges")
@@ -124,11 +128,32 @@ def test_partitions_are_overwritten(
     assert [row["tableName"] for row in session.sql("show tables in merges").collect()] == ["parted"]
 
 
+def test_partitions_that_have_no_literals_are_joined(session: Any) -> None:
+    rows = session.sql(
+        "select id, timestamp '2024-03-10 01:30:00' + make_interval(0, 0, 0, cast(id % 3 as int)) as at, "
+        "if(id = 0, null, id % 2 + 0.5D) as half from range(12)"
+    )
+    found = Partitions.of(rows.where("id < 2").select("at", "half").distinct(), 2)
+    assert found.where() == ""
+    assert sorted(row["id"] for row in found.inside(rows).collect()) == [0, 1, 7]
+
+
+def test_other_partitions_are_not_overwritten(
+    tables: SparkTables, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the mode in which an overwrite empties the whole table, Spark refuses it."""
+    monkeypatch.setattr(merges, "spark_setting", lambda *_: nullcontext())
+    with pytest.raises(Exception, match="UNSUPPORTED_OVERWRITE"):
+        merge(tables, change_of(session), 3)
+    assert session.table("merges.parted").count() == 10
+
+
 def test_a_history_does_not_look_up_its_old_rows(tables: SparkTables, session: Any) -> None:
     change = change_of(session)
-    by_date = Change(change.old, change.new, ("id", "part"))
-    assert change.touched(["part"]).inputFiles() != []
-    assert by_date.touched(["part"]).inputFiles() == []
+    assert change.near(["part"]) is None
+    by_date = Change(change.old, change.new, ("id", "part")).near(["part"])
+    assert by_date is not None
+    assert {path.rpartition("part=")[2][0] for path in by_date.inside(change.old).inputFiles()} == {"4"}
 
 
 @pytest.mark.parametrize("within", [[], ["kind"]])
@@ -159,16 +184,25 @@ def test_the_best_rows_are_those_of_a_window(
         assert ("WindowGroupLimit" if within or policy.abstain else "TakeOrderedAndProject") in plan
 
 
+@pytest.mark.parametrize("rows_in", [2, ONE_TASK])
 @pytest.mark.parametrize(("ids", "says"), [([1, 2, 2], r"2 \(2 times\)"), ([1, None], "1 of 2 feature rows")])
-def test_keys_are_checked_where_they_were_written(ids: list[int | None], says: str, session: Any) -> None:
+def test_keys_are_checked_where_they_were_written(
+    ids: list[int | None], says: str, rows_in: int, session: Any
+) -> None:
     """Of the second of two versions, whose rows stand among those of the first."""
     rows = [(1, "first"), (2, "first"), *((key, "second") for key in ids)]
-    session.createDataFrame(rows, "id long, scoring_run_id string").createOrReplaceTempView("written")
-    scan: Any = SimpleNamespace(
-        source=SimpleNamespace(columns=SimpleNamespace(key={"id": "id"}), call="test"),
-        records=[SimpleNamespace(row_run_id=run) for run in ("first", "second")],
-    )
+    written = session.createDataFrame(rows, "id long, scoring_run_id string")
+    written.selectExpr(
+        "*", "1L as feature_hash", "cast(null as string) as reject_reason"
+    ).createOrReplaceTempView("written")
+    records = [
+        SimpleNamespace(row_run_id=run, rows_in=rows_in, input_types="") for run in ("first", "second")
+    ]
+    source = SimpleNamespace(columns=SimpleNamespace(key={"id": "id"}), call="test")
+    scan: Any = SimpleNamespace(source=source, records=records, suffixes=[])
+    counts = read_statistics(session, "written", scan)
+    assert [record.rows_scored for record in records] == [2, len(ids)]
     with pytest.raises(RowKeyError, match=says):
-        check_written_keys(session, "written", scan)
+        check_written_keys(session, "written", scan, counts)
     session.sql("select * from written where scoring_run_id = 'first'").createOrReplaceTempView("of_first")
-    check_written_keys(session, "of_first", scan)
+    check_written_keys(session, "of_first", scan, read_statistics(session, "of_first", scan))

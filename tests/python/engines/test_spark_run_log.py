@@ -20,7 +20,7 @@ pytestmark = pytest.mark.foreign
 LOG = f"{SCHEMA}.scorehouse_run_log"
 BY_PART = "partition_by='part', incremental_strategy='insert_overwrite'"
 # of a first run, and of a merge; three of them are those of dbt's hooks
-JOBS = {"": (11, 18), BY_PART: (11, 23)}
+JOBS = {"": (10, 16), BY_PART: (10, 18)}
 
 
 def operation(project: SparkProject, name: str, *more: str, **arguments: Any) -> tuple[bool, str]:

@@ -126,6 +126,7 @@ class SparkEngine(Engine[SparkSource]):
         batch_rows = scan.options.batch_rows
         if scan.record.write_mode == "merge":
             tables.check_partitions()
+            tables.staged = Storage()
         try:
             with (
                 spark_setting(self.session, BATCH_SETTING, str(batch_rows) if batch_rows else None),
@@ -153,7 +154,7 @@ class SparkEngine(Engine[SparkSource]):
 
     def _check_staging(self, scan: Scan[SparkSource], staging: str) -> None:
         scan.record.note_memory()
-        read_statistics(self.session, staging, scan)
+        counts = read_statistics(self.session, staging, scan)
         for record in scan.records:
             record.peak_memory_mib = scan.record.peak_memory_mib
             written = record.rows_scored + record.rows_rejected
@@ -164,7 +165,7 @@ class SparkEngine(Engine[SparkSource]):
                     expected="every row exactly once",
                     action="check whether the feature table changed during the run, or differs on each read",
                 )
-        check_written_keys(self.session, staging, scan)
+        check_written_keys(self.session, staging, scan, counts)
         scan.check_conserved()
 
     def _put_in_place(self, scan: Scan[SparkSource], tables: SparkTables) -> None:

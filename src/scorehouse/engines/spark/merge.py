@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from scorehouse.engines.shared_setting import spark_setting
-from scorehouse.engines.spark.source import column_list, literal, matching, quote
+from scorehouse.engines.spark.source import ONE_TASK, column_list, literal, matching, quote
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import ATOMIC_FORMATS, SparkTables, rebalanced
 
 OVERWRITE_SETTING = "spark.sql.sources.partitionOverwriteMode"
 GONE = "scorehouse_gone"  # the column that tells a key that is gone from a new row
+TOUCHED, STAYS, SIZE = "scorehouse_touched", "scorehouse_stays", "scorehouse_size"
 # so many changed partitions are named in a condition, with which Spark reads no others
 NAMED_PARTITIONS = 200
 NAMED_TYPES = ("tinyint", "smallint", "int", "bigint", "date", "boolean", "string")
@@ -57,20 +60,36 @@ class Change:
         )
         return others.unionByName(flagged.selectExpr(*columns))
 
-    def touched(self, parts: Sequence[str]) -> Any:
-        """The values of the columns `parts` in which a row is added, replaced, deleted or flagged.
+    def touched(self, old: Any, parts: Sequence[str]) -> Partitions:
+        """The partitions by `parts` in which a row is added, replaced, deleted or flagged, with their sizes.
 
-        Old rows are looked up by their key, since they may be in another partition than the new ones; not if
-        the key has the columns, as that of a history partitioned by its date.
+        The rows `old` are looked up by their key, since they may be in another partition than the new ones.
         """
-        changed = [self.new] if self.gone is None else [self.new, self.gone]
-        found = self.new.select(*parts)
+        from pyspark.sql.functions import expr
+
+        columns, keys = list(map(quote, parts)), list(map(quote, self.keys))
+        changed = self.new.selectExpr(*keys, f"false as {GONE}")
+        if self.gone is not None:
+            changed = changed.union(self.gone.selectExpr(*keys, f"true as {GONE}"))
+        stays = f"{GONE} is null" + (f" or {GONE}" if self.vanished == "flag" else "")
+        rows = matching(old, changed, self.keys, "left", [GONE])
+        rows = rows.selectExpr(*columns, f"{GONE} is not null as {TOUCHED}", f"{stays} as {STAYS}")
+        rows = rows.union(self.new.selectExpr(*columns, "true", "true"))
+        counted = expr(f"bool_or({TOUCHED}) as {TOUCHED}"), expr(f"count_if({STAYS}) as {SIZE}")
+        return Partitions.of(rows.groupBy(*columns).agg(*counted).where(TOUCHED).drop(TOUCHED), len(parts))
+
+    def near(self, parts: Sequence[str]) -> Partitions | None:
+        """The partitions of the changed keys, if those have the columns `parts`; else None.
+
+        So it is in a history that is partitioned by its date: no older row of a key is elsewhere.
+        """
         if not {name.lower() for name in parts} <= {name.lower() for name in self.keys}:
-            for rows in changed:
-                found = found.union(matching(self.old, rows, self.keys, "left_semi").select(*parts))
-        elif self.gone is not None:
-            found = found.union(self.gone.select(*parts))
-        return found.distinct()
+            return None
+        columns = list(map(quote, parts))
+        found = self.new.select(*columns)
+        if self.gone is not None:
+            found = found.union(self.gone.select(*columns))
+        return Partitions.of(found.distinct(), len(parts))
 
     def source(self) -> Any:
         """New rows, and keys that are gone, distinguished by the column GONE."""
@@ -95,46 +114,58 @@ def merge(tables: SparkTables, change: Change, written: int) -> None:
 
 @dataclass(frozen=True)
 class Partitions:
-    """Partitions of a table: a DataFrame of their values, and the values as text if they can be named."""
+    """Partitions of a table: their `values` in columns of these Spark types, and their `sizes` in rows.
 
-    frame: Any
-    values: Sequence[Sequence[str | None]] | None
+    There are no sizes where they were not counted.
+    """
+
+    values: pa.Table
+    types: Any
+    sizes: Sequence[int]
 
     @classmethod
-    def of(cls, frame: Any) -> Partitions:
-        """Partitions that are few, and of types that have plain literals, can be named."""
-        if not {field.dataType.simpleString() for field in frame.schema} <= set(NAMED_TYPES):
-            return cls(frame, None)
-        texts = (f"cast({quote(name)} as string) as {quote(name)}" for name in frame.columns)
-        values = frame.selectExpr(*texts).limit(NAMED_PARTITIONS + 1).collect()
-        return cls(frame, values if len(values) <= NAMED_PARTITIONS else None)
+    def of(cls, found: Any, columns: int) -> Partitions:
+        """Those in the first `columns` of a DataFrame, which are collected; their sizes may come next."""
+        from pyspark.sql.types import StructType
 
-    def count(self) -> int:
-        """How many they are."""
-        return int(self.frame.count()) if self.values is None else len(self.values)
+        rows = found.toArrow()
+        sizes = rows.column(columns).to_pylist() if rows.num_columns > columns else []
+        types = StructType(found.schema.fields[:columns])
+        return cls(rows.select(list(range(columns))), types, sizes)
 
     def where(self, prefix: str = "") -> str:
-        """SQL that is true in these partitions, with a prefix before each column; empty if none are named."""
-        if self.values is None:
+        """SQL that is true in these partitions, with a prefix before each column; empty if none are named.
+
+        Those are named that are few, and of types that have plain literals.
+        """
+        fields = [(prefix + quote(field.name), field.dataType.simpleString()) for field in self.types]
+        if len(self.values) > NAMED_PARTITIONS or not {kind for _, kind in fields} <= set(NAMED_TYPES):
             return ""
-        fields = [(prefix + quote(field.name), field.dataType.simpleString()) for field in self.frame.schema]
-        each = (" and ".join(map(_is_value, fields, value)) for value in self.values)
+        each = (" and ".join(map(_is_value, fields, row.values())) for row in self.values.to_pylist())
         return f"({' or '.join(f'({one})' for one in each) or 'false'})"
 
+    def inside(self, rows: Any) -> Any:
+        """Those of the rows of a table that are in these partitions."""
+        if where := self.where():
+            return rows.where(where)
+        found = rows.sparkSession.createDataFrame(self.values, self.types)
+        return matching(rows, found, found.columns, "left_semi")
 
-def _is_value(field: tuple[str, str], text: str | None) -> str:
+
+def _is_value(field: tuple[str, str], value: Any) -> str:
     column, kind = field
-    return f"{column} is null" if text is None else f"{column} = cast({literal(text)} as {kind})"
+    return f"{column} is null" if value is None else f"{column} = cast({literal(str(value))} as {kind})"
 
 
 def _merge_into(tables: SparkTables, change: Change, written: int) -> None:
     """Merge in one statement, so that readers see the whole change or nothing of it."""
     tables.write(change.source(), tables.merged, Storage())
     parts = tables.storage.partition_by
-    where = Partitions.of(change.touched(parts)).where("old_rows.") if parts else ""
+    touched = (change.near(parts) or change.touched(change.old, parts)) if parts else None
+    where = touched.where("old_rows.") if touched else ""
     tables.session.sql(merge_statement(tables, change, where))
     # afterwards, the rows of this run are where the new rows say
-    new = Partitions.of(change.new.select(*parts).distinct()).where() if parts else ""
+    new = Partitions.of(change.new.select(*parts).distinct(), len(parts)).where() if parts else ""
     tables.check_lost(tables.relation, written, new)
     if where:
         _check_once(tables, change)
@@ -168,52 +199,29 @@ def merge_statement(tables: SparkTables, change: Change, where: str = "") -> str
 
 
 def _rewrite(tables: SparkTables, change: Change, written: int) -> None:
-    tables.write(change.kept(change.old).unionByName(change.new), tables.merged)
+    tables.write(change.kept(change.old).unionByName(change.new), tables.merged, tables.storage)
     tables.check_lost(tables.merged, written)
     tables.replace(tables.merged, tables.seen)
 
 
 def _overwrite_partitions(tables: SparkTables, change: Change, written: int) -> None:
     """Rewrite the partitions with new rows, with older rows of their keys, or with rows that are gone."""
-    touched = change.touched(tables.storage.partition_by).persist()
-    try:
-        is_whole = _overwrite(tables, change, touched)
-    finally:
-        touched.unpersist()
-    if not is_whole:
-        # a partition lost its last row, and an overwrite would not change it: rewrite the whole table
-        tables.drop(tables.merged)
+    parts, near = list(tables.storage.partition_by), change.near(tables.storage.partition_by)
+    touched = change.touched(near.inside(change.old) if near else change.old, parts)
+    if 0 in touched.sizes:
+        # a partition loses its last row, and an overwrite would not change it: rewrite the whole table
         _rewrite(tables, change, written)
-
-
-def _overwrite(tables: SparkTables, change: Change, touched: Any) -> bool:
-    """Rewrite these partitions, unless one of them would be left without a row."""
-    session, parts, old = tables.session, list(tables.storage.partition_by), change.old
-    partitions = Partitions.of(touched)
-    where = partitions.where()
-
-    def inside(rows: Any, found: Any) -> Any:
-        return rows.where(where) if where else matching(rows, found, parts, "left_semi")
-
-    def outside_is_empty(rows: Any) -> bool:
-        rest = rows.where(f"{where} is not true") if where else matching(rows, done, parts, "left_anti")
-        return bool(rest.isEmpty())
-
-    tables.write(change.kept(inside(old, touched)).unionByName(change.new), tables.merged)
-    done = session.table(tables.merged)
-    sizes = done.groupBy(*parts).count().selectExpr("count(*)", "coalesce(sum(count), 0)")
-    filled, expected = sizes.collect()[0]
-    if filled < partitions.count():
-        return False
-    was_empty = outside_is_empty(old)
-    # as a setting, since insertInto ignores the writer's option and would empty the table
-    with spark_setting(session, OVERWRITE_SETTING, "dynamic"):
-        rows = rebalanced(done, parts).select(*old.columns)
+        return
+    rows = change.kept(touched.inside(change.old)).unionByName(change.new)
+    # as a setting, since insertInto ignores the writer's option. Without it, Spark would refuse to overwrite
+    # a table with its own rows; with it, the partitions change once all of them are written
+    with spark_setting(tables.session, OVERWRITE_SETTING, "dynamic"):
+        rows = rebalanced(rows, parts).select(*map(quote, change.old.columns))
         rows.write.mode("overwrite").insertInto(tables.relation)
-    now = session.table(tables.relation)
-    found = inside(now, done).count()  # since what is `touched` would be found anew, in the new table
-    if found != expected or outside_is_empty(now) != was_empty:
+    expected, now = sum(touched.sizes), touched.inside(tables.session.table(tables.relation))
+    if expected <= 100 * ONE_TASK and len(touched.sizes) <= NAMED_PARTITIONS:
+        now = now.coalesce(1)  # no column is read
+    found = now.count()
+    if found != expected:
         problem = f"{found} rows are in the partitions of {tables.relation} that were overwritten"
-        rest = "" if was_empty else ", and the rows of the others"
-        raise tables.lost(problem, f"{expected} rows{rest}")
-    return True
+        raise tables.lost(problem, f"{expected} rows")

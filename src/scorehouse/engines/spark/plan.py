@@ -12,7 +12,7 @@ from typing import Any
 
 from scorehouse.engines.columns import NEED
 from scorehouse.engines.source import SCORED_STATES, Planner
-from scorehouse.engines.spark.source import SparkSource, literal, matching, quote
+from scorehouse.engines.spark.source import SparkSource, key_counts, literal, matching, quote
 from scorehouse.engines.spark.states import SparkStates
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.scoring.request import RunRecord
@@ -30,8 +30,8 @@ class SparkPlanner(Planner[SparkSource]):
         self.tables = tables
 
     def count_rows(self) -> int:
-        # the keys of all rows are checked where they are written, and elsewhere also before they are joined
-        return int(self.source.table.count()) if self.scores_all else super().count_rows()
+        # the keys of all rows are checked where they are written; those of chosen rows also in `find`
+        return int(self.source.table.count()) if self.scores_all else 0
 
     def find(self) -> None:
         self.tables.write(self.states.found(), self.tables.todo)
@@ -77,8 +77,19 @@ class SparkPlanner(Planner[SparkSource]):
         return gone.selectExpr(*columns)
 
     def _count(self) -> None:
-        counted = self.session.table(self.tables.todo).groupBy("part", "state").count().collect()
-        counts = {(row["part"], row["state"]): int(row["count"]) for row in counted}
+        """Count states, and rows of the feature table and their keys, in one pass over both tables."""
+        from pyspark.sql.functions import expr
+
+        keys = self.states.keys
+        todo = self.session.table(self.tables.todo).selectExpr(
+            "part", "state", *(f"null as {key}" for key in keys)
+        )
+        columns = map(quote, self.source.columns.key.values())
+        rows = todo.union(self.source.table.selectExpr("null", "null", *columns)).groupBy("part", "state")
+        counted = rows.agg(*map(expr, ["count(*)", *key_counts(keys)])).collect()
+        found = {(part, state): numbers for part, state, *numbers in counted}
+        self.rows = self.source.check_keys(*found.pop((None, None), [0, 0, 0]))
+        counts = {of: int(number) for of, (number, *_) in found.items()}
         gone = {part: count for (part, state), count in counts.items() if state == "vanished"}
         others = [gone.get(part, 0) for part in self.parts[1:]]
         # of the live version, and of aliases that no longer score; in a wide table, versions share rows

@@ -170,8 +170,8 @@ def session_rows(session: Any, compiled: CompiledSql, rows: pa.Table) -> pa.Tabl
     plain = plain.append_column(ROW, arrays.of_numpy(np.arange(rows.num_rows)))
     # a timestamp without a zone stays one, whatever the session's type of timestamps is
     schema = from_arrow_schema(plain.schema, prefer_timestamp_ntz=True)
-    # moved, so that an executor computes, and not the planner
-    frame = session.createDataFrame(plain, schema).repartition(1)
+    # exploded, so that an executor computes, and not the planner
+    frame = session.createDataFrame(plain, schema).selectExpr("*", f"explode(array(0)) as {PART}")
     held = {name: name for name in compiled.features}
     found = chained(frame, [compiled], [ROW], held).toArrow().sort_by(ROW)
     names = {f"{name}:0": name for name in compiled.columns}

@@ -16,6 +16,9 @@ from scorehouse.scoring.request import Request
 # xxhash64 is a published function with a fixed seed in Spark; the hash of this row identifies its kind
 HASH_CANARY = "xxhash64(1.5D, 42, 'scorehouse', true)"
 
+# so many rows are counted by one task sooner than Spark plans what several tasks count
+ONE_TASK = 100_000
+
 quote, literal, column_list = SPARK.quote, SPARK.literal, SPARK.column_list
 
 
@@ -106,17 +109,16 @@ class SparkSource(Source):
         parts += [NEED] if NEED in self.rows.columns else []
         return self.rows.selectExpr(*parts, *map(quote, columns.used))
 
-    def check_keys(self) -> int:
-        keys = list(self.columns.key.values())
-        return check_counts(self.call, keys, key_counts(self.table, keys), lambda: repeated(self.table, keys))
+    def check_keys(self, rows: int, nulls: int, different: int) -> int:
+        """Refuse a key that is NULL or not unique, as was counted; returns the number of rows."""
+        keys, counts = list(self.columns.key.values()), (rows, nulls, different)
+        return check_counts(self.call, keys, counts, lambda: repeated(self.table, keys))
 
 
-def key_counts(rows: Any, keys: Sequence[str], also: Sequence[str] = ()) -> tuple[int, int, int]:
-    """The numbers of rows, of rows with a NULL in the key, and of different keys, with the columns `also`."""
+def key_counts(keys: Sequence[str]) -> list[str]:
+    """SQL of the number of rows with a NULL in the key, and of that of different keys."""
     missing = " or ".join(f"{quote(key)} is null" for key in keys)
-    different = f"count(distinct {column_list([*keys, *also])})"
-    found = rows.selectExpr("count(*)", f"count_if({missing})", different).collect()[0]
-    return int(found[0]), int(found[1]), int(found[2])
+    return [f"count_if({missing})", f"count(distinct {column_list(keys)})"]
 
 
 def repeated(rows: Any, keys: Sequence[str]) -> list[Any]:

@@ -50,7 +50,7 @@ class SparkTables:
         self.session = session
         self.relation = relation
         self.run_ids = run_ids
-        self.storage = storage
+        self.storage = self.staged = storage  # of the prediction table, and of those that may become it
         self.call = call
         self.own = short_id(run_ids[0])
         self.staging = f"{relation}{STAGING}{self.own}"
@@ -103,12 +103,12 @@ class SparkTables:
         return str(self.session.catalog.getTable(self.relation).tableType).upper() != "VIEW"
 
     def write(self, frame: Any, table: str, storage: Storage | None = None) -> None:
-        """Append a DataFrame to a table in this storage, by default the requested one.
+        """Append a DataFrame to a table in this storage, by default that of staging tables.
 
         The table is made first: if Spark made it after a job that fails, the job's folder would belong to no
         table, and nothing would ever drop it.
         """
-        storage = storage or self.storage
+        storage = storage or self.staged
         columns = ", ".join(f"{quote(field.name)} {type_text(field.dataType)}" for field in frame.schema)
         options = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in storage.options.items())
         parts = storage.partition_by
