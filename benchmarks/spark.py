@@ -106,6 +106,9 @@ def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str]) -
             logged = {"enabled": "true", "dir": str(events), "rolling.enabled": "false", "compress": "false"}
             more = {f"spark.eventLog.{name}": value for name, value in logged.items()}
             more |= {"spark.eventLog.logStageExecutorMetrics": "true", "spark.driver.memory": "4g"}
+            # as Spark has them by itself: a task reads many small files, and the JVM optimises what runs long
+            more |= {"spark.sql.files.maxPartitionBytes": "128m", "spark.sql.files.openCostInBytes": "4m"}
+            more |= {"spark.driver.extraJavaOptions": f"-Dderby.system.home={home / 'derby'}"}
             project = spark_project(home, source, place, {"spark.master": f"local[{CORES}]", **more}, [])
             for model in models:
                 config = "partition_by='day', incremental_strategy='insert_overwrite'"
