@@ -119,3 +119,6 @@ def test_cases_that_cannot_be_made_flat_are_refused() -> None:
     program = Program((Step((("sh_deep", expr),), ()),), ())
     with pytest.raises(CompileError, match="cases of the SQL stand in each other"):
         lowered(program)
+    with pytest.raises(CompileError, match="33 selects of the SQL stand in each other"):
+        lowered(Program((Step((("sh_a", A),), ()),) * 32, ()))
+    assert len(lowered(Program((Step((("sh_a", A),), ()),) * 31, ())).steps) == 31

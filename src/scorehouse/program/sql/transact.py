@@ -35,7 +35,8 @@ from scorehouse.program.sql.expression import (
 )
 
 LEVELS = 6  # of cases in branches; others may stand around what these are part of
-MOST = 8  # of cases: the printer writes two more
+MOST = 8  # of cases, of which T-SQL takes 10: the printer writes two more
+SELECTS = 32  # in each other
 ARGUMENTS = 200  # of a function: 254 at most
 MARK = "."
 ONE, ZERO = Literal(1, "integer"), Literal(0, "integer")
@@ -43,7 +44,9 @@ SMALLEST = sys.float_info.min
 
 
 def lowered(program: Program) -> Program:
-    """The program without conditions as values, and with flat cases."""
+    """The program without conditions as values, and with flat cases; CompileError if too much is nested."""
+    if len(program.steps) >= SELECTS:
+        raise _too_deep(f"{len(program.steps) + 1} selects", SELECTS)
     steps = (
         replace(step, made=tuple((name, _lowered(expr)) for name, expr in step.made))
         for step in program.steps
@@ -54,13 +57,17 @@ def lowered(program: Program) -> Program:
 def _lowered(expr: Expr) -> Expr:
     made, levels = _flat(_value(expr))
     if levels > MOST:
-        raise CompileError(
-            "T-SQL",
-            f"{levels} cases of the SQL stand in each other",
-            expected=f"at most {MOST}, since the database takes 10",
-            action="score this version on another database, or register a simpler pipeline",
-        )
+        raise _too_deep(f"{levels} cases", MOST)
     return made
+
+
+def _too_deep(found: str, most: int) -> CompileError:
+    return CompileError(
+        "T-SQL",
+        f"{found} of the SQL stand in each other",
+        expected=f"at most {most}",
+        action="score this version on another database, or register a simpler pipeline",
+    )
 
 
 def _value(expr: Expr) -> Expr:
