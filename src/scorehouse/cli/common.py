@@ -104,8 +104,7 @@ def table(
 
 def _room() -> float:
     """The width of the terminal; what is read by a program, or kept in a file, has no limit."""
-    is_seen = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return shutil.get_terminal_size().columns if is_seen else math.inf
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
 
 
 def _width(cell: str) -> int:

@@ -78,7 +78,7 @@ def _of_alert(alert: Alert) -> Iterator[str]:
     yield from _wrapped(f"{alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
     if alert.text:
         yield from _wrapped(alert.text, 4)
-    yield from _wrapped(f"What to do: {alert.what_to_do}", 4)
+    yield f"    What to do: {alert.what_to_do}"
     for one in alert.also:
         if one.topic == "retraining":
             yield from _of_alert(one)

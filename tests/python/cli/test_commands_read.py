@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from scorehouse import Card, register
+from scorehouse.cli import common
 from scorehouse.cli.main import main
 from scorehouse.explain.row import newest_runs
 from scorehouse.registration.groups import grouped
@@ -176,14 +177,14 @@ def test_runs_newest_first(database: Path) -> None:
 
 def test_a_table_fits_the_terminal(database: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("runs", "--database", database).splitlines()
-    monkeypatch.setenv("COLUMNS", "90")
+    monkeypatch.setattr(common, "_room", lambda: 90)
     lines = run("runs", "--database", database).splitlines()
     assert lines[0].split() == [
         each for each in whole[0].split() if each not in ("mode", "seconds", "scored")
     ]
     assert lines[3] == "too narrow for mode, seconds, scored: --json has all"
     assert max(map(len, lines[:4])) <= 90 < len(whole[0])
-    monkeypatch.setenv("COLUMNS", "20")  # what names a row, and what it is like, stay
+    monkeypatch.setattr(common, "_room", lambda: 20)  # what names a row, and what it is like, stay
     assert run("list", "--project-dir", project).splitlines()[0].split() == [
         "ML",
         "model",

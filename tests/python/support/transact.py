@@ -2,7 +2,7 @@
 
 What sqlglot reads otherwise than Microsoft's manual says it is corrected here. DuckDB has infinity and NaN,
 which T-SQL lacks, and compares texts by all of their bytes; so rows have neither, and how texts are compared
-is looked at in the text (`program/test_transact.py`). `strict` looks for what only T-SQL refuses.
+is looked at in the text (`program/test_transact_sql.py`). `strict` looks for what only T-SQL refuses.
 """
 
 from __future__ import annotations
