@@ -89,7 +89,8 @@
             end as sh_state,
             old_rows.scored_at as sh_last_scored
         from {{ snapshot }} as new_rows
-        {{ 'left' if scored['as_of'] or scored['cut_by'] else 'full' }} join {{ target_relation }} as old_rows on {{ same }}
+        {{ 'left' if scored['as_of'] or scored['cut_by'] else 'full' }} join {{ target_relation }} as old_rows
+            on {{ same }}
         left join (
             select run_id
             from {{ scorehouse.run_log_relation() }}
