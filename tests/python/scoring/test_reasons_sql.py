@@ -84,7 +84,7 @@ REFUSED = {
     "reasons={'to': 3}": "settings among top, where, output",
     "reasons=0": "a number of reasons from 1 to 50",
     "reasons={'top': 1, 'where': {}}": "at_least, below, band or decision",
-    "reasons={'top': 1, 'where': {'band': 'high'}}": "at_least or below, since no band follows from the score of a row alone",
+    "reasons={'top': 1, 'where': {'band': 'high'}}": "no band follows from the score of a row alone",
     "reasons={'top': 1, 'where': {'at_least': 'high'}}": "a finite number",
     "reasons={'top': 1, 'where': {'score': 'scor', 'below': 1}}": "one of the scores score",
     "reasons={'top': 1, 'where': [0.5]}": "scorehouse.predict(reasons.where=[0.5])",
