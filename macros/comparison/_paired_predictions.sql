@@ -4,8 +4,8 @@
 {% macro _paired_predictions(predictions, keys, columns, others=[]) -%}
 {%- set names = scorehouse._existing_columns(predictions) -%}
 {%- set challengers = [] -%}
-{%- for name in names if name.startswith('model_version__') -%}
-    {%- do challengers.append(name[15:]) -%}
+{%- for name in names if (name | lower).startswith('model_version__') -%}
+    {%- do challengers.append(name[15:] | lower if target.type == 'snowflake' else name[15:]) -%}
 {%- endfor -%}
 {%- for challenger in challengers -%}
 {{ '\n\nunion all\n\n' if not loop.first -}}
@@ -18,7 +18,7 @@
 
 {#- The columns of a challenger and of the live version in a wide prediction table. -#}
 {% macro _wide_pair(predictions, keys, columns, others, challenger, names) -%}
-{%- set version = scorehouse._quote('model_version__' ~ challenger) -%}
+{%- set version = scorehouse._identifier('model_version__' ~ challenger) -%}
 select
     model_name as ml_model,
     {{ scorehouse._text_literal(challenger) }} as model_alias,
@@ -29,10 +29,10 @@ select
     {%- endfor %}
     {%- for name in columns %}
     {{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
-    {{ scorehouse._quote(scorehouse._bare_name(name) ~ '__' ~ challenger) }} as challenger_{{ loop.index0 }},
+    {{ scorehouse._identifier(scorehouse._bare_name(name) ~ '__' ~ challenger) }} as challenger_{{ loop.index0 }},
     {%- endfor %}
-    row_status = 'scored' and {{ scorehouse._quote('reject_reason__' ~ challenger) }} is null as both_scored,
-    {{ scorehouse._agreement('prediction', scorehouse._quote('prediction__' ~ challenger), names) }} as agrees
+    row_status = 'scored' and {{ scorehouse._identifier('reject_reason__' ~ challenger) }} is null as both_scored,
+    {{ scorehouse._agreement('prediction', scorehouse._identifier('prediction__' ~ challenger), names) }} as agrees
 from {{ predictions }}
 where {{ version }} <> model_version
 {%- endmacro %}

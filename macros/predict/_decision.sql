@@ -31,6 +31,9 @@
     {#- as UNICODE in src/scorehouse/program/sql/printer.py; other texts are N-strings or lose letters -#}
     {% set literal = scorehouse._text_literal(label) %}
     {% set is_plain = label.isascii() or not scorehouse._by_database({'default': false, 'sqlserver': true}) %}
+    {% if target.type == 'snowflake' %} {#- a table made of literals alone would be as narrow as the longest -#}
+        {{ return('cast(' ~ literal ~ ' as varchar)') }}
+    {% endif %}
     {{ return(literal if is_plain
         else 'cast(N' ~ literal ~ ' collate Latin1_General_100_BIN2_UTF8 as varchar(8000))') }}
 {% endmacro %}

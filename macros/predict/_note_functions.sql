@@ -1,10 +1,10 @@
-{#- Adds the functions to the lineage that the versions of an ML model call on this target, or one version, so that dbt
-    builds them first. While dbt parses it is not known which version has an alias. -#}
+{#- Adds the functions to the lineage that the versions of an ML model call on this target, or those of these numbers,
+    so that dbt builds them first. While dbt parses it is not known which version has an alias. -#}
 {% macro _note_functions(name, version) %}
     {% set start = 'scorehouse_predict__' ~ name ~ '__v' %}
-    {% set wanted = start ~ version ~ '__functions' %}
+    {% set wanted = scorehouse._each(start ~ '<value>__functions', scorehouse._as_list(version)) %}
     {% for macro_name in context if macro_name.startswith(start) and macro_name.endswith('__functions') %}
-        {% for function_name in context[macro_name]() if version is none or macro_name == wanted %}
+        {% for function_name in context[macro_name]() if not wanted or macro_name in wanted %}
             {% do function(function_name) %}
         {% endfor %}
     {% endfor %}

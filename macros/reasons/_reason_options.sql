@@ -85,7 +85,7 @@
     {% set score = settings.get('score', policy['score'] if policy else scores[0] if scores | length == 1 else usual) %}
     {% if score not in facts['scores'] %}
         {% do scorehouse._argument_error(
-            macro_called, 'reasons.where.score', settings.get('score'),
+            macro_called, 'reasons.where.score', score,
             'one of the scores ' ~ facts['scores'] | join(', '),
             'name one of these as `score` in where'
         ) %}

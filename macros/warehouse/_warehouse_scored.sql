@@ -23,7 +23,8 @@
         'parts': parts,
         'is_long': is_several and not is_wide,
         'is_wide': is_wide,
-        'absent': aliases | reject('in', parts | map(attribute='label') | list) | list if is_wide else [],
+        'absent': aliases | reject('in', parts | map(attribute='label') | list) | list
+            if is_wide and not scorehouse._as_list(arguments['version']) else [],
         'query': compiled_code,
     } %}
     {% for argument, column in {'as_of': 'as_of', 'alias': 'model_alias'}.items()
@@ -44,7 +45,9 @@
     {% set key = (key + [scored['as_of']] | select | list) | unique | list
         + (['model_alias'] if scored['is_long'] else []) %}
     {% set kept = scorehouse._warehouse_known(
-        known, (key + scorehouse._as_list(arguments['passthrough'])) | unique | list, arguments['reasons'] is not none
+        known, (key + scorehouse._as_list(arguments['passthrough'])) | unique | list, arguments['reasons'] is not none,
+        (['is_live'] if is_several else []) + (['decision', 'band', 'decision_policy'] if policy else [])
+            + (['is_vanished'] if vanished == 'flag' else [])
     ) %}
     {% for part in parts %}
         {% do part.update(columns=scorehouse._feature_columns(known, part['features'], call, 'the select')) %}
@@ -165,6 +168,9 @@
     {% set window = '' %}
     {% if column %}
         {% set column = scorehouse._quote(column) %}
+        {% if slice.get('event_time') and target.type == 'bigquery' %} {# where a date is not compared with a time #}
+            {% set column = 'cast(' ~ column ~ ' as timestamp)' %}
+        {% endif %}
         {% set window = column ~ " >= '" ~ slice['from'] ~ "' and " ~ column ~ " < '" ~ slice['to'] ~ "'" %}
         {% set query = 'select * from (' ~ query ~ '\n) as features where ' ~ window %}
     {% endif %}
@@ -233,7 +239,7 @@
 
 
 {# The columns that pass through, as the warehouse spells them. #}
-{% macro _warehouse_known(known, asked, with_reasons) %}
+{% macro _warehouse_known(known, asked, with_reasons, added) %}
     {% set kept = [] %}
     {% for name in asked %}
         {% set found = scorehouse._same_but_for_case(known, name) %}
@@ -245,7 +251,7 @@
         {% endif %}
         {% do scorehouse._check_kept(name, with_reasons, 'scored', 'passthrough', [
             'model_name', 'model_version', 'model_digest', 'scoring_run_id', 'scored_at', 'feature_hash'
-        ]) %}
+        ] + added) %}
         {% do kept.append(found[0]) %}
     {% endfor %}
     {{ return(kept) }}

@@ -44,6 +44,7 @@ NAMES = [
     "exponential loss",
     "categories of a frame",
     "categories by name",
+    "LightGBM numbers as categories",
     "trees behind an imputer, float32",
     "days before trees",
     "quantiles",

@@ -10,6 +10,7 @@ import numpy as np
 
 from scorehouse.program.native.recipes import recipe_of
 from scorehouse.program.sql.builder import Builder, Scores, Value
+from scorehouse.program.sql.category_codes import code_of
 from scorehouse.program.sql.expression import (
     NULL,
     Call,
@@ -18,7 +19,6 @@ from scorehouse.program.sql.expression import (
     Expr,
     In,
     IsNull,
-    Literal,
     all_of,
     any_of,
     number,
@@ -55,7 +55,7 @@ def _tree(
         column = columns[features[i]]
         left, right = node(lefts[i]), node(rights[i])
         if i in tree.categories:
-            code = column if left == right else _code(b, value, column)
+            code = column if left == right else code_of(b, value, column)
             return left if left == right else _by_category(code, tree.categories[i], left, right)
         edge, zero, missing_left = float(edges[i]), ZERO, bool(missing[i])
         if value.is_single:
@@ -78,27 +78,6 @@ def _left_or_zero(column: Expr, edge: float, zero: float, missing_left: bool) ->
     if missing_left:
         return any_of([IsNull(column), Compare("<=", size, number(zero)), below])
     return all_of([below, Compare(">", size, number(zero))])
-
-
-def _code(b: Builder, value: Value, column: Expr) -> Expr:
-    """A category as its code: a number with decimals is cut to a whole one, which is missing below 0."""
-    if _is_whole(b, value):
-        return column
-    given = b.rounded(value).expr if value.is_single else column
-    whole = Call("floor", (Call("abs", (given,)),))
-    return b.bind(Case(((Compare(">", given, number(-1.0)), whole),)), f"code {value.name}")
-
-
-def _is_whole(b: Builder, value: Value) -> bool:
-    answers = [value.expr]
-    if isinstance(value.expr, Case):  # of an encoder
-        answers = [*(then for _, then in value.expr.whens), value.expr.default or NULL]
-    if all(one == NULL or (isinstance(one, Literal) and float(one.value) % 1 == 0) for one in answers):
-        return True
-    origin = value.origin
-    if origin is None or (origin.scale, origin.offset) != (1.0, 0.0):
-        return False
-    return b.signature.features[origin.position].type != "double"
 
 
 def _by_category(column: Expr, split: CategorySplit, left: Expr, right: Expr) -> Expr:

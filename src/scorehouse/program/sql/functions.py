@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from scorehouse.program.sql.builder import Builder, Value
+from scorehouse.program.sql.category_codes import code_of
 from scorehouse.program.sql.expression import Arith, Expr, TreeFunction, Udf, number
 from scorehouse.program.trees import CategorySplit, Ensemble, Tree
 from scorehouse.program.trees.tree import LEAF, ZERO, float32_edge, float32_edges
@@ -54,6 +55,11 @@ def sum_in_functions(b: Builder, ensemble: Ensemble, values: Sequence[Value], ou
     if len(used) > MOST_COLUMNS:
         raise b.refuse("its trees", f"they read {len(used)} columns, and a function at most {MOST_COLUMNS}")
     columns = [b.bind(values[feature].expr, values[feature].name) for feature in used]
+    by_category = {int(tree.feature[node]) for tree, _ in chosen for node in tree.categories}
+    columns = [
+        code_of(b, values[feature], column) if feature in by_category else column
+        for feature, column in zip(used, columns, strict=True)
+    ]
     singles = {feature: values[feature].is_single for feature in used}
     total: Expr = number(ensemble.base[output])
     for text in _texts(b, chosen, singles, in_float32=ensemble.single):
