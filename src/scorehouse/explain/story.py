@@ -44,18 +44,18 @@ class Flip:
 
 def flips_of(
     kernel: Kernel, row: pa.RecordBatch, policy: Mapping[str, Any] | None, call: str
-) -> tuple[Flip, ...] | None:
-    """For each feature, the value nearest to its own at which the decision changes, within training's range.
+) -> tuple[Any, tuple[Flip, ...] | None]:
+    """The decision, and for each feature the nearest value at which it changes, within training's range.
 
-    The decision is that of `policy`, else the predicted class; None for a number that nothing decides
-    from. Every value is scored by the kernel, so this holds for every ML model.
+    The decision is that of `policy`, else the predicted class; both are None for a number that nothing
+    decides from. Every value is scored by the kernel, so this holds for every ML model.
     """
     decide = _decide(kernel, policy, call)
     if decide is None:
-        return None
+        return None, None
     now = decide(row)[0]
     found = (_flip(feature, row, decide, now) for feature in kernel.signature.features)
-    return tuple(flip for flip in found if flip is not None)
+    return now, tuple(flip for flip in found if flip is not None)
 
 
 def _decide(kernel: Kernel, policy: Mapping[str, Any] | None, call: str) -> Decide | None:
@@ -160,7 +160,8 @@ class Story:
     """Everything about one prediction. Contributions are in `unit`; `total` is base plus contributions.
 
     `table` has the prediction table's own columns, `now` what the version says of the features as they are
-    now. If these differ, the features have changed since. `flips` is None where nothing is decided.
+    now. If these differ, the features have changed since. `decided` is the decision of now, and
+    `flips` what would change it; both are None where nothing is decided.
     `compared` is the number of background rows that `base` is the mean of; 0 for the training rows.
     `no_reasons` says why a version has no contributions; None for one that has them. `output` is the one of
     several outputs that is explained.
@@ -182,6 +183,7 @@ class Story:
     total: float | None
     parts: tuple[Part, ...]
     flips: tuple[Flip, ...] | None
+    decided: Any = None
     no_reasons: str | None = None
     output: str = ""
     compared: int = 0
@@ -233,6 +235,7 @@ def story_of(
     parts, base, total = _parts(kernel, batch, scored)
     rejected = now[REJECT_REASON] is not None
     outputs = [field.name for field in kernel.outputs.fields]
+    decided, flips = (None,) * 2 if rejected else flips_of(kernel.alone, batch, policy, call)
     return Story(
         name=version.name,
         version=version.version,
@@ -249,7 +252,8 @@ def story_of(
         base=base,
         total=total,
         parts=parts,
-        flips=None if rejected else flips_of(kernel.alone, batch, policy, call),
+        flips=flips,
+        decided=decided,
         output=list(version.outputs.values())[chosen[0][0]] if chosen else "",
         compared=int(background_facts(version).get("rows", 0)),
         no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),

@@ -14,8 +14,9 @@ SHOWN = 15  # features
 def lines(story: Story) -> Iterator[str]:
     """The prediction, its contributions as a waterfall, and what would flip the decision."""
     yield story.heading
-    yield f"  {sentence(story)}"
-    yield ""
+    if told := sentence(story):
+        yield f"  {told}"
+        yield ""
     yield f"  {said(story.table)}"
     if story.has_changed:
         yield f"  its features have changed since; today: {said(story.now)}"
@@ -35,23 +36,24 @@ def lines(story: Story) -> Iterator[str]:
 
 
 def sentence(story: Story) -> str:
-    """What was decided, what moved it most that way, and the first change that would undo it."""
-    row = story.table
+    """What is decided or predicted, the features that moved it most, and the first change that would undo it.
+
+    Empty for several outputs, of which none speaks for all.
+    """
+    row = story.now if story.has_changed else story.table
     if row.get("row_status") == "rejected":
         return f"Rejected: {row.get('reject_reason')}."
-    decided = row.get("decision") or row.get("prediction")
-    score = row.get("score")
-    is_share = story.flips is not None and isinstance(score, float) and 0 <= score <= 1
-    what = shown(decided if decided is not None else score) + (f", score {score:.0%}" if is_share else "")
-    way = (story.total or 0.0) - (story.base or 0.0)
-    moved = [part for part in story.parts if (part.contribution or 0.0) * way > 0][:2]
-    why = f": {', '.join(f'{part.feature} is {shown(part.value)}' for part in moved)}" if moved else ""
-    undone = next(iter(story.flips or ()), None)
-    if undone is None:
-        return f"{what}{why}."
-    return (
-        f"{what}{why}. With {undone.feature} at {shown(undone.becomes)} it would be {shown(undone.decision)}."
-    )
+    decided, score = row.get("prediction") if story.decided is None else story.decided, row.get("score")
+    what = [] if decided is None else [shown(decided)]
+    what += [f"score {score:.3g}"] if isinstance(score, float) else []
+    if not what:
+        return ""
+    parts = [part for part in story.parts[:2] if part.contribution]
+    moved = ", ".join(f"{part.feature} is {shown(part.value)} ({part.contribution:+.2g})" for part in parts)
+    said = ", ".join(what) + (f": {moved}" if moved else "")
+    for undone in (story.flips or ())[:1]:
+        said += f". With {undone.feature} at {shown(undone.becomes)} it would be {shown(undone.decision)}"
+    return f"{'Today: ' if story.has_changed else ''}{said}."
 
 
 def _flips(story: Story) -> Iterator[str]:

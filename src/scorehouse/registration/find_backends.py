@@ -278,10 +278,9 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
             if made is None or made.functions:  # which DuckDB calls for the proof alone
                 made = tried(partial(self._compiled, *asked), name, without, WHY_NOT_COMPILED)
             if self.functions.serve(dialect) and (made is None or made.stages):
-                called = self.functions.printed(dialect, self._gate, lambda: self.trial, without)
-                if called is None and made is not None:
-                    without.pop(name, None)  # stages serve all the same
-                made = called or made
+                made = self.functions.printed(dialect, self._gate, lambda: self.trial, without) or made
+                if made:  # in stages, if not by functions
+                    without.pop(name, None)
             if made and made.stages:  # which have to equal one statement on some of the rows that prove that
                 self.told(f"prove stages for {dialect}")
                 if fault := fault_of_stages(made, self.trial.tried.rows):

@@ -60,6 +60,10 @@ def test_a_dry_run_makes_all_that_is_made_here_and_no_tag() -> None:
     assert {"SHA256SUMS", "sbom.cdx.json", "conformance.md"} < set(made) and tags() == before
     with tarfile.open(made[f"scorehouse-dbt-{scorehouse.__version__}.tgz"]) as package:
         assert sum(member.size for member in package) < 3_000_000  # what `dbt deps` copies
+        (top,) = {Path(name).parts[0] for name in package.getnames()}
+        assert {f"{top}/{name}" for name in ("dbt_project.yml", "macros", "models")} <= set(
+            package.getnames()
+        )
     assert sum(name.endswith(".whl") for name in made) == 1
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
     assert len((folder / "SHA256SUMS").read_text().splitlines()) == len(made) - 1

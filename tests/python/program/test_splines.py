@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import Normalizer, SplineTransformer
 
 from project import registered_kernel
 from scorehouse.errors import CompileError
@@ -21,6 +21,7 @@ from scorehouse.program.preprocessing import begun, ended
 from scorehouse.program.proof import TOLERANCE, differs_here
 from scorehouse.program.sql.builder import Program
 from scorehouse.program.sql.expression import Expr, Literal, rewritten, walk
+from scorehouse.program.sql.scale import normalizer
 from scorehouse.program.sql.splines import splines
 from scorehouse.program.store import scores_of
 from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE
@@ -31,10 +32,23 @@ DRAW = np.random.default_rng(0)
 X = pd.DataFrame({"money": np.round(DRAW.lognormal(3, 1, ROWS), 2), "hour": DRAW.integers(0, 24, ROWS) + 0.0})
 
 
-def compiled(estimator: Any) -> Program:
-    features = tuple(Feature(name, "double", "float64", accepts_null=True) for name in X)
+def compiled(estimator: Any, step: Any = splines, columns: int = 2) -> Program:
+    names = X.columns[:columns]
+    features = tuple(Feature(name, "double", "float64", accepts_null=step is splines) for name in names)
     b, values = begun(Signature(features, "frame"), "test")
-    return ended(b, splines(b, estimator, values), lambda problem: AssertionError(problem))
+    return ended(b, step(b, estimator, values), lambda problem: AssertionError(problem))
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_rows_next_to_nothing_keep_their_length(norm: str, columns: int) -> None:
+    """What a scaler leaves of a constant, for one; scikit-learn takes a length below ten roundings as none."""
+    rows = X.iloc[:, :columns] * np.logspace(-20, 0, ROWS)[:, None]
+    estimator = Normalizer(norm).fit(rows)
+    found = ArrowProgram(compiled(estimator, normalizer, columns))([pa.array(rows[name]) for name in rows])
+    expected = estimator.transform(rows)
+    np.testing.assert_allclose(np.column_stack([one.to_numpy() for one in found]), expected, rtol=1e-15)
+    assert (np.abs(expected).max(axis=1) < 1e-14).sum() > 10
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from scorehouse.program.sql.builder import Program, Step
 from scorehouse.program.sql.dialects import SQLSERVER
 from scorehouse.program.sql.expression import (
     Arith,
+    Call,
     Case,
     Column,
     Compare,
@@ -122,3 +123,12 @@ def test_cases_that_cannot_be_made_flat_are_refused() -> None:
     with pytest.raises(CompileError, match="33 selects of the SQL stand in each other"):
         lowered(Program((Step((("sh_a", A),), ()),) * 32, ()))
     assert len(lowered(Program((Step((("sh_a", A),), ()),) * 31, ())).steps) == 31
+
+
+@pytest.mark.parametrize("reasons", [198, 199, 400])
+def test_many_reasons_are_joined_in_pieces(reasons: int) -> None:
+    """A function gets 200 arguments at most; a text that may be long is among those of each piece."""
+    (joined,) = printed(Call("join", tuple(text(f"r{i}") for i in range(reasons))))
+    pieces = -(-reasons // 198)
+    assert joined.count("concat_ws(") == joined.count("cast(null as varchar(max))") == pieces + (pieces > 1)
+    assert joined.count("'r") == reasons

@@ -126,16 +126,22 @@ class DuckDBSource(Source):
             names = self._schema(f"select * from {self.table}").names
         except duckdb.ProgrammingError as error:
             raise unreadable(error, self.call, is_select=self.is_select) from error
-        if stored := table_with_snapshots(self.cursor, self.table):
-            self.snapshot, self.snapshot_at = stored.snapshot, stored.snapshot_at
-            if isinstance(stored, LakeTable):  # of which a transaction reads one snapshot
-                self.lake = stored
+        stored = table_with_snapshots(self.cursor, self.table)
+        if isinstance(stored, LakeTable):  # of which a transaction reads one snapshot
+            self.lake = stored
+        elif stored:
+            pinned = f"(select * from {stored.at(stored.snapshot)})"
+            # a snapshot has the columns of its day, which an `alter table` changes for the next one
+            if self._described(pinned) == self._described(self.table):
+                self.table = pinned
             else:
-                self.table = f"(select * from {stored.at(stored.snapshot)})"
+                stored = None
+        if stored:
+            self.snapshot, self.snapshot_at = stored.snapshot, stored.snapshot_at
         self._refuse_feed_without_lake()
         self.table = as_of_table(self, self.table, names)
         self.table_schema = self._schema(f"select * from {self.table}")
-        self.table_types = described(self.cursor, f"select * from {self.table}")
+        self.table_types = self._described(self.table)
         self.columns = Columns.found(signatures, self.table_schema.names, self.options, outputs, self.call)
         self._refuse_other_spellings()
         self.schema = self._schema(self.select())
@@ -144,6 +150,9 @@ class DuckDBSource(Source):
         self._refuse_types()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
+
+    def _described(self, table: str) -> dict[str, str]:
+        return described(self.cursor, f"select * from {table}")
 
     def check_keys(self, *, unique: bool = True, table: str = "", span: tuple[int, int] | None = None) -> int:
         """Count rows and refuse bad keys, in the feature table or in some of its rows.

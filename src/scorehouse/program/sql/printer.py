@@ -272,13 +272,15 @@ class Printer:
     def _join(self, args: list[str]) -> str:
         """The strings that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
-            most = (self.dialect.arguments or len(args) + 1) - 1  # the separator is an argument too
-            if self.dialect.transact:  # without a long type among them, the text is cut at 8,000 bytes
-                args = ["cast(null as varchar(max))", *args]
+            # in T-SQL, without a long type among them, the text is cut at 8,000 bytes
+            first = ["cast(null as varchar(max))"] if self.dialect.transact else []
+            most = (
+                (self.dialect.arguments or len(args) + 2) - 1 - len(first)
+            )  # the separator is an argument too
             if len(args) > most:  # a piece without any string would be joined as an empty one
                 parts = [args[i : i + most] for i in range(0, len(args), most)]
                 args = [f"nullif({self._join(part)}, '')" for part in parts]
-            return "concat_ws(';',\n        " + ",\n        ".join(args) + "\n    )"
+            return "concat_ws(';',\n        " + ",\n        ".join([*first, *args]) + "\n    )"
         if len(args) == 1:
             return args[0]
         return "substr(" + " || ".join(f"coalesce(';' || {arg}, '')" for arg in args) + ", 2)"

@@ -196,16 +196,18 @@ def selected(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
 
 
 def normalizer(b: Builder, estimator: Any, values: list[Value]) -> list[Value]:
-    """Each row divided by its length; a row of zeros as it is."""
+    """Each row divided by its length; as it is where that is next to nothing, as scikit-learn takes it."""
     known_numbers(b, estimator, values)
     columns = [b.bind(value.expr, value.name) for value in values]
     if estimator.norm == "l2":
         length: Expr = Call("sqrt", (b.sum([Arith("*", one, one) for one in columns], "squares"),))
     else:
         sizes = [Call("abs", (one,)) for one in columns]
-        length = b.sum(sizes, "sizes") if estimator.norm == "l1" else Call("greatest", tuple(sizes))
+        largest = Call("greatest", tuple(sizes)) if len(sizes) > 1 else sizes[0]
+        length = b.sum(sizes, "sizes") if estimator.norm == "l1" else largest
     length = b.bind(length, "length")
-    whole = b.bind(Case(((Compare("=", length, number(0.0)), number(1.0)),), length), "length of a row")
+    least = 10.0 * float(np.finfo(np.float32 if all(value.is_single for value in values) else np.float64).eps)
+    whole = b.bind(Case(((Compare("<", length, number(least)), number(1.0)),), length), "length of a row")
     return [value.made(Arith("/", one, whole)) for value, one in zip(values, columns, strict=True)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorehouse.program.sql.builder import Builder, Scores, Value
-from scorehouse.program.sql.expression import Case, Compare, Expr, number, text
+from scorehouse.program.sql.expression import Case, Compare, Expr, IsNull, all_of, any_of, no, number, text
 
 # A statement holds the estimators of all segments, and compares the segment of a row with each of them.
 SEGMENTS_LIMIT = 100
@@ -20,17 +20,20 @@ def segmented(b: Builder, estimator: Any, values: list[Value], method: str) -> S
     values = [b.bound(value) for value in values]
     segment = values.pop(estimator.position_).expr
     classes = getattr(estimator, "classes_", None)
+    own = [Compare("=", segment, text(k) if isinstance(k, str) else number(float(k))) for k in known]
+    others = any_of([IsNull(segment), *([no(any_of(own))] if own else [])])
     found: list[Scores] = []
-    for name, one in zip([*known, None], [*ones, fallback], strict=True):
+    for mine, name, one in zip([*own, others], [*known, None], [*ones, fallback], strict=True):
         if one is None:
             continue
         with b.inside("all rows" if name is None else f"segment {name!r}"):
             if classes is not None and list(one.classes_) != list(classes):
                 raise b.refuse(one, "it knows fewer classes than the others")
+            before = len(b.failures)
             found.append(b.predict(one, values, method))
+        b.failures[before:] = [all_of([mine, failure]) for failure in b.failures[before:]]
     if len({(len(one.values), len(one.decisions), one.zero_is_second) for one in found}) != 1:
         raise b.refuse(estimator, "its estimators do not decide alike")
-    own = [Compare("=", segment, text(k) if isinstance(k, str) else number(float(k))) for k in known]
 
     def of_row(parts: Sequence[Expr]) -> Expr:
         default = None if fallback is None else parts[-1]
