@@ -235,7 +235,7 @@ def story_of(
     parts, base, total = _parts(kernel, batch, scored)
     rejected = now[REJECT_REASON] is not None
     outputs = [field.name for field in kernel.outputs.fields]
-    decided, flips = (None,) * 2 if rejected else flips_of(kernel.alone, batch, policy, call)
+    choice, flips = (None, None) if rejected else flips_of(kernel.alone, batch, policy, call)
     return Story(
         name=version.name,
         version=version.version,
@@ -253,7 +253,7 @@ def story_of(
         total=total,
         parts=parts,
         flips=flips,
-        decided=decided,
+        decided=choice,
         output=list(version.outputs.values())[chosen[0][0]] if chosen else "",
         compared=int(background_facts(version).get("rows", 0)),
         no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),

@@ -42,7 +42,7 @@ def compiled(estimator: Any, step: Any = splines, columns: int = 2) -> Program:
 @pytest.mark.parametrize("norm", ["l1", "l2", "max"])
 @pytest.mark.parametrize("columns", [1, 2])
 def test_rows_next_to_nothing_keep_their_length(norm: str, columns: int) -> None:
-    """What a scaler leaves of a constant, for one; scikit-learn takes a length below ten roundings as none."""
+    """What a scaler leaves of a constant, for one: scikit-learn takes so short a length as none."""
     rows = X.iloc[:, :columns] * np.logspace(-20, 0, ROWS)[:, None]
     estimator = Normalizer(norm).fit(rows)
     found = ArrowProgram(compiled(estimator, normalizer, columns))([pa.array(rows[name]) for name in rows])
