@@ -71,7 +71,10 @@ def test_other_reasons_are_other_rows(project: OneTableProject) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("reasons={'top': 1, 'where': {'decision': 'yes'}}", "need an engine with Python"),
+        (
+            "reasons={'top': 1, 'where': {'decision': 'yes'}}",
+            "no decision follows from the score of a row alone",
+        ),
         ("reasons=3.5", "a number of reasons, or a mapping"),
         ("passthrough=['reason_1'], reasons=1", "nor begin with sh_ or reason_"),
     ],
