@@ -1,10 +1,14 @@
 """SQL Server and Fabric: `predict()` as dbt prints it with the macros of their adapters, run by DuckDB.
 
-No engine of T-SQL is on a package index; `support/transact.py` says what stands in for one.
+No engine of T-SQL is on a package index; `support/transact.py` says what stands in for one. The parser of
+Microsoft's own tools is.
 """
 
 from __future__ import annotations
 
+import json
+import platform
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -20,8 +24,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
+from compile_kernel import kernel_of
 from dialects.project import ProjectOfDialects, unpack_adapters
-from project import DbtProject
+from microsoft_parser import MicrosoftParser
+from project import DbtProject, MakeKernel
+from scorehouse.program.sql.compile import compile_sql
 from transact import in_duckdb
 
 pytestmark = pytest.mark.foreign
@@ -59,18 +66,52 @@ def project(tmp_path_factory: pytest.TempPathFactory, record_testsuite_property:
     return project
 
 
+@pytest.fixture(scope="module")
+def printed(project: DbtProject) -> dict[str, str]:
+    """The SQL of `predicted` for each database."""
+    texts = {}
+    for kind in KINDS:
+        ended = ProjectOfDialects(project.folder).dbt(kind, "compile", "--select", "predicted")
+        assert not ended["problem"]
+        node = ended["nodes"]["predicted"]
+        assert node["status"] == "success", node["message"]
+        texts[kind] = node["sql"]
+    return texts
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_predict_gives_the_rows_of_duckdb(kind: str, project: DbtProject) -> None:
-    ended = ProjectOfDialects(project.folder).dbt(kind, "compile", "--select", "predicted")
-    assert not ended["problem"]
-    node = ended["nodes"]["predicted"]
-    assert node["status"] == "success", node["message"]
-    assert "Latin1_General_100_BIN2_UTF8" in node["sql"] and "with " not in node["sql"]
+def test_predict_gives_the_rows_of_duckdb(kind: str, project: DbtProject, printed: dict[str, str]) -> None:
+    assert "Latin1_General_100_BIN2_UTF8" in printed[kind] and "with " not in printed[kind]
     with duckdb.connect(str(project.database)) as database:
-        found = database.execute(f"from ({in_duckdb(node['sql'])}) order by id").fetchall()
+        found = database.execute(f"from ({in_duckdb(printed[kind])}) order by id").fetchall()
     assert found == project.query("from predicted order by id")
     assert {row[1] for row in found} == {"ja", "für später", None}
     assert {row[-1] for row in found} == {None, "null:plan", "unseen_category:plan=A"}
+
+
+@pytest.fixture(scope="module")
+def parser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MicrosoftParser]:
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        pytest.skip("the wheel is for Linux on x86-64")
+    parser = MicrosoftParser(tmp_path_factory.mktemp("parser"))
+    yield parser
+    parser.close()
+
+
+@pytest.mark.capability("parses")
+def test_microsofts_parser_reads_what_dbt_prints(printed: dict[str, str], parser: MicrosoftParser) -> None:
+    assert [parser.faults(printed[kind]) for kind in KINDS] == [[], []]
+    assert parser.faults("select a || 'b' as c from t") == ["Incorrect syntax near '|'."]
+
+
+@pytest.mark.capability("parses")
+@pytest.mark.parametrize("name", ["parts of dates", "FunctionTransformer log sqrt abs", "KMeans"])
+def test_microsofts_parser_reads_families(
+    name: str, parser: MicrosoftParser, make_kernel: MakeKernel
+) -> None:
+    _, kernel = kernel_of(name, make_kernel, program=False)
+    compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "sqlserver")
+    assert parser.faults(compiled.text) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,12 +123,9 @@ def test_scored_and_reasons_are_refused_in_words(kind: str, project: DbtProject)
     assert "has no reasons in SQL" in dialect.dbt(kind, "compile", "--select", "explained")["problem"]
 
 
+@pytest.mark.usefixtures("printed")
 def test_seeds_have_texts_of_any_length(project: DbtProject) -> None:
     """In T-SQL, `varchar` is one character."""
-    types = {"fabric": "varchar(max)", "sqlserver": "nvarchar(max)"}
-    for kind, wanted in types.items():
-        listed = ProjectOfDialects(project.folder)
-        listed.dbt(kind, "parse")
-        manifest = project.folder / "target" / kind / "manifest.json"
-        seeds = yaml.safe_load(manifest.read_text())["nodes"]
-        assert seeds["seed.house.ml_leaving"]["config"]["column_types"]["program"] == wanted
+    for kind, wanted in {"fabric": "varchar(max)", "sqlserver": "nvarchar(max)"}.items():
+        manifest = json.loads((project.folder / "target" / kind / "manifest.json").read_text())
+        assert manifest["nodes"]["seed.house.ml_leaving"]["config"]["column_types"]["program"] == wanted
