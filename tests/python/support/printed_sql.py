@@ -30,7 +30,7 @@ from scorehouse.program.sql.expression import (
     Lookup,
     Sum,
 )
-from scorehouse.program.sql.printer import Dialect
+from scorehouse.program.sql.printer import UNICODE, Dialect
 from scorehouse.program.sql.transact import lowered
 
 READ_AS = {"sqlserver": "tsql"}  # where sqlglot has another name
@@ -110,6 +110,8 @@ class Forms:
     def _literal(self, expr: Literal) -> Form:
         if expr.type == "double":
             return self._number(float(expr.value))
+        if expr.type == "text" and self.dialect.transact and not str(expr.value).isascii():
+            return self._template(UNICODE.replace("{x}", f"N{self.dialect.literal(str(expr.value))}"))
         if expr.type == "boolean" and self.dialect.transact:
             return self._template(f"cast({int(expr.value)} as bit)")
         return NULL if expr.type == "null" else ("literal", expr.value)
@@ -142,7 +144,8 @@ class Forms:
         return _case(whens, NULL if expr.default is None else self.of(expr.default))
 
     def _lookup(self, expr: Lookup) -> Form:
-        pairs = [(("literal", k), number(v)) for k, v in zip(expr.keys, expr.values, strict=True)]
+        keys = [self.of(Literal(key, "text")) for key in expr.keys]
+        pairs = [(key, number(v)) for key, v in zip(keys, expr.values, strict=True)]
         return ("lookup", self.of(expr.arg), tuple(pairs), number(expr.default))
 
     def _cast(self, expr: Cast) -> Form:
@@ -303,6 +306,7 @@ _READERS: dict[type, Callable[[Any], Form]] = {
     exp.Paren: lambda node: _read(node.this),
     exp.Column: lambda node: ("column", node.name),
     exp.Literal: _read_literal,
+    exp.National: lambda node: ("literal", node.this),
     exp.Boolean: lambda node: ("literal", bool(node.this)),
     exp.Null: lambda node: NULL,
     exp.Neg: _read_negative,

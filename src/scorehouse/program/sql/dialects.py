@@ -1,8 +1,8 @@
 """The databases that compiled SQL is written for, and their limits.
 
 DuckDB, PostgreSQL and ClickHouse are run in the tests, Spark's by Spark; Snowflake's and BigQuery's run on
-emulators; Redshift's is printed, read back by sqlglot, and not run. T-SQL is read by Microsoft's parser too, and
-run by DuckDB in the words that sqlglot finds for it.
+emulators; Redshift's is printed, read back by sqlglot, and not run. T-SQL is read by Microsoft's parser too,
+and run by DuckDB in the words that sqlglot finds for it.
 """
 
 from __future__ import annotations
