@@ -278,9 +278,7 @@ class BackendSearch(AbstractContextManager["BackendSearch"]):
             if made is None or made.functions:  # which DuckDB calls for the proof alone
                 made = tried(partial(self._compiled, *asked), name, without, WHY_NOT_COMPILED)
             if self.functions.serve(dialect) and (made is None or made.stages):
-                made = self.functions.printed(dialect, self._gate, lambda: self.trial, without) or made
-                if made:  # in stages, if not by functions
-                    without.pop(name, None)
+                made = self.functions.printed(dialect, self._gate, lambda: self.trial, without)
             if made and made.stages:  # which have to equal one statement on some of the rows that prove that
                 self.told(f"prove stages for {dialect}")
                 if fault := fault_of_stages(made, self.trial.tried.rows):
