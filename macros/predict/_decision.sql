@@ -28,7 +28,7 @@
     {% if scorehouse._dialect().get('backslash') %}
         {% set label = label | replace('\\', '\\\\') | replace('\n', '\\n') | replace('\r', '\\r') %}
     {% endif %}
-    {#- as UNICODE in src/scorehouse/program/sql/printer.py; other texts are N-strings or lose letters -#}
+    {#- as UNICODE in src/scorehouse/program/sql/printer.py: beyond ASCII, only an N-string keeps every letter -#}
     {% set literal = scorehouse._text_literal(label) %}
     {% set is_plain = label.isascii() or not scorehouse._by_database({'default': false, 'sqlserver': true}) %}
     {% if target.type == 'snowflake' %} {#- a table made of literals alone would be as narrow as the longest -#}

@@ -1,8 +1,8 @@
 {#- The compiled select of a version, with placeholders for `_filled_select`, checked to equal the text that
     was proven: its MD5 is the one under `fact` in the YAML of the seed. The text that was compared is the text that
     runs: the macro is not called a second time. Threshold and classes are filled in, since they are not part of what
-    was proven, and the places of the functions that it calls. `ending` ends the name of the macro. The MD5 covers the
-    texts in `before` too. -#}
+    was proven, and the places of the functions that it calls. `ending` ends the name of the macro. The MD5
+    covers what stands in `before` too. -#}
 {% macro _verified_select(call, name, number, fact='sql', ending='', before=[]) %}
     {% set macro_name, mark = 'scorehouse_predict__' ~ name ~ '__v' ~ number, '<scorehouse>' %}
     {% set features = context[macro_name ~ '__features']() %}

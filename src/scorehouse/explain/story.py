@@ -130,9 +130,8 @@ def _with(row: pa.RecordBatch, name: str, values: list[Any]) -> pa.RecordBatch:
     many = row.take(arrays.of_numpy(np.zeros(len(values), dtype=np.int64)))
     place = row.schema.get_field_index(name)
     kind = row.schema.field(place).type
-    if pa.types.is_integer(kind) and not all(float(value).is_integer() for value in values):
-        kind = pa.float64()
-    if pa.types.is_decimal(kind):
+    has_parts = not all(map(float.is_integer, map(float, values))) if pa.types.is_integer(kind) else False
+    if has_parts or pa.types.is_decimal(kind):
         kind = pa.float64()
     return many.set_column(place, pa.field(name, kind), pa.array(values, kind))
 

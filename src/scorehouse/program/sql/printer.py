@@ -272,11 +272,9 @@ class Printer:
     def _join(self, args: list[str]) -> str:
         """The strings that are not NULL, joined by `;`."""
         if self.dialect.concat_ws:
-            # in T-SQL, without a long type among them, the text is cut at 8,000 bytes
+            # T-SQL cuts at 8,000 bytes unless one is of a long type; the separator is an argument too
             first = ["cast(null as varchar(max))"] if self.dialect.transact else []
-            most = (
-                (self.dialect.arguments or len(args) + 2) - 1 - len(first)
-            )  # the separator is an argument too
+            most = (self.dialect.arguments or len(args) + 2) - 1 - len(first)
             if len(args) > most:  # a piece without any string would be joined as an empty one
                 parts = [args[i : i + most] for i in range(0, len(args), most)]
                 args = [f"nullif({self._join(part)}, '')" for part in parts]
