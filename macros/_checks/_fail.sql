@@ -34,7 +34,7 @@
         {% for name, setting in value.items() %}
             {% do settings.append(name ~ ': ' ~ setting) %}
         {% endfor %}
-        {% set shown, got = '{...}', settings | join(', ') or 'an empty mapping' %}
+        {% set shown, got = '{...}' if settings else '{}', settings | join(', ') or 'an empty mapping' %}
     {% else %}
         {% set shown, got = value, value %}
     {% endif %}
