@@ -18,11 +18,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 
 from scorehouse.kernel.rows import check_batch
+from scorehouse.program import store
 from scorehouse.program.native import kernel as native
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.store import READERS
@@ -33,13 +35,17 @@ from scorehouse.registry.signature import Signature
 CORPUS = Path(__file__).with_suffix(".jsonl")
 Arrays = dict[str, np.ndarray]
 Alteration = list[tuple[str, int, int | float]]  # arrays, places in them, and what stands there instead
+BY_FILE = 20  # one alteration in so many goes through a file
 WRONG = (-1, -(2**40), 2**40, 2**62, -(2**62), 7)
 
 
 def unpacked(data: bytes) -> Arrays:
     """The arrays of a file, its JSON among them."""
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        arrays = {name: file[name] for name in file.files}
+    for values in arrays.values():
+        values.setflags(write=False)  # many alterations share what they do not alter
+    return arrays
 
 
 def packed(arrays: Arrays, save: Callable[..., None] = np.savez_compressed) -> bytes:
@@ -119,6 +125,14 @@ def altered(arrays: Arrays, alteration: Alteration) -> Arrays:
     return arrays
 
 
+def handed_over(
+    layout: int, arrays: Arrays, expected: object, wanted: Callable[[Any], Any]
+) -> tuple[Any, Arrays]:
+    """What `read_arrays` gives of a file in which only numbers were changed."""
+    head = json.loads(arrays["head"].tobytes())
+    return head, {name: arrays[name] for name in wanted(head)}
+
+
 def kept_of(name: str, backend: str) -> dict[str, Alteration]:
     """What the corpus has of a backend, by how it ended."""
     lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
@@ -140,10 +154,15 @@ class Served:
         self.columns = check_batch(signature, batch, frozenset()).accepted
         self.expected = self._made(READERS[backend](self.data, self.version))
 
-    def outcome(self, data: bytes) -> str:
-        """What becomes of other bytes in the place of the file: the refusal, or what the backend does."""
+    def outcome(self, data: bytes | Arrays) -> str:
+        """What becomes of other bytes in the place of the file: the refusal, or what the backend does.
+
+        Of arrays, what would become of the file that holds them: no time goes to NumPy's own writer and reader.
+        """
+        read = store.read_arrays if isinstance(data, bytes) else handed_over
         try:
-            stored = READERS[self.backend](data, self.version)
+            with patch.object(store, "read_arrays", read):
+                stored = READERS[self.backend](cast(bytes, data), self.version)
         except Exception as error:
             return f"refused: {error}"
         try:
@@ -173,10 +192,11 @@ def main(
         found = served.outcome(packed(arrays))
         assert found.startswith("refused: "), f"{what}: {found}"
         outcomes["refused"] += 1
-    for _ in range(int(count)):
+    for number in range(int(count)):
         alteration = at_random(whole, draw)
+        arrays = altered(whole, alteration)
         # to compress a file would take as long as to read and run it
-        found = served.outcome(packed(altered(whole, alteration), np.savez))
+        found = served.outcome(packed(arrays, np.savez) if number % BY_FILE == 0 else arrays)
         outcomes[found.partition(":")[0]] += 1
         ending = re.sub(r"[\d.e+-]*\d", "N", found)
         if keep and ending not in known:
