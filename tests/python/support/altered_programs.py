@@ -157,7 +157,7 @@ class Served:
     def outcome(self, data: bytes | Arrays) -> str:
         """What becomes of other bytes in the place of the file: the refusal, or what the backend does.
 
-        Of arrays, what would become of the file that holds them: no time goes to NumPy's own writer and reader.
+        Of arrays, what would become of their file: no time goes to NumPy's own writer and reader.
         """
         read = store.read_arrays if isinstance(data, bytes) else handed_over
         try:
