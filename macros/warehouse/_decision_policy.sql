@@ -49,8 +49,36 @@
 
 {# The settings as the runtime writes them into the run log, and the digest of that text, which is in every row. #}
 {% macro _decision_settings(policy) %}
-    {% set text = tojson(policy, sort_keys=true) %}
-    {{ return({'decision_policy': local_md5(text)[:12], 'decision_settings': text} if policy else {}) }}
+    {% if not policy %}
+        {{ return({}) }}
+    {% endif %}
+    {% set edges, bands = [], {} %}
+    {% for edge in policy['abstain'] or [] %}
+        {% do edges.append(scorehouse._digits(edge)) %}
+    {% endfor %}
+    {% for band, bound in policy['bands'].items() %}
+        {% do bands.update({band: scorehouse._digits(bound)}) %}
+    {% endfor %}
+    {% set threshold = none if policy['threshold'] is none else scorehouse._digits(policy['threshold']) %}
+    {% set alike = dict(policy, threshold=threshold, abstain=edges or none, bands=bands) %}
+    {{ return({
+        'decision_policy': local_md5(tojson(alike, sort_keys=true))[:12],
+        'decision_settings': tojson(policy, sort_keys=true),
+    }) }}
+{% endmacro %}
+
+
+{# A number as its digits and its power of ten: all that is the same where one engine of dbt writes 1e-05 and another
+   0.00001. #}
+{% macro _digits(number) %}
+    {% if number == 0 %}
+        {{ return('0e0') }}
+    {% endif %}
+    {% set mantissa, power = (tojson(number) ~ 'e0').split('e')[:2] %}
+    {% set whole, fraction = (mantissa ~ '.').split('.')[:2] %}
+    {% set digits = (whole ~ fraction).rstrip('0') %}
+    {% set power = power | int - digits | length + whole | length %}
+    {{ return(('-' if number < 0 else '') ~ digits.lstrip('-0') ~ 'e' ~ power) }}
 {% endmacro %}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from scorehouse.dialect import DUCKDB, Spelling, double
@@ -91,9 +92,14 @@ class DecisionPolicy(Arguments):
     def digest(self) -> str:
         """Identifies the policy in the prediction table and in the run log.
 
-        It is an MD5, since `_decision_settings` makes the same in dbt's Jinja, which has no other.
+        It is an MD5, since `_decision_settings` makes the same in dbt's Jinja, which has no other, and has
+        numbers as `_digits`, since engines of dbt write some of them otherwise.
         """
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        settings = self.model_dump()
+        settings["threshold"] = None if self.threshold is None else _digits(self.threshold)
+        settings["abstain"] = self.abstain and [_digits(edge) for edge in self.abstain]
+        settings["bands"] = {band: _digits(bound) for band, bound in self.bands.items()}
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
 
     def expressions(
@@ -152,3 +158,9 @@ class DecisionPolicy(Arguments):
         whens = [f"when not ({scored}) then null"]
         whens += [f"when {score} >= {double(low)} then {name}" for name, low in others[::-1]]
         return f"case {' '.join(whens)} else {first[0]} end"
+
+
+def _digits(number: float) -> str:
+    """A number as its digits and its power of ten."""
+    sign, digits, power = Decimal(repr(number)).normalize().as_tuple()
+    return f"{'-' * sign}{''.join(map(str, digits))}e{power}" if number else "0e0"

@@ -7,8 +7,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from project import DbtProject
 from scorehouse.errors import ConfigurationError
-from scorehouse.scoring.decision import DecisionPolicy
+from scorehouse.scoring.decision import DecisionPolicy, _digits
 
 # key, group and score of each row
 ROWS = "(1, 'a', 0.9), (2, 'a', 0.5), (3, 'a', 0.5), (4, 'b', 0.2), (5, 'b', null), (6, 'b', 0.7)"
@@ -49,6 +50,16 @@ def test_labels_and_bands() -> None:
     bands = {"bands": {"low": 0.4, "middle": 0.5, "high": 0.8}}
     assert decided(bands, "band") == ["high", "middle", "middle", "low", None, "middle"]
     assert decided({"threshold": 0.5}, "band") == [None] * 6
+
+
+def test_a_number_is_its_digits_whoever_writes_it(project: DbtProject) -> None:
+    wanted = {0.5: "5e-1", 1e-05: "1e-5", 1.25e-07: "125e-9", 0.0: "0e0", -120.0: "-12e1", 1e16: "1e16"}
+    wanted |= {1.7976931348623157e308: "17976931348623157e292", 5e-324: "5e-324", -0.0012: "-12e-4"}
+    assert [_digits(number) for number in wanted] == [*wanted.values()]
+    texts = [f"'{{{{ scorehouse._digits({number!r}) }}}}' as n{place}" for place, number in enumerate(wanted)]
+    project.write("models/digits.sql", f"select {', '.join(texts)}")
+    project.build().check()
+    assert project.query("from digits") == [tuple(wanted.values())]
 
 
 def test_a_digest_is_of_all_settings() -> None:
