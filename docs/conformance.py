@@ -232,11 +232,12 @@ def in_words(name: str, capability: str, runs: Mapping[str, Run]) -> str:
 
 
 def cell(tests: Counter[Result], capability: str) -> str:
-    """The counts of one cell."""
+    """The counts of one cell; a bare number if all passed."""
     counts: Counter[str] = Counter()
     for test, count in tests.items():
         counts[test.outcome] += count if test.capability == capability else 0
-    return ", ".join(f"{counts[word]} {word}" for word in ("passed", "failed", "skipped") if counts[word])
+    found = [f"{counts[word]} {word}" for word in ("passed", "failed", "skipped") if counts[word]]
+    return ", ".join(found) if len(found) > 1 else "".join(found).removesuffix(" passed")
 
 
 def reasons(runs: Mapping[str, Run]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from differences import Outcome
 HERE = Path(__file__).parent
 PATIENCE = 60  # seconds that a converter may take for one estimator
 ENVIRONMENT_PATIENCE = 900
-REASON_WIDTH = 160
+REASON_WIDTH = 120
 ERROR = re.compile(r"[A-Za-z_][\w.]*: ?\S")  # `ValueError: ...`, or pip's `ERROR: ...`
 # an estimator can be opened by the versions that wrote it
 SAME = ("scikit-learn", "lightgbm", "xgboost", "numpy", "pandas", "joblib", "duckdb")

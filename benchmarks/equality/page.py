@@ -16,28 +16,27 @@ HEAD = """# Do converters give the estimator's results?
 
 Made on {date} by `python benchmarks/equality` with {versions}. Versions of the converters: {converters}.
 
-Converters turn a fitted estimator into something else that scores: SQL, a graph, C. Here, their results are
-compared with the estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The
-features are doubles that float32 cannot hold: flights in metric units.
+Converters turn a fitted estimator into SQL, a graph or C that scores. Their results are compared with the
+estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The features are doubles
+that float32 cannot hold: flights in metric units.
 
 | rows | what they are |
 |---|---|
 | training | the {training:,} rows that the estimator was fitted on |
-| threshold | about half of the values are at a split of the trees, or at the double or float32 next to one |
+| threshold | about half of the values are at a split, or at the double or float32 next to one |
 | missing | 15% of the values are missing, where the estimator takes that |
 | large | a quarter of the values are large (up to 3e38), tiny, or negative zero |
 | boundary | pairs of rows with different labels, so close that no double lies between |
 
-A score is the probability of the second class; for k-means, only labels are compared. *Scores that differ*
-are not the same double. On boundary rows, one bit of a score decides the label, so differences there say
-nothing about ordinary rows. A converter that gives only probabilities gets the label of a probability above
-one half. Converters that read float32 get the doubles rounded.
+A score is the probability of the second class (k-means: labels alone). *Scores that differ* are not the same
+double. On boundary rows, one bit decides the label, so differences there say nothing about ordinary rows.
+Probabilities alone get the label of one above one half. Converters that read float32 get rounded doubles.
 """
 CHOICES = """
 ## Where differences come from
 
-- **float32.** A double at a split, or next to it, moves to the other side when it is rounded. scikit-learn's
-  forests and gradient boosting round their input themselves: there, a converter that does not round differs.
+- **float32.** A double at or next to a split moves to the other side when it is rounded. scikit-learn's
+  forests and gradient boosting round their input: there, a converter that does not round differs.
 - **Large values.** Their products leave the range of float32, and the result is NaN.
 - **The order of a sum.** Doubles that are added in another order differ in the last bit.
 - **Zero in LightGBM.** It reads values up to 1.0000000180025095e-35 as zero; some converted splits do not.
