@@ -24,11 +24,13 @@ SHARED = (
     "--dbt-target",
     "--yes",
     "--dry-run",
+    "--alias",
+    "--version",
+    "--tracking-uri",
 )
 OPENING = """\
-With `--json`, a command prints one JSON document on standard output and asks no questions; error messages go
-to standard error. Commands work from any folder of the project. Colours appear only on a terminal, and only
-if `NO_COLOR` is not set.
+With `--json`, a command prints one JSON document and asks no questions; errors go to standard error. Commands
+work from any folder of the project. Colours appear only on a terminal, unless `NO_COLOR` is set.
 
 | exit code | |
 |---|---|

@@ -95,8 +95,8 @@ Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macro
 which consists of a call to it. An argument without a default is required."""
 TESTS_OPENING = """\
 Generic tests; write `scorehouse.<test>`. A test returns the failing rows, most with a column `problem` that
-says what is wrong. Tests of drift, attribution and segments warn unless `severity` says otherwise. dbt fills
-in `model` and `column_name`. An argument without a default is required."""
+says what is wrong. Tests of drift, attribution and segments warn unless `severity` says otherwise. A test with
+`column_name` stands under a column. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [
         "[Its arguments](score.md) are those of `score`; `backend` is `auto`, `estimator`, "
@@ -158,11 +158,11 @@ def _described(entry: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _signatures(kind: str) -> Iterator[tuple[str, str]]:
-    """Public macros or tests, each with its arguments. Each has a file with its name."""
+    """Public macros or tests, each with its arguments but for `model`. Each has a file with its name."""
     for file in sorted(ROOT.glob("macros/**/*.sql")):
         for found, name, arguments in DEFINITION.findall(file.read_text()):
             if found == kind and name == file.stem and not name.startswith("_"):
-                yield name, " ".join(arguments.split())
+                yield name, " ".join(arguments.split()).removeprefix("model, ")
 
 
 def _documented() -> dict[str, dict[str, Any]]:

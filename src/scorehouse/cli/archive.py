@@ -24,8 +24,8 @@ def archive_command(
 ) -> None:
     """Put old versions of NAME to rest: their reference and SQL leave the project's text.
 
-    By default of all that have no alias and that no file of the project names (version=3), but for the
-    newest. They move into archived.json.gz beside the artifact; all else stays, so replay and check work.
+    By default all but the newest that have no alias and that no file of the project names (version=3). They
+    move into archived.json.gz beside the artifact; replay and check still work.
 
     \b
     Examples:

@@ -41,9 +41,8 @@ def check_command(
 ) -> None:
     """Verify every registered version, or those of NAMES; exits with 1 if one cannot score.
 
-    Checks that each artifact exists, has the registered digest and loads under the load policy of
-    dbt_project.yml; that the signature file is the registered one and equals the signature seed; that the
-    reference has rows; and that version numbers and aliases are unique.
+    Each artifact exists, has the registered digest and loads under the load policy; the signature file is
+    the registered one and equals its seed; the reference has rows; version numbers and aliases are unique.
 
     \b
     Examples:

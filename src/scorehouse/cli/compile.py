@@ -64,11 +64,10 @@ def compile_command(
 ) -> None:
     """Compile and prove the backends of the versions of NAME, by default of all ML models.
 
-    Each version is compared with its estimator, row by row, on rows of a file or a feature table (default:
-    rows drawn from the reference), and on rows made to break it. The proven backends are written beside the
-    artifact, into the seed ml_<name> and, for the databases that scorehouse_compiled_sql lists, into
-    macros/ml/<name>.sql, and functions/ if it asks for functions. Use this with a new database, and after an
-    upgrade of scorehouse or scikit-learn.
+    Each version is compared with its estimator on rows of a file or a feature table (default: drawn from
+    the reference), and on rows made to break it. The proven backends are written beside the artifact, into
+    the seed ml_<name> and, as scorehouse_compiled_sql says, into macros/ml/<name>.sql and functions/. Use
+    this with a new database, and after an upgrade of scorehouse or scikit-learn.
 
     \b
     Examples:

@@ -236,9 +236,9 @@ def _lines(found: Verified, key: Path | None) -> Iterator[str]:
 def evidence_sign_command(reference: str, key: Path, as_json: bool, project_dir: Path | None) -> None:
     """Sign the files of a registered version, and what of its row decides, with a private key.
 
-    REFERENCE is churn, churn@challenger or churn/2. Writes model.sig and decision.json beside its artifact.
-    The files are hashed and compared with the registry, and not opened. The signature is in the format of
-    OpenSSF model-signing. With `require_signed_by` in the load policy, only signed versions are loaded.
+    REFERENCE is churn, churn@challenger or churn/2. Writes model.sig, in the format of OpenSSF
+    model-signing, and decision.json beside its artifact, which is hashed and not opened. With
+    `require_signed_by` in the load policy, only signed versions are loaded.
 
     \b
     Example:

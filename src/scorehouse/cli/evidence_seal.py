@@ -101,7 +101,7 @@ def extended(
     "--late",
     metavar="REASON",
     default="",
-    help="Accept runs from before the last seal that were not in the log then, and say why.",
+    help="Accept runs from before the last seal that it lacked, and say why.",
 )
 @target_options
 @json_option
@@ -118,8 +118,8 @@ def evidence_seal_command(
 ) -> None:
     """Seal the finished runs of a target in a hash chain, and say which rows were altered since.
 
-    Commit the file that it writes. Exits with 3, and writes nothing, if a sealed row was changed or dropped,
-    if a row was inserted into the past, or if the file itself is no whole chain.
+    Commit the file that it writes. Exits with 3, and writes nothing, if a sealed row was changed, dropped
+    or inserted, or if the file was altered.
 
     \b
     Examples:

@@ -48,7 +48,7 @@ def export_predictions_command(
 
     In a folder, each export is a numbered batch with its rows, and a manifest with digests and run ids. In
     PostgreSQL and Iceberg, the table is brought in line in one transaction. A second call without a run in
-    between does nothing; a call that was killed is done again.
+    between does nothing.
 
     \b
     Examples:
@@ -90,8 +90,7 @@ def export_predictions_command(
 def export_monitoring_command(name: str | None, output: Path, target: Target, as_json: bool) -> None:
     """Write what monitoring found about NAME, or about all ML models, as one long table.
 
-    It has the rows of every table of drift, performance, estimates, segments, sequential monitors and
-    attributions.
+    From every table of drift, performance, estimates, segments, sequential monitors and attributions.
 
     \b
     Example:
@@ -141,9 +140,8 @@ def export_alerts_command(
 ) -> None:
     """Write the alerts of NAME, or of all ML models, as the payload of a webhook.
 
-    With --to, the payload is sent, with an Idempotency-Key that is the same for the same alerts. If the
-    server takes it neither now nor after the retries, it is kept in the file of --dead-letters, and the exit
-    code is 1.
+    With --to, the payload is sent, with an Idempotency-Key that is the same for the same alerts. What could
+    not be delivered is kept in the file of --dead-letters, and the exit code is 1.
 
     \b
     Examples:

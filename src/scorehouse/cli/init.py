@@ -68,8 +68,8 @@ def init_command(
 ) -> None:
     """Prepare a dbt project for the ML model NAME: package, profile, folders, variables, training script.
 
-    Shows the changes as a diff and asks before it writes. Existing files are extended, never replaced; a
-    second call changes nothing. In a folder without a dbt project, it makes one, on DuckDB.
+    Shows the changes as a diff and asks before it writes. Existing files are extended, never replaced. In a
+    folder without a dbt project, it makes one, on DuckDB.
 
     \b
     Example:

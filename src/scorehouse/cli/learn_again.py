@@ -37,8 +37,8 @@ from scorehouse.project.folder import find_project
     help="Column of that file with the labels, one for each of several outputs; default: the change of "
     "the outputs is measured.",
 )
-@option("--alias", default="champion", help="Alias of the version to measure.")
-@click.option("--version", type=int, help="Version to measure; default: the one with the alias.")
+@option("--alias", default="champion", help="Alias of the version.")
+@click.option("--version", type=int, help="The version; default: the one with the alias.")
 @json_option
 @project_option
 def importance_command(
@@ -104,8 +104,7 @@ def reference_command(
 ) -> None:
     """Learn again what monitoring compares NAME with, and write it into ml_NAME__reference.
 
-    Registration does the same; use this for a version that was registered without --time. Nothing else of the
-    version changes.
+    Registration does the same; use this for a version that was registered without --time.
 
     \b
     Example:

@@ -40,8 +40,8 @@ INSTRUCTIONS = (
 def mcp_command(as_json: bool, target: Target) -> None:
     """Serve registry, runs, verdicts and explanations to an agent, read-only, by MCP on standard input.
 
-    Needs the extra mcp: pip install 'scorehouse[mcp]'. Without --target or --database, the tools that read
-    the warehouse answer with an error; the others work.
+    Needs the extra mcp. Without --target or --database, the tools that read the warehouse answer with an
+    error.
 
     \b
     Examples:

@@ -58,7 +58,7 @@ from scorehouse.registry.version import TASKS
 @click.option(
     "--artifact",
     type=FILE,
-    help="Existing file of the estimator in this format; default: written from ESTIMATOR.",
+    help="File of the estimator in this format; default: written from ESTIMATOR.",
 )
 @option("--store", default="artifacts", help="Folder or URL under which to write.")
 @click.option(
@@ -78,7 +78,7 @@ from scorehouse.registry.version import TASKS
     help="Rows that reasons compare with, at most 1,000: a number of training rows, or a .parquet or .csv.",
 )
 @click.option(
-    "--program/--no-program", default=True, help="Whether to prove and store a program; default: yes."
+    "--program/--no-program", default=True, help="Whether to store a program; default: yes."
 )
 @json_option
 @project_option

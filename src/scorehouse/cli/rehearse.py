@@ -60,9 +60,8 @@ def rehearse_command(
     """Try the monitors of NAME on the past: which planted faults they find, how often they cry wolf.
 
     Faults are planted into copies of the features, one feature at a time, and judged by the project's own
-    monitors; what none of them finds comes first. A light that comes on too often without a fault gets a
-    larger threshold, as a diff. The database is only read; what was found about each light is written to the
-    seed ml_NAME__rehearsal, for the report.
+    monitors; what none finds comes first. A light that comes on too often gets a larger threshold, as a
+    diff. The database is only read; the seed ml_NAME__rehearsal keeps the findings, for the report.
 
     \b
     Example:

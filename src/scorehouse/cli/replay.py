@@ -40,9 +40,8 @@ def replay_command(
 ) -> None:
     """Score the input of a run again, and compare the result with the prediction table.
 
-    RUN_ID is a scoring_run_id, or first characters that no other run has. Rows whose features have changed
-    since the run are counted and left out. Exits with 3 if a row gets another result, or none could be
-    compared.
+    RUN_ID is a scoring_run_id, or its first characters. Rows whose features have changed since the run are
+    counted and left out. Exits with 3 if a row gets another result, or none could be compared.
 
     \b
     Examples:

@@ -53,7 +53,7 @@ def report_command(
     """Write an HTML report on the ML model NAME, or on all of them, from the target that you name.
 
     Reads the tables of monitoring, which it finds by their columns. index.html says in one sentence per ML
-    model what to do; each has a page and a model card. The report opens without a network, and shows the SQL
+    model what to do; each has a page and a model card. The report needs no network, and shows the SQL
     behind each alert.
 
     \b

@@ -71,8 +71,8 @@ def retrain_command(
 
     The variable scorehouse_retrain in dbt_project.yml says how: the training query, a function of the
     project, and the test that judges. Nothing is promoted unless `promote: when_gate_passes` is there.
-    Where only signed versions are loaded (`require_signed_by` in the load policy), the new version is signed
-    with --key; without it the run ends there, and `--version` goes on once the version is signed.
+    Where only signed versions are loaded, --key signs the new one; without it the run ends there, and
+    `--version` goes on once it is signed.
 
     --measure cuts the labelled rows after the champion's training into five blocks of time, trains without
     each, compares both on it, and writes the gain to the seed ml_NAME__refit, for the report.

@@ -34,13 +34,13 @@ OUTSIDE = 0.01  # the share of rows outside the range of training that passes, a
     default="model",
     help="What the feature table is in dbt.",
 )
-@option("--alias", default="champion", help="Alias of the version whose signature is read.")
-@click.option("--version", type=int, help="Version whose signature is read; default: the one with the alias.")
+@option("--alias", default="champion", help="Alias of the version.")
+@click.option("--version", type=int, help="The version; default: the one with the alias.")
 @option(
     "--severity",
     type=severity,
     default="error",
-    help="Severity of tests whose failing rows would be rejected, and of gross faults.",
+    help="Severity of tests that find rows to reject, or gross faults.",
 )
 @option(
     "--range-severity",
@@ -53,7 +53,7 @@ OUTSIDE = 0.01  # the share of rows outside the range of training that passes, a
     "--max-age-days",
     type=click.IntRange(0),
     default=1,
-    help="How many days old the newest day may be when the tests run (--day).",
+    help="How many days old the newest day may be.",
 )
 @option("--output", default="-", help="File to write; - prints.")
 @json_option

@@ -48,9 +48,8 @@ def score_command(
 ) -> None:
     """Score the first rows of a feature table and print them; nothing is written.
 
-    NAME is churn, churn@challenger or churn/2. `dbt show` prints the features of a prediction model, this
-    command its predictions, with the statuses and decisions that a run would give them. Rows are read in the
-    order of their key.
+    NAME is churn, churn@challenger or churn/2. Predictions have the statuses and decisions that a run would
+    give them. Rows are read in the order of their key.
 
     \b
     Examples:
