@@ -228,7 +228,7 @@ def in_words(name: str, capability: str, runs: Mapping[str, Run]) -> str:
     engine = ENGINES[name]
     found = cell(runs[name].tests, capability) if name in runs else ""
     refused = "refused" if capability in engine.refused else ""
-    return found or refused or engine.words.get(capability) or "not in the last run"
+    return found or refused or engine.words.get(capability) or "not run"
 
 
 def cell(tests: Counter[Result], capability: str) -> str:

@@ -40,14 +40,11 @@ MEANINGS = {
     "`memory_limit` is not changed.",
     "scorehouse_registry_files": "Paths of registries, by ML model, relative to the project's folder: "
     "`{churn: ../platform/seeds/ml/churn/ml_churn.csv}`. Needed for a registry that another project loads "
-    "and that is read through a source; the CSV of a seed in this project or its packages is found "
-    "without it.",
+    "and that is read through a source.",
     "scorehouse_retrain": "[How `scorehouse retrain` trains](../how-to/retrain.md) each ML model.",
     "scorehouse_run_log_database": "Database of the table `scorehouse_run_log`.",
-    "scorehouse_history_retention_days": "Age in days from which `prune_history` may delete as-of dates, "
-    "if it is called without `older_than_days`.",
-    "scorehouse_run_log_retention_days": "Age in days from which `prune_run_log` may delete runs, if it "
-    "is called without `older_than_days`.",
+    "scorehouse_history_retention_days": "Default of `older_than_days` of `prune_history`.",
+    "scorehouse_run_log_retention_days": "Default of `older_than_days` of `prune_run_log`.",
     "scorehouse_run_log_schema": "Schema of the table `scorehouse_run_log`.",
     "scorehouse_spark_lease_hours": "Hours for which a run on Spark that has not ended counts as alive: "
     "other runs of its table leave its staging tables. More than a run can take.",

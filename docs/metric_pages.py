@@ -164,9 +164,9 @@ def page() -> str:
     lines = [
         "# Metrics",
         "",
-        "The metrics of the tables of monitoring, as the column `metric` names them. If a metric is *better*",
-        "when it is lower, a threshold is the highest value allowed, else the lowest; in parentheses, what a",
-        "guess reaches, whatever the data. The 95 % interval is in `value_low` and `value_high`. *Also in*:",
+        "Metrics as the column `metric` names them. If *better* is lower, a threshold is the highest value",
+        "allowed, else the lowest; in parentheses, what a guess reaches, whatever the data. The 95 % interval",
+        "is in `value_low` and `value_high`. *Also in*:",
         "`estimated_performance` (as `estimated_<metric>`), contests (`compare_metric` and its gate),",
         "segments (`worst_segments`), and *watched* by `sequential_monitor`, which needs means of values",
         "from 0 to 1.",

@@ -13,6 +13,7 @@ from mkdocs.exceptions import PluginError
 
 WORDS = {
     "tutorial.md": ("quickstart", "quick start", "getting started", "first steps", "install", "installation"),
+    "ask.md": ("docker", "kubernetes", "feature store", "rest api", "faq"),
     "how-to/existing_estimator.md": ("joblib", "pickle", "own model"),
     "how-to/register.md": ("register", "registry"),
     "how-to/sql_door.md": ("sql", "scored"),

@@ -55,7 +55,7 @@ def test_results_become_cells_and_reasons(
     assert row(text, "monitoring")[column] == "1 passed, 1 failed"
     assert row(text, "new")[column] == "1 skipped"
     assert row(text, "score")[column] == "refused"
-    assert row(text, "predict")[column] == "not in the last run"
+    assert row(text, "predict")[column] == "not run"
     assert row(text, "contracts")[column] == "not tried"
     assert row(text, "last run")[column] == "2026-11-27" and set(row(text, "last run")) > {"never"}
     assert row(text, "versions")[column].startswith("fakesnow 0.12.1, dbt-core (not known)")
