@@ -95,7 +95,7 @@ Put the package's name in front of a macro: `scorehouse.scored(...)`. Most macro
 which consists of a call to it. An argument without a default is required."""
 TESTS_OPENING = """\
 Generic tests; write `scorehouse.<test>`. A test returns the failing rows, most with a column `problem` that
-says what is wrong. Tests of drift, attribution and segments warn unless `severity` says otherwise. A test with
+says what is wrong. Tests of drift, attribution and segments warn unless `severity` says otherwise. One with
 `column_name` stands under a column. An argument without a default is required."""
 ELSEWHERE = {
     "scored": [

@@ -77,9 +77,7 @@ from scorehouse.registry.version import TASKS
     metavar="ROWS|FILE",
     help="Rows that reasons compare with, at most 1,000: a number of training rows, or a .parquet or .csv.",
 )
-@click.option(
-    "--program/--no-program", default=True, help="Whether to store a program; default: yes."
-)
+@click.option("--program/--no-program", default=True, help="Whether to store a program; default: yes.")
 @json_option
 @project_option
 def register_command(

@@ -47,8 +47,8 @@ def test_what_is_signed_is_what_is_read(curve: str, tmp_path: Path) -> None:
 
 
 def test_a_signature_by_model_signing_is_accepted() -> None:
-    """The other way round: `pip install model-signing==1.1.1 pyopenssl`, then `python -m model_signing sign key
-    signed --private_key k.pem --signature signed/model.sig`.
+    """The other way round, made by `pip install model-signing==1.1.1 pyopenssl` and then
+    `python -m model_signing sign key signed --private_key k.pem --signature signed/model.sig`.
     """
     found = signed_files((THEIRS / KEY_SIGNATURE).read_bytes(), THEIRS / "key.pub.pem", "it", "x")
     assert found == json.loads((THEIRS / "digests.json").read_text())
