@@ -157,9 +157,9 @@ def held(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list
 
 
 def logged(query: Callable[[str], list[Row]], name: str, schema: str = "") -> list[Row]:
-    """What the run log says of each run of a table."""
+    """What the run log says of each run of a table; its JSON by what it says."""
     rows = query(f"select {LOGGED} from {schema}scorehouse_run_log where node like '%.{name}' {IN_ORDER}")
-    return [(*row[:-1], json.loads(row[-1] or "{}")) for row in rows]
+    return [(*row[:-2], *(json.loads(text or "{}") for text in row[-2:])) for row in rows]
 
 
 def told(build: Callable[[str], Any], query: Callable[[str], list[Row]], schema: str = "") -> list[Told]:
