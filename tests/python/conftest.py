@@ -218,7 +218,10 @@ def mlflow_store(
     return open_store(request.param, empty_mlflow_database, tmp_path, monkeypatch)
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.foreign)])
+ENGINES = ["duckdb", "ducklake", pytest.param("spark", marks=pytest.mark.foreign)]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An empty project on each engine in turn, for all tests of a module."""
     from every_engine import opened

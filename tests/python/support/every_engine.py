@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from lake import attach
 from project import DbtProject, Row
 from scorehouse import register
 from scorehouse.registration.groups import grouped
@@ -134,9 +135,13 @@ class Engine(ABC):
 
 class OnDuckDB(Engine):
     project: DbtProject
+    log_rows = "from scorehouse_run_log order by started_at"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(DbtProject(folder), "'{}'")
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(self.project.database, read_only=True)
 
     def _failures(self, *arguments: str) -> dict[str, str]:
         build = self.project.build(*arguments)
@@ -144,15 +149,32 @@ class OnDuckDB(Engine):
         return {name: build.messages[name] for name, status in build.statuses.items() if status != "success"}
 
     def table(self, name: str) -> pa.Table:
-        with duckdb.connect(self.project.database, read_only=True) as connection:
+        with self.connect() as connection:
             return connection.sql(f"from {name}").to_arrow_table()
 
     def tables(self) -> set[str]:
-        return {name for (name,) in self.project.query("select table_name from duckdb_tables()")}
+        with self.connect() as connection:
+            return {name for (name,) in connection.sql("select table_name from duckdb_tables()").fetchall()}
 
     def log(self) -> list[dict[str, Any]]:
-        with duckdb.connect(self.project.database, read_only=True) as connection:
-            return connection.sql("from scorehouse_run_log order by started_at").to_arrow_table().to_pylist()
+        with self.connect() as connection:
+            return connection.sql(self.log_rows).to_arrow_table().to_pylist()
+
+
+class OnDuckLake(OnDuckDB):
+    """The same with a lake as the target database."""
+
+    # the row that a run began with stays in a lake
+    log_rows = "from scorehouse_run_log where status <> 'started' order by started_at"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.settings = attach(self.project, beside=False)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(config=dict(self.settings))
+        connection.execute(f"attach 'ducklake:{self.project.folder}/lake.ducklake' as lake; use lake")
+        return connection
 
 
 class OnSpark(Engine):
@@ -182,6 +204,11 @@ def opened(name: str, folder: Path) -> Iterator[Engine]:
     """An empty project on the engine of that name; the test is skipped where the engine is not installed."""
     if name == "duckdb":
         yield OnDuckDB(folder / "project")
+        return
+    if name == "ducklake":
+        if importlib.util.find_spec("duckdb_extension_ducklake") is None:
+            pytest.skip("run `./run test duckdb15`, which installs DuckLake")
+        yield OnDuckLake(folder / "project")
         return
     if importlib.util.find_spec("pyspark") is None:
         pytest.skip("needs the extra `spark`, as `./run test spark` has it")
