@@ -24,6 +24,10 @@ JUNIT = """<testsuites><testsuite timestamp="2026-11-27T07:00:00">
   number"/></testcase>
 <testcase classname="engines.test_dbt2" name="test_rules[new-20]"><skipped message="not here"/></testcase>
 <testcase classname="engines.test_dbt2" name="test_something_else"/>
+<testcase classname="engines.test_dbt2" name="test_decision[one]"><properties><property name="compared"
+  value='{"rows": 1500, "cells": 9000, "differ": 0, "largest": 2e-16}'/></properties></testcase>
+<testcase classname="engines.test_dbt2" name="test_decision[two]"><properties><property name="compared"
+  value='{"rows": 10, "cells": 20, "differ": 1, "largest": 1e-15}'/></properties></testcase>
 </testsuite></testsuites>"""
 
 
@@ -52,8 +56,12 @@ def test_results_become_cells_and_reasons(
     text = conformance.PAGE.read_text()
     column = list(conformance.ENGINES).index("snowflake")
     assert " | emulated by fakesnow | " in text
-    assert row(text, "monitoring")[column] == "1 passed, 1 failed"
+    assert row(text, "monitoring")[column] == "yes, 1 failed"
     assert row(text, "new")[column] == "1 skipped"
+    assert row(text, "decisions")[column] == "yes"
+    assert row(text, "rows compared")[column] == "1,510"
+    assert row(text, "cells that differ")[column] == "1 of 9,020"
+    assert row(text, "largest difference")[column] == "1e-15"
     assert row(text, "score")[column] == "refused"
     assert row(text, "predict")[column] == "not run"
     assert row(text, "contracts")[column] == "not tried"
@@ -66,11 +74,11 @@ def test_results_become_cells_and_reasons(
     (tmp_path / "bigquery.xml").write_text(JUNIT)
     assert conformance.main([str(tmp_path)]) == 0
     text = conformance.PAGE.read_text()
-    assert row(text, "monitoring")[column] == row(text, "monitoring")[column + 1] == "1 passed, 1 failed"
+    assert row(text, "monitoring")[column] == row(text, "monitoring")[column + 1] == "yes, 1 failed"
 
 
 def test_the_card_says_something_of_everything(conformance: ModuleType) -> None:
-    """Each cell is a number or says why there is none; the page is the one that the results make."""
+    """Each cell says yes, no or why neither; the page is the one that the results make."""
     runs = conformance.kept()
     card = conformance.PAGE.read_text()
     assert card == conformance.page(runs)
@@ -78,7 +86,7 @@ def test_the_card_says_something_of_everything(conformance: ModuleType) -> None:
     for capability in ("run", "versions", "last run", *conformance.CAPABILITIES):
         assert all(row(card, capability)), capability
     for engine in conformance.ENGINES.values():
-        assert {*engine.refused, *engine.words} <= set(conformance.CAPABILITIES)
+        assert {*engine.refused, *engine.words} <= {"compared", *conformance.CAPABILITIES}
 
 
 def test_wrong_arguments_show_the_usage() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -226,8 +227,10 @@ def both(built: Dbt2Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 @pytest.mark.parametrize("table", TRIED)
-def test_three_nights_are_those_of_the_first_engine(table: str, both: tuple[list[Told], list[Told]]) -> None:
-    check_nights(*both, table)
+def test_three_nights_are_those_of_the_first_engine(
+    table: str, both: tuple[list[Told], list[Told]], record_property: Callable[[str, object], None]
+) -> None:
+    check_nights(*both, table, record_property)
 
 
 def test_a_column_of_a_type_that_does_not_fit_is_refused(project: Dbt2Project) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from churn import classifier, training
@@ -49,8 +51,10 @@ def both(nights: OneTableProject, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.mark.parametrize("table", TRIED)
-def test_three_nights_are_those_of_duckdb(table: str, both: tuple[list[Told], list[Told]]) -> None:
-    check_nights(*both, table)
+def test_three_nights_are_those_of_duckdb(
+    table: str, both: tuple[list[Told], list[Told]], record_property: Callable[[str, object], None]
+) -> None:
+    check_nights(*both, table, record_property)
 
 
 MISFITS = {

@@ -7,7 +7,7 @@ compute with DuckDB: what is proven is syntax, types, names and plumbing, not ho
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -310,8 +310,10 @@ def both(built: EmulatedProject, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 @pytest.mark.parametrize("table", TRIED)
-def test_three_nights_are_those_of_duckdb(table: str, both: tuple[list[Told], list[Told]]) -> None:
-    check_nights(*both, table)
+def test_three_nights_are_those_of_duckdb(
+    table: str, both: tuple[list[Told], list[Told]], record_property: Callable[[str, object], None]
+) -> None:
+    check_nights(*both, table, record_property)
 
 
 @pytest.mark.capability("atomic")

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("duckdb", "pyspark", "fakesnow", "bqemulator", "chdb", "dbt-core", "dbt-duckdb", "dbt-postgres")
-PACKAGES += ("dbt-snowflake", "dbt-bigquery", "dbt-spark", "sqlglot")
+PACKAGES += ("dbt-snowflake", "dbt-bigquery", "dbt-spark", "sqlglot", "pyiceberg")
 POSTGRES = "/usr/lib/postgresql"
 DBT2 = "SCOREHOUSE_DBT2"
 
