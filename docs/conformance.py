@@ -20,6 +20,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 PAGE = Path(__file__).parent / "reference" / "conformance.md"
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- card -->\n", "<!-- end of card -->\n"  # what stands between them in README
 KEPT = Path(__file__).with_suffix(".json")
 CAPABILITIES = (
     *("parses", "predict", "scored", "score", "run log", "given", "new", "changed", "vanished", "history"),
@@ -84,13 +86,13 @@ COLUMNS = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 ENGINES = {name: Engine.of(fields) for name, fields in tomllib.loads(COLUMNS).items()}
 INTRODUCTION = """# Conformance
 
-What each engine can do. *Yes*: its tests passed. *Refused*: the engine cannot do it, and stops with an error in
-words. *Stages* are the statements into which a version is cut if its SQL is too long for one.
+What each engine can do. *Yes*: its tests passed. *Refused*: the engine cannot do it, and stops with an error
+in words. *Stages* are the statements into which a version is cut if its SQL is too long for one.
 
-*Rows compared*: 16 prediction tables of messy rows (NaN, NULL beside an empty text, quotes, braces, keys that differ
-by case, decimals) over three nights in which rows change, leave and come back; each cell of a table, and of what the
-run log says of it, was held against DuckDB, where the runtime scores. A cell differs if it is another value, or a
-number further away than 1e-9.
+*Rows compared*: 16 prediction tables of messy rows (NaN, NULL beside an empty text, quotes, braces, decimals,
+keys that differ by case) over three nights in which rows change, leave and come back. Each cell of a table,
+and of what the run log says of it, was held against DuckDB, where the runtime scores. A cell differs if it is
+another value, or a number further away than 1e-9.
 
 *Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
 names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.
@@ -145,6 +147,7 @@ def main(arguments: list[str]) -> int:
             runs[name] = Run.of(files)
     keep(runs)
     PAGE.write_text(page(runs))
+    README.write_text(with_card(README.read_text(), runs))
     return 0
 
 
@@ -236,6 +239,20 @@ def page(runs: Mapping[str, Run]) -> str:
         lines.append(f"| {capability} | " + " | ".join(cells) + " |")
     lines += ["", "## What did not pass", "", *(list(reasons(runs)) or ["Nothing."])]
     return "\n".join(lines) + "\n"
+
+
+def with_card(readme: str, runs: Mapping[str, Run]) -> str:
+    """README with the short form of the card: a line per engine."""
+    lines = ["| engine | run | can | refuses | " + " | ".join(COMPARED) + " |", "|---" * 7 + "|"]
+    for name, engine in ENGINES.items():
+        cells = [in_words(name, capability, runs) for capability in CAPABILITIES]
+        refused = sum(cell.startswith("refused") for cell in cells)
+        can = sum(cell == "yes" for cell in cells)
+        figures = [figure_in_words(name, figure, runs) for figure in COMPARED]
+        facts = [engine.title, engine.how, f"{can} of {len(cells)}", str(refused or ""), *figures]
+        lines.append("| " + " | ".join(facts) + " |")
+    before, _, rest = readme.partition(BEGIN)
+    return before + BEGIN + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
 
 
 def how(name: str, runs: Mapping[str, Run]) -> str:

@@ -51,6 +51,8 @@ def test_results_become_cells_and_reasons(
 ) -> None:
     monkeypatch.setattr(conformance, "KEPT", tmp_path / "kept.json")
     monkeypatch.setattr(conformance, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(conformance, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text("before\n<!-- card -->\nold\n<!-- end of card -->\nafter\n")
     (tmp_path / "snowflake.xml").write_text(JUNIT)
     assert conformance.main([str(tmp_path)]) == 0
     text = conformance.PAGE.read_text()
@@ -62,6 +64,9 @@ def test_results_become_cells_and_reasons(
     assert row(text, "rows compared")[column] == "1,510"
     assert row(text, "cells that differ")[column] == "1 of 9,020"
     assert row(text, "largest difference")[column] == "1e-15"
+    readme = (tmp_path / "README.md").read_text()
+    assert readme.startswith("before\n<!-- card -->\n") and readme.endswith("<!-- end of card -->\nafter\n")
+    assert row(readme, "Snowflake")[3:] == ["1,510", "1 of 9,020", "1e-15"] and "old" not in readme
     assert row(text, "score")[column] == "refused"
     assert row(text, "predict")[column] == "not run"
     assert row(text, "contracts")[column] == "not tried"
@@ -82,6 +87,8 @@ def test_the_card_says_something_of_everything(conformance: ModuleType) -> None:
     runs = conformance.kept()
     card = conformance.PAGE.read_text()
     assert card == conformance.page(runs)
+    readme = (REPOSITORY / "README.md").read_text()
+    assert readme == conformance.with_card(readme, runs)
     assert set(runs) == set(conformance.ENGINES)
     for capability in ("run", "versions", "last run", *conformance.CAPABILITIES):
         assert all(row(card, capability)), capability
