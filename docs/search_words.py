@@ -23,6 +23,7 @@ WORDS = {
     "how-to/outputs.md": ("multioutput", "multilabel", "quantiles"),
     "how-to/intervals.md": ("interval", "conformal", "uncertainty", "prediction set"),
     "how-to/reasons.md": ("reasons", "explain", "shap", "contributions"),
+    "how-to/answer.md": ("answer", "counterfactual", "letter"),
     "how-to/online.md": ("online", "serving"),
     "how-to/training_sets.md": ("training", "leakage", "point in time"),
     "how-to/retrain.md": ("retrain",),

@@ -47,6 +47,8 @@ GROUPS = {
     "Explain": {
         "explain": "Explain one prediction of the ML model NAME: run, features, contributions, and what "
         "would flip it.",
+        "answer": "Answer a person about a decision of the ML model NAME: what decided, what would have "
+        "changed it.",
     },
     "Monitor": {
         "status": "Say in a few lines which ML models need a person, why, and what to do.",

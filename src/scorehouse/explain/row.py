@@ -66,6 +66,60 @@ def find_row(
     return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
 
 
+def find_rows(
+    connection: duckdb.DuckDBPyConnection,
+    run_log: str,
+    name: str,
+    table: str | None,
+    keys: Sequence[Mapping[str, str]],
+    call: str,
+) -> list[LoggedRow | None]:
+    """The rows of the newest prediction table, or of `table`, with these keys, by column.
+
+    None for a key that has not exactly one live row of predictions and one of features. Raises
+    ConfigurationError for other columns than those of the key, and where the tables cannot be read.
+    """
+    newest = next(newest_runs(connection, run_log, name, table, call))
+    columns = logged_options(newest, call).row_key
+    if wrong := next((key for key in keys if sorted(key) != sorted(columns)), None):
+        raise ConfigurationError(
+            call,
+            f"--keys has the columns {list(wrong)}, and a row is identified by {list(columns)}",
+            expected="these columns and no others, a value of each in every line",
+            action="correct the file of keys",
+        )
+    asked = [tuple(key[column] for column in columns) for key in keys]
+    texts = [f"{quote(column)}::varchar" for column in columns]
+    values = ", ".join(f"({', '.join(map(literal, key))})" for key in dict.fromkeys(asked))
+
+    def by_key(query: str, *, live: bool = False) -> dict[tuple[str, ...], list[pa.RecordBatch]]:
+        listed = ", ".join(f"{text} as scorehouse_key_{place}" for place, text in enumerate(texts))
+        matching = f"({', '.join(texts)}) in (values {values})" if values else "false"
+        found = _rows(connection, f"select *, {listed} from ({query}) where {matching}", call)
+        if live and "is_live" in found.column_names:
+            found = found.filter(found.column("is_live"))
+        own = found.select(found.column_names[-len(texts) :]).to_pylist()
+        rest = found.select(found.column_names[: -len(texts)]).combine_chunks()
+        made: dict[tuple[str, ...], list[pa.RecordBatch]] = {}
+        for place, key in enumerate(own):
+            made.setdefault(tuple(key.values()), []).extend(rest.slice(place, 1).to_batches())
+        return made
+
+    predictions = by_key(f"select * from {newest['prediction_table']}", live=True)
+    runs: dict[str, tuple[dict[str, Any], dict[tuple[str, ...], list[pa.RecordBatch]]]] = {}
+    found: list[LoggedRow | None] = []
+    for key in asked:
+        same = predictions.get(key, [])
+        prediction = same[0].to_pylist()[0] if len(same) == 1 else {}
+        run_id = str(prediction.get("scoring_run_id"))
+        if prediction and run_id not in runs:
+            run = run_row(connection, run_log, run_id)
+            runs[run_id] = run, by_key(run["feature_query"])
+        features = runs[run_id][1].get(key, []) if prediction else []
+        found.append(LoggedRow(runs[run_id][0], prediction, features[0]) if len(features) == 1 else None)
+    return found
+
+
 def newest_runs(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, call: str
 ) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ def fragile_labels(kernel: Kernel, batch: pa.RecordBatch, told: Callable[[str], 
     labels, steps = {}, {}
     for feature in doubles:
         values = tried.column(feature.name).to_numpy(zero_copy_only=False)
-        if count := changed(feature.name, _neighbours(values, feature.dtype)):
+        if count := changed(feature.name, neighbours(values, feature.dtype)):
             labels[feature.name] = count
         if (decimals := _decimals(batch.column(feature.name), feature.dtype)) is not None:
             step = 10.0**-decimals
@@ -78,7 +78,7 @@ def _decimals(column: pa.Array, dtype: str) -> int | None:
     return None
 
 
-def _neighbours(values: np.ndarray, dtype: str) -> Iterable[np.ndarray]:
+def neighbours(values: np.ndarray, dtype: str) -> Iterable[np.ndarray]:
     """Each value's neighbours in the type that the estimator was trained on."""
     kind = _kind(dtype)
     return (np.nextafter(values.astype(kind), kind(end)) for end in (np.inf, -np.inf))

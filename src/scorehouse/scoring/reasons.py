@@ -103,20 +103,20 @@ class ReasonOptions(Arguments):
         low = -math.inf if where.at_least is None else where.at_least
         found: tuple[Range, ...] = ((low, math.inf if where.below is None else where.below),)
         if where.band:
-            found = _both(found, _chosen(call, "band", where.band, _bands(policy)))
+            found = _both(found, _chosen(call, "band", where.band, band_ranges(policy)))
         if where.decision:
-            found = _both(found, _chosen(call, "decision", where.decision, _decisions(call, policy)))
+            found = _both(found, _chosen(call, "decision", where.decision, decision_ranges(call, policy)))
         return found
 
 
-def _bands(policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
+def band_ranges(policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
     """The scores of each band; scores below the first band belong to it."""
     bands = {} if policy is None else policy.bands
     lows = [-math.inf, *list(bands.values())[1:], math.inf]
     return {name: ((low, high),) for name, (low, high) in zip(bands, pairwise(lows), strict=False)}
 
 
-def _decisions(call: str, policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
+def decision_ranges(call: str, policy: DecisionPolicy | None) -> dict[str, tuple[Range, ...]]:
     """The scores of each decision."""
     if policy is not None and policy.top_n is not None:
         raise _bad(

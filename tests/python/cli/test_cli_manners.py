@@ -139,6 +139,7 @@ def test_a_named_target_is_found_from_any_folder_of_the_project(
         ("evidence", "pack", "churn", "--output", "out"),
         ("report", "--output", "out"),
         ("explain", "churn", "--key", "1"),
+        ("answer", "churn", "--key", "1", "--output", "out"),
         ("runs",),
         ("status",),
         ("mcp",),

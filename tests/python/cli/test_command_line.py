@@ -34,6 +34,7 @@ TARGET = ("--target", "dev")
 # By command: words that succeed and a part of what is said then; words that fail, their exit code, and why.
 Words = tuple[str, ...]
 CASES: dict[str, tuple[Words, str, Words, int, str]] = {
+    "answer": (("churn", "--key", "7", *TARGET), "Whom to ask", ("chrn", "--key", "7", *TARGET), 1, NEAR),
     "archive": (("churn",), "nothing to do", ("churn", "1"), 1, "it has the alias champion"),
     "check": ((), "ok", ("--project-dir", ".."), 1, "no dbt_project.yml"),
     "compile": (("churn", "--rows", "50"), "churn version 1", ("chrn",), 1, NEAR),

@@ -26,7 +26,7 @@ ROOMS = (
     ),
     *("quantiles", "dates", "child_process", "certificate"),
     *("program", "scoring", "engines", "registration", "online", "report", "retraining", "rehearsal"),
-    *("replay", "explain", "evidence", "outbox", "interop", "api", "cli"),
+    *("replay", "explain", "evidence", "answer", "outbox", "interop", "api", "cli"),
 )
 
 

@@ -1,0 +1,246 @@
+"""The answer as a letter: the same blocks as Markdown, as HTML and as text, in the words of a language."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from scorehouse.answer.alternative import Changed
+from scorehouse.answer.answer import Answer
+from scorehouse.answer.settings import Answers
+
+WIDTH = 80
+MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&])")
+Cells = Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A `title`, a `heading`, a `text` of words around `values`, or a `table` whose first row is its head."""
+
+    kind: str
+    words: str = ""
+    values: Mapping[str, str] | None = None
+    rows: Cells = ()
+
+
+class Letter:
+    """The blocks of an answer, in the words and the names of a project."""
+
+    def __init__(self, answer: Answer, answers: Answers, language: str) -> None:
+        self.answer, self.answers, self.language = answer, answers, language
+        self.words = answers.words
+
+    def blocks(self) -> Iterator[Block]:
+        """The letter from its title to whom to ask."""
+        story = self.answer.story
+        key = ", ".join(f"{name} {value}" for name, value in story.key.items())
+        yield Block("title", self.words["title"])
+        yield self._text("about", key=key)
+        yield self._heading("decided")
+        yield from self._decided()
+        yield self._heading("data")
+        yield from self._data()
+        yield self._heading("elsewhere")
+        yield from self._elsewhere()
+        if self.answer.no_alternative in (None, "unchangeable"):
+            yield self._heading("rounding")
+            fragile = self._features(self.answer.fragile)
+            yield self._text("fragile", features=fragile) if fragile else self._text("firm")
+        yield self._heading("ask")
+        contact = self.answer.contact
+        yield self._text("contact", contact=contact, key=key) if contact else self._text("nobody", key=key)
+
+    def _decided(self) -> Iterator[Block]:
+        answer, story = self.answer, self.answer.story
+        table = story.table
+        decided = next(
+            (table[name] for name in ("decision", "band", "prediction") if table.get(name) is not None), None
+        )
+        score = table.get("score")
+        if table.get("reject_reason") is not None:
+            yield self._text("no_score", reason=str(table["reject_reason"]))
+        elif story.decided is None:
+            yield self._text("prediction", score=self._value(decided if score is None else score))
+        elif isinstance(score, float) and answer.limits:
+            limits = self.words["and"].join(map(self._value, answer.limits))
+            said = {"decision": self._decision(decided), "score": self._value(score), "limits": limits}
+            yield self._text("decision_by_score", **said)
+        else:
+            yield self._text("decision", decision=self._decision(decided))
+        facts = {"time": story.scored_at[:19], "version": str(story.version), "model": story.name}
+        yield self._text("by", **facts, run=story.run_id)
+        if story.has_changed:
+            now = story.now.get("prediction") if story.decided is None else story.decided
+            yield self._text("changed", decision=self._decision(now))
+
+    def _data(self) -> Iterator[Block]:
+        story, words = self.answer.story, self.words
+        head = (words["datum"], words["value"])
+        named = [(self._feature(part.feature), self._value(part.value)) for part in story.parts]
+        if story.total is None:
+            if story.no_reasons is not None:
+                yield self._text("no_parts", reason=story.no_reasons)
+            yield Block("table", rows=[head, *named])
+            return
+        parts = [self._signed(part.contribution or 0.0) for part in story.parts]
+        rows = [(*head, words["part"]), (words["start"], "", self._signed(story.base or 0.0))]
+        rows += [(*name, part) for name, part in zip(named, parts, strict=True)]
+        yield Block("table", rows=[*rows, (words["total"], "", self._signed(story.total))])
+        yield self._text("parts", unit=story.unit)
+
+    def _elsewhere(self) -> Iterator[Block]:
+        answer, found = self.answer, self.answer.alternative
+        features = self._features(answer.changeable)
+        if found is None:
+            yield self._text(str(answer.no_alternative))
+            return
+        if found.flips:
+            yield self._text(
+                "if_one", changes=self._changes(found.changes), decision=self._decision(found.decision)
+            )
+            yield self._text("replayed")
+            if found.none_below is None:
+                yield self._text("exact", features=features)
+            else:
+                share = f"{1 - found.none_below / found.distance:.1%}".replace(".", self.words["decimal"])
+                kind = "bound" if found.none_of_two_below is None else "bound_of_all"
+                yield self._text(kind, features=features, share=share)
+            yield self._text("measure")
+            return
+        yield self._text("none" if found.none_below is None else "none_found", features=features)
+        if found.changes and found.score is not None:
+            yield self._text("miss", changes=self._changes(found.changes), score=self._value(found.score))
+
+    def _changes(self, changes: Sequence[Changed]) -> str:
+        """What would have to change, as a clause."""
+        said = [
+            self.words["if_instead"].format(
+                feature=self._feature(each.feature),
+                becomes=self._value(each.becomes, exact=True),
+                value=self._value(each.value),
+            )
+            for each in changes
+        ]
+        return self.words["and"].join(said)
+
+    def _text(self, word: str, /, **values: str) -> Block:
+        return Block("text", self.words[word], values)
+
+    def _heading(self, key: str) -> Block:
+        return Block("heading", self.words[key])
+
+    def _features(self, names: Sequence[str]) -> str:
+        return ", ".join(map(self._feature, names))
+
+    def _feature(self, name: str) -> str:
+        return self._named(self.answers.names, name)
+
+    def _decision(self, decision: Any) -> str:
+        return self._named(self.answers.decisions, str(decision))
+
+    def _named(self, names: Mapping[str, Any], name: str) -> str:
+        """What people call it, in this language if there is one name for each."""
+        known = {str(key): value for key, value in names.items()}.get(name, name)
+        return str(known.get(self.language, name)) if isinstance(known, Mapping) else str(known)
+
+    def _value(self, value: Any, *, exact: bool = False) -> str:
+        """A number with six digits, or, as what a replay was given, with all that it has."""
+        if value is None:
+            return self.words["missing"]
+        if not isinstance(value, float):
+            return str(value)
+        text = repr(value).removesuffix(".0") if exact else f"{value:.6g}"
+        return text.replace(".", self.words["decimal"])
+
+    def _signed(self, value: float) -> str:
+        return f"{value:+.4f}".replace(".", self.words["decimal"])
+
+
+def markdown(blocks: Iterator[Block]) -> str:
+    """The letter as Markdown; what comes from data stays plain text."""
+    return "\n".join(_rendered(blocks, _escaped, lambda text: f"**{text}**", _MARKDOWN))
+
+
+def page(blocks: Iterator[Block], language: str) -> str:
+    """The letter as a page of HTML without a script."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("scorehouse.answer"), jinja2.PackageLoader("scorehouse.report")]
+        ),
+        autoescape=True,
+    )
+    title, *rest = blocks
+    body = "\n".join(_rendered(iter(rest), html.escape, lambda text: f"<strong>{text}</strong>", _HTML))
+    return environment.get_template("letter.html").render(title=title.words, body=body, language=language)
+
+
+def lines(blocks: Iterator[Block]) -> Iterator[str]:
+    """The letter as lines of text, as wide as a terminal of 80 columns."""
+    for block in blocks:
+        if block.kind == "table":
+            widths = [max(map(len, column)) for column in zip(*block.rows, strict=True)]
+            for first, *others in block.rows:
+                cells = [
+                    first.ljust(widths[0]),
+                    *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True)),
+                ]
+                yield ("  " + "  ".join(cells)).rstrip()
+        elif block.kind == "text":
+            said = block.words.format(**(block.values or {}))
+            yield from textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        else:
+            yield from (["", block.words] if block.kind == "heading" else [block.words])
+
+
+def _rendered(
+    blocks: Iterator[Block],
+    escaped: Callable[[str], str],
+    strong: Callable[[str], str],
+    kinds: Mapping[str, Callable[[Any], str]],
+) -> Iterator[str]:
+    for block in blocks:
+        if block.kind == "table":
+            yield kinds["table"]([tuple(map(escaped, row)) for row in block.rows])
+        else:
+            values = {name: strong(escaped(text)) for name, text in (block.values or {}).items()}
+            yield kinds[block.kind](escaped(block.words).format(**values) if values else escaped(block.words))
+
+
+def _escaped(text: str) -> str:
+    return MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _markdown_table(rows: Cells) -> str:
+    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    rule = "|---|" + "---:|" * (len(rows[0]) - 1)
+    return "\n".join([head, rule, *rest, ""])
+
+
+def _html_table(rows: Cells) -> str:
+    head, *rest = rows
+    cells = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
+        for first, *others in rest
+    )
+    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+_MARKDOWN: Mapping[str, Callable[[Any], str]] = {
+    "title": lambda text: f"# {text}\n",
+    "heading": lambda text: f"## {text}\n",
+    "text": lambda text: f"{text}\n",
+    "table": _markdown_table,
+}
+_HTML: Mapping[str, Callable[[Any], str]] = {
+    "heading": lambda text: f"<h3>{text}</h3>",
+    "text": lambda text: f"<p>{text}</p>",
+    "table": _html_table,
+}
