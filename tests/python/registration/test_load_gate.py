@@ -139,7 +139,15 @@ WITHOUT_ARTIFACTS = {
     ("completion",),
 }
 # These read a run log first, or run dbt, and open by `artifact.load`, as `dbt run` does.
-OPENED_BY_A_RUN = {("replay",), ("explain",), ("answer",), ("score",), ("evidence", "pack"), ("retrain",), ("mcp",)}
+OPENED_BY_A_RUN = {
+    ("replay",),
+    ("explain",),
+    ("answer",),
+    ("score",),
+    ("evidence", "pack"),
+    ("retrain",),
+    ("mcp",),
+}
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 
 
