@@ -14,7 +14,7 @@ from scorehouse.answer.additive import nearest_of_sums
 from scorehouse.answer.moves import features_by_column, moves_of, with_cells
 from scorehouse.answer.outcome import Outcome
 from scorehouse.answer.search import Flips, Found, nearest
-from scorehouse.answer.settings import Change
+from scorehouse.answer.settings import NUMBERS, Change
 from scorehouse.explain.story import Explainer
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
@@ -109,7 +109,7 @@ class Alternatives:
         """The nearest change of a row that is decided as `outcome` says."""
         if not self.has_cells:
             self._find_cells(row)
-        own = [row.column(name)[0].as_py() for name in self.names]
+        own = [_own(row.column(name)[0].as_py(), self.features[name]) for name in self.names]
         pairs = [moves.of(value) for moves, value in zip(self.moves, own, strict=True)]
         values, distances = [some for some, _ in pairs], [far for _, far in pairs]
         columns = [_column(some, self.features[name]) for name, some in zip(self.names, values, strict=True)]
@@ -196,9 +196,15 @@ def replaced(row: pa.RecordBatch, columns: Mapping[str, pa.Array], rows: int) ->
     return pa.RecordBatch.from_arrays(made, names=row.schema.names)
 
 
+def _own(value: Any, feature: Feature) -> Any:
+    """A value in the type of its feature, whatever number the table has; None for a missing one."""
+    if value is None or feature.type not in NUMBERS:
+        return value
+    number = float(value)
+    return None if not np.isfinite(number) else int(value) if feature.type == "integer" else number
+
+
 def _column(values: Sequence[Any], feature: Feature) -> pa.Array:
     """Values of a feature as a column that the kernel takes."""
-    if feature.type == "double":
-        values = [None if value is None else float(value) for value in values]
     column: pa.Array = pa.array(values, ARROW[feature.type])
     return column.dictionary_encode() if feature.type == "string" else column

@@ -73,7 +73,7 @@ class Moves:
             up = down = np.arange(self.low, self.high + 1)
         else:
             up, down = np.append(self.edges + 1, ends), np.append(self.edges, ends)
-        if own is None or not math.isfinite(own):
+        if own is None:
             values = self.value(np.unique(up))
             distances = np.full(len(values), self.change.weight)
         else:

@@ -234,7 +234,7 @@ def _answering(
     files, known = ProgramFiles(project, load_policy(project)), dict[str, Answerer]()
 
     def answering(row: LoggedRow) -> tuple[Answer, Letter]:
-        run = str(row.run["run_id"])
+        run = f"{row.run['model_digest']} {row.run['configuration']}"  # which many runs share
         if run not in known:
             explainer = Explainer(row.run, versions, files, call)
             answers = read_answers(project, name, explainer.kernel.signature, language, call)

@@ -30,6 +30,7 @@ from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ScorehouseError
 from scorehouse.evidence import collect
 from scorehouse.evidence.manifest import Verified, require_new, verify, write_pack
+from scorehouse.evidence.oversight import oversight_of
 from scorehouse.evidence.pack import Material, contents, facts
 from scorehouse.evidence.seal import Line, read_seal, to_lines
 from scorehouse.project.folder import find_project
@@ -103,6 +104,7 @@ def evidence_pack_command(
         runs=collect.runs_of(rows, version),
         seal=seal,
         replay=replay,
+        oversight=oversight_of(project, version, rows, seal, project / CARDS, datetime.now(UTC), this_call()),
         findings=tuple(findings),
         notes=tuple(notes),
     )

@@ -30,10 +30,26 @@ PARTS = {
     manifest.SEAL: "the seal of the run log: a hash chain with the SHA-256 of each finished run",
     "replay.json": "the run, scored again from its input and compared row by row",
     "lineage.json": "OpenLineage event: tables and ML model in, predictions out, column by column",
+    "oversight.json": "inventory and materiality, who approved and validated, incidents, age of the logs",
     "tests.json": "dbt tests that depend on the ML model, and their last results",
     CARD: "the model card, to print and sign",
     manifest.BOM: "bill of materials, CycloneDX 1.6: the ML model, its files, its libraries",
     "version.sig": "the key signature of the version itself",
+}
+# Which rules ask for what a file says. Annex IV is that of the EU AI Act, A. of ISO/IEC 42001's Annex A.
+ASKED_BY = {
+    manifest.VERSION: "Annex IV 1, 6; ISO 42001 A.6.2.7",
+    manifest.SIGNATURE: "Annex IV 2; ISO 42001 A.7.5",
+    "configuration.json": "Annex IV 6; SR 26-2 governance",
+    "run.json": "AI Act 12, 26",
+    manifest.RUNS: "AI Act 12, 19, 26; ISO 42001 A.6.2.8",
+    manifest.SEAL: "AI Act 19, 26; ISO 42001 A.6.2.8",
+    "replay.json": "AI Act 12; SR 26-2 outcomes analysis",
+    "lineage.json": "Annex IV 2; ISO 42001 A.7.5",
+    "oversight.json": "AI Act 19, 26; SR 26-2 inventory, validation; ISO 42001 A.3.2, A.8.4",
+    "tests.json": "Annex IV 2, 3; SR 26-2 monitoring; ISO 42001 A.6.2.4, A.6.2.6",
+    CARD: "Annex IV 1, 3, 4; AI Act 13; ISO 42001 A.8.2",
+    manifest.BOM: "Annex IV 2; ISO 42001 A.4.4",
 }
 
 
@@ -58,6 +74,7 @@ class Material:
     runs: Sequence[Mapping[str, Any]] = ()
     seal: Sequence[Line] = ()
     replay: Mapping[str, Any] = field(default_factory=dict)
+    oversight: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -74,6 +91,7 @@ def contents(material: Material) -> dict[str, bytes]:
         manifest.SEAL: to_lines(material.seal),
         "replay.json": _json(material.replay),
         "lineage.json": None if material.lineage is None else _json(material.lineage),
+        "oversight.json": _json(material.oversight),
         "tests.json": _json(material.tests),
         CARD: material.card.encode(),
         manifest.BOM: _json(
@@ -103,7 +121,7 @@ def facts(material: Material) -> dict[str, Any]:
 
 def _readme(material: Material, names: Sequence[str]) -> str:
     about = f"run {material.run['run_id']} by it" if material.run is not None else "no run"
-    rows = [f"| `{name}` | {PARTS[name]} |" for name in names]
+    rows = [f"| `{name}` | {PARTS[name]} | {ASKED_BY.get(name, '')} |" for name in names]
     notes = [f"- {note}" for note in (*material.findings, *material.notes)]
     return "\n".join(
         [
@@ -117,9 +135,11 @@ def _readme(material: Material, names: Sequence[str]) -> str:
             "`MANIFEST.json` with one that was kept elsewhere.",
             "",
             *(["What to know about it:", "", *notes, ""] if notes else []),
-            "| file | what it says |",
-            "|---|---|",
+            "| file | what it says | who asks for it |",
+            "|---|---|---|",
             *rows,
+            "",
+            "The last column is an orientation: whether a system meets a rule is a question of law.",
             "",
         ]
     )

@@ -106,17 +106,23 @@ def find_rows(
         return made
 
     predictions = by_key(f"select * from {newest['prediction_table']}", live=True)
-    runs: dict[str, tuple[dict[str, Any], dict[tuple[str, ...], list[pa.RecordBatch]]]] = {}
+    runs: dict[str, dict[str, Any]] = {}
+    read: dict[str, dict[tuple[str, ...], list[pa.RecordBatch]]] = {}  # by the query of a run
     found: list[LoggedRow | None] = []
     for key in asked:
         same = predictions.get(key, [])
         prediction = same[0].to_pylist()[0] if len(same) == 1 else {}
         run_id = str(prediction.get("scoring_run_id"))
-        if prediction and run_id not in runs:
-            run = run_row(connection, run_log, run_id)
-            runs[run_id] = run, by_key(run["feature_query"])
-        features = runs[run_id][1].get(key, []) if prediction else []
-        found.append(LoggedRow(runs[run_id][0], prediction, features[0]) if len(features) == 1 else None)
+        if not prediction:
+            found.append(None)
+            continue
+        if run_id not in runs:
+            runs[run_id] = run_row(connection, run_log, run_id)
+        run = runs[run_id]
+        if run["feature_query"] not in read:
+            read[run["feature_query"]] = by_key(run["feature_query"])
+        features = read[run["feature_query"]].get(key, [])
+        found.append(LoggedRow(run, prediction, features[0]) if len(features) == 1 else None)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_shells_of_combinations_are_whole_and_apart() -> None:
     distances = moves(np.random.default_rng(5), 3)
     places = every(distances)
     total, edges, seen = far(distances, places), [0.0, 0.3, 0.31, 0.9, 9.0], 0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         shell = within(distances, low, high, 10**6)
         assert shell is not None
         index, found = shell
