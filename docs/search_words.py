@@ -33,7 +33,8 @@ WORDS = {
     "how-to/promote.md": ("promote", "champion", "alias", "rollback"),
     "how-to/orchestrate.md": ("airflow", "dagster", "cron", "schedule"),
     "how-to/upgrade.md": ("upgrade", "migrate", "version number"),
-    "how-to/retention.md": ("retention", "prune", "gdpr"),
+    "how-to/retention.md": ("retention", "prune"),
+    "how-to/forget.md": ("forget", "gdpr", "erasure"),
     "how-to/evidence.md": ("evidence", "audit", "seal"),
     "how-to/without_python.md": (
         *("postgres", "postgresql", "snowflake", "bigquery", "redshift", "clickhouse"),

@@ -55,5 +55,8 @@
         'feed_reason': text,
         'feature_snapshot_at': dbt.type_timestamp(),
         'rows_resumed': dbt.type_bigint(),
+        'rows_barred': dbt.type_bigint(),
+        'rows_forgotten': dbt.type_bigint(),
+        'digest_salt': text,
     }) }}
 {% endmacro %}

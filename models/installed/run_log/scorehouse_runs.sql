@@ -44,6 +44,8 @@ final as (
         rows_vanished,
         rows_left,
         rows_resumed,
+        rows_barred,
+        rows_forgotten,
         score_min,
         score_mean,
         score_max,
@@ -78,7 +80,8 @@ final as (
         feature_query,
         input_fingerprint,
         feature_hash_kind,
-        library_versions
+        library_versions,
+        digest_salt
     from runs
 
 )

@@ -61,6 +61,7 @@ GROUPS = {
     "Audit": {
         "check": "Verify every registered version, or those of NAMES; exits with 1 if one cannot score.",
         "replay": "Score the input of a run again, and compare the result with the prediction table.",
+        "forget": "Forget persons: their rows leave tables and files, which a certificate names.",
         "evidence": "Seal the run log, sign versions, pack evidence for an audit.",
     },
     "Integrate": {

@@ -22,6 +22,7 @@ from scorehouse.evidence.seal import (
     head,
     head_finding,
     read_seal,
+    rows_forgotten,
     sealed,
     to_lines,
 )
@@ -141,12 +142,17 @@ def evidence_seal_command(
     runs = sum(line["kind"] == RUN for line in lines)
     facts = {"file": str(file), "runs": runs, "head": head(lines), "added": 0 if is_left else new}
     facts["not_sealed"] = new if is_left else 0
+    facts["rows_forgotten"] = rows_forgotten(lines)
     wrong = [{"kind": each.kind, "run_id": each.run_id or None, "text": each.text} for each in found]
     said = [f"{each.kind}: {each.text}" for each in found]
     told = f", {new:,} of them new"
     if check:
         told = f"; {count(new, 'run')} {'is' if new == 1 else 'are'} not sealed yet" if new else ""
     said = said or [f"sealed: {count(runs, 'run')}{told} ({file})", f"head: {head(lines)}"]
+    if facts["rows_forgotten"]:
+        said.append(
+            f"rows forgotten in these runs, which their lines no longer speak of: {facts['rows_forgotten']:,}"
+        )
     answer(as_json, {**facts, "findings": wrong}, said)
     if found:
         if not as_json:

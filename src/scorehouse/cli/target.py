@@ -252,20 +252,24 @@ def _existing(file: Path, origin: str) -> Path:
     return file
 
 
-def connect(place: Place) -> duckdb.DuckDBPyConnection:
-    """Open the file and its attached files for reading; the file's database is the current one."""
+def connect(place: Place, *, write: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the file and its attached files for reading; the file's database is the current one.
+
+    With `write`, the file and that of the run log are opened for writing.
+    """
     import duckdb
 
+    written = {place.alias, place.log_database} if write else set[str | None]()
     main = {} if place.alias is None else {place.alias: place.file}
     files = {alias: file for alias, file in place.attached.items() if _is_there(file)}
     opened = place.file
     try:
         database = MEMORY if main else str(place.file)
-        connection = duckdb.connect(database, read_only=not main, config=dict(place.options))
+        connection = duckdb.connect(database, read_only=not (main or write), config=dict(place.options))
         connection.execute("set enable_progress_bar = false")  # it would be printed among the output
         for alias, opened in (main | files).items():
             path, name = DUCKDB.literal(str(opened)), DUCKDB.quote(alias)
-            connection.execute(f"attach {path} as {name} (read_only)")
+            connection.execute(f"attach {path} as {name}{'' if alias in written else ' (read_only)'}")
         if place.alias is not None:
             connection.execute(f"use {DUCKDB.quote(place.alias)}")
     except duckdb.Error as error:

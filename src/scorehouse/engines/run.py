@@ -87,7 +87,7 @@ def _settle(
     source.check([kernel.signature for kernel in kernels], [*outputs, *added])
     for part, each in enumerate(records):
         each.feature_hash_kind, each.input_types = source.hash_kind(part), source.input_types(part)
-        each.feature_query = source.query
+        each.feature_query, each.rows_barred = source.query, source.rows_barred
         each.feature_snapshot, each.feature_snapshot_at = source.snapshot, source.snapshot_at
     output = Output(source.columns, source.types, outputs, options, records, engine.spelling)
     change = ColumnChange()

@@ -24,10 +24,12 @@ class Source(ABC):
     `query` is what a replay reads again, or empty; `snapshot` is the id of the snapshot that it reads, and
     `snapshot_at` when that was written, in UTC, if the feature table is a table of a DuckLake. `table_types`
     has the full type of each column of the feature table; `types` are the types to cast columns to that
-    bypass the kernel. All but `query` are set once `check` has run.
+    bypass the kernel. All but `query` are set once `check` has run. `rows_barred` is the number of rows that
+    are left out, since their keys were forgotten.
     """
 
     query: str
+    rows_barred: int = 0
     snapshot: int | None = None
     snapshot_at: datetime | None = None
     columns: Columns

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.evidence.seal import RUN, canonical, chain_findings, digest, from_lines, head
+from scorehouse.evidence.seal import canonical, chain_findings, digest, from_lines, head, row_digests
 from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_files, signed_files
 
 MANIFEST = "MANIFEST.json"
@@ -171,7 +171,7 @@ def _disagreements(folder: Path, manifest: dict[str, Any]) -> Iterator[Differenc
         yield _wrong(SEAL, f"does not end with the digest in the manifest, {manifest['run_log_head']}")
     if manifest["run_log_findings"]:  # the log was altered before the pack was made, which the pack says
         return
-    sealed = {line["run_id"]: line["row"] for line in lines if line["kind"] == RUN}
+    sealed = row_digests(lines)
     for row in from_lines((folder / RUNS).read_bytes()):
         if row["status"] != "started" and sealed.get(row["run_id"]) != digest(canonical(row)):
             yield _wrong(RUNS, f"has the run {row['run_id']}, which is not the one that was sealed")

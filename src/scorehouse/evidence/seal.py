@@ -80,8 +80,13 @@ def _fact(value: Any) -> Any:
 
 
 NOTHING = "0" * 64  # what the first line follows
-RUN, SEAL, PRUNED = "run", "seal", "pruned"
-NEEDED = {RUN: {"run_id", "row"}, SEAL: {"at", "open"}, PRUNED: {"runs", "reason"}}
+RUN, SEAL, PRUNED, FORGOTTEN = "run", "seal", "pruned", "forgotten"
+NEEDED = {
+    RUN: {"run_id", "row"},
+    SEAL: {"at", "open"},
+    PRUNED: {"runs", "reason"},
+    FORGOTTEN: {"runs", "rows"},
+}
 STARTED = "started"
 VERSION = ("model_name", "model_version", "alias_asked")
 CLOCK_SKEW = timedelta(minutes=5)  # between the machine that scored and the one that sealed
@@ -111,13 +116,20 @@ def head(lines: Sequence[Line]) -> str:
 
 
 def sealed(
-    lines: Sequence[Line], rows: Iterable[Row], now: datetime, *, pruned: str = "", late: str = ""
+    lines: Sequence[Line],
+    rows: Iterable[Row],
+    now: datetime,
+    *,
+    pruned: str = "",
+    late: str = "",
+    forgotten: Mapping[str, int] | None = None,
 ) -> list[Line]:
     """The lines to append: one per finished run that has none yet, then one for this seal.
 
     `pruned` is the reason why sealed rows are gone, and `late` why rows of the time before the last seal are
-    new; without them such rows stay findings. Rows that are still `started` are listed as open. Empty if
-    nothing is new.
+    new; without them such rows stay findings. `forgotten` is the number of rows that each run has forgotten
+    now: what of its row could be traced to them is gone, so it has another digest. Rows that are still
+    `started` are listed as open. Empty if nothing is new.
     """
     rows = list(rows)
     known = {line["run_id"] for line in lines if line["kind"] == RUN}
@@ -132,6 +144,9 @@ def sealed(
     gone = sorted(_alive(lines) - {str(row["run_id"]) for row in finished})
     if gone and pruned:
         added.append({"kind": PRUNED, "runs": gone, "reason": pruned})
+    digests = {str(row["run_id"]): row_digest(row) for row in finished}
+    if runs := {run: digests[run] for run in sorted({*(forgotten or {})} & _alive(lines) & {*digests})}:
+        added.append({"kind": FORGOTTEN, "runs": runs, "rows": sum((forgotten or {})[run] for run in runs)})
     if not added:
         return []
     note: Line = {"kind": SEAL, "at": now.astimezone(UTC).isoformat(timespec="seconds"), "open": _open(rows)}
@@ -149,13 +164,13 @@ def findings(lines: Sequence[Line], rows: Iterable[Row]) -> list[Finding]:
     digests: dict[str, set[str]] = {}
     for row in finished:
         digests.setdefault(str(row["run_id"]), set()).add(row_digest(row))
-    alive = _alive(lines)
+    alive, expected = _alive(lines), row_digests(lines)
     for line in (line for line in lines if line["kind"] == RUN):
         run_id = str(line["run_id"])
         now = digests.get(run_id)
         if now is None and run_id in alive:
             found.append(Finding("dropped", run_id, f"the run {run_id} was sealed and is gone"))
-        elif now is not None and now != {line["row"]}:
+        elif now is not None and now != {expected[run_id]}:
             text = f"the row of the run {run_id} was changed after its seal"
             found.append(Finding("changed", run_id, text))
         elif now is not None and run_id not in alive:
@@ -164,6 +179,22 @@ def findings(lines: Sequence[Line], rows: Iterable[Row]) -> list[Finding]:
     if twice:
         found.append(Finding("inserted", "", f"{twice} rows have the id of another finished run"))
     return [*found, *inserted(lines, finished)]
+
+
+def row_digests(lines: Sequence[Line]) -> dict[str, str]:
+    """The digest that the row of each sealed run must have: of one that has forgotten rows, the last."""
+    digests: dict[str, str] = {}
+    for line in lines:
+        if line["kind"] == RUN:
+            digests[str(line["run_id"])] = line["row"]
+        elif line["kind"] == FORGOTTEN:
+            digests |= line["runs"]
+    return digests
+
+
+def rows_forgotten(lines: Sequence[Line]) -> int:
+    """How many rows the sealed runs have forgotten."""
+    return sum(int(line["rows"]) for line in lines if line["kind"] == FORGOTTEN)
 
 
 def chain_findings(lines: Sequence[Line]) -> list[Finding]:

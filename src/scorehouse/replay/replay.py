@@ -43,7 +43,8 @@ class Replayed:
 
     The run scored `rows_scored` rows; `rows_in_table` rows of it are in the prediction table.
     `rows_compared` of them still have the same features, and `rows_different` of these differ in an output or
-    reason. `same_input` says whether the whole input still has the fingerprint of the run.
+    reason. `same_input` says whether the whole input still has the fingerprint of the run. `rows_forgotten`
+    rows were forgotten since; they are neither in the table nor in the fingerprint any more.
     """
 
     run_id: str
@@ -55,11 +56,12 @@ class Replayed:
     rows_scored: int = 0
     is_sample: bool = False
     examples: tuple[str, ...] = ()
+    rows_forgotten: int = 0
 
     @property
     def shows_nothing(self) -> bool:
         """Whether there were rows to compare, of the run or at least in the sample, and none could be."""
-        rows = self.rows_in_table if self.is_sample else self.rows_scored
+        rows = self.rows_in_table if self.is_sample else self.rows_scored - self.rows_forgotten
         return rows > 0 and not self.rows_compared
 
     @property
@@ -127,6 +129,7 @@ def replay(
         rows_scored=run["rows_scored"] or 0,
         is_sample=sample is not None,
         examples=examples,
+        rows_forgotten=run.get("rows_forgotten") or 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import secrets
 import sys
 import uuid
 from collections import Counter
@@ -84,6 +85,7 @@ class RunRecord:
     found: dict[str, int] = field(default_factory=dict)
     rows_left: int = 0
     rows_resumed: int = 0
+    rows_barred: int = 0
     watermark: datetime | None = None
     feed_from: int | None = None
     feed_reason: str = ""
@@ -109,6 +111,8 @@ class RunRecord:
             text += "; " + ", ".join(f"{self.found[state]:,} {state}" for state in STATES)
         if self.rows_resumed:
             text += f"; {self.rows_resumed:,} of them before it was resumed"
+        if self.rows_barred:
+            text += f"; {self.rows_barred:,} more left out, whose keys were forgotten"
         if self.rows_left:
             text += f"; {self.rows_left:,} left to later runs"
         return f"{text}, by {self.part.version.label} ({self.backend})" if self.part else text
@@ -169,6 +173,9 @@ class RunRecord:
             "feed_reason": self.feed_reason or None,
             "feature_snapshot_at": self.feature_snapshot_at,
             "rows_resumed": self.rows_resumed,
+            "rows_barred": self.rows_barred,
+            "rows_forgotten": 0,  # of its rows, by `scorehouse forget`
+            "digest_salt": secrets.token_hex(16),
         }
 
     def _configuration(self) -> str | None:

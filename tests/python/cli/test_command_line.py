@@ -73,6 +73,13 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         "did you mean 'churn_predictions'?",
     ),
+    "forget": (
+        ("--key", "id=7", *TARGET, "--dry-run"),
+        "would forget: 1 person",
+        ("--key", "id=9999", *TARGET),
+        1,
+        "the key is in none of",
+    ),
     "import mlflow": (
         ("./m", "other", "--features", "features.parquet"),
         "registered other version 1",

@@ -26,7 +26,8 @@ ROOMS = (
     ),
     *("quantiles", "dates", "child_process", "certificate"),
     *("program", "scoring", "engines", "registration", "online", "report", "retraining", "rehearsal"),
-    *("replay", "explain", "evidence", "answer", "outbox", "interop", "api", "cli"),
+    *("replay", "explain", "impact", "evidence", "answer", "outbox", "forgetting", "interop"),
+    *("api", "cli"),
 )
 
 

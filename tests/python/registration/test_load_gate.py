@@ -131,6 +131,7 @@ WITHOUT_ARTIFACTS = {
     ("runs",),
     ("status",),
     ("rehearse",),
+    ("forget",),
     ("evidence", "seal"),
     ("evidence", "verify"),
     ("export", "monitoring"),

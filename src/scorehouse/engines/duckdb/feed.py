@@ -104,7 +104,9 @@ class Feed:
         The tables have only the keys: to read the rows again takes less time than to hold a copy.
         """
         keys = column_list(self.keys)
-        inserted, deleted = (self.lake.feed(what, after) for what in ("insertions", "deletions"))
+        inserted, deleted = (
+            self.source.without_forgotten(self.lake.feed(what, after)) for what in ("insertions", "deletions")
+        )
         if after == self.lake.snapshot:  # the functions of the feed know no empty range
             inserted = deleted = f"(select *, 0 as snapshot_id, 0 as rowid from {self.source.table} limit 0)"
         ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"
@@ -132,7 +134,8 @@ class Feed:
         `near` is SQL of a condition.
         """
         read = self.source.read_columns()
-        rows = f"(select {read} from {self.lake.relation} where {near} limit {SAMPLE_ROWS})"
+        kept = f" and {self.source.kept_keys}" if self.source.kept_keys else ""
+        rows = f"(select {read} from {self.lake.relation} where {near}{kept} limit {SAMPLE_ROWS})"
         self.source.run(
             f"create or replace temp table {SAMPLE} as select near.* from {rows} as near "
             f"anti join {MOVED} as moved on {self._is_key('near', 'moved')}"

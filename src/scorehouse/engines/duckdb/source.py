@@ -22,6 +22,7 @@ from scorehouse.engines.duckdb.staging import described
 from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.source import Source, not_a_registry
 from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.project.forgotten import bar
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.signature import Signature, check_types
@@ -101,6 +102,7 @@ class DuckDBSource(Source):
         self.query = self.table[1:-1].removesuffix("\n") if self.in_database else ""
         self.chosen: ChosenRows | None = None  # NULL: every row
         self.lake: LakeTable | None = None
+        self.kept_keys = ""  # what is true in SQL for rows whose keys were not forgotten; empty: for all
         self.slices: Slices | None = None  # of a full build that commits one after the other
         # whether the rows are in a table, so that no query has to compute them
         self.is_stored = stored_name(self.table) is not None
@@ -142,6 +144,7 @@ class DuckDBSource(Source):
         self.table = as_of_table(self, self.table, names)
         self.table_schema = self._schema(f"select * from {self.table}")
         self.table_types = self._described(self.table)
+        self._leave_out_forgotten()
         self.columns = Columns.found(signatures, self.table_schema.names, self.options, outputs, self.call)
         self._refuse_other_spellings()
         self.schema = self._schema(self.select())
@@ -150,6 +153,19 @@ class DuckDBSource(Source):
         self._refuse_types()
         for signature in signatures:
             check_types(signature, self.schema, self.call)
+
+    def _leave_out_forgotten(self) -> None:
+        request = self.request
+        self.kept_keys, self.rows_barred = bar(
+            self.cursor, request.run_log, self.table, self.table_types, request.project_root, self.call
+        )
+        if self.kept_keys:
+            self.table, self.is_stored = self.without_forgotten(self.table), False
+            self.in_database = False  # the keys to leave out are in tables of this cursor
+
+    def without_forgotten(self, table: str) -> str:
+        """The rows of a relation with the columns of the feature table whose keys were not forgotten."""
+        return f"(select * from {table} where {self.kept_keys})" if self.kept_keys else table
 
     def _described(self, table: str) -> dict[str, str]:
         return described(self.cursor, f"select * from {table}")

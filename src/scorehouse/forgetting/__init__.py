@@ -1,0 +1,1 @@
+"""Forgetting: the rows of persons leave tables and files, and what was searched is certified."""

@@ -1,0 +1,166 @@
+"""Files that may name a person: exports, reports, pages, logs, undelivered alerts, and others."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.evidence.seal import digest
+from scorehouse.forgetting.people import People
+from scorehouse.forgetting.tables import condition
+from scorehouse.outbox.files import FORMATS, MANIFEST, PARTIAL, PREFIX, STATE
+from scorehouse.registry.seeds import replace_file
+
+NOT_SEARCHED = ("dbt_packages", "node_modules", "__pycache__")  # and hidden folders
+BY_DBT = ("target", "logs")
+GENERATED = 'name="generator" content="scorehouse'
+HEADING = re.compile(r"<h1>([^<]*)</h1>")  # of a page that explains one row: `node: column value, ...`
+READERS = {
+    ".parquet": "read_parquet({})",
+    ".csv": "read_csv({}, all_varchar = true, header = true, allow_quoted_nulls = false)",
+}
+DATABASES = (".duckdb", ".wal", ".db", ".sqlite", ".ducklake")
+LARGEST = 200 * 2**20  # bytes of a text that is searched
+EXPORT, PAGE, OURS, OTHER = "export", "explanation", "report, log or letter", "file"
+
+
+def files_of(roots: Sequence[Path]) -> Iterator[Path]:
+    """The files in folders, or those that are named, once each."""
+    seen = set[Path]()
+    for root in roots:
+        walked = os.walk(root) if root.is_dir() else [(str(root.parent), list[str](), [root.name])]
+        for folder, folders, names in walked:
+            folders[:] = sorted(
+                each
+                for each in folders
+                if (each not in NOT_SEARCHED and not each.startswith(".")) or each.startswith(PARTIAL)
+            )
+            for file in (Path(folder) / name for name in sorted(names)):
+                if file.is_file() and not file.is_symlink() and file.resolve() not in seen:
+                    seen.add(file.resolve())
+                    yield file
+
+
+def in_git(project: Path) -> set[Path]:
+    """The files of the project that are under version control."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=project, capture_output=True, check=True, timeout=60
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return set()
+    return {(project / os.fsdecode(name)).resolve() for name in listed.split(b"\0") if name}
+
+
+def kind_of(file: Path, project: Path, people: People) -> str:
+    """What a file is to us. Pages are removed, exports and ours lose the values, others are only named."""
+    if file.parent.name.startswith((PREFIX, PARTIAL)) and (file.parent / MANIFEST).is_file():
+        return EXPORT
+    inside = file.relative_to(project).parts if file.is_relative_to(project) else ()
+    if file.suffix == ".html":
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if (heading := HEADING.search(text)) and _explains(html.unescape(heading[1]), people):
+            return PAGE
+        if GENERATED in text:
+            return OURS
+    if file.suffix == ".jsonl" and _is_letters(file):
+        return OURS
+    return OURS if inside and inside[0] in BY_DBT else OTHER
+
+
+def _explains(heading: str, people: People) -> bool:
+    """Whether the heading of a page is about a row of one of the persons."""
+    parts = heading.partition(": ")[2].split(", ")
+    named = dict(part.split(" ", 1) for part in parts if " " in part)
+    values = {name.lower(): value for name, value in named.items()}
+    return tuple(values.get(name.lower(), "") for name in people.columns) in set(people.keys)
+
+
+def _is_letters(file: Path) -> bool:
+    with file.open("rb") as opened:
+        line = opened.readline(1 << 20)
+    return line.startswith(b"{") and b'"payload"' in line and b'"key"' in line
+
+
+def search(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
+    """How often a file has the persons, and how that was searched."""
+    if kind == PAGE:
+        return 1, "by its heading"
+    if file.suffix in READERS and (where := _condition(connection, file, people)):
+        query = f"select count(*) from {_relation(file)} where {where}"
+        return int(connection.execute(query).fetchall()[0][0]), "by its columns"
+    if file.suffix == ".parquet":
+        return 0, "not: it has no such column"
+    if file.suffix in DATABASES or file.stat().st_size > LARGEST:
+        return 0, "not: a database of its own" if file.suffix in DATABASES else "not: it is too large"
+    text = file.read_bytes().decode("utf-8", "surrogateescape")
+    return sum(1 for _ in people.found_in(text)), "by its text"
+
+
+def _relation(file: Path) -> str:
+    return READERS[file.suffix].format(DUCKDB.literal(str(file)))
+
+
+def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> str | None:
+    try:
+        rows = connection.execute(f"describe select * from {_relation(file)}").fetchall()
+    except duckdb.Error:  # no table; a text may still be searched
+        return None
+    return condition(people, {str(row[0]): str(row[1]) for row in rows})
+
+
+def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> str:
+    """Take the persons out of a file that is ours; returns what was done."""
+    if kind == PAGE:
+        file.unlink()
+        return "removed"
+    if kind == EXPORT:
+        return "rewritten"  # with its whole batch, by `forget_in_exports`
+    text, _ = people.redacted(file.read_bytes().decode("utf-8", "surrogateescape"))
+    replace_file(file, text.encode("utf-8", "surrogateescape"))
+    return "redacted"
+
+
+def forget_in_exports(connection: duckdb.DuckDBPyConnection, folder: Path, people: People) -> None:
+    """Write the batches of an export folder without the persons, with new digests from the first one on."""
+    for killed in folder.glob(f"{PARTIAL}*"):
+        shutil.rmtree(killed)
+    previous = None
+    for batch in sorted(folder.glob(f"{PREFIX}*")):
+        manifest = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))
+        partial = folder / f"{PARTIAL}{batch.name}"
+        shutil.copytree(batch, partial)
+        forgotten = 0
+        for name, facts in manifest["files"].items():
+            file = partial / name
+            if not file.is_file():  # an older state
+                continue
+            where = _condition(connection, file, people)
+            rows = f"select count(*) from {_relation(file)} where {where}"
+            hits = connection.execute(rows).fetchall()[0][0] if where else 0
+            if hits:
+                kept = f"select * from {_relation(file)} where not {where}"
+                new = file.with_name(f"{name}.new")
+                options = FORMATS[file.suffix.removeprefix(".")]
+                connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")
+                os.replace(new, file)
+                facts |= {"sha256": digest(file.read_bytes()), "bytes": file.stat().st_size}
+                forgotten += hits if name != STATE else 0
+        manifest["forgotten"] = manifest.get("forgotten", 0) + forgotten
+        manifest["previous"] = previous if manifest["previous"] else None
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (partial / MANIFEST).write_text(text, encoding="utf-8")
+        old = folder / f"{PARTIAL}old-{batch.name}"
+        os.rename(batch, old)
+        os.rename(partial, batch)
+        shutil.rmtree(old)
+        previous = digest((batch / MANIFEST).read_bytes())

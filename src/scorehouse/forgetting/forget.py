@@ -1,0 +1,250 @@
+"""Forget persons: search every place, take them out, search again, and certify what was found and done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.seal import Line, findings, read_seal, sealed, to_lines
+from scorehouse.forgetting import files, tables
+from scorehouse.forgetting.people import Key, People
+from scorehouse.forgetting.rewrite import bytes_found, written_anew
+from scorehouse.forgetting.tables import Table, Traces
+from scorehouse.project.forgotten import Secret
+from scorehouse.project.run_log_place import rows_of
+from scorehouse.registry.seeds import replace_file
+
+LEFT = "left"
+# What no search from here can reach.
+BEYOND = (
+    "backups of the database and of these files",
+    "clones and the history of the Git repository",
+    "evidence packs and exports that were handed over, and tables of other systems until the next export",
+    "older snapshots of a lake, until they are expired",
+    "the other targets of this project: call this once for each of them",
+    "predict() in a view, which scores what is in the feature table: the person has to leave that",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place that was searched: how often it had the persons, and what was done; `left` says why not."""
+
+    place: str
+    kind: str
+    searched: str
+    found: int = 0
+    done: str = ""
+    why: str = ""
+    remaining: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to forget, and where: the files of databases, the run log, folders, and the seal.
+
+    `also` are tables and files that are not ours, but whose rows go too. `nodes` are those of dbt's manifest.
+    """
+
+    people: People
+    project: Path
+    databases: tuple[Path, ...]
+    log: str
+    roots: tuple[Path, ...]
+    also: tuple[str, ...]
+    nodes: Mapping[str, Any]
+    seal: Path
+    call: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was searched and done. `runs` are the rows forgotten by run; `keys` the digests of the keys."""
+
+    made_at: str
+    keys: tuple[str, ...]
+    persons: int
+    columns: tuple[str, ...]
+    places: tuple[Place, ...]
+    runs: Mapping[str, int]
+    notes: tuple[str, ...]
+    beyond: tuple[str, ...] = BEYOND
+
+    @property
+    def left(self) -> list[Place]:
+        """The places that still have a person."""
+        return [place for place in self.places if place.remaining]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[Place, Any]], set[Key]]:
+    """Every place, with its table or file, and the persons that tables have."""
+    tables.hold(connection, job.people)
+    found: list[tuple[Place, Any]] = []
+    who: set[Key] = set()
+    for table in tables.tables_of(connection, job.log, job.nodes, job.also):
+        rows, how, keys = tables.count(connection, table, job.people)
+        who |= keys
+        why = "" if table.is_ours and keys else _why_left(table)
+        found.append((Place(table.place, table.kind, how, rows, why=why), table))
+    for column, hits in tables.texts_left(connection, job.log, job.people):
+        why = "" if column in tables.TEXTS else "a replay reads it: take the key out of the model's SQL"
+        found.append((Place(f"run log, {column}", "run log", "by its text", hits, why=why), None))
+    tracked, databases = files.in_git(job.project), {path.resolve() for path in job.databases}
+    for file in files.files_of(job.roots):
+        if file.resolve() in databases or file.name.startswith(".scorehouse"):
+            continue
+        kind = files.kind_of(file, job.project, job.people)
+        hits, how = files.search(connection, file, kind, job.people)
+        named = str(file.relative_to(job.project)) if file.is_relative_to(job.project) else str(file)
+        why = "" if kind != files.OTHER or str(file) in job.also else "none of ours: name it with --also"
+        why = "in Git, and in its history" if file.resolve() in tracked else why
+        found.append((Place(named, kind, how, hits, why=why if hits else ""), file))
+    return found, who
+
+
+def _why_left(table: Table) -> str:
+    if table.kind == tables.OTHER:
+        return "none of ours: delete the rows where they come from, or name it with --also"
+    return "another column than the key"
+
+
+def forget(
+    connect: Callable[[], duckdb.DuckDBPyConnection], job: Job, *, dry_run: bool = False
+) -> Certificate:
+    """Forget the persons of a job, and search again.
+
+    `connect` opens the databases for writing, or for reading in a dry run. Raises ConfigurationError if a
+    person is nowhere, or if the seal says that the run log was altered: nothing is changed then.
+    """
+    with connect() as connection:
+        found, who = search(connection, job)
+        places = [place for place, _ in found]
+        who |= tables.listed(connection, job.log, job.people, job.project, job.call)
+        _check_known(job, places, who)
+        secret = Secret.read(job.project)
+        if dry_run:
+            return _certificate(job, secret, places, {}, [])
+        lines = _sound_seal(connection, job)
+        secret = secret or Secret.made(job.project)
+        runs = _forget_in_tables(connection, job, secret, lines, [at for place, at in found if place.found])
+        done = _forget_in_files(connection, job, found)
+    notes = _rewrite(job)
+    with connect() as connection:
+        again = {place.place: place.found for place, _ in search(connection, job)[0]}
+    places = [
+        replace(place, done=done.get(place.place, ""), remaining=again.get(place.place, 0))
+        for place in places
+    ]
+    return _certificate(job, secret, places, runs, notes)
+
+
+def _check_known(job: Job, places: Sequence[Place], known: set[Key]) -> None:
+    if unknown := [key for key in job.people.keys if key not in known]:
+        if len(job.people.keys) == 1 and any(place.found for place in places):
+            return
+        named = ", ".join("=".join(pair) for pair in zip(job.people.columns, unknown[0], strict=True))
+        many = (
+            f"{len(unknown)} of {len(job.people.keys)} keys are" if len(job.people.keys) > 1 else "the key is"
+        )
+        raise ConfigurationError(
+            job.call,
+            f"{many} in none of {len(places)} tables and files ({named})",
+            expected="keys as the tables have them, in the column of that name; nothing was changed",
+            action="correct the value or the column's name, or take the key out of the file",
+        )
+
+
+def _sound_seal(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Line]:
+    """The lines of the seal; an altered run log must not be sealed anew."""
+    lines = read_seal(job.seal, job.call)
+    rows = rows_of(connection.execute(f"select * from {job.log}")) if lines else []
+    if altered := findings(lines, rows) if lines else []:
+        raise ConfigurationError(
+            job.call,
+            f"the run log was altered since its seal: {altered[0].text}",
+            expected="a seal without findings, since rows are sealed anew here; nothing was changed",
+            action="look at `scorehouse evidence seal --check` first",
+        )
+    return lines
+
+
+def _forget_in_tables(
+    connection: duckdb.DuckDBPyConnection, job: Job, secret: Secret, lines: list[Line], found: Sequence[Any]
+) -> dict[str, int]:
+    """In one transaction, delete rows and note the keys and the runs; returns the number of rows by run."""
+    people, log = job.people, job.log
+    ours = [table for table in found if isinstance(table, Table) and table.is_ours]
+    ours = [table for table in ours if tables.condition(people, table.types)]
+    connection.begin()
+    tables.widen(connection, log)
+    traces: dict[str, tuple[Table, Traces]] = {}
+    for table in ours:
+        if table.kind == tables.PREDICTIONS:
+            own = tables.traces_of(connection, log, table, people)
+            traces |= {run: (table, each) for run, each in own.items()}
+        tables.delete(connection, table, people)
+    tables.note_in_list(connection, log, people, secret)
+    runs = tables.forget_in_runs(connection, log, traces, people)
+    if lines:
+        rows = rows_of(connection.execute(f"select * from {log}"))
+        new = sealed(lines, rows, datetime.now(UTC), forgotten=runs)
+        replace_file(job.seal, to_lines([*lines, *new]))
+    try:
+        connection.commit()
+    except duckdb.Error:
+        if lines:
+            replace_file(job.seal, to_lines(lines))
+        raise
+    return runs
+
+
+def _forget_in_files(
+    connection: duckdb.DuckDBPyConnection, job: Job, found: Sequence[tuple[Place, Any]]
+) -> dict[str, str]:
+    """What was done, by place."""
+    done, exports = dict[str, str](), set[Path]()
+    for place, at in found:
+        if not place.found or place.why:
+            continue
+        if isinstance(at, Path):
+            done[place.place] = files.forget(connection, at, place.kind, job.people)
+            exports |= {at.parent.parent} if place.kind == files.EXPORT else set()
+        else:
+            done[place.place] = "redacted" if at is None else "deleted"
+    for folder in sorted(exports):
+        files.forget_in_exports(connection, folder, job.people)
+    return done
+
+
+def _rewrite(job: Job) -> list[str]:
+    notes = []
+    for file in job.databases:
+        written_anew(file, job.call)
+        hits, searched = bytes_found(file, job.people.telling)
+        notes.append(f"{file.name} was written anew; its bytes have {hits} of {searched} values")
+    return notes
+
+
+def _certificate(
+    job: Job, secret: Secret | None, places: Sequence[Place], runs: Mapping[str, int], notes: Sequence[str]
+) -> Certificate:
+    columns = job.people.columns
+    keys = [dict(zip(columns, key, strict=True)) for key in job.people.keys]
+    digests = sorted(map(secret.digest, keys)) if secret else []
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Certificate(now, tuple(digests), len(keys), columns, tuple(places), dict(runs), tuple(notes))
+
+
+def to_text(certificate: Certificate) -> bytes:
+    """The certificate as a file."""
+    return (json.dumps(certificate.to_dict(), indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,138 @@
+"""The persons to forget, by their keys, and where text names one of them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from scorehouse.errors import ConfigurationError
+
+Key = tuple[str, ...]
+REDACTED = "[forgotten]"
+WORD = re.compile(r"\w+")
+NEAR = 200  # characters before a short number in which the name of its column has to be
+
+
+@dataclass(frozen=True)
+class People:
+    """Keys of persons: the text of each of `columns`, in their order."""
+
+    columns: tuple[str, ...]
+    keys: tuple[Key, ...]
+    _values: dict[str, list[tuple[int, str]]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
+            if words := list(WORD.finditer(value)):
+                longest = max(words, key=lambda word: len(word[0]))
+                self._values.setdefault(longest[0], []).append((longest.start(), value))
+
+    def table(self) -> pa.Table:
+        """The keys, as a table whose columns are `key_0`, `key_1` and so on."""
+        columns = zip(*self.keys, strict=True)
+        return pa.table({f"key_{place}": list(values) for place, values in enumerate(columns)})
+
+    @cached_property
+    def telling(self) -> list[str]:
+        """Values that are hardly there by chance: not short numbers, and not of a key of several columns."""
+        keys = self.keys if len(self.columns) == 1 else ()
+        return [value for (value,) in keys if is_telling(value)]
+
+    def found_in(self, text: str) -> Iterator[tuple[int, str]]:
+        """Where `text` names a person: the places of whole values, in order.
+
+        A short number counts only where the column's name stands before it. A key of several columns is not
+        looked for.
+        """
+        lower = ""
+        for word in WORD.finditer(text):
+            for offset, value in self._values.get(word[0], ()):
+                start = word.start() - offset
+                if start < 0 or not text.startswith(value, start) or not _is_whole(text, start, value):
+                    continue
+                if not is_telling(value):
+                    lower = lower or text.lower()
+                    if self.columns[0].lower() not in lower[max(0, start - NEAR) : start]:
+                        continue
+                yield start, value
+
+    def redacted(self, text: str) -> tuple[str, int]:
+        """The text without the persons' values, and how many there were. JSON stays JSON."""
+        parts, end, count = list[str](), 0, 0
+        for start, value in self.found_in(text):
+            if start >= end:
+                parts += [text[end:start], "0" if value.isdecimal() else REDACTED]
+                end, count = start + len(value), count + 1
+        return "".join([*parts, text[end:]]), count
+
+
+def is_telling(value: str) -> bool:
+    """Whether a value is hardly in a text by chance."""
+    return len(value) >= (7 if value.isdecimal() else 4)
+
+
+def _is_whole(text: str, start: int, value: str) -> bool:
+    """Whether a value is not a part of a longer word or number."""
+    before, after = text[max(0, start - 2) : start], text[start + len(value) : start + len(value) + 2]
+    is_longer = re.search(r"[\w-]$|\d\.$", before) or re.match(r"[\w-]|\.\d", after)
+    return not is_longer
+
+
+def people_of(given: Sequence[str], file: Path | None, known: Sequence[Sequence[str]], call: str) -> People:
+    """The persons that --key or a CSV file names; `known` are the keys of the prediction tables.
+
+    `given` has the value of the only key column, or `column=value` for each column of one person's key.
+    """
+    if file is not None:
+        return _of_file(file, call)
+    pairs = dict(each.split("=", 1) for each in given if "=" in each)
+    alone = sorted({columns[0] for columns in known if len(columns) == 1})
+    if len(given) == 1 and len(alone) == 1 and not given[0].startswith(f"{alone[0]}="):
+        pairs = {alone[0]: given[0]}
+    elif len(pairs) != len(given):
+        raise ConfigurationError(
+            call,
+            f"--key is {list(given)}, and the keys of prediction tables are {[list(each) for each in known]}",
+            expected="column=value for each column that identifies the person",
+            action=f"write --key {alone[0] if alone else 'customer_id'}=...; for several persons, name a CSV "
+            "file with --keys",
+        )
+    return _checked(tuple(pairs), [tuple(pairs.values())], call)
+
+
+def _of_file(file: Path, call: str) -> People:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            header, *rows = [row for row in csv.reader(opened) if row] or [[]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise _no_keys(file, f"cannot be read ({error})", call) from error
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise _no_keys(file, "has rows with another number of values" if rows else "has no keys", call)
+    return _checked(tuple(header), [tuple(row) for row in rows], call)
+
+
+def _no_keys(file: Path, why: str, call: str) -> ConfigurationError:
+    return ConfigurationError(
+        call,
+        f"{str(file)!r} {why}",
+        expected="a CSV file in UTF-8: names of the key columns, then one person per line",
+        action="write it as `copy (select customer_id from ...) to 'persons.csv'` does",
+    )
+
+
+def _checked(columns: tuple[str, ...], keys: Sequence[Key], call: str) -> People:
+    stripped = dict.fromkeys(tuple(value.strip() for value in key) for key in keys)
+    if any(not value for key in stripped for value in (*columns, *key)):
+        raise ConfigurationError(
+            call,
+            f"a key of {list(columns)} is empty",
+            expected="a value for each column of the key",
+            action="write column=value, or correct the file of --keys",
+        )
+    return People(columns, tuple(stripped))
