@@ -85,7 +85,7 @@ def forget_command(
         written = seal_file(target).with_name(f"forgotten.{place.target or place.file.stem}.{moment}.json")
         replace_file(written, to_text(done))
     document = {**done.to_dict(), "written": str(written) if written else None}
-    answer(as_json, document, _lines(done, job, written, is_new=is_new and not dry_run))
+    answer(as_json, document, _lines(done, written, is_new=is_new and not dry_run))
     if done.left:
         ctx.exit(EXIT_DIFFERENT)
 
@@ -130,31 +130,36 @@ def _job(
         databases=(place.file, *([log_file] if log_file else [])),
         log=log,
         roots=(project, *paths),
-        also=tuple([each for each in also if not Path(each).exists()] + [str(path) for path in paths]),
+        also=tuple(each for each in also if not Path(each).exists()),
         nodes=nodes_of(target.dbt_target or project / "target"),
         seal=seal,
         call=this_call(),
     )
 
 
-def _lines(done: Certificate, job: Job, written: Path | None, *, is_new: bool) -> Iterator[str]:
+def _lines(done: Certificate, written: Path | None, *, is_new: bool) -> Iterator[str]:
     """What was found and done, what is left, and what cannot be reached from here."""
-    persons, rows = count(done.persons, "person"), sum(done.runs.values())
     there = [place for place in done.places if place.found]
-    searched = len([place for place in done.places if not place.searched.startswith("not")])
-    if there:
-        yield from table(
-            ["place", "found", "done", "still there"],
-            [(_short(place.place), place.found, place.done or None, place.remaining) for place in there],
-        )
-    yield (
-        f"{'forgotten' if written else 'would forget'}: {persons}"
-        + (f", {count(rows, 'row')} of {count(len(done.runs), 'run')}" if written else "")
-        + f"; {searched:,} of {len(done.places):,} tables and files could be searched"
-    )
-    for place in done.places:
-        if place.found and place.why and (place.remaining or not written):
-            yield from wrap(f"left: {place.place}: {place.why}", WIDTH, subsequent_indent="  ")
+    if there and written:
+        shown = [(_short(each.place), each.found, each.done, each.remaining) for each in there]
+        yield from table(["place", "found", "done", "left"], shown)
+    elif there:
+        plan = [(_short(each.place), each.found, "left" if each.why else "forgotten") for each in there]
+        yield from table(["place", "found", "would be"], plan)
+    persons = count(done.persons, "person")
+    if written:
+        rows = count(sum(done.runs.values()), "row")
+        yield f"forgotten: {persons}, {rows} of {count(len(done.runs), 'run')}"
+    else:
+        yield f"would forget: {persons}"
+    unread = sum(place.searched.startswith("not") for place in done.places)
+    yield f"searched: {len(done.places) - unread:,} tables and files; {unread:,} have nothing to search by"
+    reasons: dict[str, list[str]] = {}
+    for place in there:
+        if place.why and (place.remaining or not written):
+            reasons.setdefault(place.why, []).append(place.place)
+    for why, names in reasons.items():
+        yield from wrap(f"left, {why}: {', '.join(names)}", WIDTH, subsequent_indent="  ")
     for note in done.notes:
         yield from wrap(note, WIDTH, subsequent_indent="  ")
     yield "not reached from here:"

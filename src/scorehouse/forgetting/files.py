@@ -125,9 +125,30 @@ def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
         return "removed"
     if kind == EXPORT:
         return "rewritten"  # with its whole batch, by `forget_in_exports`
-    text, _ = people.redacted(file.read_bytes().decode("utf-8", "surrogateescape"))
-    replace_file(file, text.encode("utf-8", "surrogateescape"))
+    if _rewritten(connection, file, people):
+        return "rewritten"
+    try:
+        text, _ = people.redacted(file.read_bytes().decode())
+    except UnicodeDecodeError:  # such as dbt's cache of what it parsed, which it makes again
+        if kind != OURS:
+            return ""
+        file.unlink()
+        return "removed"
+    replace_file(file, text.encode())
     return "redacted"
+
+
+def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> int:
+    """Write a table in a file without the persons' rows; returns how many there were."""
+    where = _condition(connection, file, people) if file.suffix in READERS else None
+    count = f"select count(*) from {_relation(file)} where {where}" if where else "select 0"
+    hits = int(connection.execute(count).fetchall()[0][0])
+    if hits:
+        kept, new = f"select * from {_relation(file)} where not {where}", file.with_name(f"{file.name}.new")
+        options = FORMATS[file.suffix.removeprefix(".")]
+        connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")
+        os.replace(new, file)
+    return hits
 
 
 def forget_in_exports(connection: duckdb.DuckDBPyConnection, folder: Path, people: People) -> None:
@@ -144,15 +165,7 @@ def forget_in_exports(connection: duckdb.DuckDBPyConnection, folder: Path, peopl
             file = partial / name
             if not file.is_file():  # an older state
                 continue
-            where = _condition(connection, file, people)
-            rows = f"select count(*) from {_relation(file)} where {where}"
-            hits = connection.execute(rows).fetchall()[0][0] if where else 0
-            if hits:
-                kept = f"select * from {_relation(file)} where not {where}"
-                new = file.with_name(f"{name}.new")
-                options = FORMATS[file.suffix.removeprefix(".")]
-                connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")
-                os.replace(new, file)
+            if hits := _rewritten(connection, file, people):
                 facts |= {"sha256": digest(file.read_bytes()), "bytes": file.stat().st_size}
                 forgotten += hits if name != STATE else 0
         manifest["forgotten"] = manifest.get("forgotten", 0) + forgotten

@@ -11,9 +11,10 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.seal import Line, findings, read_seal, sealed, to_lines
-from scorehouse.forgetting import files, tables
+from scorehouse.forgetting import background, files, tables
+from scorehouse.forgetting.background import BACKGROUND
 from scorehouse.forgetting.people import Key, People
 from scorehouse.forgetting.rewrite import bytes_found, written_anew
 from scorehouse.forgetting.tables import Table, Traces
@@ -50,7 +51,8 @@ class Place:
 class Job:
     """What to forget, and where: the files of databases, the run log, folders, and the seal.
 
-    `also` are tables and files that are not ours, but whose rows go too. `nodes` are those of dbt's manifest.
+    `also` are tables that are not ours, but whose rows go too, and so do those of files in the roots behind
+    the first, which is the project. `nodes` are those of dbt's manifest.
     """
 
     people: People
@@ -83,7 +85,13 @@ class Certificate:
         return [place for place in self.places if place.remaining]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON can hold it: places that had no person only by name, under how they were searched."""
+        without: dict[str, list[str]] = {}
+        for place in self.places:
+            if not place.found:
+                without.setdefault(place.searched, []).append(place.place)
+        there = [asdict(place) for place in self.places if place.found]
+        return {**asdict(self), "places": there, "without": without}
 
 
 def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[Place, Any]], set[Key]]:
@@ -94,11 +102,18 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
     for table in tables.tables_of(connection, job.log, job.nodes, job.also):
         rows, how, keys = tables.count(connection, table, job.people)
         who |= keys
-        why = "" if table.is_ours and keys else _why_left(table)
-        found.append((Place(table.place, table.kind, how, rows, why=why), table))
-    for column, hits in tables.texts_left(connection, job.log, job.people):
+        why = table.why or ("" if keys else "another column than the key")
+        found.append((Place(table.place, table.kind, how, rows, why=why if rows else ""), table))
+    for column, hits in tables.texts_of(connection, job.log, job.people):
         why = "" if column in tables.TEXTS else "a replay reads it: take the key out of the model's SQL"
-        found.append((Place(f"run log, {column}", "run log", "by its text", hits, why=why), None))
+        found.append(
+            (Place(f"run log, {column}", "run log", "by its text", hits, why=why if hits else ""), None)
+        )
+    there = [at for place, at in found if place.found and at and tables.condition(job.people, at.types)]
+    for file, hits, how in background.search(connection, job.project, there, job.people):
+        why = "background rows of reasons: register a version without them" if hits else ""
+        named = f"{file.relative_to(job.project)}, background"
+        found.append((Place(named, BACKGROUND, how, hits, why=why), None))
     tracked, databases = files.in_git(job.project), {path.resolve() for path in job.databases}
     for file in files.files_of(job.roots):
         if file.resolve() in databases or file.name.startswith(".scorehouse"):
@@ -106,16 +121,11 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
         kind = files.kind_of(file, job.project, job.people)
         hits, how = files.search(connection, file, kind, job.people)
         named = str(file.relative_to(job.project)) if file.is_relative_to(job.project) else str(file)
-        why = "" if kind != files.OTHER or str(file) in job.also else "none of ours: name it with --also"
+        is_ours = kind != files.OTHER or any(file.is_relative_to(root) for root in job.roots[1:])
+        why = "" if is_ours else "none of ours: name it with --also"
         why = "in Git, and in its history" if file.resolve() in tracked else why
         found.append((Place(named, kind, how, hits, why=why if hits else ""), file))
     return found, who
-
-
-def _why_left(table: Table) -> str:
-    if table.kind == tables.OTHER:
-        return "none of ours: delete the rows where they come from, or name it with --also"
-    return "another column than the key"
 
 
 def forget(
@@ -130,7 +140,7 @@ def forget(
         found, who = search(connection, job)
         places = [place for place, _ in found]
         who |= tables.listed(connection, job.log, job.people, job.project, job.call)
-        _check_known(job, places, who)
+        _check_known(job, found, who)
         secret = Secret.read(job.project)
         if dry_run:
             return _certificate(job, secret, places, {}, [])
@@ -148,20 +158,27 @@ def forget(
     return _certificate(job, secret, places, runs, notes)
 
 
-def _check_known(job: Job, places: Sequence[Place], known: set[Key]) -> None:
-    if unknown := [key for key in job.people.keys if key not in known]:
-        if len(job.people.keys) == 1 and any(place.found for place in places):
-            return
-        named = ", ".join("=".join(pair) for pair in zip(job.people.columns, unknown[0], strict=True))
-        many = (
-            f"{len(unknown)} of {len(job.people.keys)} keys are" if len(job.people.keys) > 1 else "the key is"
-        )
-        raise ConfigurationError(
-            job.call,
-            f"{many} in none of {len(places)} tables and files ({named})",
-            expected="keys as the tables have them, in the column of that name; nothing was changed",
-            action="correct the value or the column's name, or take the key out of the file",
-        )
+def _check_known(job: Job, found: Sequence[tuple[Place, Any]], known: set[Key]) -> None:
+    """Refuse columns that no table has, and a key that is nowhere; one person may be in files alone."""
+    people = job.people
+    searched = [at for _, at in found if isinstance(at, Table)]
+    columns = {name for table in searched for name in table.types}
+    unknown = [key for key in people.keys if key not in known]
+    in_files = len(people.keys) == 1 and any(place.found for place, at in found if isinstance(at, Path))
+    if not any(tables.condition(people, table.types) for table in searched):
+        problem = f"no table has the columns {list(people.columns)}{did_you_mean(people.columns[0], columns)}"
+    elif unknown and not in_files:
+        key = ", ".join("=".join(pair) for pair in zip(people.columns, unknown[0], strict=True))
+        many = f"{len(unknown)} of {len(people.keys)} keys are" if people.keys[1:] else "the key is"
+        problem = f"{many} in none of {len(searched)} tables ({key})"
+    else:
+        return
+    raise ConfigurationError(
+        job.call,
+        problem,
+        expected="keys as the tables have them, in the column of that name; nothing was changed",
+        action="correct the value or the column's name, or take the key out of the file",
+    )
 
 
 def _sound_seal(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Line]:
@@ -183,7 +200,7 @@ def _forget_in_tables(
 ) -> dict[str, int]:
     """In one transaction, delete rows and note the keys and the runs; returns the number of rows by run."""
     people, log = job.people, job.log
-    ours = [table for table in found if isinstance(table, Table) and table.is_ours]
+    ours = [table for table in found if isinstance(table, Table) and not table.why]
     ours = [table for table in ours if tables.condition(people, table.types)]
     connection.begin()
     tables.widen(connection, log)

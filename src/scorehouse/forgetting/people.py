@@ -16,7 +16,7 @@ from scorehouse.errors import ConfigurationError
 Key = tuple[str, ...]
 REDACTED = "[forgotten]"
 WORD = re.compile(r"\w+")
-NEAR = 200  # characters before a short number in which the name of its column has to be
+NEAR = 100  # characters before a short number in which the name of its column has to be
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,14 @@ class People:
         A short number counts only where the column's name stands before it. A key of several columns is not
         looked for.
         """
-        lower = ""
+        named = re.compile(rf"(?<!\w){re.escape(self.columns[0])}(?!\w)", re.IGNORECASE)
         for word in WORD.finditer(text):
             for offset, value in self._values.get(word[0], ()):
                 start = word.start() - offset
                 if start < 0 or not text.startswith(value, start) or not _is_whole(text, start, value):
                     continue
-                if not is_telling(value):
-                    lower = lower or text.lower()
-                    if self.columns[0].lower() not in lower[max(0, start - NEAR) : start]:
-                        continue
-                yield start, value
+                if is_telling(value) or named.search(text, max(0, start - NEAR), start):
+                    yield start, value
 
     def redacted(self, text: str) -> tuple[str, int]:
         """The text without the persons' values, and how many there were. JSON stays JSON."""
@@ -91,17 +88,17 @@ def people_of(given: Sequence[str], file: Path | None, known: Sequence[Sequence[
     """
     if file is not None:
         return _of_file(file, call)
-    pairs = dict(each.split("=", 1) for each in given if "=" in each)
+    pairs = dict(each.split("=", 1) for each in given if re.match(r"\w+=", each))
     alone = sorted({columns[0] for columns in known if len(columns) == 1})
-    if len(given) == 1 and len(alone) == 1 and not given[0].startswith(f"{alone[0]}="):
+    if len(given) == 1 and len(alone) == 1 and not pairs:
         pairs = {alone[0]: given[0]}
     elif len(pairs) != len(given):
         raise ConfigurationError(
             call,
             f"--key is {list(given)}, and the keys of prediction tables are {[list(each) for each in known]}",
             expected="column=value for each column that identifies the person",
-            action=f"write --key {alone[0] if alone else 'customer_id'}=...; for several persons, name a CSV "
-            "file with --keys",
+            action=f"write --key {known[0][0] if known else 'customer_id'}=...; for several persons, name a "
+            "CSV file with --keys",
         )
     return _checked(tuple(pairs), [tuple(pairs.values())], call)
 

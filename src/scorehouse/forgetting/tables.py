@@ -28,6 +28,7 @@ from scorehouse.project.run_log_place import rows_of
 
 q, literal = DUCKDB.quote, DUCKDB.literal
 PERSONS = "scorehouse_persons"
+TRAINING_SET, OUR_TESTS = "macro.scorehouse.training_set", "macro.scorehouse.test_"
 STAGING = "__scorehouse_"  # in the names of tables that a killed run left
 PREDICTIONS, DERIVED, OTHER = "prediction table", "table made from predictions", "table"
 TEXTS = ("error", "feed_reason", "backend_reason")  # of the run log, which may name a key
@@ -44,12 +45,12 @@ Names = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its names, the types of its columns, its kind, and whether its rows are for us to delete."""
+    """A table: its names, the types of its columns, its kind, and why its rows are not ours to delete."""
 
     names: Names
     types: Mapping[str, str]
     kind: str
-    is_ours: bool
+    why: str = ""
 
     @property
     def sql(self) -> str:
@@ -65,8 +66,9 @@ def tables_of(
 ) -> list[Table]:
     """All tables that the connection sees, but for the run log and the list beside it.
 
-    Ours are prediction tables, what dbt makes from them or by a macro of this package (`nodes` are those of
-    its manifest), what a killed run left, and the tables `also`; but only in the database of the run log.
+    Ours are prediction tables, what dbt makes from them, training sets and kept failures of our tests
+    (`nodes` are those of its manifest), what a killed run left, and the tables `also`; but only in the
+    database of the run log.
     """
     logged = connection.execute(
         f"select distinct prediction_table from {log} where prediction_table is not null"
@@ -84,13 +86,13 @@ def tables_of(
     for *names, columns, types in connection.execute(TABLES).fetchall():
         name = ".".join(names).lower()
         kind = PREDICTIONS if name in predicted else DERIVED if name in derived else OTHER
-        is_ours = (
-            kind != OTHER or STAGING in name or any(f".{name}".endswith(f".{_plain(each)}") for each in also)
-        )
-        is_ours = is_ours and names[0] == home
+        is_named = any(f".{name}".endswith(f".{_plain(each)}") for each in also)
+        is_ours = kind != OTHER or STAGING in name or is_named
+        why = "" if is_ours else "none of ours: delete the rows where they come from, or name it with --also"
+        why = why if names[0] == home else "in another database, which is only read: delete the rows there"
         if names[2] not in (RUN_LOG, forgotten.TABLE):
             columns = dict(zip(columns, types, strict=True))
-            found.append(Table((names[0], names[1], names[2]), columns, kind, is_ours))
+            found.append(Table((names[0], names[1], names[2]), columns, kind, why))
     return found
 
 
@@ -105,7 +107,9 @@ def _plain(name: str) -> str:
 
 
 def _is_made_by_us(node: Mapping[str, Any]) -> bool:
-    return any(each.startswith("macro.scorehouse.") for each in node.get("depends_on", {}).get("macros", []))
+    """Whether a node is a training set, or the failures of one of our tests."""
+    macros = node.get("depends_on", {}).get("macros", [])
+    return any(each == TRAINING_SET or each.startswith(OUR_TESTS) for each in macros)
 
 
 def hold(connection: duckdb.DuckDBPyConnection, people: People) -> None:
@@ -278,9 +282,8 @@ def _scores(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) ->
     return dict(zip(SCORES, row, strict=True))
 
 
-def texts_left(connection: duckdb.DuckDBPyConnection, log: str, people: People) -> Iterator[tuple[str, int]]:
-    """The columns of the run log whose texts name a person, and how often."""
+def texts_of(connection: duckdb.DuckDBPyConnection, log: str, people: People) -> Iterator[tuple[str, int]]:
+    """The columns of text of the run log, and how often each names a person."""
     for name in (*TEXTS, "feature_query", "configuration", "reject_reasons"):
         texts = connection.execute(f"select {name} from {log} where {name} is not null").fetchall()
-        if hits := sum(sum(1 for _ in people.found_in(str(text))) for (text,) in texts):
-            yield name, hits
+        yield name, sum(sum(1 for _ in people.found_in(str(text))) for (text,) in texts)

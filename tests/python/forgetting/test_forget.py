@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from project import DbtProject
 from scorehouse.cli.main import main
+from scorehouse.forgetting.people import People
 from scorehouse.project.forgotten import SECRET_FILE
 from small_churn import X, Y, classifier
 
@@ -135,3 +138,199 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     (house.folder / SECRET_FILE).unlink()
     failed = house.build("--select", "scores")
     assert not failed.success and "forgotten persons would return" in failed.messages["scores"]
+
+
+def test_runs_of_several_versions_in_both_layouts(house: DbtProject) -> None:
+    """Rows that versions share, and a row per version: replays of all runs stay valid."""
+    house.register(classifier(0.1), "churn", X, Y, task="classification", alias="challenger")
+    both = {"key": "person_id", "alias": ["champion", "challenger"]}
+    house.sql_model("long", "churn", rescore="changed", **both)
+    house.sql_model("wide", "churn", rescore="changed", layout="wide", **both)
+    house.build("--select", "long", "wide", "+tag:ml_churn", "tag:ml_churn").check()
+    forget("--key", PERSON, code=3)
+    for node in ("long", "wide"):
+        for run in house.runs(node):
+            replayed = json.loads(call("replay", str(run["run_id"]), *TARGET, "--json").stdout)
+            assert (replayed["rows_compared"], replayed["rows_different"]) == (39, 0)
+            assert replayed["same_input"] and replayed["rows_forgotten"] == 1
+
+
+def test_what_of_a_run_could_be_traced_is_gone(house: DbtProject) -> None:
+    """A run of one row alone, an error that names the key, and a digest that nobody can guess any more."""
+    house.features(FEATURES + "union all select 'person-0099-bonne', 99, 1, date '2026-01-01'")
+    house.build("--select", "features", "scores").check()
+    house.query("insert into features select * from features where person_id = 'person-0099-bonne'")
+    assert not house.build("--select", "scores").success
+    failed = house.runs("scores")[-1]
+    assert "person-0099-bonne" in failed["error"]
+    call("evidence", "seal", *TARGET)
+    one, mean = house.runs("scores")[1], house.runs("scores")[0]["score_mean"]
+    assert one["rows_scored"] == 1 and one["score_mean"] and one["input_fingerprint"].startswith("1:")
+    forget("--key", "person-0099-bonne", code=3)
+    _, after, again = house.runs("scores")
+    assert after["input_fingerprint"].startswith("0:0000000000000000:0000000000000000:")
+    assert (after["score_min"], after["score_mean"], after["score_max"]) == (None, None, None)
+    assert after["digest_salt"] != one["digest_salt"] and after["rows_forgotten"] == 1
+    assert "[forgotten]" in again["error"] and "0099" not in again["error"]
+    assert house.runs("scores")[0]["score_mean"] == mean
+    replayed = json.loads(call("replay", str(one["run_id"]), *TARGET, "--json").stdout)
+    assert (replayed["rows_forgotten"], replayed["shows_nothing"]) == (1, False)
+    call("evidence", "seal", *TARGET, "--check")
+
+
+def test_an_altered_run_log_is_not_sealed_anew(house: DbtProject) -> None:
+    call("evidence", "seal", *TARGET)
+    house.query("update scorehouse_run_log set rows_rejected = 7")
+    before, seal = house.content("scores"), (house.folder / "evidence/run_log.dev.jsonl").read_bytes()
+    assert "was changed after its seal" in call("forget", "--key", PERSON, *TARGET, code=1).output
+    assert house.content("scores") == before
+    assert (house.folder / "evidence/run_log.dev.jsonl").read_bytes() == seal
+
+
+def test_a_forgotten_line_excuses_no_other_change(house: DbtProject) -> None:
+    call("evidence", "seal", *TARGET)
+    forget("--key", PERSON, code=3)
+    call("evidence", "seal", *TARGET, "--check")
+    house.query("update scorehouse_run_log set rows_scored = rows_scored - 1 where node like '%scores'")
+    assert "was changed after its seal" in call("evidence", "seal", *TARGET, "--check", code=3).stdout
+
+
+@pytest.mark.parametrize("where", ("before the file is written anew", "before the files"))
+def test_a_killed_call_is_done_again(house: DbtProject, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    call("evidence", "seal", *TARGET)
+    call("export", "predictions", "scores", *TARGET, "--to", "out")
+    house.query(f"delete from features where person_id = '{PERSON}'")
+    name = "_rewrite" if "anew" in where else "_forget_in_files"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"scorehouse.forgetting.forget.{name}", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call("forget", "--key", PERSON, *TARGET)
+    assert traces(house.folder, PERSON)
+    forget("--key", PERSON)
+    assert traces(house.folder, PERSON) == []
+    call("evidence", "seal", *TARGET, "--check")
+    assert house.query("select count(*) from scorehouse_forgotten") == [(1,)]
+
+
+def test_keys_of_other_types_and_of_several_columns(house: DbtProject) -> None:
+    house.query("create table as_number as select 7 as id, 1.0::double as x union all select 77, 2")
+    house.query("create table as_text as select '7' as ID, 'a' as shop union all select '007', 'b'")
+    house.query("create table as_decimal as select 7.00::decimal(9, 2) as id union all select 7.50")
+    tables = ("--also", "as_number", "--also", "as_text", "--also", "as_decimal")
+    done = forget("--key", "id=7", *tables)
+    assert {place["place"].split(".")[-1]: place["found"] for place in done["places"]} == {
+        "as_number": 1,
+        "as_text": 1,
+        "as_decimal": 1,
+    }
+    rows = [house.query(f"select id::varchar from {name}") for name in ("as_number", "as_text", "as_decimal")]
+    assert rows == [[("77",)], [("007",)], [("7.50",)]]
+    forget("--key", "id=007", "--key", "shop=b", "--also", "as_text")
+    assert house.query("select count(*) from as_text") == [(0,)]
+
+
+BAD = (
+    (("--key", "person-8888"), "the key is in none of"),
+    (("--key", "persn_id=person-0007-bonne"), "no table has the columns ['persn_id']; did you mean"),
+    (("--key", "a=1", "--key", "2"), "column=value for each column"),
+    (("--key", "person_id="), "a key of ['person_id'] is empty"),
+    (("--keys", "nowhere.csv"), "cannot be read"),
+    (("--keys", "no_rows.csv"), "has no keys"),
+    (("--keys", "ragged.csv"), "another number of values"),
+    (("--keys", "some.csv"), "1 of 2 keys are in none of"),
+)
+
+
+@pytest.mark.parametrize(("words", "why"), BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_bad_input_changes_nothing(house: DbtProject, words: tuple[str, ...], why: str) -> None:
+    house.write("no_rows.csv", "person_id\n")
+    house.write("ragged.csv", "person_id\na,b\n")
+    house.write("some.csv", f"person_id\n{PERSON}\nperson-9999\n")
+    before = house.database.read_bytes()
+    said = call("forget", *words, *TARGET, code=1).output
+    assert why in said and "Expected: " in said and "What to do: " in said
+    assert house.database.read_bytes() == before
+    assert not (house.folder / SECRET_FILE).exists()
+
+
+def test_a_target_that_cannot_be_written(house: DbtProject) -> None:
+    before = house.database.read_bytes()
+    code = f"import duckdb, time; c = duckdb.connect({str(house.database)!r}); print(1, flush=True); "
+    code += "time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        said = call("forget", "--key", PERSON, *TARGET, code=1).output
+        other.kill()
+    assert "which writes to it" in said
+    profiles = (house.folder / "profiles.yml").read_text()
+    house.write("profiles.yml", profiles.replace("house.duckdb", "ducklake:lake.ducklake"))
+    (house.folder / "lake.ducklake").touch()
+    assert "whose snapshots keep deleted rows" in call("forget", "--key", PERSON, *TARGET, code=1).output
+    house.write("profiles.yml", profiles.replace("type: duckdb", "type: postgres"))
+    assert "is of type 'postgres'" in call("forget", "--key", PERSON, *TARGET, code=1).output
+    assert house.database.read_bytes() == before
+
+
+def test_only_persons_are_named_by_text() -> None:
+    people = People(("customer_id",), (("15098",), ("C-7x",), ("1000000001",)))
+    for text, left in (
+        ("id 15098 of 15098 rows", "id 15098 of 15098 rows"),
+        ('{"customer_id": 15098, "n": 150981}', '{"customer_id": 0, "n": 150981}'),
+        (
+            "key ['customer_id']: such as 15098 (2 times), 15098.5",
+            "key ['customer_id']: such as 0 (2 times), 15098.5",
+        ),
+        ("C-7x, C-7xy, AC-7x and (C-7x).", "[forgotten], C-7xy, AC-7x and ([forgotten])."),
+        ("1000000001 and 10000000011", "0 and 10000000011"),
+    ):
+        assert people.redacted(text)[0] == left
+
+
+def test_background_rows_in_git_are_named(house: DbtProject) -> None:
+    """The background of reasons has real rows of features: a person's stands in the repository."""
+    house.register(classifier(), "churn", X, Y, task="classification", background=X.iloc[5:9])
+    done = forget("--key", PERSON, code=3)
+    (found,) = [place for place in done["places"] if place["kind"] == "background"]
+    assert found["place"] == "artifacts/churn/2/program.npz, background"
+    assert (found["found"], found["remaining"]) == (1, 1)
+    assert "register a version without" in found["why"]
+    other = forget("--key", "person-0020-bonne", code=3)
+    assert (
+        "artifacts/churn/2/program.npz, background"
+        in other["without"]["by the features of the person's rows"]
+    )
+
+
+def test_a_thousand_persons_are_nowhere(house: DbtProject) -> None:
+    """Of 3,000: no byte of any file and no row of any table has one of the 1,000, and the others replay."""
+    many = FEATURES.replace("range(40)", "range(3000)").replace("i::double", "(i % 40)::double")
+    house.features(many)
+    house.build("--select", "features", "scores", "history", "mart", "--full-refresh").check()
+    call("evidence", "seal", *TARGET)
+    call("export", "predictions", "scores", *TARGET, "--to", "out")
+    keys = [f"person-{3 * number:04}-bonne" for number in range(1000)]
+    house.write("persons.csv", "\n".join(["person_id", *keys]) + "\n")
+    house.query("delete from features where substr(person_id, 8, 4)::int % 3 = 0")
+    done = forget("--keys", "persons.csv", code=3)
+    assert [place["place"] for place in done["places"] if place["remaining"]] == ["persons.csv"]
+    (house.folder / "persons.csv").unlink()
+    assert done["persons"] == 1000 and len(done["keys"]) == 1000
+    whole = b"".join(
+        path.read_bytes()
+        for path in house.folder.rglob("*")
+        if path.is_file() and "dbt_packages" not in path.parts
+    )
+    assert [key for key in keys if key.encode() in whole] == []
+    assert house.query(
+        "select count(*), count(*) filter (substr(person_id, 8, 4)::int % 3 = 0) from scores"
+    ) == [(2000, 0)]
+    for node in ("scores", "history"):
+        replayed = json.loads(call("replay", run_id(house, node), *TARGET, "--json").stdout)
+        assert replayed["rows_different"] == 0
+        assert replayed["same_input"] is (node == "scores") and replayed["rows_compared"] > 1900
+    call("evidence", "seal", *TARGET, "--check")
+    house.features(many)
+    house.build("--select", "features", "scores").check()
+    assert house.runs("scores")[-1]["rows_barred"] == 1000
+    assert house.query("select count(*) from scores") == [(2000,)]
