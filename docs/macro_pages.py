@@ -38,7 +38,7 @@ MACROS = {
         "sequential_monitor",
         "prediction_powered_monitor",
     ),
-    "Retrain and compare": ("retraining_signals", "compare_versions", "compare_metric"),
+    "Retrain and compare": ("retraining_signals", "compare_versions", "compare_metric", "impact"),
     "History and training sets": ("live_predictions", "features_as_of", "training_set"),
     "Run log and retention": (
         "run_log_relation",

@@ -4,8 +4,8 @@ The command `export alerts` is the function `export_alerts_command`; `SHARED` sa
 is not `export_alerts`. The sentences are the first ones of the help of each command.
 
 Exit codes, the same for all: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something
-differs (only `replay`, `evidence`, `retrain --prove`, and commands with --exit-code). `retrain` has more,
-from 10 on.
+differs (only `replay`, `impact --check`, `evidence`, `retrain --prove`, and commands with --exit-code).
+`retrain` has more, from 10 on.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ GROUPS = {
         "diff": "Compare two versions of NAME: facts, quality and features.",
     },
     "Promote and retrain": {
+        "impact": "Predict what moving an alias of NAME to VERSION changes: keys, limits, value, alarms, "
+        "cost.",
         "promote": "Move an alias to VERSION of the ML model NAME, or remove one.",
         "retrain": "Train NAME again if its signals ask for it, register a challenger, and judge it by the "
         "gate.",

@@ -124,7 +124,7 @@ def main() -> None:
     Works from any folder of the project. Every command prints JSON with --json, and which target it reads.
 
     Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 3 something differs (replay,
-    evidence, and commands with --exit-code); retrain has more.
+    impact --check, evidence, and commands with --exit-code); retrain has more.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def find_row(
     for newest in newest_runs(connection, run_log, name, table, call):
         of = str(newest["prediction_table"])
         try:
-            wanted = _wanted(keys, logged_options(newest, call).row_key, call)
+            wanted = wanted_key(keys, logged_options(newest, call).row_key, call)
             equal = (f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
             where = " and ".join(equal)
             looked.append((_rows(connection, f"select * from {of} where {where}", call), of, where))
@@ -158,7 +158,7 @@ def newest_runs(
     )
 
 
-def _wanted(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
+def wanted_key(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
     """The value of each column of the key, from `value` or `column=value`."""
     if len(columns) == 1 and len(keys) == 1 and not keys[0].startswith(f"{columns[0]}="):
         return {columns[0]: keys[0]}

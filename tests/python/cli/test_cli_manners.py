@@ -140,6 +140,7 @@ def test_a_named_target_is_found_from_any_folder_of_the_project(
         ("report", "--output", "out"),
         ("explain", "churn", "--key", "1"),
         ("answer", "churn", "--key", "1", "--output", "out"),
+        ("impact", "churn"),
         ("runs",),
         ("status",),
         ("mcp",),

@@ -80,6 +80,13 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         "the key is in none of",
     ),
+    "impact": (
+        ("churn", "1", *TARGET, "--threshold", "0.6"),
+        "churn: champion from threshold",
+        ("chrn", *TARGET),
+        1,
+        NEAR,
+    ),
     "import mlflow": (
         ("./m", "other", "--features", "features.parquet"),
         "registered other version 1",

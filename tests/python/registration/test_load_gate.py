@@ -141,13 +141,8 @@ WITHOUT_ARTIFACTS = {
 }
 # These read a run log first, or run dbt, and open by `artifact.load`, as `dbt run` does.
 OPENED_BY_A_RUN = {
-    ("replay",),
-    ("explain",),
-    ("answer",),
-    ("score",),
-    ("evidence", "pack"),
-    ("retrain",),
-    ("mcp",),
+    *(("replay",), ("explain",), ("answer",), ("score",), ("impact",)),
+    *(("evidence", "pack"), ("retrain",), ("mcp",)),
 }
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 

@@ -1,0 +1,146 @@
+"""Which alarms a promotion would move: the project's own monitors, put over the rows of the new version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scorehouse.engines.duckdb.sql import literal, quote
+from scorehouse.engines.duckdb.staging import described
+from scorehouse.errors import ConfigurationError
+from scorehouse.impact.move import Move
+from scorehouse.impact.scan import AFTER, BEFORE, TABLE
+from scorehouse.kernel.scorer import REJECT_REASON
+from scorehouse.registry.version import Version
+from scorehouse.rehearsal.monitors import FOLDER, Monitor, monitors_of
+from scorehouse.report import limits
+from scorehouse.report.dbt_results import nodes_of
+from scorehouse.report.warehouse import Row, Warehouse
+
+ROWS, PROFILES = "temp.main.scorehouse_impact_rows", "temp.main.scorehouse_impact_profiles"
+JUDGED = """
+select feature, metric, status, value from ({sql})
+where ml_model = {name} and version = {version} and part = 'output' and segment = 'all' and status <> 'info'
+qualify window_end = max(window_end) over () order by feature, metric
+"""
+GONE = "not judged"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A light of a monitor in its newest window: as it is, and as the new version would turn it.
+
+    `drift` is an alarm.
+    """
+
+    monitor: str
+    output: str
+    metric: str
+    before: str
+    after: str
+    value_before: float | None = None
+    value_after: float | None = None
+
+    @property
+    def moves(self) -> bool:
+        return self.before != self.after
+
+
+def rejections(connection: duckdb.DuckDBPyConnection, rows: int) -> Alarm:
+    """The light of the last run, by the share of rows that each version rejects."""
+    counts = [f"count({quote(REJECT_REASON + side)})" for side in (BEFORE, AFTER)]
+    (found,) = connection.execute(f"select {', '.join(counts)} from {TABLE}").fetchall()
+    was, now = (
+        limits.ending({"status": "success", "rows_in": rows, "rows_rejected": n}).level for n in found
+    )
+    shares = (n / rows if rows else None for n in found)
+    return Alarm("run log", "rows", "rejected_share", was, now, *shares)
+
+
+def alarms(warehouse: Warehouse, project: Path, move: Move, call: str) -> tuple[list[Alarm], str]:
+    """The lights of outputs in every table of drift, and why there is none.
+
+    The monitors are those that dbt compiled last in the project; what is missing there is not compiled here.
+    """
+    nodes, relation = _compiled(project), str(move.run["prediction_table"])
+    again = f"dbt compile --full-refresh --select ml_{move.before.name}__reference+2"
+    try:
+        found = monitors_of(nodes, warehouse, move.before.name, call)
+    except ConfigurationError as error:
+        return [], f"{error.problem}, or dbt has not compiled it: {again}"
+    found = [one for one in found if relation in one.profile.sql]
+    if not found:
+        return [], f"no profile reads {move.table}"
+    connection = warehouse.connection
+    try:
+        _stage(connection, relation, move)
+        lights: list[Alarm] = []
+        for one in found:
+            sql = one.profile.sql.replace(relation, ROWS)
+            connection.execute(  # counts of one column do not depend on the others
+                f"create or replace temp table {_bare(PROFILES)} as "
+                f"select * from ({sql}) where part = 'output'"
+            ).fetchall()
+            for monitor in one.drift:
+                lights += _lights(warehouse, monitor, one.profile.relation, move)
+    except duckdb.Error as error:
+        return [], f"the monitors cannot be computed ({str(error).splitlines()[0]}); after {again}, try again"
+    return lights, ""
+
+
+def _compiled(project: Path) -> dict[str, Any]:
+    """The nodes of dbt's last command; SQL that it has not compiled is that of a command before."""
+    rehearsed = nodes_of(project / FOLDER)
+    nodes = nodes_of(project / "target") or rehearsed
+    for key, node in nodes.items():
+        if node.get("resource_type") == "model" and not node.get("compiled_code"):
+            place = project / "target" / "compiled" / node["package_name"] / node["original_file_path"]
+            own = rehearsed.get(key, {}).get("compiled_code")
+            node["compiled_code"] = own or (place.read_text(encoding="utf-8") if place.is_file() else "")
+    return nodes
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, relation: str, move: Move) -> None:
+    """The prediction table of the new version, which no run has written yet."""
+    reason, version = quote(REJECT_REASON + AFTER), move.after
+    made = {
+        "row_status": f"case when {reason} is null then 'scored' else 'rejected' end",
+        "model_name": literal(version.name),
+        "model_version": str(version.version),
+        "model_alias": literal(move.alias),
+        "is_live": "true",
+        "model_digest": literal(version.sha256),
+        "scoring_run_id": literal(str(move.run["run_id"])),
+        "scored_at": "now()",
+    }
+    for name in described(connection, f"select * from {TABLE}"):
+        if not name.endswith(BEFORE):
+            made[name.removesuffix(AFTER)] = quote(name)
+    types = described(connection, f"select * from {relation}")
+    columns = (f"cast({made.get(n, 'null')} as {kind}) as {quote(n)}" for n, kind in types.items())
+    connection.execute(
+        f"create or replace temp table {_bare(ROWS)} as select {', '.join(columns)} from {TABLE}"
+    ).fetchall()
+
+
+def _lights(warehouse: Warehouse, monitor: Monitor, profile: str, move: Move) -> Iterator[Alarm]:
+    """Each light of one table of drift: what the table says now, and what it would say."""
+
+    def rows(sql: str, version: Version) -> dict[tuple[str, str], Row]:
+        asked = JUDGED.format(sql=sql, name=literal(version.name), version=version.version)
+        return {(row["feature"], row["metric"]): row for row in warehouse.rows(asked)}
+
+    was = rows(f"select * from {monitor.relation}", move.before)  # none where it was not built since
+    now = rows(monitor.sql.replace(profile, PROFILES), move.after)
+    nothing: Row = {"status": GONE, "value": None}
+    for light in sorted({**was, **now}):
+        old, new = was.get(light, nothing), now.get(light, nothing)
+        yield Alarm(monitor.name, *light, old["status"], new["status"], old["value"], new["value"])
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -1,0 +1,113 @@
+"""Whether a prediction came true: what the real run wrote, compared with it key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scorehouse.engines.duckdb.sql import literal, quote
+from scorehouse.engines.duckdb.staging import described
+from scorehouse.impact.changes import Change, changes
+from scorehouse.impact.scan import AFTER, TABLE, Outcome
+from scorehouse.project.run_log_place import rows_of
+from scorehouse.replay.logged_run import logged_options
+
+KEPT, WRITTEN = "temp.main.scorehouse_kept", ":written"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Predicted and realised changes of the keys that could be compared.
+
+    `keys_different` of `keys_compared` got another outcome than was predicted. Not compared are `keys_moved`,
+    whose features have changed since, `keys_new` and `keys_gone`, and `keys_waiting` for a later run.
+    `same_input` says whether the newest run read exactly the rows of the prediction.
+    """
+
+    run_id: str
+    keys_compared: int
+    keys_different: int
+    keys_moved: int
+    keys_new: int
+    keys_gone: int
+    keys_waiting: int
+    same_input: bool
+    examples: tuple[str, ...]
+    predicted: tuple[Change, ...]
+    realised: tuple[Change, ...]
+
+    @property
+    def came_true(self) -> bool:
+        return self.keys_compared > 0 and not self.keys_different
+
+
+def check(
+    connection: duckdb.DuckDBPyConnection, path: Path, kept: Mapping[str, Any], run: Mapping[str, Any]
+) -> Checked:
+    """Compare the prediction table after `run` with the file `path`, whose header is `kept`."""
+    options = logged_options(run, "impact")
+    outcomes = tuple(Outcome(**one) for one in kept["outcomes"])
+    key, read = kept["key"], f"read_parquet({literal(str(path))})"
+    names = described(connection, f"select * from {run['prediction_table']}")
+    where = ["is_live"] if options.in_parts else []
+    where += ["not is_vanished"] if "is_vanished" in names else []
+    moved = "false"
+    if kept["hash_kind"] == run["feature_hash_kind"]:  # else hashes show nothing
+        moved = "coalesce(kept.feature_hash <> written.feature_hash, false)"
+    columns = [
+        *(f"coalesce(kept.{quote(name)}, written.{quote(name)}) as {quote(name)}" for name in key),
+        *(f"written.{quote(one.name)} as {quote(one.name + WRITTEN)}" for one in outcomes),
+        f"written.model_version as new_version, {moved} as has_moved",
+    ]
+    same = " and ".join(f"kept.{quote(name)} = written.{quote(name)}" for name in key)
+    connection.execute(
+        f"create or replace temp table {_bare(KEPT)} as "
+        f"select kept.* exclude ({', '.join(map(quote, key))}), {', '.join(columns)} "
+        f"from (select *, true as was_there from {read}) as kept full join "
+        f"(select * from {run['prediction_table']} where {' and '.join(where) or 'true'}) as written "
+        f"on {same}"
+    ).fetchall()
+    ours = f"was_there and new_version = {kept['after']['version']}"
+    compared = f"{ours} and not has_moved"
+    differs = " or ".join(
+        f"{quote(one.name + WRITTEN)} is distinct from {quote(one.name + AFTER)}" for one in outcomes
+    )
+    counts = {
+        "keys_compared": compared,
+        "keys_different": f"{compared} and ({differs})",
+        "keys_moved": f"{ours} and has_moved",
+        "keys_new": "was_there is null",
+        "keys_gone": "was_there and new_version is null",
+        "keys_waiting": f"was_there and new_version <> {kept['after']['version']}",
+    }
+    filters = ", ".join(f"count(*) filter ({sql}) as {name}" for name, sql in counts.items())
+    (found,) = rows_of(connection.execute(f"select {filters} from {KEPT}"))
+    key_text = " || ', ' || ".join(f"cast({quote(name)} as varchar)" for name in key)
+    examples = connection.execute(
+        f"select {key_text} from {KEPT} where {counts['keys_different']} order by 1 limit 3"
+    ).fetchall()
+    written = ", ".join(f"{quote(one.name + WRITTEN)} as {quote(one.name + AFTER)}" for one in outcomes)
+    rows = f"from {KEPT} where {compared}"
+    return Checked(
+        run_id=str(run["run_id"]),
+        **found,
+        same_input=run["input_fingerprint"] == kept["snapshot"],
+        examples=tuple(str(text) for (text,) in examples),
+        predicted=_changes(connection, kept, outcomes, f"select * {rows}"),
+        realised=_changes(connection, kept, outcomes, f"select * replace ({written}) {rows}"),
+    )
+
+
+def _changes(
+    connection: duckdb.DuckDBPyConnection, kept: Mapping[str, Any], outcomes: tuple[Outcome, ...], sql: str
+) -> tuple[Change, ...]:
+    connection.execute(f"create or replace temp table {_bare(TABLE)} as {sql}").fetchall()
+    return tuple(changes(connection, outcomes, kept["segments"], kept["key"]))
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]

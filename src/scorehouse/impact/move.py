@@ -1,0 +1,178 @@
+"""The move of an alias: from the version that last scored a prediction table to another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.explain.row import newest_runs
+from scorehouse.registry.policy import LoadPolicy
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version, resolve
+from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version
+from scorehouse.scoring.options import ScoreOptions
+
+BUILD = "build what the project says, or pull what was promoted, so that both agree: dbt build --select "
+
+
+@dataclass(frozen=True)
+class Move:
+    """`alias` moves from `before`, with the threshold and classes of `run`, to `after` as it is registered.
+
+    `run` is the newest row of the run log whose rows the alias decides, `policy` opens the files of `before`,
+    `others` are further prediction tables that the alias decides.
+    """
+
+    alias: str
+    before: Version
+    after: Version
+    run: Mapping[str, Any]
+    options: ScoreOptions
+    policy: LoadPolicy
+    others: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """The name of the prediction table."""
+        return str(self.run["node"]).rpartition(".")[2]
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What identifies the move, for the file that is kept."""
+        sides = {"before": identity(self.before), "after": identity(self.after)}
+        decision = self.options.decision
+        names = {"name": self.before.name, "alias": self.alias, "table": self.table}
+        return {**names, **sides, "decision_policy": decision and decision.digest}
+
+
+def identity(version: Version) -> dict[str, Any]:
+    """What of a version decides its labels."""
+    return {
+        "version": version.version,
+        "digest": version.sha256,
+        "threshold": version.threshold,
+        "classes": list(version.classes),
+    }
+
+
+def newest_runs_of(
+    connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, alias: str, call: str
+) -> list[dict[str, Any]]:
+    """The newest run of each prediction table that an alias decides, or of the one with the name `table`."""
+    runs = list(newest_runs(connection, run_log, name, table, call))
+    if found := [run for run in runs if run["alias_asked"] == alias]:
+        return found
+    asked = sorted({str(run["alias_asked"]) for run in runs if run["alias_asked"]})
+    raise ConfigurationError(
+        call,
+        f"no prediction table of {name!r} takes its live scores from the alias {alias!r}",
+        expected=f"one of the aliases {asked}" if asked else "a table that was scored by an alias",
+        action="correct --alias or --table; a version that scores beside the live one decides nothing",
+    )
+
+
+def find_move(
+    connection: duckdb.DuckDBPyConnection,
+    run_log: str,
+    seeds: ModelSeeds,
+    load_policy: LoadPolicy,
+    call: str,
+    *,
+    number: int | None,
+    alias: str,
+    table: str | None,
+    threshold: float | None = None,
+) -> Move:
+    """The move to version `number`, by default the one that has the alias in the project.
+
+    `threshold` is a new one of that version.
+    Raises ConfigurationError if the alias is at a third version, so that nobody knows what it moves from.
+    """
+    versions = seeds.registered(call)
+    run, *others = newest_runs_of(connection, run_log, seeds.name, table, alias, call)
+    before = logged_version(run, versions, call)
+    holder = resolve(versions, alias=alias, version=None, call=call)
+    after = holder if number is None else resolve(versions, alias=None, version=number, call=call)
+    if threshold is not None:
+        after = replace(after, threshold=threshold)
+    if holder.version not in (before.version, after.version):
+        raise ConfigurationError(
+            call,
+            f"the alias {alias!r} moved meanwhile: it is at version {holder.version} in the project, and the "
+            f"last run of {run['node']} was of version {before.version}",
+            expected=f"the alias at version {before.version} or {after.version}",
+            action=f"{BUILD}tag:ml_{seeds.name}+",
+        )
+    if identity(before) == identity(after):
+        raise ConfigurationError(
+            call,
+            f"{before.label} scored the last run of {run['node']} already, with the same threshold",
+            expected="a version other than the one that scores now, or another threshold",
+            action=f"name one of the versions {sorted(row.version for row in versions)}, or edit the alias",
+        )
+    policy = logged_policy(run, versions, seeds.project, load_policy, call)
+    nodes = (str(other["node"]).rpartition(".")[2] for other in others)
+    return Move(alias, before, after, run, logged_options(run, call), policy, tuple(nodes))
+
+
+def moved(
+    connection: duckdb.DuckDBPyConnection, run_log: str, seeds: ModelSeeds, kept: Mapping[str, Any], call: str
+) -> dict[str, Any]:
+    """The newest run after the move that was predicted.
+
+    Raises ConfigurationError or RegistryError if the alias, the policy or the run is another one.
+    """
+    versions, (alias, after) = seeds.registered(call), (kept["alias"], kept["after"])
+    holder = resolve(versions, alias=alias, version=None, call=call)
+    promise = f"version {kept['before']['version']} to version {after['version']} of {kept['name']}"
+    if identity(holder) != after:
+        not_yet = holder.version == kept["before"]["version"] != after["version"]
+        raise RegistryError(
+            call,
+            f"the alias {alias!r} is {'still' if not_yet else 'now'} at version {holder.version}"
+            + ("" if holder.version != after["version"] else " with another threshold, file or classes"),
+            expected=f"the alias where the prediction put it: from {promise}",
+            action=f"promote and build it: scorehouse promote {kept['name']} {after['version']}"
+            if not_yet
+            else "predict the impact of what the alias moved to, and compare that",
+        )
+    run, *_ = newest_runs_of(connection, run_log, kept["name"], kept["table"], alias, call)
+    options, ran = logged_options(run, call), identity(logged_version(run, versions, call))
+    policy = options.decision and options.decision.digest
+    if ran != after or policy != kept["decision_policy"]:
+        was = f"of version {ran['version']}" if ran != after else "with another decision policy"
+        raise ConfigurationError(
+            call,
+            f"the newest run of {run['node']} was {was}",
+            expected=f"a run that moved {alias!r} from {promise}, decided by the policy of the prediction",
+            action=f"{BUILD}tag:ml_{kept['name']}+" if ran != after else "predict the impact again",
+        )
+    return run
+
+
+def stored(path: Path, call: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """What a file of a prediction says about it."""
+    if not path.is_file():
+        raise ConfigurationError(
+            call,
+            f"there is no prediction in {str(path)!r}",
+            expected="the file that `scorehouse impact` wrote before the promotion",
+            action="predict first; where another machine did, copy its file, or name its --folder",
+        )
+    rows = connection.execute(
+        "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'", [str(path)]
+    ).fetchall()
+    if not rows:
+        raise ConfigurationError(
+            call,
+            f"{str(path)!r} is no prediction of an impact",
+            expected="the file that `scorehouse impact` wrote",
+            action="predict again, or name its folder with --folder",
+        )
+    return dict(json.loads(rows[0][0]))
