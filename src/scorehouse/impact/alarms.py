@@ -27,7 +27,7 @@ select feature, metric, status, value from ({sql})
 where ml_model = {name} and version = {version} and part = 'output' and segment = 'all' and status <> 'info'
 qualify window_end = max(window_end) over () order by feature, metric
 """
-GONE = "not judged"
+NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ def alarms(warehouse: Warehouse, project: Path, move: Move, call: str) -> tuple[
                 lights += _lights(warehouse, monitor, one.profile.relation, move)
     except duckdb.Error as error:
         return [], f"the monitors cannot be computed ({str(error).splitlines()[0]}); after {again}, try again"
+    if lights and all(one.after == NOT_JUDGED for one in lights):
+        seed = f"dbt seed --select tag:ml_{move.after.name}"
+        return [], f"they do not know version {move.after.version} yet: {seed}, then {again}"
     return lights, ""
 
 
@@ -136,7 +139,7 @@ def _lights(warehouse: Warehouse, monitor: Monitor, profile: str, move: Move) ->
 
     was = rows(f"select * from {monitor.relation}", move.before)  # none where it was not built since
     now = rows(monitor.sql.replace(profile, PROFILES), move.after)
-    nothing: Row = {"status": GONE, "value": None}
+    nothing: Row = {"status": NOT_JUDGED, "value": None}
     for light in sorted({**was, **now}):
         old, new = was.get(light, nothing), now.get(light, nothing)
         yield Alarm(monitor.name, *light, old["status"], new["status"], old["value"], new["value"])
