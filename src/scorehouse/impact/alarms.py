@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.impact.move import Move
 from scorehouse.impact.scan import AFTER, BEFORE, TABLE
 from scorehouse.kernel.scorer import REJECT_REASON
-from scorehouse.registry.version import Version
 from scorehouse.rehearsal.monitors import FOLDER, Monitor, monitors_of
 from scorehouse.report import limits
 from scorehouse.report.dbt_results import nodes_of
@@ -67,7 +66,8 @@ def alarms(warehouse: Warehouse, project: Path, move: Move, call: str) -> tuple[
     The monitors are those that dbt compiled last in the project; what is missing there is not compiled here.
     """
     nodes, relation = _compiled(project), str(move.run["prediction_table"])
-    again = f"dbt compile --full-refresh --select ml_{move.before.name}__reference+2"
+    select = f"--select ml_{move.before.name}__reference+2"
+    again = f"dbt compile --full-refresh --target-path {FOLDER} {select}"
     try:
         found = monitors_of(nodes, warehouse, move.before.name, call)
     except ConfigurationError as error:
@@ -97,14 +97,20 @@ def alarms(warehouse: Warehouse, project: Path, move: Move, call: str) -> tuple[
 
 def _compiled(project: Path) -> dict[str, Any]:
     """The nodes of dbt's last command; SQL that it has not compiled is that of a command before."""
-    rehearsed = nodes_of(project / FOLDER)
-    nodes = nodes_of(project / "target") or rehearsed
+    folders = [project / "target", project / FOLDER]
+    folders.sort(key=lambda folder: _written_at(folder / "manifest.json"), reverse=True)
+    newest, older = map(nodes_of, folders)
+    nodes = newest or older
     for key, node in nodes.items():
         if node.get("resource_type") == "model" and not node.get("compiled_code"):
             place = project / "target" / "compiled" / node["package_name"] / node["original_file_path"]
-            own = rehearsed.get(key, {}).get("compiled_code")
-            node["compiled_code"] = own or (place.read_text(encoding="utf-8") if place.is_file() else "")
+            before = older.get(key, {}).get("compiled_code")
+            node["compiled_code"] = before or (place.read_text(encoding="utf-8") if place.is_file() else "")
     return nodes
+
+
+def _written_at(file: Path) -> float:
+    return file.stat().st_mtime if file.is_file() else 0.0
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, relation: str, move: Move) -> None:
@@ -132,17 +138,30 @@ def _stage(connection: duckdb.DuckDBPyConnection, relation: str, move: Move) -> 
 
 def _lights(warehouse: Warehouse, monitor: Monitor, profile: str, move: Move) -> Iterator[Alarm]:
     """Each light of one table of drift: what the table says now, and what it would say."""
-
-    def rows(sql: str, version: Version) -> dict[tuple[str, str], Row]:
-        asked = JUDGED.format(sql=sql, name=literal(version.name), version=version.version)
-        return {(row["feature"], row["metric"]): row for row in warehouse.rows(asked)}
-
-    was = rows(f"select * from {monitor.relation}", move.before)  # none where it was not built since
-    now = rows(monitor.sql.replace(profile, PROFILES), move.after)
+    name, before, after = move.before.name, move.before.version, move.after.version
+    was = _judged(warehouse, f"select * from {monitor.relation}", name, before)
+    now = _judged(warehouse, monitor.sql.replace(profile, PROFILES), name, after)
     nothing: Row = {"status": NOT_JUDGED, "value": None}
     for light in sorted({**was, **now}):
         old, new = was.get(light, nothing), now.get(light, nothing)
         yield Alarm(monitor.name, *light, old["status"], new["status"], old["value"], new["value"])
+
+
+def realised(warehouse: Warehouse, kept: Sequence[Mapping[str, Any]], name: str, version: int) -> list[str]:
+    """What the tables of drift say now of each light that was predicted; not judged where they do not."""
+    tables = {one.name: one for one in warehouse.of_kind("drift")}
+    rows = {
+        monitor: _judged(warehouse, f"select * from {tables[monitor].quoted}", name, version)
+        for monitor in {one["monitor"] for one in kept} & tables.keys()
+    }
+    lights = [rows.get(one["monitor"], {}).get((one["output"], one["metric"])) for one in kept]
+    return [NOT_JUDGED if light is None else str(light["status"]) for light in lights]
+
+
+def _judged(warehouse: Warehouse, sql: str, name: str, version: int) -> dict[tuple[str, str], Row]:
+    """The lights of the newest window of a version, by output and metric; none of a table not built since."""
+    asked = JUDGED.format(sql=sql, name=literal(name), version=version)
+    return {(row["feature"], row["metric"]): row for row in warehouse.rows(asked)}
 
 
 def _bare(name: str) -> str:

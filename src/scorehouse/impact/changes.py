@@ -9,9 +9,8 @@ import duckdb
 
 from scorehouse.dialect import DUCKDB, double
 from scorehouse.engines.duckdb.sql import column_list, quote
-from scorehouse.impact.scan import AFTER, BEFORE, SIDES, TABLE, Outcome, Scan, of_side
+from scorehouse.impact.scan import AFTER, BEFORE, SIDES, TABLE, Outcome, of_side
 from scorehouse.kernel.scorer import REJECT_REASON
-from scorehouse.registry.version import Version
 from scorehouse.scoring.decision import DecisionPolicy
 
 ALL = "all"
@@ -75,29 +74,26 @@ def changes(
 
 def limits(
     connection: duckdb.DuckDBPyConnection,
-    scan: Scan,
+    outputs: Sequence[str],
     policy: DecisionPolicy | None,
-    before: Version,
-    after: Version,
+    thresholds: tuple[float | None, float | None],
 ) -> list[Limit]:
-    """The thresholds of the versions, and threshold and budget of the policy, with the keys below them."""
-    found = []
-    if before.threshold is not None and after.threshold is not None and "score" in scan.outputs:
-        cuts = []
-        for version, side in ((before, BEFORE), (after, AFTER)):
-            below = f"{quote('score' + side)} < {double(float(version.threshold or 0))}"
-            cuts.append(_counts(connection, [f"count(*) filter ({below})"], [])[0][0])
-        same = before.threshold == after.threshold
-        text = f"{before.threshold:g}" if same else f"{before.threshold:g} -> {after.threshold:g}"
+    """The `thresholds` of both versions, and threshold and budget of the policy, with the keys below them."""
+    found, (old, new) = list[Limit](), thresholds
+    if old is not None and new is not None and "score" in outputs:
+        sides = ((old, BEFORE), (new, AFTER))
+        below = [f"count(*) filter ({quote('score' + side)} < {double(float(one))})" for one, side in sides]
+        cuts = _counts(connection, below, [])[0]
+        text = f"{old:g}" if old == new else f"{old:g} -> {new:g}"
         found.append(Limit(f"label threshold {text}", 1, *(int(cut > 0) for cut in cuts), *cuts))
     if policy is None or (policy.threshold is None and policy.top_n is None):
         return found
-    sides = [_of_policy(connection, of_side(policy, scan.outputs, side), side) for side in SIDES]
+    by_group = [_of_policy(connection, of_side(policy, outputs, side), side) for side in SIDES]
     for place, name in enumerate(("threshold", "top_n")):
         if (limit := getattr(policy, name)) is None:
             continue
         per = f" per {', '.join(policy.per)}" if name == "top_n" and policy.per else ""
-        was, now = ([row[place] for row in side] for side in sides)
+        was, now = ([row[place] for row in side] for side in by_group)
         binds = (sum(cut > 0 for cut in was), sum(cut > 0 for cut in now))
         groups = max(len(was), len(now))
         found.append(Limit(f"{name} {limit:g}{per}", groups, *binds, sum(was), sum(now)))

@@ -11,7 +11,7 @@ import duckdb
 
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.staging import described
-from scorehouse.impact.changes import Change, changes
+from scorehouse.impact.changes import Change, Limit, changes, limits
 from scorehouse.impact.scan import AFTER, TABLE, Outcome
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.replay.logged_run import logged_options
@@ -25,7 +25,8 @@ class Checked:
 
     `keys_different` of `keys_compared` got another outcome than was predicted. Not compared are `keys_moved`,
     whose features have changed since, `keys_new` and `keys_gone`, and `keys_waiting` for a later run.
-    `same_input` says whether the newest run read exactly the rows of the prediction.
+    `limits` are those of the keys compared, after the run, of `rows_in` rows in `seconds`. `same_input` says
+    whether the newest run read exactly the rows of the prediction.
     """
 
     run_id: str
@@ -39,6 +40,9 @@ class Checked:
     examples: tuple[str, ...]
     predicted: tuple[Change, ...]
     realised: tuple[Change, ...]
+    limits: tuple[Limit, ...]
+    rows_in: int
+    seconds: float | None
 
     @property
     def came_true(self) -> bool:
@@ -52,15 +56,16 @@ def check(
     options = logged_options(run, "impact")
     outcomes = tuple(Outcome(**one) for one in kept["outcomes"])
     key, read = kept["key"], f"read_parquet({literal(str(path))})"
-    names = described(connection, f"select * from {run['prediction_table']}")
+    present = described(connection, f"select * from {run['prediction_table']}")
+    names = list(dict.fromkeys([*kept["outputs"], *(one.name for one in outcomes)]))
     where = ["is_live"] if options.in_parts else []
-    where += ["not is_vanished"] if "is_vanished" in names else []
+    where += ["not is_vanished"] if "is_vanished" in present else []
     moved = "false"
     if kept["hash_kind"] == run["feature_hash_kind"]:  # else hashes show nothing
         moved = "coalesce(kept.feature_hash <> written.feature_hash, false)"
     columns = [
         *(f"coalesce(kept.{quote(name)}, written.{quote(name)}) as {quote(name)}" for name in key),
-        *(f"written.{quote(one.name)} as {quote(one.name + WRITTEN)}" for one in outcomes),
+        *(f"written.{quote(name)} as {quote(name + WRITTEN)}" for name in names),
         f"written.model_version as new_version, {moved} as has_moved",
     ]
     same = " and ".join(f"kept.{quote(name)} = written.{quote(name)}" for name in key)
@@ -90,15 +95,21 @@ def check(
     examples = connection.execute(
         f"select {key_text} from {KEPT} where {counts['keys_different']} order by 1 limit 3"
     ).fetchall()
-    written = ", ".join(f"{quote(one.name + WRITTEN)} as {quote(one.name + AFTER)}" for one in outcomes)
+    written = ", ".join(f"{quote(name + WRITTEN)} as {quote(name + AFTER)}" for name in names)
     rows = f"from {KEPT} where {compared}"
+    predicted = _changes(connection, kept, outcomes, f"select * {rows}")
+    realised = _changes(connection, kept, outcomes, f"select * replace ({written}) {rows}")
+    thresholds = (kept["before"]["threshold"], kept["after"]["threshold"])
     return Checked(
         run_id=str(run["run_id"]),
         **found,
         same_input=run["input_fingerprint"] == kept["snapshot"],
         examples=tuple(str(text) for (text,) in examples),
-        predicted=_changes(connection, kept, outcomes, f"select * {rows}"),
-        realised=_changes(connection, kept, outcomes, f"select * replace ({written}) {rows}"),
+        predicted=predicted,
+        realised=realised,
+        limits=tuple(limits(connection, kept["outputs"], options.decision, thresholds)),
+        rows_in=run["rows_in"] or 0,
+        seconds=run["seconds"],
     )
 
 

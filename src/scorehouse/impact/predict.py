@@ -56,7 +56,11 @@ class Impact:
             "key": list(found.key),
             "segments": list(found.segments),
             "outcomes": [asdict(one) for one in found.outcomes],
+            "outputs": list(found.outputs),
             "values": self.values and asdict(self.values),
+            "limits": [asdict(one) for one in self.limits],
+            "alarms": [asdict(one) for one in self.alarms],
+            "cost": asdict(self.cost),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,10 +68,7 @@ class Impact:
             **self.header,
             "changes": rows_of_changes(self.changes, self.values),
             "value": total(self.changes, self.values),
-            "limits": [asdict(one) for one in self.limits],
-            "alarms": [asdict(one) for one in self.alarms],
             "alarms_not_judged": self.not_judged,
-            "cost": asdict(self.cost),
             "row": self.row,
         }
 
@@ -103,7 +104,8 @@ def predict(
     moves = changes(connection, found.outcomes, found.segments, found.key)
     if worth:
         worth.check(moves, call)
-    bound = limits(connection, found, move.options.decision, move.before, move.after)
+    thresholds = (move.before.threshold, move.after.threshold)
+    bound = limits(connection, found.outputs, move.options.decision, thresholds)
     lights, why = alarms(warehouse, project, move, call)
     return Impact(
         move,
