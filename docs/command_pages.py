@@ -37,7 +37,8 @@ work from any folder of the project. Colours appear only on a terminal, unless `
 | 0 | done |
 | 1 | an error, which the message explains |
 | 2 | wrong usage |
-| 3 | something differs: `replay`, `impact --check`, `evidence`, `retrain --prove`, commands with `--exit-code` |
+| 3 | something differs or is left: `replay`, `impact --check`, `evidence`, `forget`, `retrain --prove`, \
+commands with `--exit-code` |
 | 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them |
 """
 WAREHOUSE = ("--database", "--target", "--profile", "--profiles-dir", "--schema")
