@@ -39,7 +39,8 @@ work from any folder of the project. Colours appear only on a terminal, unless `
 | 2 | wrong usage |
 | 3 | something differs or is left: `replay`, `impact --check`, `evidence`, `forget`, `retrain --prove`, \
 commands with `--exit-code` |
-| 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them |
+| 10, 11, 20, 30 | only [`retrain`](#scorehouse-retrain), which explains them, \
+and [`distil`](#scorehouse-distil) (10) |
 """
 WAREHOUSE = ("--database", "--target", "--profile", "--profiles-dir", "--schema")
 OPTIONS = f"""\

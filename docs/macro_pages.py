@@ -72,6 +72,7 @@ TESTS = {
         "predictions_up_to_date",
         "volume_in_range",
         "challenger_not_worse",
+        "teacher_agrees",
     ),
     "Performance tables": (
         "performance_at_least",

@@ -27,6 +27,7 @@ WORDS = {
     "how-to/online.md": ("online", "serving"),
     "how-to/training_sets.md": ("training", "leakage", "point in time"),
     "how-to/retrain.md": ("retrain",),
+    "how-to/distil.md": ("distillation", "slow"),
     "how-to/monitor.md": ("monitoring", "drift", "psi", "alerts"),
     "how-to/report.md": ("report", "dashboard"),
     "how-to/challengers.md": ("challenger", "shadow", "comparison"),

@@ -41,6 +41,8 @@ GROUPS = {
         "promote": "Move an alias to VERSION of the ML model NAME, or remove one.",
         "retrain": "Train NAME again if its signals ask for it, register a challenger, and judge it by the "
         "gate.",
+        "distil": "Let a slow version of NAME teach a student that has a program, and register it if that is "
+        "worth it.",
     },
     "Score": {
         "score": "Score the first rows of a feature table and print them; nothing is written.",
@@ -81,6 +83,8 @@ SUBCOMMANDS = {
         "tests.",
         "retraining": "Write what retraining NAME needs: training function, training set, shadow, gate and "
         "variable.",
+        "student": "Write a sample that teacher and student of NAME score, its test, and the watch of their "
+        "gap.",
         "tests": "Write dbt tests for the feature table of the ML model NAME, from its signature.",
     },
     "import": {"mlflow": "Register the MLflow model REFERENCE as the next version of NAME."},

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scorehouse.retraining.prepared import House
     from scorehouse.retraining.proof import Proof
     from scorehouse.retraining.run import Outcome
+    from scorehouse.retraining.settings import Settings
 
 # A scheduler can tell these apart; after 0 nothing is left to do.
 EXIT_CODES = {
@@ -95,7 +96,7 @@ def retrain_command(
         raise click.UsageError("--measure registers nothing, and goes with none of the other options")
     if force and version is not None:
         raise click.UsageError("--force trains, and --version names what was trained before")
-    house = _house(name, target, key, as_json=as_json)
+    house = house_of(name, target, key, as_json=as_json)
     if measure:
         ctx.exit(_measured(house, target.place(), as_json=as_json))
     if prove:
@@ -115,7 +116,10 @@ def retrain_command(
     ctx.exit(code)
 
 
-def _house(name: str, target: Target, key: Path | None, *, as_json: bool) -> House:
+def house_of(
+    name: str, target: Target, key: Path | None, *, as_json: bool, settings: Settings | None = None
+) -> House:
+    """What a training works with; without `settings`, those of the variable."""
     from scorehouse.retraining.dbt import Dbt, dbt_options
     from scorehouse.retraining.prepared import House
     from scorehouse.retraining.settings import settings_of
@@ -127,7 +131,7 @@ def _house(name: str, target: Target, key: Path | None, *, as_json: bool) -> Hou
     options = dbt_options(str(target.target), target.profile, target.profiles_dir)
     return House(
         seeds=seeds,
-        settings=settings_of(project, name, call),
+        settings=settings or settings_of(project, name, call),
         dbt=Dbt(project, options, call),
         connect=lambda: connect(place),
         report=lambda text: echo(text, err=as_json),

@@ -9,13 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One step of the training process: `look`, `train` or `measure`; `answer` is the file of its answer.
+    """One step of the training process.
+
+    `step` is `look`, `train`, `measure` or `distil`; `answer` is the file of its answer.
 
     `labels` are the columns of the labels, of several outputs in the order of the outputs. `rows` is the
-    Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the
-    next version with `provenance`, `digest` only says what would be written. `compared` is a registered
+    Parquet file of the rows. `store` says what becomes of the estimator: `register` writes the next
+    version with `provenance`, `digest` only says what would be written. `compared` is a registered
     version whose predictions are compared, as a row of the registry, or None. `parent_features` are the
-    features of the parent, in its order.
+    features of the parent, in its order. `into` is the kind of student that the parent teaches, by clones
+    that learn at most `teacher_rows` rows; 0: all.
     """
 
     step: str
@@ -37,6 +40,8 @@ class Job:
     parent: Mapping[str, Any] = field(default_factory=dict)
     parent_features: Sequence[str] = ()
     compared: Mapping[str, Any] | None = None
+    into: str = ""
+    teacher_rows: int = 0
 
     @property
     def label(self) -> str | list[str]:

@@ -74,7 +74,7 @@ class Ready:
 
 @contextmanager
 def ready(house: House, parent: Version) -> Iterator[Ready]:
-    """Build the training query, store its rows, import the function: all but the training itself."""
+    """Build the training query, store its rows, import the function if there is one: all but the training."""
     settings = house.settings
     labels = columns_of(settings, parent, house.call)
     check_calibrate(settings, parent, house.call)
@@ -94,7 +94,7 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
             f"(from {rows.cut.removesuffix(' 00:00:00')}), {_left_out(rows, labels)}; "
             f"digest {rows.digest[:12]}"
         )
-        seen = process.step(job)
+        seen = process.step(job) if settings.function else {"code": None}
         record = {
             "training": node.unique_id,
             "sql_sha256": node.sql_sha256,

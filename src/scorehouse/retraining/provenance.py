@@ -58,11 +58,11 @@ def found_again(versions: Sequence[Version], record: Mapping[str, Any]) -> Versi
 def retrained(versions: Sequence[Version], number: int, call: str) -> Version:
     """The version `number`. Raises RegistryError if it is unknown or no retraining has registered it."""
     version = resolve(versions, alias=None, version=number, call=call)
-    if version.provenance:
+    if KEY in version.provenance:
         return version
     raise RegistryError(
         call,
-        f"{version.label} has no provenance: it was not trained by this command",
-        expected=f"one of the versions {[each.version for each in versions if each.provenance]}",
+        f"{version.label} has no provenance of a training by this command",
+        expected=f"one of the versions {[each.version for each in versions if KEY in each.provenance]}",
         action="name such a version, or leave --version out: then rows and code of today are trained on",
     )

@@ -25,6 +25,7 @@ import numpy as np
 from scorehouse.child_process import end_with_parent, jobs
 from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
+from scorehouse.retraining.distil import distil
 from scorehouse.retraining.fitted import fitted
 from scorehouse.retraining.frames import Frames, check_windows, read_frames
 from scorehouse.retraining.gain import gain_of
@@ -35,16 +36,14 @@ SHOWN_FRAMES = 4
 
 
 def serve() -> None:
-    """Work through the jobs, in order: `look` imports the function, `train` and `measure` call it."""
+    """Work through the jobs, in order; `look` imports the function, and `train` and `measure` call it."""
     end_with_parent()
     os.dup2(2, 1)  # what the function prints is no part of the command's output
     sys.stdout = sys.stderr  # whose lines are written at once: the process ends without a flush
     for line in jobs():
         job = Job(**json.loads(line))
         try:
-            answer: dict[str, Any] = {
-                "done": {"look": _look, "train": _train, "measure": _measure}[job.step](job)
-            }
+            answer: dict[str, Any] = {"done": STEPS[job.step](job)}
         except ScorehouseError as error:
             answer = {"error": error.fields()}
         replace_file(Path(job.answer), json.dumps(answer).encode())
@@ -72,6 +71,12 @@ def _measure(job: Job) -> dict[str, Any]:
     return asdict(gain_of(frames, lambda some: _fit(function, some, job), job))
 
 
+def _distil(job: Job) -> dict[str, Any]:
+    """Let the parent teach a student; its classes may be the project's own."""
+    _on_path(job)
+    return distil(read_frames(job), job)
+
+
 def _fit(function: Callable[..., Any], frames: Frames, job: Job) -> Any:
     """The estimator that the function makes of the rows to train on, checked on the others."""
     random.seed(job.seed)
@@ -83,10 +88,7 @@ def _fit(function: Callable[..., Any], frames: Frames, job: Job) -> Any:
 def _function(job: Job) -> Callable[..., Any]:
     """The function `module:function`, found as dbt finds modules, and in the project's folder."""
     module_name, _, name = job.function.partition(":")
-    for folder in (*reversed(job.module_paths), job.project):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-    os.chdir(job.project)
+    _on_path(job)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -109,6 +111,13 @@ def _function(job: Job) -> Callable[..., Any]:
         expected="a function that takes a frame and returns a fitted estimator",
         action="correct `function` in the settings, or write the function",
     )
+
+
+def _on_path(job: Job) -> None:
+    for folder in (*reversed(job.module_paths), job.project):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    os.chdir(job.project)
 
 
 def _not_imported(module: str, error: BaseException, job: Job) -> EstimatorError:
@@ -163,3 +172,6 @@ def _own_modules(project: Path) -> dict[str, Path]:
         if "site-packages" not in inside and name.partition(".")[0] != "scorehouse":
             found[name] = Path(file)
     return found
+
+
+STEPS = {"look": _look, "train": _train, "measure": _measure, "distil": _distil}

@@ -110,6 +110,7 @@ COMMANDS: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {
     ("scaffold", "mart"): (False, ("churn", "--key", "id", "--yes")),
     ("scaffold", "monitors"): (False, ("churn", "--features", "f", "--key", "id", "--yes")),
     ("scaffold", "retraining"): (False, ("churn", "--features", "f", "--key", "id", *LABELS, "--yes")),
+    ("scaffold", "student"): (False, ("churn", "--features", "f", "--key", "id", "--yes")),
     ("scaffold", "exposure"): (
         False,
         ("churn", "--table", "churn_predictions", "--owner", "x", "--email", "x@x.x", "--yes"),
@@ -142,7 +143,7 @@ WITHOUT_ARTIFACTS = {
 # These read a run log first, or run dbt, and open by `artifact.load`, as `dbt run` does.
 OPENED_BY_A_RUN = {
     *(("replay",), ("explain",), ("answer",), ("score",), ("impact",)),
-    *(("evidence", "pack"), ("retrain",), ("mcp",)),
+    *(("evidence", "pack"), ("retrain",), ("mcp",), ("distil",)),
 }
 MLFLOW = {path for path in COMMANDS if path[-1] == "mlflow"}
 

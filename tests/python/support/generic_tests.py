@@ -131,6 +131,13 @@ EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
             ("fraud", 2, None, 1, "alias_not_held"),
         ],
     ),
+    "students_who_agree": ("problem", []),
+    "students_who_differ": (
+        "column_name, n_rows, n_beyond, share_beyond, round(mean_gap, 9), largest_gap, problem",
+        [("score", 5, 3, 0.6, 0.1, 0.25, "gap_too_large")],
+    ),
+    "students_too_few": ("column_name, n_rows, problem", [("score", 5, "too_few_rows")]),
+    "students_of_nobody": ("n_rows, share_beyond, problem", [(0, None, "too_few_rows")]),
     "fresh": ("problem", []),
     "fresh_and_empty": ("problem", []),
     "fresh_and_required": (
