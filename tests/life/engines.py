@@ -27,7 +27,7 @@ class Engine:
 
     `refuses` has what its project cannot use, with a page of docs/how-to and its words that say so:
     `several` (versions in one scan, as challengers need), `backfills`, `slices` (of a full build), `clone`,
-    `comments` (on columns of views), and `commands` (those that read the database themselves).
+    `comments` (on columns of views), `forgetting`, and `commands` (those that read the database themselves).
     """
 
     name: str
@@ -165,11 +165,13 @@ def dbt2_program() -> dict[str, str]:
 
 
 WITHOUT_PYTHON = "without_python.md"
+FORGETTING = {"forgetting": ("forget.md", "Other databases and lakes are refused")}
 # what compiled SQL cannot do, wherever it scores without Python
 IN_SQL_ALONE = {
+    **FORGETTING,
     "slices": (WITHOUT_PYTHON, "`max_seconds`, `slice_rows`"),
 }
-IN_FILES = {"slices": ("backfill.md", "DuckDB files, one version")}
+IN_FILES = {**FORGETTING, "slices": ("backfill.md", "DuckDB files, one version")}
 ENGINES = {
     engine.name: engine
     for engine in (

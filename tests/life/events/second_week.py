@@ -76,8 +76,17 @@ def rolled_back(life: Life) -> None:
 
 
 def follow_promotion(life: Life, heading: str, version: int) -> None:
-    """What the page says is enough: the version scores and is judged at once, and in the night after."""
+    """What the page says is enough: the version scores and is judged at once, and in the night after.
+
+    What `impact` predicted before comes true, key by key.
+    """
+    impact = ("scorehouse", "impact", CHURN.name, "--target", "dev")
+    is_predicted = life.engine.name == "duckdb"
+    if is_predicted:
+        life.house.run(*impact, str(version))
     paste(life, heading)
+    if is_predicted:
+        life.house.run(*impact, "--check")
     if (now := champion(life.house.folder, CHURN.name).version) != version:
         life.violate("next step", f"after {heading!r}, the champion is version {now}")
     life.check((CHURN,))
