@@ -175,7 +175,7 @@ def kept() -> dict[str, Run]:
         for test in run["tests"]:
             count = test.pop("count")
             tests[Result(**test)] = count
-        runs[name] = Run(run["day"], run["versions"], tests, run["compared"])
+        runs[name] = Run(run["day"], run["versions"], tests, run.get("compared", {}))
     return runs
 
 

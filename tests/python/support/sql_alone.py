@@ -204,9 +204,9 @@ def check_nights(
             for one, another in zip(found, wanted, strict=True):
                 for cell, expected in zip(one, another, strict=True):
                     cells += 1
-                    if isinstance(cell, float) and isinstance(expected, float):
+                    if isinstance(cell, float) and isinstance(expected, float) and math.isfinite(cell):
                         largest = max(largest, abs(cell - expected))
-                        differ += [(number, one, another)] * (abs(cell - expected) > 1e-9)
+                        differ += [(number, one, another)] * (not abs(cell - expected) <= 1e-9)
                     else:
                         differ += [(number, one, another)] * (cell != expected)
     figures = {"rows": rows, "cells": cells, "differ": len(differ), "largest": largest}
