@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from expected import champion
+from invariants import predictions_are_those_of_git
 from shop import CHURN
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def forgotten(life: Life) -> None:
     if row["n"]:
         life.violate("forgotten", f"{row['n']} rows of {key} are left in {CHURN.predictions}")
     life.house.run("scorehouse", "evidence", "seal", "--target", "dev", "--check")
-    life.check_rows()
+    for invariant, text in predictions_are_those_of_git(life, CHURN):
+        life.violate(invariant, text)
     life.house.commit("Forget a customer")
     life.night()
