@@ -11,14 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.answer.additive import nearest_of_sums
+from scorehouse.answer.boxes import MOST_MOVES, Leaves, RowLimits, through_boxes
 from scorehouse.answer.moves import features_by_column, moves_of, with_cells
 from scorehouse.answer.outcome import Outcome
-from scorehouse.answer.search import Flips, Found, nearest
+from scorehouse.answer.search import Flips, Found, Search, nearest
 from scorehouse.answer.settings import NUMBERS, Change
 from scorehouse.explain.story import Explainer
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
 from scorehouse.program.matrix.layers import StoredMatrix, one_product
+from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.store import reading, scores_of
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registry.signature import Feature
@@ -79,6 +81,14 @@ class Alternatives:
         if any(len(own.intersection(places)) > 1 for own in read):
             return None
         return [[column for column, own in enumerate(read) if place in own] for place in places]
+
+    @cached_property
+    def leaves(self) -> Leaves | None:
+        """Of trees whose sums have limits that say what is decided."""
+        program, binary = self.program, len(self.kernel.version.classes) == 2
+        if not isinstance(program, StoredTrees) or not (binary or self.kernel.version.task == "regression"):
+            return None
+        return Leaves.of(program.models[0])
 
     @cached_property
     def is_additive(self) -> bool:
@@ -186,7 +196,20 @@ class Alternatives:
             found = scored(program.sums(list(block), len(places), None))
             return outcome.differs(found), outcome.shortfall(found)
 
-        return nearest(distances, flips)
+        bounded = None
+        if self.leaves is not None and max(counts) <= MOST_MOVES:
+            parts = [numbers[:, end - count : end] for end, count in zip(ends, counts, strict=True)]
+            limits = RowLimits(self.leaves, parts, self.columns)
+
+            def may_differ(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+                # of two outputs, the score rises with the second and falls with the first
+                ends = (np.column_stack([a[:, 0], b[:, -1]]) for a, b in ((high, low), (low, high)))
+                return outcome.may_differ(*(scored(end[:, -low.shape[1] :]) for end in ends))
+
+            def bounded(search: Search) -> float:
+                return through_boxes(search, limits, may_differ)
+
+        return nearest(distances, flips, bounded=bounded)
 
 
 def replaced(row: pa.RecordBatch, columns: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:

@@ -58,6 +58,13 @@ class Outcome:
         same = pc.equal(label, arrays.scalar(self.decided, label.type))
         return ~np.asarray(arrays.to_numpy(pc.fill_null(same, arrays.scalar(True))), dtype=bool)
 
+    def may_differ(self, lowest: pa.RecordBatch, highest: pa.RecordBatch) -> np.ndarray:
+        """Whether another decision may lie between rows with the lowest and with the highest scores."""
+        if not self.by_score or self.column is None:
+            return self.differs(lowest) | self.differs(highest)
+        low, high = (arrays.to_numpy(rows.column(self.column)) for rows in (lowest, highest))
+        return ~np.logical_or.reduce([(start <= low) & (high < end) for start, end in self.inside])
+
     def shortfall(self, scored: pa.RecordBatch) -> np.ndarray:
         """How far the score of each row is from another decision; infinite where that is not known."""
         if self.column is not None:

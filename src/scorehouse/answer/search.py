@@ -11,6 +11,7 @@ import numpy as np
 FIRST_ROWS, CHUNK = 1_024, 8_192
 MOST_ROWS = 100_000  # of changes in any number of features, before pairs are searched alone
 MOST_ROWS_OF_PAIRS = 2_000_000
+THINNEST = 0.01  # of a shell, as a share of its radius
 GROWTH = 2.0  # of the radius from one shell of combinations to the next
 Flips = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -37,7 +38,7 @@ class Found:
         return self.bound >= self.distance
 
 
-class _Search:
+class Search:
     """Counts what is tried, and keeps the best of it."""
 
     def __init__(self, distances: Sequence[np.ndarray], flips: Flips) -> None:
@@ -51,25 +52,37 @@ class _Search:
     def through(self, features: Sequence[int], most: int) -> float:
         """Try the combinations of some features, the nearest first, until one flips.
 
-        Returns the distance below which none flips: that of the flip, or infinity if all were tried; less if
-        more than `most` rows would have been.
+        Returns the distance below which none flips: that of the flip, or infinity if all were tried; less
+        where more than `most` combinations are nearer than the next.
         """
         own = [self.distances[feature] for feature in features]
-        farthest, most = sum(float(each[-1]) for each in own) * (1 + 1e-9), self.tried + most
+        farthest = sum(float(each[-1]) for each in own) * (1 + 1e-9)
         low, high = 0.0, min(self.distance, farthest)
         while low < min(self.distance, farthest):
-            shell = within(own, low, high, most - self.tried)
-            if shell is None:  # too many at once, unless even a thin shell has too many
-                if most - self.tried < FIRST_ROWS or high - low < 1e-9 * farthest:
+            shell = within(own, low, high, most)
+            if shell is None:  # too many up to there
+                if high - low < THINNEST * high:
                     return low
                 high = (low + high) / 2
-            elif self._try(features, *shell):
+            elif self.attempt(features, *shell):
                 return self.distance
             else:
                 low, high = high, min(self.distance, low + (high - low) * GROWTH)
         return self.distance
 
-    def _try(self, features: Sequence[int], index: np.ndarray, total: np.ndarray) -> bool:
+    def come_nearer(self) -> None:
+        """Change one feature of the nearest miss after the other, as long as that brings it nearer to a flip."""
+        before = np.inf
+        while self.missed is not None and self.shortfall < before:
+            before = self.shortfall
+            for feature, own in enumerate(self.distances):
+                places = np.tile(self.missed, (len(own), 1))
+                places[:, feature] = np.arange(len(own))
+                far = np.sum([each[at] for each, at in zip(self.distances, places.T, strict=True)], axis=0)
+                if self.attempt(range(len(self.distances)), places, far):
+                    return
+
+    def attempt(self, features: Sequence[int], index: np.ndarray, total: np.ndarray) -> bool:
         """Whether one of these combinations, in the order of their distance, flips."""
         start, size = 0, FIRST_ROWS
         while start < len(total):
@@ -88,22 +101,31 @@ class _Search:
         return False
 
 
-def nearest(distances: Sequence[np.ndarray], flips: Flips, most: int = MOST_ROWS) -> Found:
+def nearest(
+    distances: Sequence[np.ndarray],
+    flips: Flips,
+    most: int = MOST_ROWS,
+    bounded: Callable[[Search], float] | None = None,
+) -> Found:
     """Search the moves of some features, of which each has `distances` that rise from 0, its own value.
 
     `flips` says of rows of places which of them lead to another decision, and how far each is from one.
+    `bounded` searches all combinations by limits that are known of them; None: at most `most` are tried.
     """
-    search = _Search(distances, flips)
+    search = Search(distances, flips)
     everything = list(range(len(distances)))
     for feature in everything:  # a change of one feature is soon found, and limits the search for nearer ones
         search.through([feature], len(distances[feature]))
-    bound = bound_of_pairs = search.through(everything, most)
+    bound = bounded(search) if bounded else search.through(everything, most)
+    bound_of_pairs = bound
     if bound < search.distance:
         # too many of all: those of one and two features are searched to their end
         bound_of_pairs = min(
             search.through(pair, MOST_ROWS_OF_PAIRS)
             for pair in combinations(everything, min(2, len(everything)))
         )
+    if search.best is None and bounded:  # which leaves out what cannot flip
+        search.come_nearer()
     return Found(
         search.best, search.distance, bound, bound_of_pairs, search.tried, search.missed, search.shortfall
     )
@@ -114,7 +136,8 @@ def within(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The combinations farther than `low` and at most as far as `high`, the nearest first, and how far.
 
-    Of two that are equally far, the one with fewer changes comes first. None if there are more than `most`.
+    Of two that are equally far, the one with fewer changes comes first. None if more than `most` are not
+    farther than `high`.
     """
     total, index = np.zeros(1), np.zeros((1, 0), dtype=np.int64)
     for own in distances:

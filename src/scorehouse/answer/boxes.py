@@ -1,0 +1,169 @@
+"""The nearest change of trees by branch and bound: boxes of moves, in which the sums of trees have limits.
+
+A leaf can be reached from a box if none of its splits keeps all of the box away. So the highest of the leaves
+of each tree that can be reached, added up, is a limit of the sum; a box whose limits decide as the person's
+own row does has no other decision in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scorehouse.answer.search import Search, within
+from scorehouse.program.native.layout import TreeModel
+from scorehouse.program.trees.tree import LEAF, Tree
+
+MOST_BOXES = 20_000
+MOST_MOVES = 512  # of a feature, whose limits over all ranges of moves are in a table
+SMALL = 256  # combinations in a box that are tried instead of divided
+AT_ONCE = 64  # boxes
+MOST_LIMITS = 20_000_000  # numbers that say between which values of each column a leaf lies
+Differ = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Leaves:
+    """Between which numbers of each column, (low, high], the leaves of all trees lie, and their values."""
+
+    def __init__(self, model: TreeModel) -> None:
+        found = [_limits(tree, model.n_features) for tree in model.ensemble.trees]
+        self.model = model
+        self.low, self.high, self.value = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        self.tree = np.repeat(np.arange(len(found)), [len(low) for low, _, _ in found])
+
+    @classmethod
+    def of(cls, model: TreeModel) -> Leaves | None:
+        """None for trees with limits of more than two outputs, or too many to hold."""
+        outputs, width = len(model.base), model.ensemble.trees[0].value.shape[1]
+        nodes = sum(len(tree.left) for tree in model.ensemble.trees)
+        is_known = outputs == width and outputs in (1, 2) and nodes * model.n_features <= MOST_LIMITS
+        return cls(model) if is_known else None
+
+
+def _limits(tree: Tree, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    low = np.full((len(tree.left), columns), -np.inf)
+    high = np.full((len(tree.left), columns), np.inf)
+    splits = np.zeros(len(tree.left), dtype=bool)
+    splits[tree.numeric_nodes] = True
+    if tree.zero_is_missing is not None:
+        splits &= ~tree.zero_is_missing  # where zero goes with the missing ones, any value may go both ways
+    for level in tree.levels():
+        inner = level[tree.left[level] != LEAF]
+        left, right = tree.left[inner], tree.right[inner]
+        low[left], high[left], low[right], high[right] = low[inner], high[inner], low[inner], high[inner]
+        own = splits[inner]
+        left, right, inner = left[own], right[own], inner[own]
+        column, edge = tree.feature[inner], tree.edge[inner]
+        high[left, column] = np.minimum(high[left, column], edge)
+        low[right, column] = np.maximum(low[right, column], edge)
+    leaf = np.flatnonzero(tree.is_leaf)
+    return low[leaf], high[leaf], tree.value[leaf]
+
+
+class RowLimits:
+    """The limits of the sums of one row, over boxes of moves of its changeable features."""
+
+    def __init__(
+        self, leaves: Leaves, numbers: Sequence[np.ndarray], columns: Sequence[Sequence[int]]
+    ) -> None:
+        """`numbers` has all columns of the moves of each feature, `columns` those that read it."""
+        self.owners = [(place, column) for place, own in enumerate(columns) for column in own]
+        self.tables = []
+        changing = {column for _, column in self.owners}
+        row = numbers[0][:, 0]
+        kept = np.ones(len(leaves.tree), dtype=bool)
+        for column in set(range(len(row))) - changing:
+            if not np.isnan(row[column]):  # a missing value may go either way, as far as limits go
+                kept &= (leaves.low[:, column] < row[column]) & (row[column] <= leaves.high[:, column])
+        for place, column in self.owners:
+            values = numbers[place][column]
+            least = _over_ranges(np.where(np.isnan(values), -np.inf, values), np.minimum, np.inf)
+            most = _over_ranges(np.where(np.isnan(values), np.inf, values), np.maximum, -np.inf)
+            self.tables.append((least, most))
+            kept &= (leaves.low[:, column] < most[0, -1]) & (least[0, -1] <= leaves.high[:, column])
+        self.low = [leaves.low[kept, column] for _, column in self.owners]
+        self.high = [leaves.high[kept, column] for _, column in self.owners]
+        self.value, tree = leaves.value[kept], leaves.tree[kept]
+        self.starts = np.flatnonzero(np.append(True, tree[1:] != tree[:-1]))
+        self.model = leaves.model
+
+    def __call__(self, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest sums, of shape (boxes, outputs), between these places."""
+        inside = np.ones((len(first), len(self.value)), dtype=bool)
+        for (place, _), (least, most), low, high in zip(
+            self.owners, self.tables, self.low, self.high, strict=True
+        ):
+            ends = first[:, place], last[:, place]
+            inside &= (low < most[ends][:, None]) & (least[ends][:, None] <= high)
+        return self._sums(inside, np.minimum, np.inf), self._sums(inside, np.maximum, -np.inf)
+
+    def _sums(self, inside: np.ndarray, limit: np.ufunc, outside: float) -> np.ndarray:
+        model = self.model
+        outputs = [
+            limit.reduceat(np.where(inside, value, outside), self.starts, axis=1).sum(axis=1)
+            for value in self.value.T
+        ]
+        sums = (np.column_stack(outputs) + model.base) / model.divisor
+        slack = (1e-4 if model.ensemble.single else 1e-9) * (1 + np.abs(sums))
+        return np.asarray(sums + (slack if limit is np.maximum else -slack))
+
+
+def _over_ranges(values: np.ndarray, limit: np.ufunc, empty: float) -> np.ndarray:
+    """The smallest or the largest of the values from each place to each later one."""
+    table = np.broadcast_to(values, (len(values), len(values))).copy()
+    table[np.tril_indices(len(values), -1)] = empty
+    return np.asarray(limit.accumulate(table, axis=1))
+
+
+def through_boxes(search: Search, limits: RowLimits, may_differ: Differ) -> float:
+    """Find the nearest combination of moves that flips, if there is one, into `search`.
+
+    `may_differ` says of lowest and highest sums whether another decision may lie between. Returns the
+    distance below which none flips, as `Search.through` does.
+    """
+    distances = search.distances
+    ends = np.array([len(each) for each in distances]) - 1
+    waiting = [(0.0, 0, np.zeros(len(ends), dtype=np.int64), ends)]
+    made = 0
+    while ends.any() and waiting and waiting[0][0] < search.distance:
+        if made > MOST_BOXES:
+            return waiting[0][0]
+        taken = [heapq.heappop(waiting) for _ in range(min(AT_ONCE, len(waiting)))]
+        first, last = (np.array([box[side] for box in taken]) for side in (2, 3))
+        first, last = _halves(first, last)
+        nearest = _far(distances, first)
+        kept = nearest < search.distance
+        first, last, nearest = first[kept], last[kept], nearest[kept]
+        made += len(first)
+        kept = may_differ(*limits(first, last)) if len(first) else kept[:0]
+        small = []
+        for low, high, far in zip(first[kept], last[kept], nearest[kept].tolist(), strict=True):
+            if np.prod(high - low + 1.0) > SMALL:
+                made += 1
+                heapq.heappush(waiting, (far, made, low, high))
+                continue
+            cut = [each[a : b + 1] for each, a, b in zip(distances, low, high, strict=True)]
+            shell = within([each - each[0] for each in cut], -1.0, search.distance - far, SMALL)
+            if shell is not None and len(shell[0]):
+                small.append(shell[0] + low)
+        if small:
+            places = np.concatenate(small)
+            total = _far(distances, places)
+            order = np.argsort(total, kind="stable")
+            search.attempt(range(len(ends)), places[order], total[order])
+    return search.distance
+
+
+def _halves(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each box in two, along the feature with the most moves in it."""
+    rows, longest = np.arange(len(first)), np.argmax(last - first, axis=1)
+    middle = (first[rows, longest] + last[rows, longest]) // 2
+    lower_last, upper_first = last.copy(), first.copy()
+    lower_last[rows, longest], upper_first[rows, longest] = middle, middle + 1
+    return np.concatenate([first, upper_first]), np.concatenate([lower_last, last])
+
+
+def _far(distances: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
+    return np.sum([each[places[:, i]] for i, each in enumerate(distances)], axis=0)
