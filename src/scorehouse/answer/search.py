@@ -71,7 +71,7 @@ class Search:
         return self.distance
 
     def come_nearer(self) -> None:
-        """Change one feature of the nearest miss after the other, as long as that brings it nearer to a flip."""
+        """Change one feature of the nearest miss after the other, as long as that helps."""
         before = np.inf
         while self.missed is not None and self.shortfall < before:
             before = self.shortfall
