@@ -128,7 +128,7 @@ class Letter:
             )
             for each in changes
         ]
-        return self.words["and"].join(said)
+        return self.words["and"].join(filter(None, (", ".join(said[:-1]), said[-1])))
 
     def _text(self, word: str, /, **values: str) -> Block:
         return Block("text", self.words[word], values)
@@ -137,7 +137,8 @@ class Letter:
         return Block("heading", self.words[key])
 
     def _features(self, names: Sequence[str]) -> str:
-        return ", ".join(map(self._feature, names))
+        named = [self._feature(name) for name in names]
+        return self.words["and"].join(filter(None, (", ".join(named[:-1]), *named[-1:])))
 
     def _feature(self, name: str) -> str:
         return self._named(self.answers.names, name)

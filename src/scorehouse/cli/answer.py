@@ -57,7 +57,7 @@ def answer_command(
     \b
     Examples:
       scorehouse answer churn --key 15098 --target prod
-      scorehouse answer churn --key 15098 --target prod --language de --output letter --sign release.pem
+      scorehouse answer churn --key 15098 --target prod --output letter --sign release.pem
       scorehouse answer churn --keys asked.csv --target prod --output answers.csv
     """
     if bool(keys) == (file is not None):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
+    GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     IsolationForest,
@@ -30,6 +31,7 @@ from scorehouse.explain.row import LoggedRow
 from scorehouse.explain.story import Explainer
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.registry.policy import load_policy
+from scorehouse.segmented import SegmentedClassifier
 
 RNG = np.random.default_rng(4)
 X = pd.DataFrame(
@@ -80,6 +82,12 @@ FAMILIES: dict[str, tuple[str, Any, Any, dict[str, Any] | None]] = {
         BANDS,
     ),
     "linear": ("regression", encoded(OneHotEncoder(), StandardScaler(), LinearRegression()), SUM, BANDS),
+    "segments": (
+        "classification",
+        SegmentedClassifier(GradientBoostingClassifier(n_estimators=9), by="d", min_rows=20),
+        TWO,
+        None,
+    ),
     "anomaly": ("anomaly", encoded(OneHotEncoder(), IsolationForest(n_estimators=20)), None, None),
 }
 
