@@ -54,20 +54,27 @@ def changes(
     table: str = TABLE,
 ) -> list[Change]:
     """The moves of every outcome, over all keys and in each value of each segment, the most keys first."""
-    key_text = " || ', ' || ".join(f"cast({quote(name)} as varchar)" for name in key)
+    key_text = " || ', ' || ".join(f"cast(example.{quote(name)} as varchar)" for name in key)
+    pairs = ", ".join(column for outcome in outcomes for column in outcome.columns)
     found = []
-    for outcome in outcomes:
-        for segment in [None, *segments]:
-            value = f"coalesce(cast({quote(segment)} as varchar), '(missing)')" if segment else f"'{ALL}'"
-            was, now = outcome.before, outcome.after
+    for segment in [None, *segments]:
+        part = quote(segment) if segment else f"'{ALL}'"
+        connection.execute(  # one pass over the keys for all outcomes; of equal keys, one is the example
+            f"create or replace temp table scorehouse_moves as select {part} as part, {pairs}, "
+            f"count(*) as n, min(rowid) as place from {table} group by all"
+        ).fetchall()
+        for outcome in outcomes:
             rows = connection.execute(
-                f"select {value} as segment_value, {was} as was, {now} as becomes, count(*) as n, "
-                f"min(case when was <> becomes then {key_text} end) from {table} "
-                "group by segment_value, was, becomes order by n desc, segment_value, was, becomes"
+                f"select part, was, now, n, {key_text} from ("
+                "select coalesce(cast(part as varchar), '(missing)') as part, "
+                f"{outcome.text(BEFORE)} as was, {outcome.text(AFTER)} as now, sum(n)::bigint as n, "
+                "min(place) as place from scorehouse_moves group by all) as counted "
+                f"left join {table} as example on was <> now and example.rowid = place "
+                "order by n desc, part, was, now"
             ).fetchall()
             found += [
-                Change(outcome.name, segment or ALL, value, was, now, n, n if was != now else 0, example)
-                for value, was, now, n, example in rows
+                Change(outcome.name, segment or ALL, part, was, now, n, n if was != now else 0, example)
+                for part, was, now, n, example in rows
             ]
     return found
 

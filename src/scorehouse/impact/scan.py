@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
-from scorehouse.engines.duckdb.sql import quote
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.output import BATCHES
 from scorehouse.engines.run import kernel_of, output_names
@@ -34,25 +34,19 @@ class Outcome:
     is_number: bool = False
 
     def text(self, side: str) -> str:
-        """SQL of the outcome of one side."""
+        """SQL of the outcome of one side, from its column or from `columns`."""
         return f"coalesce(cast({quote(self.name + side)} as varchar), '{REJECTED}')"
 
     @property
-    def before(self) -> str:
-        """SQL of what the row had."""
+    def columns(self) -> tuple[str, str]:
+        """SQL of what a row had and gets; of a number, whether it was there, and which way it goes."""
+        was, now = (quote(self.name + side) for side in SIDES)
         if not self.is_number:
-            return self.text(BEFORE)
-        return f"case when {quote(self.name + BEFORE)} is null then '{REJECTED}' else 'scored' end"
-
-    @property
-    def after(self) -> str:
-        """SQL of what the row gets."""
-        if not self.is_number:
-            return self.text(AFTER)
-        was, now = quote(self.name + BEFORE), quote(self.name + AFTER)
+            return was, now
+        way = f"case when {now} > {was} then 'higher' when {now} < {was} then 'lower' else 'scored' end"
         return (
-            f"case when {now} is null then '{REJECTED}' when {now} > {was} then 'higher' "
-            f"when {now} < {was} then 'lower' else 'scored' end"
+            f"case when {was} is not null then 'scored' end as {was}",
+            f"case when {now} is not null then {way} end as {now}",
         )
 
 
@@ -176,10 +170,14 @@ def _typed(name: str, source: DuckDBSource) -> str:
 
 
 def _decided(policy: DecisionPolicy, names: Sequence[str], source: DuckDBSource) -> Iterator[str]:
+    """Decisions and bands of both sides, as ENUM: strings take several times as long to count and to keep."""
     keys = [_typed(name, source) for name in source.columns.key]
+    words = {"decision": policy.labels, "band": policy.bands}
     for side in SIDES:
         found = of_side(policy, names, side).expressions(f"{quote(REJECT_REASON + side)} is null", keys)
-        yield from (f"{found[name]} as {quote(name + side)}" for name in ("decision", "band"))
+        for name, known in words.items():
+            kind = f"enum({', '.join(map(literal, dict.fromkeys(known)))})" if known else "varchar"
+            yield f"cast({found[name]} as {kind}) as {quote(name + side)}"
 
 
 def _features(source: DuckDBSource, columns: dict[str, str]) -> str:

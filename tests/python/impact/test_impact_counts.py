@@ -26,7 +26,8 @@ MOVES = Values("decision", moves=(("no", "yes", 2.0), ("yes", "no", -3.0), ("no"
 def found() -> list[Change]:
     with duckdb.connect() as connection:
         outcomes = [Outcome("decision"), Outcome("prediction", is_number=True)]
-        return changes(connection, outcomes, ["city"], ["id"], table=f"({ROWS})")
+        connection.execute(f"create table rows as {ROWS}")
+        return changes(connection, outcomes, ["city"], ["id"], table="rows")
 
 
 def counted(found: list[Change], outcome: str, value: str = "all") -> dict[tuple[str, str], int]:
