@@ -32,6 +32,7 @@ WORDS = {
     "how-to/report.md": ("report", "dashboard"),
     "how-to/challengers.md": ("challenger", "shadow", "comparison"),
     "how-to/promote.md": ("promote", "champion", "alias", "rollback"),
+    "how-to/impact.md": ("impact", "budget", "value"),
     "how-to/orchestrate.md": ("airflow", "dagster", "cron", "schedule"),
     "how-to/upgrade.md": ("upgrade", "migrate", "version number"),
     "how-to/retention.md": ("retention", "prune"),

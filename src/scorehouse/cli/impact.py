@@ -161,7 +161,7 @@ def _keep(opened: Opened, found: Impact, folder: Path) -> Path:
     from scorehouse.impact.predict import keep
 
     file = _file(folder, found.move.before.name, found.move.alias, found.move.table)
-    keep(opened.connection, file, found.scan, found.header)
+    keep(opened.connection, file, found.header)
     return file
 
 

@@ -65,16 +65,16 @@ def changes(
         ).fetchall()
         for outcome in outcomes:
             rows = connection.execute(
-                f"select part, was, now, n, {key_text} from ("
+                f"select counted.*, {key_text} from ("
                 "select coalesce(cast(part as varchar), '(missing)') as part, "
                 f"{outcome.text(BEFORE)} as was, {outcome.text(AFTER)} as now, sum(n)::bigint as n, "
-                "min(place) as place from scorehouse_moves group by all) as counted "
-                f"left join {table} as example on was <> now and example.rowid = place "
-                "order by n desc, part, was, now"
+                "min(place) as place from scorehouse_moves group by all) as counted left join "
+                f"{table} as example on counted.was <> counted.now and example.rowid = counted.place "
+                "order by counted.n desc, counted.part, counted.was, counted.now"
             ).fetchall()
             found += [
                 Change(outcome.name, segment or ALL, part, was, now, n, n if was != now else 0, example)
-                for part, was, now, n, example in rows
+                for part, was, now, n, _, example in rows
             ]
     return found
 

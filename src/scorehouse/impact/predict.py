@@ -11,14 +11,14 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.engines.duckdb.sql import column_list, literal, quote
+from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import wanted_key
 from scorehouse.impact.alarms import Alarm, alarms, rejections
 from scorehouse.impact.changes import ALL, Change, Limit, changes, limits
 from scorehouse.impact.cost import Cost, cost_of
 from scorehouse.impact.move import Move
-from scorehouse.impact.scan import BEFORE, SIDES, TABLE, Scan, scan
+from scorehouse.impact.scan import SIDES, TABLE, Scan, scan
 from scorehouse.impact.value import Values, read_values
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.report.warehouse import Warehouse
@@ -120,16 +120,13 @@ def predict(
     )
 
 
-def keep(connection: duckdb.DuckDBPyConnection, path: Path, found: Scan, header: Mapping[str, Any]) -> None:
-    """Write every key with what it gets, and what it had, into one file that says what it was made from."""
+def keep(connection: duckdb.DuckDBPyConnection, path: Path, header: Mapping[str, Any]) -> None:
+    """Write every key with what it had and gets into one file, which says what it was made from."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    outcomes = {one.name for one in found.outcomes}
-    left_out = [name + BEFORE for name in found.outputs if name not in outcomes]
-    read = f"select * exclude ({column_list(left_out)}) from {TABLE}" if left_out else f"from {TABLE}"
     text = literal(json.dumps(header, default=str))
     connection.execute(
-        f"copy ({read}) to {literal(str(partial))} (format parquet, kv_metadata {{scorehouse: {text}}})"
+        f"copy {TABLE} to {literal(str(partial))} (format parquet, kv_metadata {{scorehouse: {text}}})"
     )
     partial.replace(path)
 
