@@ -150,9 +150,7 @@ def evidence_seal_command(
         told = f"; {count(new, 'run')} {'is' if new == 1 else 'are'} not sealed yet" if new else ""
     said = said or [f"sealed: {count(runs, 'run')}{told} ({file})", f"head: {head(lines)}"]
     if facts["rows_forgotten"]:
-        said.append(
-            f"rows forgotten in these runs, which their lines no longer speak of: {facts['rows_forgotten']:,}"
-        )
+        said.append(f"rows forgotten since they were scored: {facts['rows_forgotten']:,}")
     answer(as_json, {**facts, "findings": wrong}, said)
     if found:
         if not as_json:

@@ -117,7 +117,7 @@ def _lines(found: Replayed | BackendChecked, sample: int | None) -> Iterator[str
             changed = "no, rows were changed, added or removed"
             yield f"  input unchanged: {'yes' if found.same_input else changed}"
         if found.rows_forgotten:
-            yield f"  rows forgotten: {found.rows_forgotten:,}, which nothing here speaks of"
+            yield f"  rows forgotten: {found.rows_forgotten:,}, which are in nothing that is compared"
     yield f"  same library versions: {'yes' if found.same_libraries else 'no'}"
     yield f"  rows compared: {found.rows_compared:,}{of}"
     if not isinstance(found, BackendChecked) and not found.rows_in_table:

@@ -248,7 +248,8 @@ def _rewrite(job: Job) -> list[str]:
     for file in job.databases:
         written_anew(file, job.call)
         hits, searched = bytes_found(file, job.people.telling)
-        notes.append(f"{file.name} was written anew; its bytes have {hits} of {searched} values")
+        found = f"; of {searched:,} values that are no short numbers, its bytes have {hits:,}" if searched else ""
+        notes.append(f"{file.name} was written anew{found}")
     return notes
 
 

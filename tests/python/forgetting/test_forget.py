@@ -113,7 +113,9 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
         )
         assert replayed["rows_forgotten"] == 1
     assert "rows forgotten: 1" in call("replay", run_id(house, "scores"), *TARGET).output
-    assert "no longer speak of: 2" in call("evidence", "seal", *TARGET, "--check").stdout
+    assert "since they were scored: 2" in call("evidence", "seal", *TARGET, "--check").stdout
+    call("evidence", "pack", "churn", *TARGET, "--output", "pack")
+    assert "nothing was altered" in call("evidence", "verify", "pack").stdout
     for folder in ("out", "text"):
         written = call("export", "predictions", "scores", *TARGET, "--to", folder).stdout
         assert "nothing to write" in written and "39 unchanged" in written

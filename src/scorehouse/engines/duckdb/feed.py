@@ -104,9 +104,10 @@ class Feed:
         The tables have only the keys: to read the rows again takes less time than to hold a copy.
         """
         keys = column_list(self.keys)
-        inserted, deleted = (
-            self.source.without_forgotten(self.lake.feed(what, after)) for what in ("insertions", "deletions")
-        )
+        inserted, deleted = (self.lake.feed(what, after) for what in ("insertions", "deletions"))
+        if kept := self.source.kept_keys:
+            kept_rows = f"(select *, snapshot_id, rowid from {{}} where {kept})"
+            inserted, deleted = kept_rows.format(inserted), kept_rows.format(deleted)
         if after == self.lake.snapshot:  # the functions of the feed know no empty range
             inserted = deleted = f"(select *, 0 as snapshot_id, 0 as rowid from {self.source.table} limit 0)"
         ids = f"snapshot_id as {SNAPSHOT}, rowid as {ROW}"

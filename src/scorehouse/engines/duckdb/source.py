@@ -160,12 +160,8 @@ class DuckDBSource(Source):
             self.cursor, request.run_log, self.table, self.table_types, request.project_root, self.call
         )
         if self.kept_keys:
-            self.table, self.is_stored = self.without_forgotten(self.table), False
+            self.table, self.is_stored = f"(select * from {self.table} where {self.kept_keys})", False
             self.in_database = False  # the keys to leave out are in tables of this cursor
-
-    def without_forgotten(self, table: str) -> str:
-        """The rows of a relation with the columns of the feature table whose keys were not forgotten."""
-        return f"(select * from {table} where {self.kept_keys})" if self.kept_keys else table
 
     def _described(self, table: str) -> dict[str, str]:
         return described(self.cursor, f"select * from {table}")
