@@ -28,6 +28,7 @@ BEYOND = (
     "backups of the database and of these files",
     "clones and the history of the Git repository",
     "evidence packs and exports that were handed over, and tables of other systems until the next export",
+    "fingerprints of earlier runs, of rows that a later run has scored again",
     "older snapshots of a lake, until they are expired",
     "the other targets of this project: call this once for each of them",
     "predict() in a view, which scores what is in the feature table: the person has to leave that",
@@ -248,8 +249,8 @@ def _rewrite(job: Job) -> list[str]:
     for file in job.databases:
         written_anew(file, job.call)
         hits, searched = bytes_found(file, job.people.telling)
-        found = f"; of {searched:,} values that are no short numbers, its bytes have {hits:,}" if searched else ""
-        notes.append(f"{file.name} was written anew{found}")
+        seen = f"; of {searched:,} values that are no short numbers, its bytes have {hits:,}"
+        notes.append(f"{file.name} was written anew{seen if searched else ''}")
     return notes
 
 

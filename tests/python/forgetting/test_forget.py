@@ -121,6 +121,7 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
         assert "nothing to write" in written and "39 unchanged" in written
 
 
+@pytest.mark.slow
 def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     """The feature table still has the person, as it is when its source was not cleaned yet."""
     done = forget("--key", PERSON, code=3)
@@ -142,6 +143,7 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     assert not failed.success and "forgotten persons would return" in failed.messages["scores"]
 
 
+@pytest.mark.slow
 def test_runs_of_several_versions_in_both_layouts(house: DbtProject) -> None:
     """Rows that versions share, and a row per version: replays of all runs stay valid."""
     house.register(classifier(0.1), "churn", X, Y, task="classification", alias="challenger")
@@ -289,6 +291,7 @@ def test_only_persons_are_named_by_text() -> None:
         assert people.redacted(text)[0] == left
 
 
+@pytest.mark.slow
 def test_background_rows_in_git_are_named(house: DbtProject) -> None:
     """The background of reasons has real rows of features: a person's stands in the repository."""
     house.register(classifier(), "churn", X, Y, task="classification", background=X.iloc[5:9])
@@ -304,6 +307,7 @@ def test_background_rows_in_git_are_named(house: DbtProject) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_thousand_persons_are_nowhere(house: DbtProject) -> None:
     """Of 3,000: no byte of any file and no row of any table has one of the 1,000, and the others replay."""
     many = FEATURES.replace("range(40)", "range(3000)").replace("i::double", "(i % 40)::double")
