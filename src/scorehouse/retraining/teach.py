@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from scorehouse.errors import EstimatorError
+from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of
@@ -28,6 +28,7 @@ FOLDS, FEWEST_BLOCKS = 5, 3
 COPIES, MOST_COPIES = 4, 20_000  # of rows with values of their neighbours, which the teacher labels too
 NEIGHBOURS, SWAPPED = 5, 0.25
 SAMPLE = 200  # rows that are scored twice
+FEWEST_ROWS = 40  # held out
 Z = 1.96
 EPSILON = np.finfo(np.float64).eps
 
@@ -53,10 +54,18 @@ class Lesson:
 def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
     """Teach a student. `is_new` says that the teacher has not seen the rows held out, and is measured itself.
 
-    Raises EstimatorError for a teacher that is not deterministic or cannot be fitted again.
+    Raises EstimatorError for a teacher that is not deterministic or cannot be fitted again, and
+    ConfigurationError where too few rows are held out.
     """
     task, features = job.parent["task"], list(job.features)
     X, y, held = frames.training[features], frames.training[job.label], frames.holdout
+    if len(held) < FEWEST_ROWS:
+        raise ConfigurationError(
+            job.call,
+            f"{len(held):,} rows are held out: one half chooses the student's size, one measures it",
+            expected=f"at least {FEWEST_ROWS}",
+            action="hold out more (`holdout` in the settings), or wait for more labels",
+        )
     _check_scores(teacher, held[features], job)
     classes = list(teacher.classes_) if task == CLASSIFICATION else []
     fresh = _fresh(teacher, job)

@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from scorehouse.errors import EstimatorError
+from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.retraining import teach
 from scorehouse.retraining.distil import why_not
 from scorehouse.retraining.frames import Frames
@@ -188,6 +188,13 @@ def test_who_cannot_teach(teacher: Any, problem: str, action: str, monkeypatch: 
     assert problem in refused.value.problem and action in refused.value.action
     if isinstance(teacher, Small):
         assert taught(teacher, rows, job(teacher_rows=300), is_new=True).gap["mean"] < 0.2
+
+
+def test_too_few_rows_to_measure_with_are_refused() -> None:
+    rows = frames(held=39)
+    teacher = LogisticRegression().fit(rows.training[["number", "x"]], rows.training["y"])
+    with pytest.raises(ConfigurationError, match=r"39 rows are held out.*\n.*at least 40"):
+        taught(teacher, rows, job(), is_new=True)
 
 
 def test_a_label_that_the_teacher_does_not_know_is_refused() -> None:
