@@ -52,8 +52,9 @@ def distil_command(
 
     Clones of the teacher score the rows of the training query that they have not seen, and rows mixed from
     these. The student learns from both, in the size whose held-out loss is lowest. Its intervals are
-    calibrated on true labels. It is not worth it if the same student is as good on true labels, or if it does
-    not score at least five times as many rows per second. The versions get the aliases teacher and student.
+    calibrated on true labels. It is not worth it if it is not certain to be better than the same student on
+    true labels, or does not score five times as many rows per second. The versions get the aliases teacher
+    and student.
 
     Exit codes: 0 registered, 1 failed, 2 wrong usage, 10 not worth it: nothing is registered.
 

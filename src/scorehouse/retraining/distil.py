@@ -54,7 +54,7 @@ def distil(frames: Frames, job: Job) -> dict[str, Any]:
         "gap": lesson.gap,
         "rows_per_second": {"teacher": speed, "student": fast},
         "backends": {"teacher": served, "student": serves},
-        "why_not": why_not(lesson.gain, fast / speed),
+        "why_not": why_not(lesson.gain, lesson.gain_low, fast / speed),
         "version": None,
     }
     if not answer["why_not"] or job.store == "register":
@@ -63,10 +63,12 @@ def distil(frames: Frames, job: Job) -> dict[str, Any]:
     return answer
 
 
-def why_not(gain: float, speedup: float) -> str:
+def why_not(gain: float, gain_low: float, speedup: float) -> str:
     """Why a student is not worth it; empty if it is."""
     if gain <= 0:
         return "the same student without a teacher is as good"
+    if gain_low <= 0:
+        return "it is not certain to be better than the same student without a teacher"
     if speedup < FASTER:
         return f"the teacher is fast already: the student has {speedup:.1f} x its rows per second"
     return ""

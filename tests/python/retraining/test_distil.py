@@ -97,11 +97,12 @@ def test_a_student_is_taught_proven_and_watched(own: DbtProject) -> None:
 
 
 def test_a_number_is_taught_to_a_tree(own: DbtProject) -> None:
-    ended = distil(own, "--into", "tree", "--json", name="slow_spend")
+    ended = distil(own, "--into", "tree", "--force", "--json", name="slow_spend")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = said(ended)
-    assert found["metrics"]["student"]["rmse"] < found["metrics"]["labels"]["rmse"]
-    assert found["gain"] > 0 and found["rows_per_second"]["student"] > 5 * found["rows_per_second"]["teacher"]
+    assert found["gain_low"] <= found["gain"] <= found["gain_high"]
+    assert found["metrics"]["teacher"]["rmse"] < found["metrics"]["student"]["rmse"] < 2
+    assert found["backends"] == {"teacher": "estimator", "student": "native"}
     student = versions(own, "slow_spend")[1]
     assert student.calibration["method"] == "split" and student.provenance["size"] == found["size"]
 

@@ -130,8 +130,8 @@ def test_losses_and_the_verdict() -> None:
     assert losses(scores, np.eye(2)[[1, 0]]).tolist() == [-np.log(0.75), 0.0]
     assert 30 < losses(scores, np.eye(2)[[1, 1]])[1] < 40
     assert losses(np.array([1.0, 3.0]), np.array([1.0, 1.0])).tolist() == [0.0, 4.0]
-    assert why_not(0.1, 5) == "" and "without a teacher" in why_not(0, 100)
-    assert "the student has 4.5 x" in why_not(0.1, 4.5)
+    assert why_not(0.1, 0.01, 5) == "" and "without a teacher is as good" in why_not(0, -0.1, 100)
+    assert "not certain" in why_not(0.1, 0, 100) and "the student has 4.5 x" in why_not(0.1, 0.01, 4.5)
 
 
 def test_what_was_frozen_for_a_calibration_learns_too() -> None:
