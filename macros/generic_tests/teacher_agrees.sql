@@ -18,36 +18,36 @@
     {% endfor %}
     {% set double = scorehouse._type_double() %}
 
-with students as (
+{% set keyed = scorehouse._identifiers(keys) | join(', ') %}
+{% set of_student = 'model_alias = ' ~ scorehouse._text_literal(student) %}
+{% set of_teacher = 'model_alias = ' ~ scorehouse._text_literal(teacher) %}
 
-    select * from {{ model }}
-    where model_alias = {{ scorehouse._text_literal(student) }}
+with
+
+{#- A row that only one of them scores, or has, is beyond any gap; one that both reject is no row to compare. -#}
+{% for name in names %}
+{% set value = 'cast(' ~ scorehouse._identifier(name) ~ ' as ' ~ double ~ ')' %}
+pairs_{{ loop.index }} as (
+
+    select
+        max(case when {{ of_student }} then row_status end) as student_status,
+        max(case when {{ of_teacher }} then row_status end) as teacher_status,
+        abs(
+            max(case when {{ of_student }} then {{ value }} end)
+            - max(case when {{ of_teacher }} then {{ value }} end)
+        ) as distance
+    from {{ model }}
+    where {{ of_student }} or {{ of_teacher }}
+    group by {{ keyed }}
 
 ),
-
-teachers as (
-
-    select * from {{ model }}
-    where model_alias = {{ scorehouse._text_literal(teacher) }}
-
-),
-
-{#- A row that only one of them scores is beyond any gap; one that both reject is no row to compare. -#}
+{% endfor %}
 pairs as (
 
     {% for name in names -%}
-    select
-        {{ scorehouse._text_literal(name) }} as column_name,
-        students.row_status as student_status,
-        teachers.row_status as teacher_status,
-        abs(
-            cast(students.{{ scorehouse._identifier(name) }} as {{ double }})
-            - cast(teachers.{{ scorehouse._identifier(name) }} as {{ double }})
-        ) as distance
-    from students
-    inner join teachers
-        on {{ scorehouse._same('students', 'teachers', scorehouse._identifiers(keys)) }}
-    where students.row_status = 'scored' or teachers.row_status = 'scored'
+    select {{ scorehouse._text_literal(name) }} as column_name, student_status, teacher_status, distance
+    from pairs_{{ loop.index }}
+    where student_status = 'scored' or teacher_status = 'scored'
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -64,7 +64,7 @@ counted as (
 
     select
         asked.column_name,
-        count(pairs.student_status) as n_rows,
+        count(pairs.column_name) as n_rows,
         count(case
             when pairs.student_status = pairs.teacher_status
                 and pairs.distance <= {{ scorehouse._double_literal(gap) }} then 1

@@ -34,7 +34,7 @@ SAMPLE = """\
 {scored}
 
 select * from {{{{ ref('{features}') }}}}
-where substr({{{{ dbt.hash("{hashed}") }}}}, 1, 2) < '{below}'
+where substr({{{{ dbt.hash({hashed}) }}}}, 1, 2) < '{below}'
 """
 TEACHER = """\
 -- What the teacher of `{name}` says about the sample, as the truth that its student is measured by.
@@ -114,8 +114,8 @@ def _planned(
         name=name,
         features=features,
         scored=scored(name, settings),
-        hashed=" || '|' || ".join(f"cast({identifier(key)} as varchar)" for key in keys),
-        below=f"{round(share * PARTS):02x}" if share < 1 else "g",
+        hashed=" ~ \" || '|' || \" ~ ".join(map(_text, keys)),
+        below="g" if (parts := round(share * PARTS)) >= PARTS else f"{parts:02x}",
     )
     judged = {
         "key": key_of(keys),
@@ -167,6 +167,14 @@ def _planned(
     ]
     changes = [Change(f"{folder}/{name}_{ending}.sql", text) for ending, text in files.items()]
     return [*changes, Change(f"{folder}/_{name}_student.yml", dump_yaml({"version": 2, "models": entries}))]
+
+
+def _text(key: str) -> str:
+    """A Jinja expression of the SQL of a key's text."""
+    quoted = identifier(key)
+    if quoted == key:
+        return f'"cast({key} as varchar)"'
+    return f'"cast(" ~ {quoted.removeprefix("{{ ").removesuffix(" }}")} ~ " as varchar)"'
 
 
 def _rounded(number: float) -> float:

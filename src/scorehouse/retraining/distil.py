@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
 from scorehouse.registration.conformal import LEVELS
 from scorehouse.registration.groups import Calibration, grouped
 from scorehouse.registration.register import register
-from scorehouse.registry.policy import load_policy
+from scorehouse.registry.policy import LoadPolicy, load_policy
 from scorehouse.registry.version import Version
 from scorehouse.retraining.frames import Frames, check_windows
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.store import FILES, PLACES, background_of_parent, opened
-from scorehouse.retraining.teach import Lesson, taught
+from scorehouse.retraining.teach import Lesson, later_half, taught
 
 FASTER = 5  # times as fast as its teacher a student has to be
 LEAST_SECONDS, FIRST_ROWS, MOST_ROWS = 0.2, 256, 1 << 20  # of a measurement of speed
@@ -38,7 +38,8 @@ def distil(frames: Frames, job: Job) -> dict[str, Any]:
     version, root = Version.from_row(job.parent), Path(job.project)
     batch = training_batch(frames.holdout[list(job.features)], job.call)
     teacher = opened(version, job)
-    speed, served = rows_per_second(version, root, batch, job.call)
+    policy = load_policy(root)
+    speed, served = rows_per_second(version, root, batch, policy, job.call)
     is_new = (
         bool(version.trained_to) and version.trained_to < job.provenance["cut"][: len(version.trained_to)]
     )
@@ -46,7 +47,8 @@ def distil(frames: Frames, job: Job) -> dict[str, Any]:
     facts = _facts(lesson, frames, job, version)
     with tempfile.TemporaryDirectory(prefix="scorehouse_") as folder:
         student = _tried(lesson, facts, frames, Path(folder), job)
-        fast, serves = rows_per_second(student, Path(folder), batch, job.call)
+        unsigned = replace(policy, require_signed_by=())  # nobody can sign what is only tried
+        fast, serves = rows_per_second(student, Path(folder), batch, unsigned, job.call)
     answer = {
         "metrics": lesson.metrics,
         "size": dict(lesson.size),
@@ -74,9 +76,11 @@ def why_not(gain: float, gain_low: float, speedup: float) -> str:
     return ""
 
 
-def rows_per_second(version: Version, root: Path, batch: pa.RecordBatch, call: str) -> tuple[float, str]:
+def rows_per_second(
+    version: Version, root: Path, batch: pa.RecordBatch, policy: LoadPolicy, call: str
+) -> tuple[float, str]:
     """How many rows a registered version scores in a second, by its fastest backend, and that backend."""
-    files = ProgramFiles(root, load_policy(root))
+    files = ProgramFiles(root, policy)
     kernel = kernel_of(version, files, frozenset(), call)
     backend = choose_backend(kernel, "auto", MOST_ROWS, files)
     score, count = in_batches(backend).kernel, min(batch.num_rows, FIRST_ROWS)
@@ -94,7 +98,7 @@ def rows_per_second(version: Version, root: Path, batch: pa.RecordBatch, call: s
 def _facts(lesson: Lesson, frames: Frames, job: Job, teacher: Version) -> dict[str, Any]:
     """The arguments of `register`; the rows held out judge, and calibrate intervals by their true labels."""
     features = list(job.features)
-    later = frames.holdout.iloc[len(frames.holdout) // 2 :]
+    later = frames.holdout[later_half(frames.holdout[job.time], job.seed)]
     metrics = lesson.metrics["student"]
     levels = [level for level in LEVELS if level / (1 - level) <= len(later) - 1]
     own = {"version": teacher.version, "sha256": teacher.sha256, "gap": lesson.gap}

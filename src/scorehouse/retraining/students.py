@@ -77,7 +77,16 @@ def fit_on(model: Pipeline, X: pd.DataFrame, targets: np.ndarray, classes: list[
     return model.fit(X.iloc[rows], labels, model__sample_weight=targets[rows, places])
 
 
-def stages(model: Pipeline, size: Size, X: pd.DataFrame, scores: Scores) -> Iterator[tuple[Size, np.ndarray]]:
+def of_classes(found: np.ndarray, known: Sequence[Any], classes: list[Any]) -> np.ndarray:
+    """Probabilities of the known classes as those of all classes."""
+    full = np.zeros((len(found), len(classes)))
+    full[:, [classes.index(each) for each in known]] = found
+    return full
+
+
+def stages(
+    model: Pipeline, size: Size, X: pd.DataFrame, scores: Scores, classes: list[Any]
+) -> Iterator[tuple[Size, np.ndarray]]:
     """The scores of rows by a fitted student, and by what it was with fewer trees, with the size of each."""
     if not hasattr(model[-1], "staged_predict"):
         yield size, scores(model, X)
@@ -85,4 +94,5 @@ def stages(model: Pipeline, size: Size, X: pd.DataFrame, scores: Scores) -> Iter
     staged = getattr(model[-1], "staged_predict_proba", model[-1].staged_predict)
     for trees, found in enumerate(staged(model[0].transform(X)), 1):
         if trees % STEP == 0:
+            found = of_classes(found, model[-1].classes_, classes) if classes else found
             yield {**size, "max_iter": trees}, found

@@ -7,7 +7,8 @@ the size; the later half measures teacher, student, and a student that learned t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,11 +19,11 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from scorehouse.errors import ConfigurationError, EstimatorError
+from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.job import Job
 from scorehouse.retraining.quality import quality_of
-from scorehouse.retraining.students import CLASSIFICATION, SIZES, Size, fit_on, stages, student
+from scorehouse.retraining.students import CLASSIFICATION, SIZES, Size, fit_on, of_classes, stages, student
 
 FOLDS, FEWEST_BLOCKS = 5, 3
 COPIES, MOST_COPIES = 4, 20_000  # of rows with values of their neighbours, which the teacher labels too
@@ -66,11 +67,12 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
             expected=f"at least {FEWEST_ROWS}",
             action="hold out more (`holdout` in the settings), or wait for more labels",
         )
-    _check_scores(teacher, held[features], job)
+    with _scoring(job):
+        _check_scores(teacher, held[features], job)
     classes = list(teacher.classes_) if task == CLASSIFICATION else []
     fresh = _fresh(teacher, job)
     known, truth = _targets(y, classes, job), _targets(held[job.label], classes, job)
-    later = np.arange(len(held)) >= len(held) // 2
+    later = later_half(held[job.time], job.seed)
     blocks = _blocks(frames.training[job.time])
     clones = [_refitted(fresh, X, y, blocks != number, job) for number in range(blocks.max() + 1)]
 
@@ -78,7 +80,8 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
         """What the clones say that have not seen a row's block; `otherwise` where that is no number."""
         found = otherwise.copy()
         for number, one in enumerate(clones):
-            found[blocks == number] = scores_of(one, rows[blocks == number], classes)
+            with _scoring(job):
+                found[blocks == number] = scores_of(one, rows[blocks == number], classes)
         unknown = ~np.isfinite(found).reshape(len(found), -1).all(axis=1)
         found[unknown] = otherwise[unknown]
         return found
@@ -100,19 +103,31 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
     }
     less = loss["labels"] - loss["student"]
     half = Z * float(less.std(ddof=1)) / np.sqrt(len(less))
-    apart = scores_of(learned["student"], measured, classes) - scores_of(teacher, measured, classes)
+    with _scoring(job):
+        apart = scores_of(learned["student"], measured, classes) - scores_of(teacher, measured, classes)
     apart = np.abs(apart).reshape(len(measured), -1).max(axis=1)
     apart = apart[np.isfinite(apart)]
     models = {"teacher": judged, **learned}
+    with _scoring(job):
+        metrics = {name: quality_of(model, task, measured, labels).metrics for name, model in models.items()}
     return Lesson(
         student=learned["student"],
         size=sizes["student"],
-        metrics={name: quality_of(model, task, measured, labels).metrics for name, model in models.items()},
+        metrics=metrics,
         gain=float(less.mean()),
         gain_low=float(less.mean()) - half,
         gain_high=float(less.mean()) + half,
         gap={"mean": float(apart.mean()), "p95": float(np.quantile(apart, 0.95))},
     )
+
+
+def later_half(times: pd.Series, seed: int) -> np.ndarray:
+    """Which rows are of the later half; rows of one time, which have no order, are divided at random."""
+    ties = np.random.default_rng(seed).permutation(len(times))
+    order = np.lexsort((ties, times.rank(method="dense").to_numpy()))
+    later = np.zeros(len(times), dtype=bool)
+    later[order[len(times) // 2 :]] = True
+    return later
 
 
 def mixed_rows(X: pd.DataFrame, own: np.ndarray, seed: int) -> pd.DataFrame:
@@ -144,7 +159,7 @@ def _learned(
     for rows, targets in lessons:
         for tried in SIZES[job.into][task != CLASSIFICATION]:
             model = fit_on(student(job.into, task, tried, job.seed), rows, targets, classes)
-            for size, found in stages(model, tried, X, scores):
+            for size, found in stages(model, tried, X, scores, classes):
                 if (loss := float(losses(found, truth).mean())) < lowest:
                     lowest, best = loss, (rows, targets, size)
     rows, targets, size = best
@@ -155,9 +170,7 @@ def scores_of(estimator: Any, X: pd.DataFrame, classes: list[Any]) -> np.ndarray
     """A number per row, or the probabilities of these classes, of shape (rows, classes)."""
     if not classes:
         return np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1)
-    found = np.zeros((len(X), len(classes)))
-    found[:, [classes.index(each) for each in estimator.classes_]] = estimator.predict_proba(X)
-    return found
+    return of_classes(estimator.predict_proba(X), estimator.classes_, classes)
 
 
 def losses(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -188,6 +201,23 @@ def _check_scores(teacher: Any, held: pd.DataFrame, job: Job) -> None:
             expected="a teacher that says the same of the same row each time",
             action="give it a fixed random state, or average it over many draws, and register it again",
         )
+
+
+@contextmanager
+def _scoring(job: Job) -> Iterator[None]:
+    """Say in words what a teacher raises about rows that a run would reject."""
+    try:
+        yield
+    except ScorehouseError:
+        raise
+    except Exception as error:
+        raise EstimatorError(
+            job.call,
+            f"{job.name} version {job.parent['version']}, or a clone of it, cannot score the rows of the "
+            f"training query ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})",
+            expected="a teacher that scores every row, and encoders that take unseen categories",
+            action="leave rows that it rejects out of the training query, or set handle_unknown='ignore'",
+        ) from error
 
 
 def _fresh(teacher: Any, job: Job) -> Any:

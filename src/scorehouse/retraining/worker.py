@@ -74,15 +74,20 @@ def _measure(job: Job) -> dict[str, Any]:
 def _distil(job: Job) -> dict[str, Any]:
     """Let the parent teach a student; its classes may be the project's own."""
     _on_path(job)
+    _seed(job)
     return distil(read_frames(job), job)
 
 
 def _fit(function: Callable[..., Any], frames: Frames, job: Job) -> Any:
     """The estimator that the function makes of the rows to train on, checked on the others."""
-    random.seed(job.seed)
-    np.random.seed(job.seed)
+    _seed(job)
     known = {"seed": job.seed, "label": job.label, "time": job.time, "features": list(job.features)}
     return fitted(_called(function, frames.training, known, job), frames, job)
+
+
+def _seed(job: Job) -> None:
+    random.seed(job.seed)
+    np.random.seed(job.seed)
 
 
 def _function(job: Job) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from scorehouse.retraining import teach
 from scorehouse.retraining.distil import why_not
 from scorehouse.retraining.frames import Frames
 from scorehouse.retraining.students import fit_on, stages, student
-from scorehouse.retraining.teach import _learned, losses, mixed_rows, scores_of, taught
+from scorehouse.retraining.teach import _learned, later_half, losses, mixed_rows, scores_of, taught
 
 ROWS = 600
 
@@ -120,7 +120,7 @@ def test_a_boosting_is_tried_with_fewer_trees() -> None:
     X = pd.DataFrame({"x": np.arange(60.0)})
     size = {"max_leaf_nodes": 4, "max_iter": 50}
     model = fit_on(student("boosting", "regression", size, 0), X, np.sin(X["x"].to_numpy()), [])
-    found = list(stages(model, size, X, lambda one, rows: scores_of(one, rows, [])))
+    found = list(stages(model, size, X, lambda one, rows: scores_of(one, rows, []), []))
     assert [one["max_iter"] for one, _ in found] == [25, 50]
     assert np.array_equal(found[-1][1], model.predict(X))
 
@@ -203,3 +203,34 @@ def test_a_label_that_the_teacher_does_not_know_is_refused() -> None:
     rows.training.loc[5, "y"] = 7
     with pytest.raises(EstimatorError, match="the label y is also 7, which are no classes of slow version 3"):
         taught(teacher, rows, job(), is_new=True)
+
+
+def test_rows_of_one_time_are_divided_at_random() -> None:
+    """They are sorted by features and label, which says nothing of their order in time."""
+    later = later_half(pd.Series([1] * 100), seed=0)
+    assert later.sum() == 50 and 15 < later[:50].sum() < 35
+    by_time = later_half(pd.Series([3] * 30 + [1] * 40 + [2] * 30), seed=0)
+    assert by_time.sum() == 50 and by_time[:30].all() and not by_time[30:70].any()
+
+
+@pytest.mark.parametrize("into", ["boosting", "tree", "linear"])
+def test_a_class_that_the_rows_lack_has_no_probability(into: str) -> None:
+    given = frames()
+    classes = [0, 1, 2]
+    targets = np.eye(3)[given.training["y"]]
+    model = fit_on(student(into, "classification", {}, 0), given.training[["number", "x"]], targets, classes)
+    rows = given.holdout[["number", "x"]]
+    for _, found in stages(model, {}, rows, lambda one, X: scores_of(one, X, classes), classes):
+        assert found.shape == (len(rows), 3) and not found[:, 2].any()
+        assert np.allclose(found.sum(axis=1), 1)
+
+
+def test_what_a_teacher_raises_is_told_in_words() -> None:
+    class Picky(Knows):
+        def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+            raise ValueError("Found unknown categories ['x']")
+
+    given = frames()
+    teacher = Picky().fit(given.training, given.training["y"])
+    with pytest.raises(EstimatorError, match=r"cannot score the rows .*unknown categories"):
+        taught(teacher, given, job(), is_new=True)
