@@ -133,11 +133,11 @@ EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     ),
     "students_who_agree": ("problem", []),
     "students_who_differ": (
-        "column_name, n_rows, n_beyond, share_beyond, round(mean_gap, 9), largest_gap, problem",
-        [("score", 5, 3, 0.6, 0.1, 0.25, "gap_too_large")],
+        "column_name, n_rows, n_beyond, round(share_beyond, 3), round(mean_gap, 9), largest_gap, problem",
+        [("score", 7, 5, 0.714, 0.1, 0.25, "gap_too_large")],  # 7 and 8 are there of one of them only
     ),
-    "students_too_few": ("column_name, n_rows, problem", [("score", 5, "too_few_rows")]),
-    "students_of_nobody": ("n_rows, share_beyond, problem", [(0, None, "too_few_rows")]),
+    "students_too_few": ("column_name, n_rows, problem", [("score", 7, "too_few_rows")]),
+    "students_of_nobody": ("n_rows, share_beyond, problem", [(5, 1.0, "gap_too_large")]),
     "fresh": ("problem", []),
     "fresh_and_empty": ("problem", []),
     "fresh_and_required": (
