@@ -12,7 +12,7 @@ import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.seal import PRUNED, SEAL, Line
-from scorehouse.project.run_log_place import SUCCESS
+from scorehouse.project.run_log_place import FAILED, SUCCESS
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import Version
 from scorehouse.report.cards import read_given
@@ -21,7 +21,9 @@ FILE = "oversight.yml"
 OF_MODELS = ("materiality", "validated_by", "validation")
 OF_INCIDENTS = ("date", "model", "what", "done", "by")
 REVIEWERS = ("Reviewed-by", "Approved-by", "Acked-by")
-LOG = "--format=%H%x1f%an%x1f%aI%x1f%cn%x1f%s%x1f%(trailers:{},valueonly,separator=%x2C )"
+LOG = "--format=%H%x1f%an%x1f%aI%x1f%cn%x1f%(trailers:{},valueonly,unfold,separator=%x2C )%x1f%s"
+# whatever the user's settings are, and whatever line breaks a subject has
+PLAIN = ("-z", "--no-show-signature", "--encoding=UTF-8")
 MOST_COMMITS = 20
 
 
@@ -56,7 +58,7 @@ def oversight_of(
         "validation": validation if by else None,
         "incidents": incidents
         and [each for each in incidents if each.get("model", version.name) == version.name],
-        "failed_runs": sum(row["status"] != SUCCESS for row in own),
+        "failed_runs": sum(row["status"] == FAILED for row in own),
         "retention": _retention(rows, seal, now),
     }
 
@@ -85,15 +87,16 @@ def _approvals(project: Path, version: Version) -> list[dict[str, Any]] | None:
     """The commits that changed the files of a version, or its row, the newest first; None without Git."""
     trailers = ",".join(f"key={name}" for name in REVIEWERS)
     places = [str(Path(version.artifact).parent), f"seeds/ml/{version.name}"]
-    words = ["log", f"-{MOST_COMMITS}", LOG.format(trailers), "--", *places]
+    words = ["git", "-C", str(project), "log", *PLAIN, f"-{MOST_COMMITS}", LOG.format(trailers), "--", *places]
     try:
-        ended = subprocess.run(["git", "-C", str(project), *words], capture_output=True, text=True)
+        ended = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace")
     except OSError:
         return None
     if ended.returncode:
         return None
-    names = ("commit", "author", "at", "committer", "subject", "reviewed_by")
-    found = [dict(zip(names, line.split("\x1f"), strict=True)) for line in ended.stdout.splitlines() if line]
+    names = ("commit", "author", "at", "committer", "reviewed_by", "subject")
+    lines = [line.split("\x1f", len(names) - 1) for line in ended.stdout.split("\0") if line]
+    found = [dict(zip(names, line, strict=True)) for line in lines]
     return [{**one, "reviewed_by": one["reviewed_by"] or None} for one in found]
 
 

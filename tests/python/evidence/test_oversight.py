@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,41 @@ def test_the_pack_says_who_answers_for_a_version(house: tuple[Path, Version]) ->
     assert [one["done"] for one in found["incidents"]] == ["rolled back"] and found["failed_runs"] == 1
     kept = found["retention"]
     assert (kept["days_in_the_log"], kept["deleted"]) == (243, [{"runs": 2, "reason": "400 days"}])
+
+
+def test_any_history_of_git_is_read(house: tuple[Path, Version], tmp_path: Path) -> None:
+    project = tmp_path / "house"
+    copytree(house[0], project)
+    git(project, "config", "log.showSignature", "true")
+    signed = project / "commit"  # which git tells of before the commit, and checks with no program here
+    subject = "Register\u2028churn\x0cagain\x1f"
+    message = f"{subject}\n\nReviewed-by: Eve Adams\n  <e@x.org>\nAcked-by: Bob"
+    (project / "seeds" / "ml" / "churn" / "more.csv").write_text("a\n")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "--cleanup=verbatim", "-m", message)
+    tree = subprocess.run(
+        ["git", "-C", str(project), "cat-file", "commit", "HEAD"], capture_output=True, check=True
+    ).stdout
+    head, _, body = tree.partition(b"\n\n")
+    signature = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    signed.write_bytes(head + b"\n" + signature + b"\n\n" + body)
+    made = subprocess.run(
+        ["git", "-C", str(project), "hash-object", "-t", "commit", "-w", str(signed)],
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout.strip()
+    git(project, "reset", "-q", "--soft", made)
+    newest, oldest = oversight((project, house[1]))["approvals"]
+    assert newest["subject"] == subject and newest["reviewed_by"] == "Eve Adams <e@x.org>, Bob"
+    assert (newest["author"], oldest["subject"]) == ("Ada", "Register churn")
+
+
+def test_a_run_that_waits_or_is_skipped_has_not_failed(house: tuple[Path, Version]) -> None:
+    project, version = house
+    started, skipped = ({**rows()[0], "status": status} for status in ("started", "skipped"))
+    found = oversight_of(project, version, [*rows(), started, skipped], [], project / CARDS, NOW, "x")
+    assert found["failed_runs"] == 1
 
 
 def test_an_author_who_validates_is_named(house: tuple[Path, Version]) -> None:
