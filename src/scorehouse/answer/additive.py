@@ -125,7 +125,7 @@ def nearest_of_sums(
         else:
             return None
     best_found = min(found, key=lambda one: (one.distance, one.shortfall))
-    return replace(best_found, bound=min(one.bound for one in found))
+    return replace(best_found, bound=min(one.bound for one in found), by_sums=True)
 
 
 def _solved(

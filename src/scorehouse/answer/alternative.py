@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,8 +43,8 @@ class Alternative:
 
     `distance` sums the changes, each divided by the range of its feature in training. Where a nearer change
     may have been missed, none is nearer than `none_below`, and none of one or two features nearer than
-    `none_of_two_below`; both are None otherwise. Without `flips`, no allowed change was found that leads to
-    another decision, and this one came nearest.
+    `none_of_two_below` (0: nothing is known); both are None otherwise. Without `flips`, no allowed change was
+    found that leads to another decision, and this one came nearest.
     """
 
     flips: bool
@@ -70,7 +70,7 @@ class Alternatives:
             with reading("native", version, explainer.call):
                 self.program = scores_of(explainer.files.read(self.kernel), version)
         self.columns = self._columns()
-        self.has_cells = self.program is None
+        self.has_cells = False
 
     def _columns(self) -> list[list[int]] | None:
         """The columns of the program that read each changeable feature; None if one of them reads several."""
@@ -119,10 +119,49 @@ class Alternatives:
         """The nearest change of a row that is decided as `outcome` says."""
         if not self.has_cells:
             self._find_cells(row)
-        own = [_own(row.column(name)[0].as_py(), self.features[name]) for name in self.names]
-        pairs = [moves.of(value) for moves, value in zip(self.moves, own, strict=True)]
+        own = [own_value(row.column(name)[0].as_py(), self.features[name]) for name in self.names]
+        found, values, distances = self._nearest(row, outcome, own, [None] * len(own))
+        if any(moves.factor > 1 for moves in self.moves):
+            # a nearer one may be between values that were tried, or anywhere if the score rises and falls
+            is_known = found.by_sums and all(one.is_monotone for one in self.moves if one.factor > 1)
+            slack = sum(moves.slack for moves in self.moves) if is_known else np.inf
+            below = max(0.0, min(found.bound, found.distance) - slack) if np.isfinite(slack) else 0.0
+            if found.places:
+                near = [some[place] for some, place in zip(values, found.places, strict=True)]
+                found, values, distances = self._nearest(row, outcome, own, near)
+                below = found.bound if is_known and len(own) == 1 else below
+            found = replace(found, bound=below, bound_of_pairs=below)
+        places = found.places or found.missed or (0,) * len(self.names)
+        becomes = {
+            name: column_of([some[place]], self.features[name])
+            for name, some, place in zip(self.names, values, places, strict=True)
+            if place
+        }
+        table, (decision,) = self.explainer.decided(replaced(row, becomes, 1))
+        return Alternative(
+            flips=decision not in (None, outcome.decided),
+            changes=tuple(
+                Changed(name, some[0], some[place])
+                for name, some, place in zip(self.names, values, places, strict=True)
+                if place
+            ),
+            decision=decision,
+            score=table.column(outcome.column)[0].as_py() if outcome.column else None,
+            distance=float(sum(far[place] for far, place in zip(distances, places, strict=True))),
+            none_below=None if found.bound >= found.distance else found.bound,
+            none_of_two_below=None if found.bound_of_pairs >= found.distance else found.bound_of_pairs,
+            tried=found.tried,
+        )
+
+    def _nearest(
+        self, row: pa.RecordBatch, outcome: Outcome, own: Sequence[Any], near: Sequence[Any]
+    ) -> tuple[Found, list[list[Any]], list[np.ndarray]]:
+        """The nearest of the combinations of the moves, `near` some values or not, and the moves."""
+        pairs = [moves.of(*each) for moves, *each in zip(self.moves, own, near, strict=True)]
         values, distances = [some for some, _ in pairs], [far for _, far in pairs]
-        columns = [_column(some, self.features[name]) for name, some in zip(self.names, values, strict=True)]
+        columns = [
+            column_of(some, self.features[name]) for name, some in zip(self.names, values, strict=True)
+        ]
 
         def rows(places: np.ndarray) -> pa.RecordBatch:
             changed = {
@@ -139,22 +178,7 @@ class Alternatives:
         found = self._by_program(rows, distances, outcome, by_rows)
         if found is None or (found.places and not by_rows(np.array([found.places]))[0][0]):
             found = nearest(distances, by_rows)
-        places = found.places or found.missed or (0,) * len(self.names)
-        table, (decision,) = self.explainer.decided(rows(np.array([places])))
-        return Alternative(
-            flips=decision not in (None, outcome.decided),
-            changes=tuple(
-                Changed(name, some[0], some[place])
-                for name, some, place in zip(self.names, values, places, strict=True)
-                if place
-            ),
-            decision=decision,
-            score=table.column(outcome.column)[0].as_py() if outcome.column else None,
-            distance=float(sum(far[place] for far, place in zip(distances, places, strict=True))),
-            none_below=None if found.bound >= found.distance else found.bound,
-            none_of_two_below=None if found.bound_of_pairs >= found.distance else found.bound_of_pairs,
-            tried=found.tried,
-        )
+        return found, values, distances
 
     def _by_program(
         self,
@@ -219,7 +243,7 @@ def replaced(row: pa.RecordBatch, columns: Mapping[str, pa.Array], rows: int) ->
     return pa.RecordBatch.from_arrays(made, names=row.schema.names)
 
 
-def _own(value: Any, feature: Feature) -> Any:
+def own_value(value: Any, feature: Feature) -> Any:
     """A value in the type of its feature, whatever number the table has; None for a missing one."""
     if value is None or feature.type not in NUMBERS:
         return value
@@ -227,7 +251,7 @@ def _own(value: Any, feature: Feature) -> Any:
     return None if not np.isfinite(number) else int(value) if feature.type == "integer" else number
 
 
-def _column(values: Sequence[Any], feature: Feature) -> pa.Array:
+def column_of(values: Sequence[Any], feature: Feature) -> pa.Array:
     """Values of a feature as a column that the kernel takes."""
     column: pa.Array = pa.array(values, ARROW[feature.type])
     return column.dictionary_encode() if feature.type == "string" else column

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.answer.alternative import Alternative, Alternatives, replaced
+from scorehouse.answer.alternative import Alternative, Alternatives, column_of, own_value, replaced
 from scorehouse.answer.outcome import Outcome
-from scorehouse.answer.settings import Answers
+from scorehouse.answer.settings import NUMBERS, Answers
 from scorehouse.explain.row import LoggedRow
 from scorehouse.explain.story import Explainer, Story
 from scorehouse.kernel.rows import texts_encoded
@@ -74,24 +74,23 @@ class Answerer:
         return Answer(story, alternative, why, self.changeable, limits, fragile, self.contact)
 
     def _fragile(self, row: pa.RecordBatch, outcome: Outcome) -> tuple[str, ...]:
-        """The features whose neighbouring value, by a step or in the last place, is decided otherwise."""
+        """The numbers whose neighbour, by a step or in the last place, is decided otherwise."""
         kernel = self.explainer.kernel.alone
         steps = self.explainer.version.program.get(FRAGILE, {}).get("steps", {})
-        own = {
-            feature.name: float(value)
-            for feature in kernel.signature.features
-            if feature.type == "double" and (value := row.column(feature.name)[0].as_py()) is not None
-        }
+        numbers = {one.name: one for one in kernel.signature.features if one.type in NUMBERS}
+        own = {name: own_value(row.column(name)[0].as_py(), one) for name, one in numbers.items()}
+        own = {name: value for name, value in own.items() if value is not None}
         tried: list[tuple[str, float]] = []
         for name, value in own.items():
-            dtype = next(feature.dtype for feature in kernel.signature.features if feature.name == name)
-            near = [float(one[0]) for one in neighbours(np.array([value]), dtype)]
-            step = steps.get(name, {}).get("step", 0.0)
+            near, step = [], 1
+            if numbers[name].type == "double":
+                near = [float(one[0]) for one in neighbours(np.array([value]), numbers[name].dtype)]
+                step = steps.get(name, {}).get("step", 0.0)
             tried += [(name, each) for each in (*near, value + step, value - step)]
         if not tried:
             return ()
         columns = {
-            name: pa.array([each if name == one else value for one, each in tried])
+            name: column_of([each if name == one else value for one, each in tried], numbers[name])
             for name, value in own.items()
         }
         differs = outcome.differs(kernel(replaced(row, columns, len(tried))))

@@ -108,6 +108,8 @@ class Letter:
             yield self._text("replayed")
             if found.none_below is None:
                 yield self._text("exact", features=features)
+            elif found.none_below == 0:
+                yield self._text("untried", features=features)
             else:
                 share = f"{1 - found.none_below / found.distance:.1%}".replace(".", self.words["decimal"])
                 kind = "bound" if found.none_of_two_below is None else "bound_of_all"

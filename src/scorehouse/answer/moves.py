@@ -43,7 +43,8 @@ FINEST = 100  # steps over the range of a feature whose values have no step, at 
 class Moves:
     """The moves of one feature. A number becomes a multiple of `step` from `low` to `high` of these.
 
-    `edges` are multiples behind which another cell begins; None: each multiple is a cell of its own.
+    `edges` are multiples behind which another cell begins; None: each is a cell of its own, and every
+    `factor`-th is tried. `is_monotone` says that what reads the feature rises, or falls, all the way.
     `scale` is the range of training, by which a change is divided; a text or a boolean, and a missing number,
     changes by 1.
     """
@@ -55,6 +56,13 @@ class Moves:
     low: int = 0
     high: int = 0
     edges: np.ndarray | None = None
+    factor: int = 1
+    is_monotone: bool = False
+
+    @property
+    def slack(self) -> float:
+        """The distance within which a nearer value may have been left out."""
+        return self.change.weight * self.step * self.factor / self.scale if self.factor > 1 else 0.0
 
     def value(self, multiples: np.ndarray) -> np.ndarray:
         """The numbers, as a person would write them."""
@@ -62,15 +70,23 @@ class Moves:
             return multiples * int(self.step)
         return np.round(multiples * self.step, _decimals(self.step))
 
-    def of(self, own: Any) -> tuple[list[Any], np.ndarray]:
-        """The values to try beside the own one, which comes first, and their distances, which rise."""
+    def of(self, own: Any, near: Any = None) -> tuple[list[Any], np.ndarray]:
+        """The values to try beside the own one, which comes first, and their distances, which rise.
+
+        With `near`, where every `factor`-th was tried: all that are about as far from the own one as that.
+        """
         if self.feature.type not in NUMBERS:
             known = self.change.values or ((True, False) if self.feature.type == "boolean" else ())
             others = [value for value in known or self.feature.categories or () if value != own]
             return [own, *others], np.array([0.0] + [self.change.weight] * len(others))
         ends = np.array([self.low, self.high], dtype=np.int64)
-        if self.edges is None:
-            up = down = np.arange(self.low, self.high + 1)
+        if self.factor > 1 and None not in (own, near):
+            window = np.arange(-self.factor - 1, self.factor + 2)
+            middles = [round(each / self.step) for each in (near, 2 * own - near)]
+            up = down = np.clip(np.concatenate([window + each for each in middles]), self.low, self.high)
+        elif self.edges is None:
+            first = -(-self.low // self.factor) * self.factor
+            up = down = np.append(np.arange(first, self.high + 1, self.factor), ends)
         else:
             up, down = np.append(self.edges + 1, ends), np.append(self.edges, ends)
         if own is None:
@@ -107,7 +123,7 @@ def with_cells(moves: Moves, position: int, backend: ScoringBackend | None, numb
     """The same moves with the cells that trees tell apart, found by halving on the stored program itself.
 
     `numbers` gives what the trees read where the feature, at `position`, has these values. Where no cells are
-    known, and values are many, steps become larger.
+    known, and values are many, not each is tried.
     """
     if moves.feature.type not in NUMBERS:
         return moves
@@ -117,9 +133,8 @@ def with_cells(moves: Moves, position: int, backend: ScoringBackend | None, numb
     if edges_of is None:
         excess = (moves.high - moves.low) / MOST_VALUES
         factor = 10 ** math.ceil(math.log10(excess)) if excess > 1 else 1
-        return replace(
-            moves, step=moves.step * factor, low=-(-moves.low // factor), high=moves.high // factor
-        )
+        is_monotone = backend is not None and _is_read_once(backend, position)
+        return replace(moves, factor=factor, is_monotone=is_monotone)
     found = [np.empty(0, dtype=np.int64)]
     ends = numbers(moves.value(np.array([moves.low, moves.high])))
     for column, edges in edges_of.items():
@@ -142,9 +157,32 @@ def _edges_by_column(backend: StoredTrees, position: int) -> dict[int, np.ndarra
     values next to each other say nothing of those between them.
     """
     steps, read = _steps(backend), features_by_column(backend)
+    found: dict[int, np.ndarray] = {}
+    for column, (_, expr) in enumerate(backend.columns.outputs):
+        if position not in read[column]:
+            continue
+        trees = [tree for model in backend.models for tree in model.ensemble.trees]
+        by_category = any(column == tree.feature[node] for tree in trees for node in tree.categories)
+        if read[column] != {position} or by_category or not _is_monotone(expr, steps):
+            return None
+        edges = [tree.edge[nodes] for tree in trees if len(nodes := _splits(tree, column))]
+        if any(tree.zero_is_missing is not None and tree.zero_is_missing.any() for tree in trees):
+            edges.append(np.array([np.nextafter(-ZERO, -np.inf), ZERO]))
+        found[column] = np.unique(np.concatenate([*edges, np.empty(0)]))
+    return found
 
-    def reads(expr: Expr) -> bool:
-        return bool(_features(expr, steps))
+
+def _is_read_once(backend: ScoringBackend, position: int) -> bool:
+    """Whether one column alone reads the feature, and nothing else, and rises or falls with it."""
+    read = features_by_column(backend)
+    columns = [column for column, own in enumerate(read) if position in own]
+    if len(columns) != 1 or read[columns[0]] != {position}:
+        return False
+    return _is_monotone(backend.columns.outputs[columns[0]][1], _steps(backend))
+
+
+def _is_monotone(expr: Expr, steps: Mapping[str, Expr]) -> bool:
+    """Whether an expression of one feature rises, or falls, with its values."""
 
     def is_monotone(expr: Expr) -> bool:
         match expr:
@@ -155,7 +193,8 @@ def _edges_by_column(backend: StoredTrees, position: int) -> dict[int, np.ndarra
             case Arith():
                 return is_monotone(expr.left) and isinstance(expr.right, Literal)
             case Sum():
-                return sum(map(bool, map(reads, expr.terms))) <= 1 and all(map(is_monotone, expr.terms))
+                reading = [each for each in expr.terms if _features(each, steps)]
+                return len(reading) <= 1 and all(map(is_monotone, expr.terms))
             case Cast():
                 return expr.type == "double" and is_monotone(expr.arg)
             case Call():
@@ -167,19 +206,7 @@ def _edges_by_column(backend: StoredTrees, position: int) -> dict[int, np.ndarra
                 )
         return False
 
-    found: dict[int, np.ndarray] = {}
-    for column, (_, expr) in enumerate(backend.columns.outputs):
-        if position not in read[column]:
-            continue
-        trees = [tree for model in backend.models for tree in model.ensemble.trees]
-        by_category = any(column == tree.feature[node] for tree in trees for node in tree.categories)
-        if read[column] != {position} or by_category or not is_monotone(expr):
-            return None
-        edges = [tree.edge[nodes] for tree in trees if len(nodes := _splits(tree, column))]
-        if any(tree.zero_is_missing is not None and tree.zero_is_missing.any() for tree in trees):
-            edges.append(np.array([np.nextafter(-ZERO, -np.inf), ZERO]))
-        found[column] = np.unique(np.concatenate([*edges, np.empty(0)]))
-    return found
+    return is_monotone(expr)
 
 
 def features_by_column(backend: ScoringBackend) -> list[set[int]]:

@@ -22,6 +22,7 @@ class Found:
 
     No combination nearer than `bound` flips, and none of one or two features nearer than `bound_of_pairs`.
     `missed` is the combination that came nearest to a flip, where none flips, and `shortfall` by how much.
+    `by_sums`: of one sum that has to be covered.
     """
 
     places: tuple[int, ...] | None
@@ -31,6 +32,7 @@ class Found:
     tried: int
     missed: tuple[int, ...] | None = None
     shortfall: float = np.inf
+    by_sums: bool = False
 
     @property
     def is_exact(self) -> bool:

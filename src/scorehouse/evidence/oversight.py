@@ -87,7 +87,17 @@ def _approvals(project: Path, version: Version) -> list[dict[str, Any]] | None:
     """The commits that changed the files of a version, or its row, the newest first; None without Git."""
     trailers = ",".join(f"key={name}" for name in REVIEWERS)
     places = [str(Path(version.artifact).parent), f"seeds/ml/{version.name}"]
-    words = ["git", "-C", str(project), "log", *PLAIN, f"-{MOST_COMMITS}", LOG.format(trailers), "--", *places]
+    words = [
+        "git",
+        "-C",
+        str(project),
+        "log",
+        *PLAIN,
+        f"-{MOST_COMMITS}",
+        LOG.format(trailers),
+        "--",
+        *places,
+    ]
     try:
         ended = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace")
     except OSError:

@@ -1,0 +1,120 @@
+"""What is told of one row: ranges of too many values, several outputs, steps, data that have changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from scorehouse import register
+from scorehouse.answer.answer import Answer, Answerer
+from scorehouse.answer.letter import Letter, lines
+from scorehouse.answer.settings import Answers, Change, read_answers
+from scorehouse.explain.row import LoggedRow
+from scorehouse.explain.story import Explainer
+from scorehouse.program.choose import ProgramFiles
+from scorehouse.registry.policy import load_policy
+
+RNG = np.random.default_rng(3)
+WIDE = pd.DataFrame({"balance": RNG.uniform(0, 250_898.09, 300).round(2), "years": RNG.integers(0, 30, 300)})
+FLIP = 51_234.57
+
+
+def answerer_of(
+    project: Path, estimator: Any, X: pd.DataFrame, label: Any, changeable: dict[str, Any], **said: Any
+) -> Answerer:
+    """What answers for a fitted estimator that a run with `decision` and `task` scored with."""
+    project.mkdir(exist_ok=True)
+    (project / "dbt_project.yml").write_text("name: house\n")
+    task, policy = said.pop("task"), said.pop("decision", None)
+    version = register(estimator, "it", X, label, task=task, project_dir=project, **said)
+    run = {
+        "run_id": "1",
+        "node": "model.house.p",
+        "started_at": "2026-01-01",
+        "model_name": "it",
+        "model_version": version.version,
+        "model_digest": version.sha256,
+        "configuration": json.dumps({"key": ["id"], **({"decision": policy} if policy else {})}),
+    }
+    explainer = Explainer(run, [version], ProgramFiles(project, load_policy(project)), "x")
+    features = {feature.name: feature for feature in explainer.kernel.signature.features}
+    allowed = {name: Change.checked("x", features[name], one) for name, one in changeable.items()}
+    words = read_answers(project, "it", explainer.kernel.signature, "en", "x").words
+    return Answerer(explainer, Answers(changeable=allowed, words=words))
+
+
+def row_of(answerer: Answerer, prediction: dict[str, Any] | None = None, **values: Any) -> LoggedRow:
+    batch = pa.RecordBatch.from_pylist([values])
+    return LoggedRow(answerer.explainer.run, prediction or {}, batch)
+
+
+def letter(answerer: Answerer, answer: Answer) -> str:
+    return " ".join(" ".join(lines(Letter(answer, answerer.answers, "en").blocks())).split())
+
+
+def wide(tmp_path: Path, changeable: dict[str, Any], *steps: Any) -> Answerer:
+    label = WIDE.balance + 1_000 * WIDE.years
+    estimator = make_pipeline(*steps, LinearRegression()).fit(WIDE, label)
+    bands = {"score": "prediction", "bands": {"low": -1e9, "high": FLIP + 7_000 - 1e-4}}
+    return answerer_of(tmp_path, estimator, WIDE, label, changeable, task="regression", decision=bands)
+
+
+@pytest.mark.parametrize("start", [1.23, 51_234.56, 20_000.0, 90_000.0])
+def test_of_too_many_values_the_nearest_is_found(tmp_path: Path, start: float) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}})
+    answer = answerer.answer(row_of(answerer, balance=start, years=7))
+    found = answer.alternative
+    assert found is not None and found.flips
+    assert found.changes[0].becomes == (FLIP if start < FLIP else FLIP - 0.01)
+    assert found.none_below is None and "No smaller change" in letter(answerer, answer)
+
+
+def test_of_too_many_values_of_several_features_a_bound_is_told(tmp_path: Path) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}, "years": "up"})
+    answer = answerer.answer(row_of(answerer, balance=1.23, years=7))
+    found, span = answer.alternative, WIDE.max() - WIDE.min()
+    years = np.arange(WIDE.years.max() - 7 + 1)
+    nearest = ((FLIP - 1_000 * years - 1.23) / span.balance + years / span.years).min()
+    assert found is not None and found.none_below is not None
+    assert found.none_below <= nearest <= found.distance < nearest + 100 / span.balance
+    assert "No smaller change" not in letter(answerer, answer)
+
+
+def test_where_the_score_may_rise_and_fall_between_values_nothing_is_promised(tmp_path: Path) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}}, StandardScaler(), PolynomialFeatures(2))
+    answer = answerer.answer(row_of(answerer, balance=20_000.0, years=7))
+    assert answer.alternative is not None and answer.alternative.flips
+    assert "not every value was tried" in letter(answerer, answer)
+    low = {"balance": {"step": 0.01, "maximum": 40_000}}
+    answerer.alternatives = wide(tmp_path / "low", low, StandardScaler(), PolynomialFeatures(2)).alternatives
+    assert "not all could be tried" in letter(
+        answerer, answerer.answer(row_of(answerer, balance=9.0, years=7))
+    )
+
+
+def test_that_no_value_of_too_many_flips_is_known_of_a_sum(tmp_path: Path) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.001, "maximum": 50_000.5}})
+    answer = answerer.answer(row_of(answerer, balance=9.0, years=7))
+    found = answer.alternative
+    assert found is not None and not found.flips and found.none_below is None
+    assert found.changes[0].becomes == 50_000.5
+
+
+@pytest.mark.parametrize(("visits", "is_near"), [(3, True), (4, True), (5, False)])
+def test_a_step_of_a_whole_number_is_tried(tmp_path: Path, visits: int, is_near: bool) -> None:
+    X = pd.DataFrame({"visits": np.arange(10), "other": np.arange(10) / 7})
+    tree = DecisionTreeClassifier().fit(X[["visits"]].assign(other=0.0), X.visits > 3)
+    answerer = answerer_of(tmp_path, tree, X, X.visits > 3, {}, task="classification")
+    answer = answerer.answer(row_of(answerer, visits=visits, other=0.5))
+    assert answer.fragile == (("visits",) if is_near else ())
+    assert ("No single step of one number" in letter(answerer, answer)) is not is_near
