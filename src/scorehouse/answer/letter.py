@@ -60,14 +60,12 @@ class Letter:
     def _decided(self) -> Iterator[Block]:
         answer, story = self.answer, self.answer.story
         table = story.table
-        decided = next(
-            (table[name] for name in ("decision", "band", "prediction") if table.get(name) is not None), None
-        )
+        decided = story.decided_then
         score = table.get("score")
         if table.get("reject_reason") is not None:
             yield self._text("no_score", reason=str(table["reject_reason"]))
-        elif story.decided is None:
-            yield self._text("prediction", score=self._value(decided if score is None else score))
+        elif decided is None:
+            yield self._text("prediction", score=self._result(table))
         elif isinstance(score, float) and answer.limits:
             limits = self.words["and"].join(map(self._value, answer.limits))
             said = {"decision": self._decision(decided), "score": self._value(score), "limits": limits}
@@ -76,9 +74,19 @@ class Letter:
             yield self._text("decision", decision=self._decision(decided))
         facts = {"time": story.scored_at[:19], "version": str(story.version), "model": story.name}
         yield self._text("by", **facts, run=story.run_id)
-        if story.has_changed:
-            now = story.now.get("prediction") if story.decided is None else story.decided
-            yield self._text("changed", decision=self._decision(now))
+        if story.has_changed and (reason := story.now.get("reject_reason")) is not None:
+            yield self._text("spoiled", reason=str(reason))
+        elif story.has_changed:
+            now = self._result(story.now) if story.decided is None else self._decision(story.decided)
+            yield self._text("changed", decision=now)
+
+    def _result(self, row: Mapping[str, Any]) -> str:
+        """What is predicted where nothing is decided; of several outputs, each with its name."""
+        several = (
+            f"{name} {self._value(row.get(column))}" for column, name in self.answer.story.outputs.items()
+        )
+        score = row.get("score")
+        return ", ".join(several) or self._value(row.get("prediction") if score is None else score)
 
     def _data(self) -> Iterator[Block]:
         story, words = self.answer.story, self.words
@@ -93,7 +101,7 @@ class Letter:
         rows = [(*head, words["part"]), (words["start"], "", self._signed(story.base or 0.0))]
         rows += [(*name, part) for name, part in zip(named, parts, strict=True)]
         yield Block("table", rows=[*rows, (words["total"], "", self._signed(story.total))])
-        yield self._text("parts", unit=story.unit)
+        yield self._text("parts", unit=f"{story.unit} ({story.output})" if story.output else story.unit)
 
     def _elsewhere(self) -> Iterator[Block]:
         answer, found = self.answer, self.answer.alternative

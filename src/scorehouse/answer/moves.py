@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scorehouse.answer.settings import NUMBERS, Change
+from scorehouse.answer.settings import MOST_STEPS, NUMBERS, Change
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.sql.expression import (
     Arith,
@@ -112,6 +112,8 @@ def moves_of(feature: Feature, change: Change, version: Version) -> Moves:
     if feature.type == "integer":
         step = float(math.ceil(change.step or 1))
     else:
+        if max(abs(low), abs(high)) >= MOST_STEPS * (known or 0.0):
+            known = None
         step = change.step or known or 10.0 ** math.floor(math.log10((high - low) / FINEST))
     trained = [feature.minimum, feature.maximum]
     scale = (trained[1] - trained[0]) if None not in trained else 0.0  # type: ignore[operator]

@@ -18,6 +18,7 @@ from scorehouse.scoring.arguments import Arguments, Number, argument, check_argu
 FILE = "answers.yml"
 WORDS = Path(__file__).with_name("words.yml")
 NUMBERS = ("double", "integer")
+MOST_STEPS = 2.0**53  # from 0: whole numbers that a double holds
 ACTION = f"correct {FILE}"
 
 
@@ -46,6 +47,9 @@ class Change(Arguments):
         change = check_arguments(cls, settings, call, inside)
         is_number = feature.type in NUMBERS
         low, high = change.span(feature)
+        kind = bool if feature.type == "boolean" else str
+        other = next((value for value in change.values if not isinstance(value, kind)), None)
+        step = change.step or (1.0 if feature.type == "integer" else 0.0)
         limits = {"minimum", "maximum", "step"} | ({"direction"} if change.direction != "both" else set())
         refuse(
             call,
@@ -60,6 +64,18 @@ class Change(Arguments):
                     not is_number and bool(limits & set(settings)),
                     f"{inside} is a {feature.type} and has {sorted(limits & set(settings))}",
                     "values alone",
+                    ACTION,
+                ),
+                (
+                    not is_number and other is not None,
+                    f"{inside} is a {feature.type} and has the value {shown(other)}",
+                    "true and false" if kind is bool else "texts; in quotes, since YAML reads yes as true",
+                    ACTION,
+                ),
+                (
+                    is_number and max(abs(low or 0.0), abs(high or 0.0)) >= MOST_STEPS * step > 0,
+                    f"{inside} goes from {low} to {high} in steps of {step}",
+                    "a larger step, or a smaller range",
                     ACTION,
                 ),
                 (is_number and bool(change.values), f"{inside} is a number and has values", "a step", ACTION),

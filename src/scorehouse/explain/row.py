@@ -11,7 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.engines.columns import find_columns
+from scorehouse.engines.columns import FEATURE_HASH, find_columns, types_digest
+from scorehouse.engines.duckdb.source import HASH_CANARY
+from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
 from scorehouse.replay.logged_run import logged_options, run_row
 
@@ -25,6 +27,17 @@ class LoggedRow:
     run: Mapping[str, Any]
     prediction: Mapping[str, Any]
     features: pa.RecordBatch
+
+    def has_moved(self, hashed: Sequence[str]) -> bool:
+        """Whether the columns that a run hashed have another hash now; False where that is not known."""
+        with duckdb.connect() as connection:
+            connection.register("now", pa.Table.from_batches([self.features]))
+            types = described(connection, "from now")
+            query = f"select {HASH_CANARY}, hash({DUCKDB.column_list(hashed)}) from now"
+            canary, now = connection.execute(query).fetchall()[0]
+        kind = f"duckdb:{canary}:{types_digest(hashed, types)}"
+        was = self.prediction.get(FEATURE_HASH)
+        return was not in (None, now) and kind == self.run.get("feature_hash_kind")
 
 
 def find_row(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from scorehouse.engines.run import kernel_of
-from scorehouse.explain.flips import Flip, choice_of, flips_of
+from scorehouse.explain.flips import Flip, choice_of, flips_of, labels_of
 from scorehouse.explain.row import LoggedRow
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.online.online_backend import decider, online_backend
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.program.reasons.kernel import Asked, ReasonedKernel, asked_outputs, read_reasons, why_none
 from scorehouse.program.reasons.stored_reasons import background_facts
-from scorehouse.registry.signature import Feature, match_columns
-from scorehouse.registry.version import Version
+from scorehouse.registry.signature import Feature, match_columns, spelled
+from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version
 from scorehouse.scoring.options import ScoreOptions
 
@@ -45,8 +45,9 @@ class Story:
     """Everything about one prediction. Contributions are in `unit`; `total` is base plus contributions.
 
     `table` has the prediction table's own columns, `now` what the version says of the features as they are
-    now. If these differ, the features have changed since. `decided` is the decision of now, and
-    `flips` what would change it; both are None where nothing is decided.
+    now. If these, or the hashes of the row, differ, its data have changed since. `decided` is the decision of
+    now, and `flips` what would change it; both are None where nothing is decided. `decided_then` is the
+    decision of the table, and `outputs` has the names of several outputs by column.
     `compared` is the number of background rows that `base` is the mean of; 0 for the training rows.
     `no_reasons` says why a version has no contributions; None for one that has them. `output` is the one of
     several outputs that is explained.
@@ -72,6 +73,8 @@ class Story:
     no_reasons: str | None = None
     output: str = ""
     compared: int = 0
+    decided_then: Any = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -151,7 +154,8 @@ class Explainer:
         (now,) = decided.to_pylist()
         parts, base, total = _parts(kernel, batch, scored)
         rejected = now[REJECT_REASON] is not None
-        outputs = [field.name for field in kernel.outputs.fields]
+        outputs = [each.name for each in kernel.outputs.fields]
+        table = {name: row.prediction.get(name) for name in (*outputs, "decision", "band", *AUDIT)}
         return Story(
             name=version.name,
             version=version.version,
@@ -161,9 +165,10 @@ class Explainer:
             scored_at=str(run["started_at"]),
             backend=self.backend.name,
             key={name: row.prediction.get(name) for name in self.options.row_key},
-            table={name: row.prediction.get(name) for name in (*outputs, "decision", "band", *AUDIT)},
+            table=table,
             now=now,
-            has_changed=any(_differs(row.prediction.get(name), now.get(name)) for name in outputs),
+            has_changed=any(_differs(row.prediction.get(name), now.get(name)) for name in outputs)
+            or self._has_moved(row),
             unit=self.unit,
             base=base,
             total=total,
@@ -174,8 +179,29 @@ class Explainer:
             decided=choice,
             output=list(version.outputs.values())[self.chosen[0][0]] if self.chosen else "",
             compared=int(background_facts(version).get("rows", 0)),
+            decided_then=self._decided_then(table),
+            outputs=version.outputs,
             no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
         )
+
+    def _has_moved(self, row: LoggedRow) -> bool:
+        options, names = self.options, row.features.schema.names
+        kept = [name for name in options.passthrough if name not in options.row_key]
+        kept += [options.group] if options.group else []
+        found, gone = spelled(kept, names)
+        if gone or options.is_wide:  # whose hash is that of the features of all versions
+            return False
+        read = match_columns(self.kernel.signature, names, self.call).values()
+        return row.has_moved([*read, *(found[name] for name in kept)])
+
+    def _decided_then(self, table: Mapping[str, Any]) -> Any:
+        """The decision in the prediction table; None for a rejected row, and where nothing is decided."""
+        decided = table["band"] if table["decision"] is None else table["decision"]
+        if decided is not None or self._choice is None:
+            return decided
+        if self.version.task == MULTILABEL:
+            return labels_of(table, self.version.outputs)
+        return table.get("prediction")
 
 
 def row_policy(options: ScoreOptions) -> dict[str, Any] | None:

@@ -252,6 +252,9 @@ def test_where_nothing_flips_the_nearest_miss_is_told(project: DbtProject, tmp_p
         ({"linear": {"changeable": {"incme": "up"}}}, [], "did you mean 'income'?"),
         ({"linear": {"changeable": {"income": "sideways"}}}, [], "up, down or both"),
         ({"linear": {"changeable": {"income": {"minimum": 9, "maximum": 5}}}}, [], "goes from 9.0 to 5.0"),
+        ({"linear": {"changeable": {"town": {"values": [True]}}}}, [], "a string and has the value True"),
+        ({"linear": {"changeable": {"debts": {"maximum": 1e20}}}}, [], "to 1e+20 in steps of 1.0"),
+        ({"linear": {"changeable": {"income": {"maximum": 1e20, "step": 1}}}}, [], "or a smaller range"),
         ({"linear": {"changeable": {"town": "up"}}}, [], "is a string and has ['direction']"),
         ({"linear": {"changeble": {}}}, [], "did you mean 'changeable'?"),
         ({}, ["--language", "fr"], "the language 'fr' lacks words"),
@@ -267,6 +270,16 @@ def test_what_cannot_be_answered_is_refused(
     key = [] if "--key" in arguments else ["--key", "3"]
     ended = answer(twin, "linear", *key, *arguments, code=2 if "--keys" in arguments else 1)
     assert problem in " ".join(ended.output.split())
+
+
+def test_data_that_decide_the_same_but_are_others_are_told(project: DbtProject, tmp_path: Path) -> None:
+    twin = project.copy(tmp_path / "twin")
+    before = document(twin, "linear", "--key", "3")["story"]
+    execute(twin, "update features set years = years + 1e-12 where id = 3")
+    now = document(twin, "linear", "--key", "3")["story"]
+    assert not before["has_changed"] and now["has_changed"]
+    assert now["now"]["prediction"] == now["table"]["prediction"] == now["decided_then"]
+    assert "The data have changed since" in answer(twin, "linear", "--key", "3").output
 
 
 def test_a_project_has_its_own_words(project: DbtProject, tmp_path: Path) -> None:

@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from scorehouse import register
+from scorehouse import load, register
 from scorehouse.answer.answer import Answer, Answerer
 from scorehouse.answer.letter import Letter, lines
 from scorehouse.answer.settings import Answers, Change, read_answers
+from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import LoggedRow
 from scorehouse.explain.story import Explainer
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.registry.policy import load_policy
+from scorehouse.registry.signature import Feature
 
 RNG = np.random.default_rng(3)
 WIDE = pd.DataFrame({"balance": RNG.uniform(0, 250_898.09, 300).round(2), "years": RNG.integers(0, 30, 300)})
@@ -118,3 +121,59 @@ def test_a_step_of_a_whole_number_is_tried(tmp_path: Path, visits: int, is_near:
     answer = answerer.answer(row_of(answerer, visits=visits, other=0.5))
     assert answer.fragile == (("visits",) if is_near else ())
     assert ("No single step of one number" in letter(answerer, answer)) is not is_near
+
+
+@pytest.mark.parametrize(("kind", "value"), [("string", True), ("string", False), ("boolean", "yes")])
+def test_values_of_another_type_are_refused(kind: str, value: Any) -> None:
+    feature = Feature(name="f", dtype="object", type=kind)
+    with pytest.raises(ConfigurationError, match=f"is a {kind} and has the value"):
+        Change.checked("x", feature, {"values": [value]})
+
+
+def test_a_step_of_training_that_is_too_fine_for_the_range_is_left_out(tmp_path: Path) -> None:
+    answerer = wide(tmp_path, {"balance": {"minimum": -1e20, "maximum": 1e20}})
+    found = answerer.answer(row_of(answerer, balance=1.0, years=7)).alternative
+    assert found is not None and found.flips
+
+
+def several(tmp_path: Path, task: str, label: pd.DataFrame, estimator: Any) -> tuple[Answerer, LoggedRow]:
+    """What answers for an estimator of several outputs, and a row with what it predicts."""
+    X = WIDE / WIDE.max()
+    answerer = answerer_of(
+        tmp_path, estimator.fit(X, label), X, label, {"balance": {"step": 0.01}}, task=task
+    )
+    row = {"balance": 0.8, "years": 0.1}
+    return answerer, row_of(
+        answerer, {"id": 5, **load("it/1", tmp_path).predict(row), "reject_reason": None}, **row
+    )
+
+
+def test_the_letter_of_several_labels_names_them(tmp_path: Path) -> None:
+    label = pd.DataFrame({"gone": WIDE.balance > 90_000, "late": WIDE.years > 12}).astype(int)
+    answerer, row = several(
+        tmp_path, "multilabel_classification", label, OneVsRestClassifier(LogisticRegression(C=99))
+    )
+    answer = answerer.answer(row)
+    said = letter(answerer, answer)
+    assert not answer.story.has_changed and "The decision was gone." in said and "None" not in said
+    other = LoggedRow(row.run, {**row.prediction, "prediction_gone": 0}, row.features)
+    said = letter(answerer, answerer.answer(other))
+    assert "The decision was no label." in said and "data of today, which give gone." in said
+
+
+def test_the_letter_of_several_numbers_names_each(tmp_path: Path) -> None:
+    label = pd.DataFrame({"north": WIDE.balance, "south": WIDE.years * 1.5})
+    answerer, row = several(tmp_path, "multioutput_regression", label, LinearRegression())
+    said = letter(answerer, answerer.answer(row))
+    values = [f"{row.prediction[f'prediction_{name}']:.6g}" for name in label]
+    assert f"The result was north {values[0]}, south {values[1]}." in said
+    assert "(north)" in said and "missing" not in said
+
+
+def test_a_decision_about_data_that_are_rejected_today_is_told(tmp_path: Path) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}})
+    then = {"id": 5, "prediction": 9.5, "band": "low", "reject_reason": None}
+    said = letter(answerer, answerer.answer(row_of(answerer, then, balance=None, years=7)))
+    assert (
+        "The decision was low." in said and "those of today cannot be used: " in said and "None" not in said
+    )
