@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from scorehouse import load, register
 from scorehouse.answer.answer import Answer, Answerer
 from scorehouse.answer.letter import Letter, lines
+from scorehouse.answer.moves import moves_of
 from scorehouse.answer.settings import Answers, Change, read_answers
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import LoggedRow
@@ -26,6 +28,7 @@ from scorehouse.explain.story import Explainer
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.signature import Feature
+from scorehouse.registry.version import FRAGILE
 
 RNG = np.random.default_rng(3)
 WIDE = pd.DataFrame({"balance": RNG.uniform(0, 250_898.09, 300).round(2), "years": RNG.integers(0, 30, 300)})
@@ -131,9 +134,12 @@ def test_values_of_another_type_are_refused(kind: str, value: Any) -> None:
 
 
 def test_a_step_of_training_that_is_too_fine_for_the_range_is_left_out(tmp_path: Path) -> None:
-    answerer = wide(tmp_path, {"balance": {"minimum": -1e20, "maximum": 1e20}})
-    found = answerer.answer(row_of(answerer, balance=1.0, years=7)).alternative
-    assert found is not None and found.flips
+    explainer = wide(tmp_path, {}).explainer
+    known = replace(explainer.version, program={FRAGILE: {"steps": {"balance": {"step": 0.01}}}})
+    balance = next(one for one in explainer.kernel.signature.features if one.name == "balance")
+    assert moves_of(balance, Change(maximum=1e9), known).step == 0.01
+    moves = moves_of(balance, Change(minimum=-1e20, maximum=1e20), known)
+    assert moves.of(1.0, None) and (moves.step, moves.low, moves.high) == (1e18, -100, 100)
 
 
 def several(tmp_path: Path, task: str, label: pd.DataFrame, estimator: Any) -> tuple[Answerer, LoggedRow]:
