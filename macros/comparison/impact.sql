@@ -21,8 +21,8 @@ compared as (
 
     select
         paired.*,
-        coalesce(cast(live_0 as {{ text }}), 'rejected') as outcome_before,
-        coalesce(cast(challenger_0 as {{ text }}), 'rejected') as outcome_after
+        coalesce(cast(live_0 as {{ text }}), '(rejected)') as outcome_before,
+        coalesce(cast(challenger_0 as {{ text }}), '(rejected)') as outcome_after
     from paired
 
 ),

@@ -23,6 +23,7 @@ from scorehouse.cli.common import (
 from scorehouse.cli.impact_sections import Section, check_sections, impact_sections, markdown, text
 from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.target import Opened, Target, target_options
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def impact_command(
       scorehouse impact churn --target prod --values worth.csv --format markdown
       scorehouse impact churn --check --target prod
     """
+    import duckdb
+
     from scorehouse.registration.module_paths import on_path
 
     on_path(target.project)
@@ -86,18 +89,26 @@ def impact_command(
         )
     seeds = ModelSeeds(target.project, name)
     folder = folder or seeds.project / KEPT
-    with target.opened() as opened:
-        if is_check:
-            with waiting("comparing the run with its prediction"):
-                document, sections = _checked(opened, seeds, alias, node, folder)
-        else:
-            with waiting("scoring with both versions"):
-                move = _move(opened, seeds, version, alias, node, threshold)
-                found = _predicted(opened, seeds, move, segments, values, key)
-                file = _keep(opened, found, folder)
-            gates = _gates(target, name)
-            document = {**found.to_dict(), "gates": gates, "file": str(file)}
-            sections = list(impact_sections(found, gates, file))
+    try:
+        with target.opened() as opened:
+            if is_check:
+                with waiting("comparing the run with its prediction"):
+                    document, sections = _checked(opened, seeds, alias, node, folder)
+            else:
+                with waiting("scoring with both versions"):
+                    move = _move(opened, seeds, version, alias, node, threshold)
+                    found = _predicted(opened, seeds, move, segments, values, key)
+                    file = _keep(opened, found, folder)
+                gates = _gates(target, name)
+                document = {**found.to_dict(), "gates": gates, "file": str(file)}
+                sections = list(impact_sections(found, gates, file))
+    except (duckdb.Error, OSError) as error:
+        raise ConfigurationError(
+            f"{this_call()} {name}",
+            f"tables or files cannot be read or written ({str(error).splitlines()[0]})",
+            expected="the features and predictions as dbt made them, and a prediction that can be kept",
+            action="build the tables again, correct --folder, or predict again",
+        ) from error
     answer(as_json, document, markdown(sections) if file_format == "markdown" else text(sections))
     if is_check and not document["came_true"]:
         ctx.exit(EXIT_DIFFERENT)
@@ -185,14 +196,16 @@ def _checked(
     newest, *_ = newest_runs_of(connection, log, seeds.name, node, alias, call)
     file = _file(folder, seeds.name, alias, str(newest["node"]).rpartition(".")[2])
     kept = stored(file, call, connection)
-    found = check(connection, file, kept, moved(connection, log, seeds, kept, call))
+    found = check(connection, file, kept, moved(connection, log, seeds, kept, call), call)
     values = Values.from_dict(kept["values"]) if kept["values"] else None
+    gaps = values.gaps(found.realised) if values else []
     sides = {"predicted": found.predicted, "realised": found.realised}
     document = {
         **kept,
         **asdict(found),
         **{side: rows_of_changes(moves, values) for side, moves in sides.items()},
         **{f"value_{side}": total(moves, values) for side, moves in sides.items()},
+        "value_gaps": gaps,
         "limits": [asdict(one) for one in found.limits],
         "limits_predicted": kept["limits"],
         "alarms_realised": realised(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.cli.common import cell, count, heading, table
+from scorehouse.project.dbt_text import prose
 
 if TYPE_CHECKING:
     from scorehouse.impact.changes import Change
@@ -38,6 +40,12 @@ def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterato
         was, now = (f"threshold {one.threshold}" for one in (move.before, move.after))
     title = f"{move.before.name}: {move.alias} from {was} to {now}"
     notes = [f"{move.table}, {count(rows, 'key')} as the features are now"]
+    if found.scan.is_what_if:
+        notes.append(
+            f"rescore 'new' leaves keys of the table as they are: this is what {now} would say of them"
+        )
+    elif move.rescore.rule == "new":
+        notes.append("only keys that are not in the table yet: rescore 'new' leaves the others as they are")
     if move.others:
         notes.append(f"{move.alias} also decides {', '.join(move.others)}: --table")
     yield Section(title, notes=notes)
@@ -55,7 +63,7 @@ def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterato
         yield Section("key", ("", "before", "after"), [[name, *pair] for name, pair in found.row.items()])
     yield _alarms(found, gates)
     cost = found.cost
-    spent = "no run has told the seconds per row yet"
+    spent = "no run of so many keys has told the seconds per row yet"
     if cost.seconds is not None:
         spent = f"about {cost.seconds:.2g} s, by {cost.of_rows:,} rows that version {cost.version} scored"
     runs = f" in {cost.runs} runs, by max_rows" if cost.runs > 1 else ""
@@ -130,7 +138,7 @@ def check_sections(kept: dict[str, Any], found: Checked, document: dict[str, Any
                 (found.keys_moved, "with other features now"),
                 (found.keys_gone, "not in the table any more"),
                 (found.keys_new, "new since"),
-                (found.keys_waiting, "still scored by another version"),
+                (found.keys_waiting, f"not scored by version {kept['after']['version']} since"),
             )
             if number
         ),
@@ -153,7 +161,8 @@ def check_sections(kept: dict[str, Any], found: Checked, document: dict[str, Any
     yield Section("changes", ("outcome", "before", "after", "predicted", "realised"), rows)
     if document["value_predicted"] is not None:
         worth = (_signed(document[f"value_{side}"]) for side in ("predicted", "realised"))
-        yield Section("value", ("predicted", "realised"), [list(worth)])
+        gaps = [f"no value for {gap}" for gap in document["value_gaps"]]
+        yield Section("value", ("predicted", "realised"), [list(worth)], gaps)
     if kept["limits"]:
         pairs = zip(kept["limits"], found.limits, strict=True)
         columns = ("limit", "binds predicted", "realised", "keys cut predicted", "realised")
@@ -203,18 +212,33 @@ def text(sections: Sequence[Section]) -> Iterator[str]:
         yield from one.notes
 
 
+PLAIN = re.compile(r"[\w .,:;%+()=>-]*")
+MENTION = re.compile(r"\S*@\S*")
+
+
+def _cell(value: Any) -> str:
+    """A cell of a table in Markdown: text from data, which may be any, is code."""
+    shown = cell(value)
+    if PLAIN.fullmatch(shown):
+        return shown
+    return f"`{' '.join(shown.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def _line(text: str) -> str:
+    """A title or note in Markdown, without HTML, links and mentions."""
+    return MENTION.sub(r"`\g<0>`", prose(text).replace("[", "&#91;").replace("`", "'"))
+
+
 def markdown(sections: Sequence[Section]) -> Iterator[str]:
     for number, one in enumerate(sections):
         if one.title:
-            yield f"{'#### ' if number else '### '}{one.title}"
+            yield f"{'#### ' if number else '### '}{_line(one.title)}"
             yield ""
         if one.columns:
-            yield f"| {' | '.join(one.columns)} |"
+            yield f"| {' | '.join(map(_cell, one.columns))} |"
             yield f"|{' --- |' * len(one.columns)}"
-            yield from (
-                f"| {' | '.join(cell(value).replace('|', '&#124;') for value in row)} |" for row in one.rows
-            )
+            yield from (f"| {' | '.join(map(_cell, row))} |" for row in one.rows)
             yield ""
         if one.notes:
-            yield from (f"- {note.strip()}" for note in one.notes)
+            yield from (f"- {_line(note)}" for note in one.notes)
             yield ""

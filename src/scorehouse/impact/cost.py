@@ -28,17 +28,19 @@ class Cost:
 
 
 def cost_of(connection: duckdb.DuckDBPyConnection, run_log: str, move: Move, rows: int) -> Cost:
-    """The cost of scoring all rows once, by the newest runs of this table, of the new version if it has any.
+    """The cost of scoring `rows` once, by the newest runs of this table, of the new version if it has any.
 
-    Without them, by those of the new version elsewhere.
+    Without them, by those of the new version elsewhere. What a run takes for a few changed rows, most of it
+    no scoring, says nothing of many: a run counts from a tenth of the rows of the next one.
     """
-    budget = move.options.rescore.max_rows
+    budget = move.rescore.max_rows
+    least = max(min(rows, budget or rows) / 10, 1)
     runs = math.ceil(rows / budget) if budget else 1
     here = f" and node = {literal(move.run['node'])}"
     for version, where in ((move.after, here), (move.before, here), (move.after, "")):
         (found,) = connection.execute(
             f"select sum(seconds), sum(rows_in) from (select seconds, rows_in from {run_log} "
-            f"where model_name = ? and model_digest = ? and status = 'success' and rows_in > 0{where} "
+            f"where model_name = ? and model_digest = ? and status = 'success' and rows_in >= {least}{where} "
             f"order by started_at desc limit {RUNS})",
             [version.name, version.sha256],
         ).fetchall()

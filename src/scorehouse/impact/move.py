@@ -10,13 +10,14 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.explain.row import newest_runs
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
-from scorehouse.replay.logged_run import logged_options, logged_policy, logged_version
-from scorehouse.scoring.options import ScoreOptions
+from scorehouse.replay.logged_run import logged_options, logged_policy, logged_rescore, logged_version
+from scorehouse.scoring.options import Rescore, ScoreOptions
 
 BUILD = "build what the project says, or pull what was promoted, so that both agree: dbt build --select "
 
@@ -34,6 +35,7 @@ class Move:
     after: Version
     run: Mapping[str, Any]
     options: ScoreOptions
+    rescore: Rescore
     policy: LoadPolicy
     others: tuple[str, ...] = ()
 
@@ -48,7 +50,16 @@ class Move:
         sides = {"before": identity(self.before), "after": identity(self.after)}
         decision = self.options.decision
         names = {"name": self.before.name, "alias": self.alias, "table": self.table}
-        return {**names, **sides, "decision_policy": decision and decision.digest}
+        ran = {"rescore": self.rescore.rule, "last_run_at": str(self.run["started_at"])}
+        return {**names, **sides, **ran, "decision_policy": decision and decision.digest}
+
+
+def live_rows(connection: duckdb.DuckDBPyConnection, run: Mapping[str, Any], options: ScoreOptions) -> str:
+    """SQL of the rows of a run's prediction table that the alias decides, without the vanished ones."""
+    rows = f"select * from {run['prediction_table']}"
+    where = ["is_live"] if options.in_parts else []
+    where += ["not is_vanished"] if "is_vanished" in described(connection, rows) else []
+    return f"({rows} where {' and '.join(where) or 'true'})"
 
 
 def identity(version: Version) -> dict[str, Any]:
@@ -118,7 +129,8 @@ def find_move(
         )
     policy = logged_policy(run, versions, seeds.project, load_policy, call)
     nodes = (str(other["node"]).rpartition(".")[2] for other in others)
-    return Move(alias, before, after, run, logged_options(run, call), policy, tuple(nodes))
+    options, rescore = logged_options(run, call), logged_rescore(run, call)
+    return Move(alias, before, after, run, options, rescore, policy, tuple(nodes))
 
 
 def moved(

@@ -53,6 +53,7 @@ class Impact:
             "snapshot": found.fingerprint,
             "hash_kind": found.hash_kind,
             "keys": found.rows,
+            "what_if": found.is_what_if,
             "key": list(found.key),
             "segments": list(found.segments),
             "outcomes": [asdict(one) for one in found.outcomes],
@@ -115,7 +116,7 @@ def predict(
         bound,
         [rejections(connection, found.rows), *lights],
         why,
-        cost_of(connection, run_log, move, found.rows),
+        cost_of(connection, run_log, move, found.to_score),
         _row_of(connection, key, found, call) if key else None,
     )
 
@@ -143,7 +144,7 @@ def _row_of(
             call,
             f"no row of the features has the key {where.replace('::varchar', '')}",
             expected="a key of the newest snapshot, which both versions score",
-            action="correct --key; of a history, only the newest date was scored",
+            action="correct --key; where rows stay as they were scored, name one that no run has scored yet",
         )
     names = [*dict.fromkeys([*(one.name for one in found.outcomes), *([found.score] if found.score else [])])]
     return {name: [rows[0][name + side] for side in SIDES] for name in names}

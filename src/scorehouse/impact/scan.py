@@ -15,7 +15,7 @@ from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.output import BATCHES
 from scorehouse.engines.run import kernel_of, output_names
 from scorehouse.engines.statistics import Fingerprint, score_column
-from scorehouse.impact.move import Move
+from scorehouse.impact.move import Move, live_rows
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.program.choose import ProgramFiles, choose_backend, in_batches
 from scorehouse.scoring.decision import DecisionPolicy
@@ -23,7 +23,7 @@ from scorehouse.scoring.request import Request
 
 SIDES = BEFORE, AFTER = "__before", "__after"
 TABLE = "temp.main.scorehouse_impact"
-REJECTED = "rejected"
+REJECTED = "(rejected)"  # no class or decision has this name
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Scan:
     """What was scored into `TABLE`, one row per key: `outcomes`, the last of which decides.
 
     `fingerprint` is that of a run of the new version over the same rows, `score` the column of its score.
+    The next run scores `to_score` keys. `is_what_if`: others were scored here, too, which it leaves alone.
     """
 
     rows: int
@@ -65,6 +66,8 @@ class Scan:
     outputs: tuple[str, ...]
     fingerprint: str
     hash_kind: str
+    to_score: int
+    is_what_if: bool
 
 
 def of_side(policy: DecisionPolicy, outputs: Sequence[str], side: str) -> DecisionPolicy:
@@ -94,9 +97,10 @@ def scan(
 ) -> Scan:
     """Score every row of the newest snapshot with both versions.
 
-    Of a history, that is the newest as-of date. `segments` are columns of the prediction table or of the
-    features. Raises SignatureError if the features do not fit a version, RowKeyError for a key that is there
-    twice.
+    Under the rule `new`, and so in a history, that is the keys that are not in the table yet; where there are
+    none, or rows are compared with those there, all, of a history of its newest as-of date. `segments` are
+    columns of the prediction table or of the features. Raises SignatureError if the features do not fit a
+    version, RowKeyError for a key that is there twice.
     """
     options = move.options.model_copy(update={"layout": "long"})  # a hash of a version's own features
     of_project = ProgramFiles(request.project_root, request.load_policy)
@@ -108,7 +112,10 @@ def scan(
     source = DuckDBSource(connection, move.run["feature_query"], options, request, call)
     try:
         source.check([kernel.signature for kernel in kernels], names)
-        if dated := options.as_of_column:
+        left, is_what_if = None, False
+        if move.rescore.rule == "new":
+            left, is_what_if = _leave_out_scored(connection, source, move)
+        if (dated := options.as_of_column) and is_what_if:
             day = quote(source.columns.key[dated])
             source.table = (
                 f"(select * from {source.table} where {day} = (select max({day}) from {source.table}))"
@@ -160,7 +167,27 @@ def scan(
         tuple(names),
         fingerprint.text(),
         hash_kind,
+        rows if left is None else left,
+        is_what_if,
     )
+
+
+def _leave_out_scored(
+    connection: duckdb.DuckDBPyConnection, source: DuckDBSource, move: Move
+) -> tuple[int, bool]:
+    """Leave out keys of the prediction table, if others are left that are scored by themselves; how many."""
+    options, key = move.options, source.columns.key
+    same = " and ".join(f"there.{quote(name)} = features.{quote(column)}" for name, column in key.items())
+    table = (
+        f"(select * from {source.table} as features where not exists "
+        f"(select 1 from {live_rows(connection, move.run, options)} as there where {same}))"
+    )
+    left = int(source.row(f"select count(*) from {table}")[0])
+    needs_others = options.group is not None or options.ranks_by_score
+    if not left or needs_others:
+        return left, True
+    source.table = table
+    return left, False
 
 
 def _typed(name: str, source: DuckDBSource) -> str:
@@ -181,9 +208,12 @@ def _decided(policy: DecisionPolicy, names: Sequence[str], source: DuckDBSource)
 
 
 def _features(source: DuckDBSource, columns: dict[str, str]) -> str:
-    """A join with columns of the features that the prediction table does not have."""
+    """A join with columns of the features that the prediction table does not have.
+
+    Other connections do not see which keys were forgotten, and none of them is among the batches.
+    """
     key = source.columns.key
     read = [f"{quote(column)} as {quote(name)}" for name, column in columns.items()]
     read += [f"{quote(column)} as {quote('key:' + name)}" for name, column in key.items()]
     on = " and ".join(f"features.{quote('key:' + name)} = {_typed(name, source)}" for name in key)
-    return f"left join (select {', '.join(read)} from {source.table}) as features on {on}"
+    return f"left join (select {', '.join(read)} from {source.shared_table}) as features on {on}"

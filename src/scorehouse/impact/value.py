@@ -50,14 +50,17 @@ class Values:
         moves, levels = ([tuple(row) for row in value[name]] for name in ("moves", "levels"))
         return cls(value["outcome"], tuple(moves), tuple(levels))
 
-    def check(self, changes: Sequence[Change], call: str) -> None:
-        """Refuse a table that has no value for a move that happens."""
-        gaps = [
+    def gaps(self, changes: Sequence[Change]) -> list[str]:
+        """The moves that happen and have no value."""
+        return [
             f"{one.before} -> {one.after} ({one.keys:,} key{'' if one.keys == 1 else 's'})"
             for one in changes
             if one.outcome == self.outcome and one.segment == ALL and one.is_move and self.of(one) is None
         ]
-        if gaps:
+
+    def check(self, changes: Sequence[Change], call: str) -> None:
+        """Refuse a table that has no value for a move that happens."""
+        if gaps := self.gaps(changes):
             raise ConfigurationError(
                 call,
                 f"the table of values has no value for {', '.join(gaps)} of {self.outcome}",
@@ -73,10 +76,13 @@ def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
     """
     if not file.is_file():
         raise _wrong(call, f"there is no file {str(file)!r}")
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
         reader = csv.DictReader(lines, skipinitialspace=True)
         names = tuple(name.strip().lower() for name in reader.fieldnames or ())
         rows = [[str(value or "").strip() for value in list(row.values())[: len(names)]] for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _wrong(call, f"{file.name} is no CSV file in UTF-8 ({error})") from error
     by_level = len(names) == 2 and names[0] in outcomes and names[1] == "value"
     if names not in HEADERS and not by_level:
         raise _wrong(

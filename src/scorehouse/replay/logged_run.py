@@ -94,10 +94,19 @@ def _registered(run: Mapping[str, Any], versions: list[Version], call: str) -> V
 
 def logged_options(run: Mapping[str, Any], call: str) -> ScoreOptions:
     """The arguments of a run, without a rule that leaves rows out."""
+    return _logged(run, call).model_copy(update={"rescore": Rescore()})
+
+
+def logged_rescore(run: Mapping[str, Any], call: str) -> Rescore:
+    """The rule and the budget of a run."""
+    return _logged(run, call).rescore
+
+
+def _logged(run: Mapping[str, Any], call: str) -> ScoreOptions:
     logged = {name: value for name, value in json.loads(run["configuration"]).items() if name != "registry"}
     if decision := logged.get("decision"):  # the log sorts by name, and bands rise
         decision["bands"] = dict(sorted(decision["bands"].items(), key=lambda band: band[1]))
-    return ScoreOptions.checked(call, **logged).model_copy(update={"rescore": Rescore()})
+    return ScoreOptions.checked(call, **logged)
 
 
 def logged_features(

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from sklearn.linear_model import LogisticRegression
 
+from predicted import impact, promoted, refused, registered, scorehouse
 from project import DbtProject
-from scorehouse.cli.main import main
 
 FEATURES = """
 select i as id, 'r' || (i % 4) as region, (i * 7919 % 1000) / 100.0e0 as a,
@@ -35,21 +34,8 @@ OUTCOMES = ("prediction", "band", "decision")
 
 
 def make_project(folder: Path, **arguments: Any) -> DbtProject:
-    """A table that version 1 has scored, and a version 2 that weighs other features."""
-    project = DbtProject(folder)
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame(random.uniform(0, 10, (500, 2)), columns=["a", "b"])
-    for weight, facts in ((0.0, {}), (0.6, {"alias": None})):
-        labels = (frame["a"] + weight * (frame["b"] - 5) + random.normal(0, 2, 500) > 5).astype(int)
-        project.register(
-            LogisticRegression().fit(frame, labels),
-            "toy",
-            frame,
-            labels,
-            task="classification",
-            threshold=0.5,
-            **facts,
-        )
+    """A table that version 1 has scored."""
+    project = registered(folder)
     project.features(FEATURES)
     project.python_model("scores", "toy", key="id", passthrough=["region"], **arguments)
     project.build().check()
@@ -66,27 +52,11 @@ def project(made: DbtProject, tmp_path: Path) -> DbtProject:
     return made.copy(tmp_path / "house")
 
 
-def scorehouse(project: DbtProject, *words: str) -> Result:
-    return CliRunner(env=project.environment).invoke(main, [*words, "--project-dir", str(project.folder)])
-
-
-def impact(project: DbtProject, *words: str, code: int = 0) -> dict[str, Any]:
-    ended = scorehouse(project, "impact", "toy", *words, "--target", "dev", "--json")
-    assert ended.exit_code == code, ended.output
-    return dict(json.loads(ended.stdout))
-
-
-def refused(project: DbtProject, *words: str) -> str:
-    ended = scorehouse(project, "impact", "toy", *words, "--target", "dev")
-    assert ended.exit_code == 1 and "Expected: " in ended.stderr and "What to do: " in ended.stderr
-    return ended.stderr
-
-
 def outcomes_by_key(project: DbtProject) -> dict[int, dict[str, str]]:
     """What the prediction table says of each key, a rejected row by that word."""
     rows = project.query(f"select id, {', '.join(OUTCOMES)} from scores")
     return {
-        key: {name: "rejected" if v is None else str(v) for name, v in zip(OUTCOMES, values, strict=True)}
+        key: {name: "(rejected)" if v is None else str(v) for name, v in zip(OUTCOMES, values, strict=True)}
         for key, *values in rows
     }
 
@@ -97,11 +67,6 @@ def counted(document: dict[str, Any], segment: str, changes: str = "changes") ->
         if one["segment"] == segment:
             found[one["outcome"], one["segment_value"], one["before"], one["after"]] = one["keys"]
     return found
-
-
-def promoted(project: DbtProject, *words: str) -> None:
-    assert scorehouse(project, "promote", "toy", *(words or ("2",))).exit_code == 0
-    project.build().check()
 
 
 def test_every_change_comes_true_key_by_key(project: DbtProject) -> None:
@@ -116,7 +81,7 @@ def test_every_change_comes_true_key_by_key(project: DbtProject) -> None:
             (name, value(key), before[key][name], after[key][name]) for key in before for name in OUTCOMES
         )
         assert counted(found, segment) == real
-    assert {"rejected", "ask", "call", "leave"} == {
+    assert {"(rejected)", "ask", "call", "leave"} == {
         one["before"] for one in found["changes"] if one["outcome"] == "decision"
     }
     checked = impact(project, "--check")
@@ -201,6 +166,14 @@ def test_value_is_that_of_the_users_table(project: DbtProject) -> None:
     promoted(project)
     checked = impact(project, "--check")
     assert checked["value_predicted"] == checked["value_realised"] == pytest.approx(by_level)
+    was = next(
+        one
+        for one in found["changes"]
+        if (one["segment"], one["outcome"]) == ("all", "decision") and one["before"] in levels
+    )
+    project.query(f"update scores set decision = null where decision = '{was['after']}'")
+    gaps = impact(project, "--check", code=3)["value_gaps"]
+    assert any(gap.startswith(f"{was['before']} -> (rejected) (") for gap in gaps)
 
 
 def test_a_value_table_with_gaps_is_refused(made: DbtProject) -> None:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from challengers import BOTH, make_project
 from project import DbtProject
+from rescoring import execute
 from scorehouse import promote
 from scorehouse.cli.main import main
 
@@ -50,9 +51,9 @@ def counted(project: DbtProject, model: str) -> Counter[tuple[str, ...]]:
 )
 def test_the_model_counts_what_sql_counts_by_hand(project: DbtProject, model: str, outcome: str) -> None:
     pairs = project.query(
-        f"select live.part::varchar, coalesce(live.{outcome}::varchar, 'rejected'), "
-        f"coalesce(other.{outcome}::varchar, 'rejected') from scores as live join scores as other using (id) "
-        "where live.is_live and not other.is_live"
+        f"select live.part::varchar, coalesce(live.{outcome}::varchar, '(rejected)'), "
+        f"coalesce(other.{outcome}::varchar, '(rejected)') from scores as live "
+        "join scores as other using (id) where live.is_live and not other.is_live"
     )
     expected = Counter(
         place for part, was, now in pairs for place in (("all", "all", was, now), ("part", part, was, now))
@@ -105,3 +106,17 @@ def test_an_alias_that_moves_in_a_list_is_predicted_and_comes_true(
     for table in ("scores", "wide"):
         found = impact("--check", "--table", table)
         assert (found["keys_compared"], found["keys_different"], found["came_true"]) == (400, 0, True)
+
+
+def test_a_table_without_hashes_of_a_version_is_not_judged_by_other_features(
+    project: DbtProject, tmp_path: Path
+) -> None:
+    copy = project.copy(tmp_path / "p")
+    words = ["impact", "toy", "--table", "wide", "--target", "dev", "--project-dir", str(copy.folder)]
+    call = CliRunner(env=copy.environment)
+    assert call.invoke(main, [*words[:2], "2", *words[2:]]).exit_code == 0
+    execute(copy, "update raw_rows set a = 10 - a where id < 50")
+    promote("toy", 2, project_dir=copy.folder)
+    copy.build("--select", "ml_toy", "features", "wide").check()
+    ended = call.invoke(main, [*words, "--check"])
+    assert ended.exit_code == 1 and "whether their features changed since cannot be told" in ended.stderr

@@ -155,7 +155,7 @@ class DuckDBSource(Source):
             check_types(signature, self.schema, self.call)
 
     def _leave_out_forgotten(self) -> None:
-        request = self.request
+        request, self.shared_table = self.request, self.table  # as other connections can read it
         self.kept_keys, self.rows_barred = bar(
             self.cursor, request.run_log, self.table, self.table_types, request.project_root, self.call
         )
