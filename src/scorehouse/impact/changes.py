@@ -65,16 +65,17 @@ def changes(
         ).fetchall()
         for outcome in outcomes:
             rows = connection.execute(
-                f"select counted.*, {key_text} from ("
+                # a column called rowid takes its place, and may have a value twice
+                f"select counted.* exclude (place), min({key_text}) from ("
                 "select coalesce(cast(part as varchar), '(missing)') as part, "
                 f"{outcome.text(BEFORE)} as was, {outcome.text(AFTER)} as now, sum(n)::bigint as n, "
                 "min(place) as place from scorehouse_moves group by all) as counted left join "
                 f"{table} as example on counted.was <> counted.now and example.rowid = counted.place "
-                "order by counted.n desc, counted.part, counted.was, counted.now"
+                "group by all order by 4 desc, 1, 2, 3"
             ).fetchall()
             found += [
                 Change(outcome.name, segment or ALL, part, was, now, n, n if was != now else 0, example)
-                for part, was, now, n, _, example in rows
+                for part, was, now, n, example in rows
             ]
     return found
 
