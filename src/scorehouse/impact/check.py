@@ -98,7 +98,7 @@ def check(
     filters = ", ".join(f"count(*) filter ({sql}) as {name}" for name, sql in counts.items())
     (found,) = rows_of(connection.execute(f"select {filters} from {KEPT}"))
     same_input = run["input_fingerprint"] == kept["snapshot"]
-    if kept["what_if"] and not found["keys_compared"]:
+    if kept["what_if"] and found["keys_waiting"]:  # none after a full refresh
         raise ConfigurationError(
             call,
             f"{kept['table']} had the keys of the prediction already, and rescore 'new' scores none again",

@@ -20,12 +20,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
-    """`fresh` scores a key once, `days` is a history, `scores` has a budget for each run."""
+    """`fresh` scores a key once, `ranked`, too, `days` is a history, `scores` has a budget for each run."""
     project = registered(tmp_path_factory.mktemp("rules") / "house")
     load(project, 200, 1)
     project.python_model("fresh", "toy", key="id", rescore="new")
     project.python_model("days", "toy", features="dated", key="id", as_of="day")
     project.python_model("scores", "toy", key="id", rescore={"rule": "changed", "max_rows": MAX_ROWS})
+    project.python_model("ranked", "toy", key="id", rescore="new", decision={"top_n": 50})
     project.build().check()
     return project
 
@@ -63,6 +64,17 @@ def test_rows_that_a_rule_leaves_are_not_judged(project: DbtProject, words: tupl
         found = impact(project, "--check", "--table", table)
         assert found["came_true"] and found["same_input"] and found["keys_compared"] == keys
         assert found["keys_new"] == found["keys_gone"] == found["keys_waiting"] == 0
+
+
+def test_a_rank_among_rows_that_stay_is_not_judged(project: DbtProject) -> None:
+    load(project, 260, 1)
+    project.build("--select", "features").check()
+    found = impact(project, "2", "--table", "ranked")
+    assert (found["keys"], found["what_if"], found["cost"]["rows"]) == (260, True, 60)
+    promoted(project)
+    assert "rescore 'new' scores none again" in refused(project, "--check", "--table", "ranked")
+    project.build("--full-refresh").check()
+    assert impact(project, "--check", "--table", "ranked")["came_true"]
 
 
 def test_a_row_that_left_before_is_not_new(project: DbtProject) -> None:
