@@ -17,7 +17,16 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.evidence.seal import digest
 from scorehouse.forgetting.people import People
 from scorehouse.forgetting.tables import condition
-from scorehouse.outbox.files import FORMATS, MANIFEST, PARTIAL, PREFIX, STATE
+from scorehouse.outbox.files import (
+    FORMATS,
+    MANIFEST,
+    PARTIAL,
+    PREFIX,
+    REPLACED,
+    STATE,
+    put_in_place,
+    undo_killed,
+)
 from scorehouse.registry.seeds import replace_file
 
 NOT_SEARCHED = ("dbt_packages", "node_modules", "__pycache__")  # and hidden folders
@@ -42,7 +51,7 @@ def files_of(roots: Sequence[Path]) -> Iterator[Path]:
             folders[:] = sorted(
                 each
                 for each in folders
-                if (each not in NOT_SEARCHED and not each.startswith(".")) or each.startswith(PARTIAL)
+                if (each not in NOT_SEARCHED and not each.startswith(".")) or each.startswith((PARTIAL, REPLACED))
             )
             for file in (Path(folder) / name for name in sorted(names)):
                 if file.is_file() and not file.is_symlink() and file.resolve() not in seen:
@@ -63,7 +72,7 @@ def in_git(project: Path) -> set[Path]:
 
 def kind_of(file: Path, project: Path, people: People) -> str:
     """What a file is to us. Pages are removed, exports and ours lose the values, others are only named."""
-    if file.parent.name.startswith((PREFIX, PARTIAL)) and (file.parent / MANIFEST).is_file():
+    if _is_left(file) or (file.parent.name.startswith(PREFIX) and (file.parent / MANIFEST).is_file()):
         return EXPORT
     inside = file.relative_to(project).parts if file.is_relative_to(project) else ()
     if file.suffix == ".html":
@@ -75,6 +84,17 @@ def kind_of(file: Path, project: Path, people: People) -> str:
     if file.suffix == ".jsonl" and _is_letters(file):
         return OURS
     return OURS if inside and inside[0] in BY_DBT else OTHER
+
+
+def _is_left(file: Path) -> bool:
+    """Whether a killed call left the file in a folder of exports."""
+    return any(part.startswith(PARTIAL + PREFIX) for part in file.parts[-3:-1])
+
+
+def folder_of(file: Path) -> Path:
+    """The folder of exports that a file of one of its batches is in."""
+    folder = file.parent.parent
+    return folder.parent if folder.name.startswith((PARTIAL + PREFIX, REPLACED)) else folder
 
 
 def _explains(heading: str, people: People) -> bool:
@@ -153,9 +173,8 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People
 
 def forget_in_exports(connection: duckdb.DuckDBPyConnection, folder: Path, people: People) -> None:
     """Write the batches of an export folder without the persons, with new digests from the first one on."""
-    for killed in folder.glob(f"{PARTIAL}*"):
-        shutil.rmtree(killed)
-    previous = None
+    undo_killed(folder)
+    previous, partials = None, dict[Path, Path]()
     for batch in sorted(folder.glob(f"{PREFIX}*")):
         manifest = json.loads((batch / MANIFEST).read_text(encoding="utf-8"))
         partial = folder / f"{PARTIAL}{batch.name}"
@@ -172,8 +191,6 @@ def forget_in_exports(connection: duckdb.DuckDBPyConnection, folder: Path, peopl
         manifest["previous"] = previous if manifest["previous"] else None
         text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
         (partial / MANIFEST).write_text(text, encoding="utf-8")
-        old = folder / f"{PARTIAL}old-{batch.name}"
-        os.rename(batch, old)
-        os.rename(partial, batch)
-        shutil.rmtree(old)
-        previous = digest((batch / MANIFEST).read_bytes())
+        partials[batch] = partial
+        previous = digest((partial / MANIFEST).read_bytes())
+    put_in_place(folder, partials)

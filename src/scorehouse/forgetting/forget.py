@@ -28,7 +28,7 @@ BEYOND = (
     "backups of the database and of these files",
     "clones and the history of the Git repository",
     "evidence packs and exports that were handed over, and tables of other systems until the next export",
-    "fingerprints of earlier runs, of rows that a later run has scored again",
+    "fingerprints and scores of runs into tables that had lost the person before",
     "older snapshots of a lake, until they are expired",
     "the other targets of this project: call this once for each of them",
     "predict() in a view, which scores what is in the feature table: the person has to leave that",
@@ -236,7 +236,7 @@ def _forget_in_files(
             continue
         if isinstance(at, Path):
             done[place.place] = files.forget(connection, at, place.kind, job.people)
-            exports |= {at.parent.parent} if place.kind == files.EXPORT else set()
+            exports |= {files.folder_of(at)} if place.kind == files.EXPORT else set()
         else:
             done[place.place] = "redacted" if at is None else "deleted"
     for folder in sorted(exports):

@@ -1,7 +1,8 @@
 """Rows of persons in the tables of a DuckDB file: found, deleted, and counted by the runs that scored them.
 
 What of a run could be traced to one of its rows goes too: its fingerprint becomes that of the other rows, its
-scores theirs, texts that name a key lose it, and the salt of its digest is a new one.
+scores theirs, texts that name a key lose it, and the salt of its digest is a new one. A run of which later ones
+have overwritten rows may have had the person in these: it loses fingerprint and scores.
 """
 
 from __future__ import annotations
@@ -236,18 +237,26 @@ def forget_in_runs(
     The rows of a run that names a person in a text are changed too. The prediction tables have lost the rows.
     """
     canary = connection.execute(f"select {HASH_CANARY}").fetchall()[0][0]
+    kept = {table.place.lower(): _rows_by_run(connection, table) for table, _ in traces.values()}
     done: dict[str, int] = {}
     for run in rows_of(connection.execute(f"select * from {log} where status <> 'started'")):
         run_id, parent = str(run["run_id"]), str(run["parent_run_id"])
         is_wide = json.loads(run["configuration"] or "{}").get("layout") == "wide"
-        table, own = traces.get(parent if is_wide else run_id, (None, Traces()))
+        scored_by = parent if is_wide else run_id
+        table, own = traces.get(scored_by, (None, Traces()))
         changed = {name: people.redacted(str(run[name])) for name in TEXTS if run[name]}
         new: dict[str, Any] = {name: text for name, (text, hits) in changed.items() if hits}
-        if table is not None:
+        forgotten_rows = (run["rows_forgotten"] or 0) + own.rows
+        there = kept.get(_plain(str(run["prediction_table"])))
+        written = (run["rows_scored"] or 0) + (run["rows_rejected"] or 0)
+        if there is not None and there.get(scored_by, 0) + forgotten_rows != written:
+            new |= {name: None for name in (*SCORES, "input_fingerprint") if run[name] is not None}
+        elif table is not None:
             is_same = str(run["feature_hash_kind"]).startswith(f"duckdb:{canary}:")
             new["input_fingerprint"] = _without(run["input_fingerprint"], own) if is_same else None
             new |= _scores(connection, table, run_id) if not is_wide else dict.fromkeys(SCORES)
-            new["rows_forgotten"] = (run["rows_forgotten"] or 0) + own.rows
+        if table is not None:
+            new["rows_forgotten"] = forgotten_rows
         if new:
             new["digest_salt"] = secrets.token_hex(16)
             assigned = ", ".join(f"{name} = ?" for name in new)
@@ -257,6 +266,12 @@ def forget_in_runs(
             )
             done[run_id] = own.rows
     return done
+
+
+def _rows_by_run(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, int]:
+    """How many rows a prediction table has of each run."""
+    query = f"select scoring_run_id::varchar, count(*) from {table.sql} group by all"
+    return dict(connection.execute(query).fetchall())
 
 
 SCORES = ("score_min", "score_mean", "score_max")

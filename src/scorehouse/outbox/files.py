@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MANIFEST, STATE, FORMAT = "manifest.json", "state.parquet", 1
 FORMATS = {"parquet": "format parquet, compression zstd", "csv": "format csv, header true"}
 PREFIX, PARTIAL, LOCK = "batch-", ".partial-", ".lock"
+REPLACED = ".replaced"  # has what batches were, until all that are written anew are in place
 
 
 def export_to_folder(
@@ -69,7 +70,7 @@ def export_to_folder(
 def _check_folder(folder: Path, call: str) -> None:
     """Refuse a file, and a folder that has something else than batches."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    strange = [name for name in names if not name.startswith((PREFIX, PARTIAL, LOCK))]
+    strange = [name for name in names if not name.startswith((PREFIX, PARTIAL, LOCK, REPLACED))]
     if strange or (folder.exists() and not folder.is_dir()):
         raise ConfigurationError(
             call,
@@ -80,13 +81,34 @@ def _check_folder(folder: Path, call: str) -> None:
 
 
 def _last_batch(folder: Path) -> Path | None:
-    """The newest batch in a folder; what a killed export left is removed."""
-    for left in folder.glob(f"{PARTIAL}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """The newest batch in a folder, after what a killed call left is undone."""
+    undo_killed(folder)
     batches = sorted(folder.glob(f"{PREFIX}*"))
     for older in batches[:-1]:  # the newest state says it all
         (older / STATE).unlink(missing_ok=True)
     return batches[-1] if batches else None
+
+
+def undo_killed(folder: Path) -> None:
+    """Remove what was not whole yet, and bring back the batches of a replacement that was not ended."""
+    for batch in (folder / REPLACED).glob(f"{PREFIX}*"):
+        shutil.rmtree(folder / batch.name, ignore_errors=True)
+        os.rename(batch, folder / batch.name)
+    shutil.rmtree(folder / REPLACED, ignore_errors=True)
+    for left in folder.glob(f"{PARTIAL}*"):
+        shutil.rmtree(left)
+
+
+def put_in_place(folder: Path, partials: Mapping[Path, Path]) -> None:
+    """Replace batches by others: all of them, or none if the call is killed, once `undo_killed` ran."""
+    (folder / REPLACED).mkdir()
+    for batch, partial in partials.items():
+        _on_disk(partial)
+        os.rename(batch, folder / REPLACED / batch.name)
+        os.rename(partial, batch)
+    ended = folder / f"{PARTIAL}{PREFIX}{REPLACED}"
+    os.rename(folder / REPLACED, ended)
+    shutil.rmtree(ended)
 
 
 def read_batch(batch: Path, call: str) -> dict[str, Any]:

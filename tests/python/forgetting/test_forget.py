@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from click.testing import CliRunner, Result
 
 from project import DbtProject
 from scorehouse.cli.main import main
+from scorehouse.evidence.seal import digest
+from scorehouse.forgetting.files import forget_in_exports
 from scorehouse.forgetting.people import People
+from scorehouse.forgetting.tables import hold
 from scorehouse.project.forgotten import SECRET_FILE
 from small_churn import X, Y, classifier
 
@@ -340,3 +344,60 @@ def test_a_thousand_persons_are_nowhere(house: DbtProject) -> None:
     house.build("--select", "features", "scores").check()
     assert house.runs("scores")[-1]["rows_barred"] == 1000
     assert house.query("select count(*) from scores") == [(2000,)]
+
+
+def test_runs_that_may_have_had_a_person_lose_their_traces(house: DbtProject) -> None:
+    """The person's row is of the second run; rows of the first were overwritten, one of another person too."""
+    both = "('person-0007-bonne', 'person-0008-bonne')"
+    house.query(f"update features set age = age + 1 where person_id in {both}")
+    house.build("--select", "scores").check()
+    call("evidence", "seal", *TARGET)
+    first, second = house.runs("scores")
+    assert first["score_mean"] and first["input_fingerprint"] and second["rows_scored"] == 2
+    forget("--key", PERSON, code=3)
+    after, again = house.runs("scores")
+    traced = ("input_fingerprint", "score_min", "score_mean", "score_max")
+    assert [after[name] for name in traced] == [None] * 4
+    assert after["digest_salt"] != first["digest_salt"]
+    ((score,),) = house.query("select score from scores where person_id = 'person-0008-bonne'")
+    assert (again["score_min"], again["score_max"]) == (score, score)
+    house.query("update features set age = age + 1 where person_id = 'person-0008-bonne'")
+    house.build("--select", "scores").check()
+    forget("--key", "person-0009-bonne", code=3)
+    assert house.runs("scores")[1]["score_mean"] is None
+    call("evidence", "seal", *TARGET, "--check")
+
+
+@pytest.mark.parametrize("killed_at", (2, 4, 7))
+def test_a_killed_rewrite_of_exports_loses_no_batch(
+    house: DbtProject, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    """Of three batches, the third has nothing of the person; its digest of the second one has to follow."""
+    for change in ("", f"delete from scores where person_id = '{PERSON}'", "update scores set score = 0.5"):
+        if change:
+            house.query(change)
+        call("export", "predictions", "scores", *TARGET, "--to", "out")
+    renamed, rename = [], os.rename
+
+    def dies(*names: Path) -> None:
+        renamed.append(names)
+        if len(renamed) == killed_at:
+            raise KeyboardInterrupt
+        rename(*names)
+
+    people = People(("person_id",), ((PERSON,),))
+    with duckdb.connect() as connection, monkeypatch.context() as patch:
+        hold(connection, people)
+        patch.setattr("os.rename", dies)
+        with pytest.raises(KeyboardInterrupt):
+            forget_in_exports(connection, Path("out"), people)
+    if killed_at != 4:  # an export undoes it too
+        call("export", "predictions", "scores", *TARGET, "--to", "out")
+    forget("--key", PERSON, code=3)
+    batches = sorted(batch for batch in Path("out").iterdir() if batch.is_dir())
+    assert [batch.name for batch in batches] == ["batch-000001", "batch-000002", "batch-000003"]
+    manifests = [(batch / "manifest.json").read_bytes() for batch in batches]
+    assert [json.loads(each)["previous"] for each in manifests] == [None, *map(digest, manifests[:2])]
+    rows = "select count(*) from read_parquet('out/*/*.parquet', union_by_name = true) where person_id = ?"
+    with duckdb.connect() as connection:
+        assert connection.execute(rows, [PERSON]).fetchall() == [(0,)]
