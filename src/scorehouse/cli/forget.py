@@ -91,9 +91,16 @@ def forget_command(
 
 
 def _check_writable(place: Place, call: str) -> None:
-    """Refuse a lake, whose snapshots keep what is deleted, and a file or folder that cannot be written."""
+    """Refuse a lake, whose snapshots keep deleted rows, a file that cannot be written, a log elsewhere."""
     path = str(place.file)
     is_lake = path.startswith(LAKE)
+    if (place.log_database or "").lower() in map(str.lower, place.attached):
+        raise ConfigurationError(
+            call,
+            f"the run log is in another database, {place.log_database!r}, than the target's {path!r}",
+            expected="both in one, since one transaction changes predictions and runs; nothing was changed",
+            action="move the run log there, or name the target whose database has it",
+        )
     if not is_lake and os.access(path, os.W_OK) and os.access(place.file.resolve().parent, os.W_OK):
         return
     raise ConfigurationError(
@@ -123,11 +130,11 @@ def _job(
         ).fetchall()
     known = sorted({tuple(name for name in json.loads(row[0]) if name != "model_alias") for row in rows})
     paths = [Path(each).resolve() for each in also if Path(each).exists()]
-    project, log_file = target.project, place.attached.get(place.log_database or "")
+    project = target.project
     return Job(
         people=people_of(keys, file, known, this_call()),
         project=project,
-        databases=(place.file, *([log_file] if log_file else [])),
+        databases=(place.file,),
         log=log,
         roots=(project, *paths),
         also=tuple(each for each in also if not Path(each).exists()),

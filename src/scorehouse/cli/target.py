@@ -255,11 +255,11 @@ def _existing(file: Path, origin: str) -> Path:
 def connect(place: Place, *, write: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the file and its attached files for reading; the file's database is the current one.
 
-    With `write`, the file and that of the run log are opened for writing.
+    With `write`, the file is opened for writing.
     """
     import duckdb
 
-    written = {place.alias, place.log_database} if write else set[str | None]()
+    written = {place.alias} if write else set[str | None]()
     main = {} if place.alias is None else {place.alias: place.file}
     files = {alias: file for alias, file in place.attached.items() if _is_there(file)}
     opened = place.file

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -38,6 +39,7 @@ READERS = {
     ".csv": "read_csv({}, all_varchar = true, header = true, allow_quoted_nulls = false)",
 }
 DATABASES = (".duckdb", ".wal", ".db", ".sqlite", ".ducklake")
+PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".xlsx", ".pkl", ".joblib", ".npz", ".pdf", ".avro", ".orc")
 LARGEST = 200 * 2**20  # bytes of a text that is searched
 EXPORT, PAGE, OURS, OTHER = "export", "explanation", "report, log or letter", "file"
 
@@ -51,7 +53,8 @@ def files_of(roots: Sequence[Path]) -> Iterator[Path]:
             folders[:] = sorted(
                 each
                 for each in folders
-                if (each not in NOT_SEARCHED and not each.startswith(".")) or each.startswith((PARTIAL, REPLACED))
+                if (each not in NOT_SEARCHED and not each.startswith("."))
+                or each.startswith((PARTIAL, REPLACED))
             )
             for file in (Path(folder) / name for name in sorted(names)):
                 if file.is_file() and not file.is_symlink() and file.resolve() not in seen:
@@ -111,19 +114,35 @@ def _is_letters(file: Path) -> bool:
     return line.startswith(b"{") and b'"payload"' in line and b'"key"' in line
 
 
-def search(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
-    """How often a file has the persons, and how that was searched."""
+def search(
+    connection: duckdb.DuckDBPyConnection, file: Path, project: Path, people: People
+) -> tuple[str, int, str]:
+    """The kind of a file, how often it has the persons, and how that was searched."""
+    kind = OTHER
+    try:
+        kind = kind_of(file, project, people)
+        return kind, *_found(connection, file, kind, people)
+    except OSError as error:
+        return kind, 0, f"not: {error.strerror or error}"
+
+
+def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
     if kind == PAGE:
         return 1, "by its heading"
     if file.suffix in READERS and (where := _condition(connection, file, people)):
-        query = f"select count(*) from {_relation(file)} where {where}"
-        return int(connection.execute(query).fetchall()[0][0]), "by its columns"
+        with suppress(duckdb.Error):  # an odd line behind those that tell the columns
+            return _count(connection, file, where), "by its columns"
     if file.suffix == ".parquet":
-        return 0, "not: it has no such column"
+        return 0, "not: it has no such column, or is damaged"
     if file.suffix in DATABASES or file.stat().st_size > LARGEST:
         return 0, "not: a database of its own" if file.suffix in DATABASES else "not: it is too large"
     text = file.read_bytes().decode("utf-8", "surrogateescape")
-    return sum(1 for _ in people.found_in(text)), "by its text"
+    hits = sum(1 for _ in people.found_in(text))
+    return hits, "not: it is packed" if file.suffix in PACKED and not hits else "by its text"
+
+
+def _count(connection: duckdb.DuckDBPyConnection, file: Path, where: str) -> int:
+    return int(connection.execute(f"select count(*) from {_relation(file)} where {where}").fetchall()[0][0])
 
 
 def _relation(file: Path) -> str:
@@ -131,11 +150,13 @@ def _relation(file: Path) -> str:
 
 
 def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> str | None:
+    """What is true for the persons' rows; None for a file that is no table, or lacks the key's columns."""
     try:
         rows = connection.execute(f"describe select * from {_relation(file)}").fetchall()
-    except duckdb.Error:  # no table; a text may still be searched
+    except duckdb.Error:  # a text may still be searched
         return None
-    return condition(people, {str(row[0]): str(row[1]) for row in rows})
+    is_text = file.suffix == ".csv"  # where a number may have been written as 7.0
+    return condition(people, {str(row[0]): "DOUBLE" if is_text else str(row[1]) for row in rows})
 
 
 def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> str:
@@ -145,8 +166,9 @@ def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
         return "removed"
     if kind == EXPORT:
         return "rewritten"  # with its whole batch, by `forget_in_exports`
-    if _rewritten(connection, file, people):
-        return "rewritten"
+    with suppress(duckdb.Error):
+        if _rewritten(connection, file, people):
+            return "rewritten"
     try:
         text, _ = people.redacted(file.read_bytes().decode())
     except UnicodeDecodeError:  # such as dbt's cache of what it parsed, which it makes again
@@ -161,9 +183,7 @@ def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
 def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> int:
     """Write a table in a file without the persons' rows; returns how many there were."""
     where = _condition(connection, file, people) if file.suffix in READERS else None
-    count = f"select count(*) from {_relation(file)} where {where}" if where else "select 0"
-    hits = int(connection.execute(count).fetchall()[0][0])
-    if hits:
+    if hits := _count(connection, file, where) if where else 0:
         kept, new = f"select * from {_relation(file)} where not {where}", file.with_name(f"{file.name}.new")
         options = FORMATS[file.suffix.removeprefix(".")]
         connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -12,12 +13,13 @@ from typing import Any
 import duckdb
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.evidence.seal import Line, findings, read_seal, sealed, to_lines
+from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal, sealed, to_lines
 from scorehouse.forgetting import background, files, tables
 from scorehouse.forgetting.background import BACKGROUND
 from scorehouse.forgetting.people import Key, People
 from scorehouse.forgetting.rewrite import bytes_found, written_anew
-from scorehouse.forgetting.tables import Table, Traces
+from scorehouse.forgetting.runs import TEXTS, Traces, forget_in_runs, texts_of, traces_of
+from scorehouse.forgetting.tables import Table
 from scorehouse.project.forgotten import Secret
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.registry.seeds import replace_file
@@ -105,8 +107,8 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
         who |= keys
         why = table.why or ("" if keys else "another column than the key")
         found.append((Place(table.place, table.kind, how, rows, why=why if rows else ""), table))
-    for column, hits in tables.texts_of(connection, job.log, job.people):
-        why = "" if column in tables.TEXTS else "a replay reads it: take the key out of the model's SQL"
+    for column, hits in texts_of(connection, job.log, job.people):
+        why = "" if column in TEXTS else "a replay reads it: take the key out of the model's SQL"
         found.append(
             (Place(f"run log, {column}", "run log", "by its text", hits, why=why if hits else ""), None)
         )
@@ -119,12 +121,13 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
     for file in files.files_of(job.roots):
         if file.resolve() in databases or file.name.startswith(".scorehouse"):
             continue
-        kind = files.kind_of(file, job.project, job.people)
-        hits, how = files.search(connection, file, kind, job.people)
+        kind, hits, how = files.search(connection, file, job.project, job.people)
         named = str(file.relative_to(job.project)) if file.is_relative_to(job.project) else str(file)
         is_ours = kind != files.OTHER or any(file.is_relative_to(root) for root in job.roots[1:])
         why = "" if is_ours else "none of ours: name it with --also"
         why = "in Git, and in its history" if file.resolve() in tracked else why
+        if (shown := job.people.unnamed(named)) != named and kind != files.PAGE:
+            named, hits, why = shown, hits + 1, "the key is in its name: rename it"
         found.append((Place(named, kind, how, hits, why=why if hits else ""), file))
     return found, who
 
@@ -151,10 +154,11 @@ def forget(
         done = _forget_in_files(connection, job, found)
     notes = _rewrite(job)
     with connect() as connection:
-        again = {place.place: place.found for place, _ in search(connection, job)[0]}
+        again = Counter[str]()
+        for place, _ in search(connection, job)[0]:
+            again[place.place] += place.found  # of several files, if without the key they have one name
     places = [
-        replace(place, done=done.get(place.place, ""), remaining=again.get(place.place, 0))
-        for place in places
+        replace(place, done=done.get(place.place, ""), remaining=again[place.place]) for place in places
     ]
     return _certificate(job, secret, places, runs, notes)
 
@@ -164,6 +168,14 @@ def _check_known(job: Job, found: Sequence[tuple[Place, Any]], known: set[Key]) 
     people = job.people
     searched = [at for _, at in found if isinstance(at, Table)]
     columns = {name for table in searched for name in table.types}
+    unmet = [each for each in job.also if not any(table.is_named(each) for table in searched)]
+    if unmet:
+        raise ConfigurationError(
+            job.call,
+            f"--also {unmet[0]} is neither a table nor a file or folder",
+            expected="the name of a table, or a path that is there; nothing was changed",
+            action="correct it, or leave it out",
+        )
     unknown = [key for key in people.keys if key not in known]
     in_files = len(people.keys) == 1 and any(place.found for place, at in found if isinstance(at, Path))
     if not any(tables.condition(people, table.types) for table in searched):
@@ -186,6 +198,9 @@ def _sound_seal(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Line]:
     """The lines of the seal; an altered run log must not be sealed anew."""
     lines = read_seal(job.seal, job.call)
     rows = rows_of(connection.execute(f"select * from {job.log}")) if lines else []
+    before = _before_forgotten(lines)
+    if before and findings(lines, rows) and not findings(before, rows):
+        return before  # a call was killed after it wrote the seal, and before its rows were committed
     if altered := findings(lines, rows) if lines else []:
         raise ConfigurationError(
             job.call,
@@ -194,6 +209,13 @@ def _sound_seal(connection: duckdb.DuckDBPyConnection, job: Job) -> list[Line]:
             action="look at `scorehouse evidence seal --check` first",
         )
     return lines
+
+
+def _before_forgotten(lines: list[Line]) -> list[Line]:
+    """The lines without the last seal, if that was one of forgotten rows."""
+    seals = [place for place, line in enumerate(lines) if line["kind"] == SEAL]
+    start = seals[-2] + 1 if len(seals) > 1 else 0
+    return lines[:start] if any(line["kind"] == FORGOTTEN for line in lines[start:]) else []
 
 
 def _forget_in_tables(
@@ -208,11 +230,11 @@ def _forget_in_tables(
     traces: dict[str, tuple[Table, Traces]] = {}
     for table in ours:
         if table.kind == tables.PREDICTIONS:
-            own = tables.traces_of(connection, log, table, people)
+            own = traces_of(connection, log, table, people)
             traces |= {run: (table, each) for run, each in own.items()}
         tables.delete(connection, table, people)
     tables.note_in_list(connection, log, people, secret)
-    runs = tables.forget_in_runs(connection, log, traces, people)
+    runs = forget_in_runs(connection, log, traces, people)
     if lines:
         rows = rows_of(connection.execute(f"select * from {log}"))
         new = sealed(lines, rows, datetime.now(UTC), forgotten=runs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,9 +31,15 @@ class People:
 
     def __post_init__(self) -> None:
         for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
-            if words := list(WORD.finditer(value)):
-                longest = max(words, key=lambda word: len(word[0]))
-                self._values.setdefault(longest[0], []).append((longest.start(), value))
+            for written in {
+                value: 0,
+                html.escape(value): 0,
+                html.escape(value, False): 0,
+                _in_json(value): 0,
+            }:
+                if words := list(WORD.finditer(written)):
+                    longest = max(words, key=lambda word: len(word[0]))
+                    self._values.setdefault(longest[0], []).append((longest.start(), written))
 
     def table(self) -> pa.Table:
         """The keys, as a table whose columns are `key_0`, `key_1` and so on."""
@@ -47,8 +55,8 @@ class People:
     def found_in(self, text: str) -> Iterator[tuple[int, str]]:
         """Where `text` names a person: the places of whole values, in order.
 
-        A short number counts only where the column's name stands before it. A key of several columns is not
-        looked for.
+        A value may be escaped, as in HTML or JSON. A short number counts only where the column's name stands
+        before it. A key of several columns is not looked for.
         """
         named = re.compile(rf"(?<!\w){re.escape(self.columns[0])}(?!\w)", re.IGNORECASE)
         for word in WORD.finditer(text):
@@ -59,6 +67,12 @@ class People:
                 if is_telling(value) or named.search(text, max(0, start - NEAR), start):
                     yield start, value
 
+    def unnamed(self, path: str) -> str:
+        """A path without the values in it that are no short numbers, also as parts of longer words."""
+        for value in self.telling:
+            path = path.replace(value, REDACTED)
+        return path
+
     def redacted(self, text: str) -> tuple[str, int]:
         """The text without the persons' values, and how many there were. JSON stays JSON."""
         parts, end, count = list[str](), 0, 0
@@ -67,6 +81,10 @@ class People:
                 parts += [text[end:start], "0" if value.isdecimal() else REDACTED]
                 end, count = start + len(value), count + 1
         return "".join([*parts, text[end:]]), count
+
+
+def _in_json(value: str) -> str:
+    return json.dumps(value)[1:-1]
 
 
 def is_telling(value: str) -> bool:

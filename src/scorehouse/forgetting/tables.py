@@ -1,16 +1,10 @@
-"""Rows of persons in the tables of a DuckDB file: found, deleted, and counted by the runs that scored them.
-
-What of a run could be traced to one of its rows goes too: its fingerprint becomes that of the other rows, its
-scores theirs, texts that name a key lose it, and the salt of its digest is a new one. A run of which later ones
-have overwritten rows may have had the person in these: it loses fingerprint and scores.
-"""
+"""Rows of persons in the tables of a DuckDB file: found, and deleted."""
 
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,21 +12,17 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.engines.duckdb.source import HASH_CANARY
-from scorehouse.engines.statistics import MASK, score_column
 from scorehouse.forgetting.people import Key, People
 from scorehouse.project import forgotten
 from scorehouse.project.folder import reached
 from scorehouse.project.forgotten import Secret, key_texts, list_beside
 from scorehouse.project.run_log_place import TABLE as RUN_LOG
-from scorehouse.project.run_log_place import rows_of
 
 q, literal = DUCKDB.quote, DUCKDB.literal
 PERSONS = "scorehouse_persons"
 TRAINING_SET, OUR_TESTS = "macro.scorehouse.training_set", "macro.scorehouse.test_"
 STAGING = "__scorehouse_"  # in the names of tables that a killed run left
 PREDICTIONS, DERIVED, OTHER = "prediction table", "table made from predictions", "table"
-TEXTS = ("error", "feed_reason", "backend_reason")  # of the run log, which may name a key
 TABLES = """
 select columns.database_name, columns.schema_name, columns.table_name,
     list(column_name order by column_index), list(data_type order by column_index)
@@ -61,6 +51,10 @@ class Table:
     def place(self) -> str:
         return ".".join(self.names)
 
+    def is_named(self, name: str) -> bool:
+        """Whether the end of its names is this one."""
+        return f".{self.place.lower()}".endswith(f".{plain(name)}")
+
 
 def tables_of(
     connection: duckdb.DuckDBPyConnection, log: str, nodes: Mapping[str, Any], also: Sequence[str]
@@ -74,8 +68,8 @@ def tables_of(
     logged = connection.execute(
         f"select distinct prediction_table from {log} where prediction_table is not null"
     )
-    predicted = {_plain(str(row[0])) for row in logged.fetchall()}
-    relations = {key: _plain(str(node.get("relation_name") or "")) for key, node in nodes.items()}
+    predicted = {plain(str(row[0])) for row in logged.fetchall()}
+    relations = {key: plain(str(node.get("relation_name") or "")) for key, node in nodes.items()}
     children: dict[str, set[str]] = {}
     for key, node in nodes.items():
         for parent in node.get("depends_on", {}).get("nodes", []):
@@ -87,13 +81,17 @@ def tables_of(
     for *names, columns, types in connection.execute(TABLES).fetchall():
         name = ".".join(names).lower()
         kind = PREDICTIONS if name in predicted else DERIVED if name in derived else OTHER
-        is_named = any(f".{name}".endswith(f".{_plain(each)}") for each in also)
-        is_ours = kind != OTHER or STAGING in name or is_named
+        columns = dict(zip(columns, types, strict=True))
+        table = Table((names[0], names[1], names[2]), columns, kind)
+        is_ours = kind != OTHER or STAGING in name or any(map(table.is_named, also))
         why = "" if is_ours else "none of ours: delete the rows where they come from, or name it with --also"
-        why = why if names[0] == home else "in another database, which is only read: delete the rows there"
+        why = (
+            why
+            if names[0].lower() == home.lower()
+            else "in another database, which is only read: delete the rows there"
+        )
         if names[2] not in (RUN_LOG, forgotten.TABLE):
-            columns = dict(zip(columns, types, strict=True))
-            found.append(Table((names[0], names[1], names[2]), columns, kind, why))
+            found.append(replace(table, why=why))
     return found
 
 
@@ -103,7 +101,8 @@ def database_of(connection: duckdb.DuckDBPyConnection, log: str) -> str:
     return database[0] if database else str(connection.execute("select current_database()").fetchall()[0][0])
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name in SQL as names are compared: without quotes, in small letters."""
     return name.replace('"', "").lower()
 
 
@@ -150,7 +149,7 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
     rows = connection.execute(
         f"select count(*) from {table.sql} where {any_text}", [people.telling] * len(texts)
     ).fetchall()
-    return rows[0][0], "by its texts", set()
+    return rows[0][0], "by texts that are a key alone", set()
 
 
 def delete(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -> str:
@@ -160,33 +159,6 @@ def delete(connection: duckdb.DuckDBPyConnection, table: Table, people: People) 
         return "dropped"
     connection.execute(f"delete from {table.sql} where {condition(people, table.types)}")
     return "deleted"
-
-
-@dataclass
-class Traces:
-    """What a run has of rows that are forgotten: their number, and the two sums of their hashes."""
-
-    rows: int = 0
-    hash_sum: int = 0
-    hash_xor: int = 0
-
-
-def traces_of(
-    connection: duckdb.DuckDBPyConnection, log: str, table: Table, people: People
-) -> dict[str, Traces]:
-    """By run, what it has of the persons' rows in a prediction table."""
-    named = connection.execute(
-        f"select key_columns from {log} where lower(replace(prediction_table, '\"', '')) = ? "
-        "and key_columns is not null order by started_at desc limit 1",
-        [table.place.lower()],
-    ).fetchall()
-    keys = [q(name) for name in json.loads(named[0][0]) if name != "model_alias"]
-    row_hash = f"hash({', '.join(keys)}, feature_hash)"
-    rows = connection.execute(
-        f"select scoring_run_id::varchar, count(*), sum({row_hash}::hugeint), bit_xor({row_hash}) "
-        f"from {table.sql} where {condition(people, table.types)} group by all"
-    ).fetchall()
-    return {run: Traces(rows, int(total), int(xor)) for run, rows, total, xor in rows}
 
 
 def widen(connection: duckdb.DuckDBPyConnection, log: str) -> None:
@@ -202,9 +174,10 @@ def note_in_list(connection: duckdb.DuckDBPyConnection, log: str, people: People
     table = list_beside(log)
     known = {row[0] for row in connection.execute(f"select key_digest from {table}").fetchall()}
     now = datetime.now(UTC).replace(tzinfo=None)
-    digests = (secret.digest(dict(zip(people.columns, key, strict=True))) for key in people.keys)
-    if new := [(columns, digest, secret.id, now) for digest in digests if digest not in known]:
-        connection.executemany(f"insert into {table} values (?, ?, ?, ?)", new)
+    keys = [dict(zip(people.columns, key, strict=True)) for key in people.keys]
+    rows = ((columns, secret.digest(key), secret.hint(key), secret.id, now) for key in keys)
+    if new := [row for row in rows if row[1] not in known]:
+        connection.executemany(f"insert into {table} values (?, ?, ?, ?, ?)", new)
 
 
 def listed(
@@ -224,81 +197,3 @@ def listed(
             if secret.digest(dict(zip(people.columns, key, strict=True))) in digests
         }
     return found
-
-
-def forget_in_runs(
-    connection: duckdb.DuckDBPyConnection,
-    log: str,
-    traces: Mapping[str, tuple[Table, Traces]],
-    people: People,
-) -> dict[str, int]:
-    """Take the persons out of the rows of the run log; returns the number of rows by run.
-
-    The rows of a run that names a person in a text are changed too. The prediction tables have lost the rows.
-    """
-    canary = connection.execute(f"select {HASH_CANARY}").fetchall()[0][0]
-    kept = {table.place.lower(): _rows_by_run(connection, table) for table, _ in traces.values()}
-    done: dict[str, int] = {}
-    for run in rows_of(connection.execute(f"select * from {log} where status <> 'started'")):
-        run_id, parent = str(run["run_id"]), str(run["parent_run_id"])
-        is_wide = json.loads(run["configuration"] or "{}").get("layout") == "wide"
-        scored_by = parent if is_wide else run_id
-        table, own = traces.get(scored_by, (None, Traces()))
-        changed = {name: people.redacted(str(run[name])) for name in TEXTS if run[name]}
-        new: dict[str, Any] = {name: text for name, (text, hits) in changed.items() if hits}
-        forgotten_rows = (run["rows_forgotten"] or 0) + own.rows
-        there = kept.get(_plain(str(run["prediction_table"])))
-        written = (run["rows_scored"] or 0) + (run["rows_rejected"] or 0)
-        if there is not None and there.get(scored_by, 0) + forgotten_rows != written:
-            new |= {name: None for name in (*SCORES, "input_fingerprint") if run[name] is not None}
-        elif table is not None:
-            is_same = str(run["feature_hash_kind"]).startswith(f"duckdb:{canary}:")
-            new["input_fingerprint"] = _without(run["input_fingerprint"], own) if is_same else None
-            new |= _scores(connection, table, run_id) if not is_wide else dict.fromkeys(SCORES)
-        if table is not None:
-            new["rows_forgotten"] = forgotten_rows
-        if new:
-            new["digest_salt"] = secrets.token_hex(16)
-            assigned = ", ".join(f"{name} = ?" for name in new)
-            values = [*new.values(), run_id]
-            connection.execute(
-                f"update {log} set {assigned} where run_id = ? and status <> 'started'", values
-            )
-            done[run_id] = own.rows
-    return done
-
-
-def _rows_by_run(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, int]:
-    """How many rows a prediction table has of each run."""
-    query = f"select scoring_run_id::varchar, count(*) from {table.sql} group by all"
-    return dict(connection.execute(query).fetchall())
-
-
-SCORES = ("score_min", "score_mean", "score_max")
-
-
-def _without(fingerprint: str | None, traces: Traces) -> str | None:
-    """The fingerprint of the other rows."""
-    if not fingerprint:
-        return None
-    rows, total, xor, types = fingerprint.split(":", 3)
-    left = int(rows) - traces.rows, int(total, 16) - traces.hash_sum & MASK, int(xor, 16) ^ traces.hash_xor
-    return f"{left[0]}:{left[1]:016x}:{left[2]:016x}:{types}"
-
-
-def _scores(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> dict[str, float | None]:
-    """Smallest, mean and largest score of the rows that a run still has."""
-    score = score_column([name for name, kind in table.types.items() if kind == "DOUBLE"])
-    of = q(score) if score else "null::double"
-    (row,) = connection.execute(
-        f"select min({of}), favg({of}), max({of}) from {table.sql} where scoring_run_id::varchar = ?",
-        [run_id],
-    ).fetchall()
-    return dict(zip(SCORES, row, strict=True))
-
-
-def texts_of(connection: duckdb.DuckDBPyConnection, log: str, people: People) -> Iterator[tuple[str, int]]:
-    """The columns of text of the run log, and how often each names a person."""
-    for name in (*TEXTS, "feature_query", "configuration", "reject_reasons"):
-        texts = connection.execute(f"select {name} from {log} where {name} is not null").fetchall()
-        yield name, sum(sum(1 for _ in people.found_in(str(text))) for (text,) in texts)

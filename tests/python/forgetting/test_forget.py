@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -245,6 +246,8 @@ BAD = (
     (("--keys", "nowhere.csv"), "cannot be read"),
     (("--keys", "no_rows.csv"), "has no keys"),
     (("--keys", "ragged.csv"), "another number of values"),
+    (("--key", PERSON, "--also", "nowhere.csv"), "--also nowhere.csv is neither a table nor a file"),
+    (("--key", PERSON, "--also", "core"), "--also core is neither"),
     (("--keys", "some.csv"), "1 of 2 keys are in none of"),
 )
 
@@ -347,7 +350,7 @@ def test_a_thousand_persons_are_nowhere(house: DbtProject) -> None:
 
 
 def test_runs_that_may_have_had_a_person_lose_their_traces(house: DbtProject) -> None:
-    """The person's row is of the second run; rows of the first were overwritten, one of another person too."""
+    """The person's row is of the second run; others than the person's of the first are gone too."""
     both = "('person-0007-bonne', 'person-0008-bonne')"
     house.query(f"update features set age = age + 1 where person_id in {both}")
     house.build("--select", "scores").check()
@@ -401,3 +404,61 @@ def test_a_killed_rewrite_of_exports_loses_no_batch(
     rows = "select count(*) from read_parquet('out/*/*.parquet', union_by_name = true) where person_id = ?"
     with duckdb.connect() as connection:
         assert connection.execute(rows, [PERSON]).fetchall() == [(0,)]
+
+
+def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
+    """A number as 7.0, odd lines, packed files, escapes of HTML and JSON, and a name in a path."""
+    house.query("create table shops as select '15098' as id")
+    house.write("as_number.csv", "id,x\n15098.0,1\n150980.0,2\n")
+    house.write("odd.csv", "id,x\n" + "1,2\n" * 30_000 + '"15098 id 15098,5\n7,8,9,"x\n')
+    house.write("packed.csv.gz", "id 1")
+    house.write("of_15098.txt", "nothing")
+    done = forget("--key", "id=15098", "--also", "shops", "--also", "as_number.csv", code=3)
+    found = {place["place"]: (place["found"], place["searched"]) for place in done["places"]}
+    assert found["as_number.csv"] == (1, "by its columns") and found["odd.csv"] == (1, "by its text")
+    assert Path("as_number.csv").read_text() == "id,x\n150980.0,2\n"
+    assert "packed.csv.gz" in done["without"]["not: it is packed"]
+    key = "O'Neill \u00e9 & Co"
+    house.query(f"insert into shops values ('{key.replace(chr(39), chr(39) * 2)}')")
+    house.write("target/page.html", f"<p>{html.escape(key)}</p>")
+    house.write("logs/own.log", json.dumps({"key": key}))
+    house.write(f"of_{key}_mine.txt", "nothing")
+    done = forget("--key", f"id={key}", "--also", "shops", code=3)
+    assert Path("target/page.html").read_text() == "<p>[forgotten]</p>"
+    assert json.loads(Path("logs/own.log").read_text()) == {"key": "[forgotten]"}
+    left = {place["place"]: place["why"] for place in done["places"] if place["remaining"]}
+    assert left == {"of_[forgotten]_mine.txt": "the key is in its name: rename it"}
+    assert key not in Path(done["written"]).read_text()
+
+
+def test_a_call_that_was_killed_after_it_wrote_the_seal(house: DbtProject) -> None:
+    call("evidence", "seal", *TARGET)
+    before = house.database.read_bytes()
+    forget("--key", PERSON, code=3)
+    for change, code in (("update scorehouse_run_log set rows_rejected = 7", 1), ("select 1", 3)):
+        house.database.write_bytes(before)  # as the transaction that was not committed leaves it
+        house.query(change)
+        said = call("forget", "--key", PERSON, *TARGET, code=code).output
+        assert ("was changed after its seal" in said) == (code == 1)
+    assert "since they were scored: 2" in call("evidence", "seal", *TARGET, "--check").stdout
+
+
+def test_a_run_log_in_another_database_is_refused(house: DbtProject) -> None:
+    with duckdb.connect("Logs.duckdb") as connection:
+        connection.execute(f"attach '{house.database}' as house (read_only)")
+        connection.execute("create table scorehouse_run_log as from house.scorehouse_run_log")
+    before = Path("Logs.duckdb").read_bytes(), house.database.read_bytes()
+    profiles = (house.folder / "profiles.yml").read_text()
+    house.write("profiles.yml", profiles.replace("path:", "attach: [{path: Logs.duckdb}]\n      path:"))
+    house.settings({"scorehouse_run_log_database": "logs"})
+    said = call("forget", "--key", PERSON, *TARGET, code=1).output
+    assert "the run log is in another database, 'logs'" in said
+    assert (Path("Logs.duckdb").read_bytes(), house.database.read_bytes()) == before
+
+
+def test_a_run_log_whose_database_is_named_in_other_case(house: DbtProject) -> None:
+    house.settings({"scorehouse_run_log_database": "HOUSE"})
+    house.query(f"delete from features where person_id = '{PERSON}'")
+    forget("--key", PERSON)
+    call("forget", "--key", PERSON, *TARGET, "--dry-run")  # it is in the list
+    assert traces(house.folder, PERSON) == []
