@@ -7,6 +7,7 @@
     {%- set snapshot = scorehouse._warehouse_beside('__scorehouse_features', is_temporary=true) -%}
     {%- set passes = scorehouse._passes(first_existing) -%}
     {%- set asked = scorehouse._warehouse_scored() -%}
+    {% do scorehouse._warehouse_refuse_forgotten() %}
 
     {% do scorehouse.ensure_run_log() %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}

@@ -77,3 +77,18 @@
         {% do scorehouse._check_number('scored', 'max_rejected_share', share, 'write a share', lowest=0, highest=1) %}
     {% endif %}
 {% endmacro %}
+
+
+{# Refuses to score on DuckDB beside a list of forgotten keys: their digests are compared in Python. #}
+{% macro _warehouse_refuse_forgotten() %}
+    {% set listed = load_cached_relation(
+        scorehouse.run_log_relation().incorporate(path={'identifier': 'scorehouse_forgotten'})
+    ) if target.type == 'duckdb' %}
+    {% if listed and run_query('select 1 from ' ~ listed ~ ' limit 1').rows | length %}
+        {% do scorehouse._fail(
+            "materialized='predictions' on the model " ~ model['name'],
+            listed ~ ' has forgotten keys, which SQL alone does not leave out: forgotten persons would return',
+            'dbt with Python, dbt-core 1', 'build this model with dbt-core 1'
+        ) %}
+    {% endif %}
+{% endmacro %}

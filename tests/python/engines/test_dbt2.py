@@ -8,17 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 import yaml
 
 import forests
 from churn import FEATURES, OF_THE_RUN, ROWS
-from dbt2 import PROGRAM, Dbt2Project, made_project, warnings
+from dbt2 import DATABASE, PROGRAM, Dbt2Project, made_project, warnings
 from edited_registry import check_edit, problem_of
 from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
+from scorehouse.project.forgotten import COLUMNS
 from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
 
 pytestmark = [
@@ -117,6 +119,20 @@ def test_monitoring_judges_what_was_scored(built: Dbt2Project) -> None:
     assert built.query("select count(distinct feature) from profiles") >= [(5,)]
     psi = "select count(*) > 0, bool_and(value >= 0) from drift where metric = 'psi'"
     assert built.query(psi) == [(True, True)]
+
+
+def test_a_list_of_forgotten_keys_is_not_passed_over(project: Dbt2Project) -> None:
+    """SQL alone cannot compare their digests; an empty list stops nothing."""
+    with duckdb.connect(str(project.folder / DATABASE)) as connection:
+        connection.execute(f"create table scorehouse_forgotten ({COLUMNS})")
+    project.dbt("run", "--select", "scored")
+    with duckdb.connect(str(project.folder / DATABASE)) as connection:
+        connection.execute("insert into scorehouse_forgotten (key_digest) values ('a')")
+    before = project.query("select max(scored_at) from scored")
+    assert "forgotten persons would return" in project.dbt("run", "--select", "scored", code=1)
+    assert project.query("select max(scored_at) from scored") == before
+    with duckdb.connect(str(project.folder / DATABASE)) as connection:
+        connection.execute("drop table scorehouse_forgotten")
 
 
 @pytest.mark.parametrize(("rule", "rows"), [("given", ROWS), ("new", 20), ("changed", 20 + 96)])
