@@ -92,7 +92,7 @@ in words. *Stages* are the statements into which a version is cut if its SQL is 
 *Rows compared*: 16 prediction tables of messy rows (NaN, NULL beside an empty text, quotes, braces, decimals,
 keys that differ by case) over three nights in which rows change, leave and come back. Each cell of a table,
 and of what the run log says of it, was held against DuckDB, where the runtime scores. A cell differs if it is
-another value, or a number further away than 1e-9.
+another value, or a number further away than 1e-9. *By contract*: `test_every_engine.py` asks all the same.
 
 *Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
 names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.
@@ -241,13 +241,18 @@ def page(runs: Mapping[str, Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+WITHOUT = ("refused", "not tried", "not run", "printed")  # how cells begin that show nothing
+
+
 def with_card(readme: str, runs: Mapping[str, Run]) -> str:
     """README with the short form of the card: a line per engine."""
     lines = ["| engine | run | can | refuses | " + " | ".join(COMPARED) + " |", "|---" * 7 + "|"]
     for name, engine in ENGINES.items():
+        if engine.rest == "as DuckDB":
+            continue
         cells = [in_words(name, capability, runs) for capability in CAPABILITIES]
         refused = sum(cell.startswith("refused") for cell in cells)
-        can = sum(cell == "yes" for cell in cells)
+        can = sum(not cell.startswith(WITHOUT) and "failed" not in cell for cell in cells)
         figures = [figure_in_words(name, figure, runs) for figure in COMPARED]
         facts = [engine.title, engine.how, f"{can} of {len(cells)}", str(refused or ""), *figures]
         lines.append("| " + " | ".join(facts) + " |")
