@@ -88,7 +88,7 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
 
     both = (known + said(X, blocks, known)) / 2  # labels are noisy, and a teacher errs
     lessons = {"labels": [(X, known)], "student": [(X, both)]}
-    if copies := min(COPIES, MOST_COPIES // len(X)):
+    if copies := min(COPIES, MOST_COPIES // (len(X) * max(1, len(classes) - 1))):
         own = np.tile(np.arange(len(X)), copies)
         mixed = mixed_rows(X, own, job.seed)
         more = pd.concat([X, mixed], ignore_index=True)
