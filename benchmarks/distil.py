@@ -12,8 +12,8 @@ against the others. Rows per second are those of the fastest proven backend, whi
 any is the estimator. `gain` is by how much the student's log loss is lower than that of the same student
 without a teacher.
 
-Found on two shared cores, one thread, 2026-12-01 (`--rows 4000`; rows are those to train on; all but digits ran
-before weights below 0.001 were left out):
+Found on two shared cores, one thread, 2026-12-01 (`--rows 4000`; rows are those to train on; all but digits
+ran before weights below 0.001 were left out):
 
 | set | rows | teacher | student | tuned | gain | teacher, rows/s | student, rows/s | faster |
 |---|---|---|---|---|---|---|---|---|
@@ -23,8 +23,8 @@ before weights below 0.001 were left out):
 | customers | 2,800 | 0.8013 | 0.8062 | 0.8086 | +0.0016 | 1,224 | 551,403 | 451 x |
 | flights | 2,800 | 0.7184 | 0.7072 | 0.6930 | +0.0140 | 3,358 | 1,081,034 | 322 x |
 
-Each student has at least 98.4 % of its teacher's area. On digits, weather and customers, a tuned boosting has more;
-on the first two the gain is negative, so that the command registers nothing there.
+Each student has at least 98.4 % of its teacher's area. On digits, weather and customers, a tuned boosting has
+more; on the first two the gain is negative, so that the command registers nothing there.
 """
 
 from __future__ import annotations
