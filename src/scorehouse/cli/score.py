@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, parse_reference, resolve
 
@@ -89,12 +91,15 @@ def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: 
     from scorehouse.registry.policy import load_policy
     from scorehouse.scoring.request import Request
 
+    run_log = ""
+    with contextlib.suppress(ConfigurationError):  # a table can be looked at before the first run
+        run_log = opened.run_log
     request = Request(
         run_id="",
         invocation_id="",
         node="preview",
         relation="",
-        run_log="",
+        run_log=run_log,
         project_root=project,
         load_policy=load_policy(project),
     )
