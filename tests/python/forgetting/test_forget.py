@@ -151,7 +151,18 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
 @pytest.mark.slow
 def test_a_preview_leaves_them_out(house: DbtProject) -> None:
     forget("--key", PERSON, code=3)  # the feature table has the person
-    words = ("score", "churn", "--table", "features", "--key", "person_id", "--limit", "40", *TARGET, "--json")
+    words = (
+        "score",
+        "churn",
+        "--table",
+        "features",
+        "--key",
+        "person_id",
+        "--limit",
+        "40",
+        *TARGET,
+        "--json",
+    )
     rows = json.loads(call(*words).stdout)["rows"]
     assert len(rows) == 39 and PERSON not in str(rows)
 
