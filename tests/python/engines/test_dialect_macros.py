@@ -65,6 +65,7 @@ MODELS = {
     "by_day": """{{ config(materialized='incremental', **scorehouse.replace_windows()) }}
         {{ scorehouse.profile(ref('wide_predictions'), ref('ml_wide__reference'), ref('features'), key='id',
         day='scored_at') }}""",
+    "changes": "{{ scorehouse.impact(ref('wide_predictions'), key='id', segments=['region']) }}",
     "costs": "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}",
 }
 LIVE = {
@@ -88,6 +89,7 @@ TESTS: dict[str, dict[str, dict[str, Any]]] = {
         "predictions_registered": {"registry": "ref('ml_wide')"},
         "predictions_by_alias": {"registry": "ref('ml_wide')"},
         "predictions_up_to_date": {"max_rows_left": 5},  # by its rhythm
+        "teacher_agrees": {"key": "id", "gap": 0.1},
     },
     "dated": {
         "no_leak_from_future": {
