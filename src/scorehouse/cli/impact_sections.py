@@ -117,7 +117,7 @@ def _by_segment(outcome: str, segment: str, changes: Sequence[Change], values: V
 def _alarms(found: Impact, gates: dict[str, str]) -> Section:
     moving = [one for one in found.alarms if one.moves]
     rows = [[one.monitor, one.output, one.metric, one.before, one.after] for one in moving[:SHOWN]]
-    notes = [f"{len(found.alarms) - len(moving)} of {count(len(found.alarms), 'light')} stay as they are"]
+    notes = [f"{len(found.alarms) - len(moving)} of {count(len(found.alarms), 'light')} unchanged"]
     if found.not_judged:
         notes.append(f"monitors not judged: {found.not_judged}")
     notes += [f"gate {name}: {said} in the last dbt command" for name, said in gates.items()]
