@@ -13,7 +13,7 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
 from scorehouse.impact.move import Move
-from scorehouse.impact.scan import AFTER, BEFORE, TABLE
+from scorehouse.impact.scan import AFTER, BEFORE, TABLE, bare
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.rehearsal.monitors import FOLDER, Monitor, monitors_of
 from scorehouse.report import limits
@@ -82,7 +82,7 @@ def alarms(warehouse: Warehouse, project: Path, move: Move, call: str) -> tuple[
         for one in found:
             sql = one.profile.sql.replace(relation, ROWS)
             connection.execute(  # counts of one column do not depend on the others
-                f"create or replace temp table {_bare(PROFILES)} as "
+                f"create or replace temp table {bare(PROFILES)} as "
                 f"select * from ({sql}) where part = 'output'"
             ).fetchall()
             for monitor in one.drift:
@@ -132,7 +132,7 @@ def _stage(connection: duckdb.DuckDBPyConnection, relation: str, move: Move) -> 
     types = described(connection, f"select * from {relation}")
     columns = (f"cast({made.get(n, 'null')} as {kind}) as {quote(n)}" for n, kind in types.items())
     connection.execute(
-        f"create or replace temp table {_bare(ROWS)} as select {', '.join(columns)} from {TABLE}"
+        f"create or replace temp table {bare(ROWS)} as select {', '.join(columns)} from {TABLE}"
     ).fetchall()
 
 
@@ -162,7 +162,3 @@ def _judged(warehouse: Warehouse, sql: str, name: str, version: int) -> dict[tup
     """The lights of the newest window of a version, by output and metric; none of a table not built since."""
     asked = JUDGED.format(sql=sql, name=literal(name), version=version)
     return {(row["feature"], row["metric"]): row for row in warehouse.rows(asked)}
-
-
-def _bare(name: str) -> str:
-    return name.rpartition(".")[2]

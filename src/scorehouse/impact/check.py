@@ -13,7 +13,7 @@ from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError
 from scorehouse.impact.changes import Change, Limit, changes, limits
 from scorehouse.impact.move import live_rows
-from scorehouse.impact.scan import AFTER, TABLE, Outcome
+from scorehouse.impact.scan import AFTER, TABLE, Outcome, bare
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.replay.logged_run import logged_options
 
@@ -77,7 +77,7 @@ def check(
     ]
     same = " and ".join(f"kept.{quote(name)} = written.{quote(name)}" for name in key)
     connection.execute(
-        f"create or replace temp table {_bare(KEPT)} as "
+        f"create or replace temp table {bare(KEPT)} as "
         f"select kept.* exclude ({', '.join(map(quote, key))}), {', '.join(columns)} "
         f"from (select *, true as was_there from {read}) as kept full join "
         f"{live_rows(connection, run, options)} as written on {same}"
@@ -138,9 +138,5 @@ def check(
 def _changes(
     connection: duckdb.DuckDBPyConnection, kept: Mapping[str, Any], outcomes: tuple[Outcome, ...], sql: str
 ) -> tuple[Change, ...]:
-    connection.execute(f"create or replace temp table {_bare(TABLE)} as {sql}").fetchall()
+    connection.execute(f"create or replace temp table {bare(TABLE)} as {sql}").fetchall()
     return tuple(changes(connection, outcomes, kept["segments"], kept["key"]))
-
-
-def _bare(name: str) -> str:
-    return name.rpartition(".")[2]

@@ -148,7 +148,7 @@ def scan(
         if policy:
             columns += list(_decided(policy, names, source))
         connection.register(BATCHES, pa.RecordBatchReader.from_batches(stream, batches()))
-        name = TABLE.rpartition(".")[2]
+        name = bare(TABLE)
         connection.execute(
             f"create or replace temp table {name} as select {', '.join(columns)} "
             f"from {BATCHES} as batches {_features(source, others) if others else ''}"
@@ -217,3 +217,8 @@ def _features(source: DuckDBSource, columns: dict[str, str]) -> str:
     read += [f"{quote(column)} as {quote('key:' + name)}" for name, column in key.items()]
     on = " and ".join(f"features.{quote('key:' + name)} = {_typed(name, source)}" for name in key)
     return f"left join (select {', '.join(read)} from {source.shared_table}) as features on {on}"
+
+
+def bare(name: str) -> str:
+    """The last part of a table's name."""
+    return name.rpartition(".")[2]

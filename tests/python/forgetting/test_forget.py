@@ -183,6 +183,7 @@ def test_runs_of_several_versions_in_both_layouts(house: DbtProject) -> None:
             assert replayed["same_input"] and replayed["rows_forgotten"] == 1
 
 
+@pytest.mark.slow
 def test_what_of_a_run_could_be_traced_is_gone(house: DbtProject) -> None:
     """A run of one row alone, an error that names the key, and a digest that nobody can guess any more."""
     house.features(FEATURES + "union all select 'person-0099-bonne', 99, 1, date '2026-01-01'")
@@ -215,6 +216,7 @@ def test_an_altered_run_log_is_not_sealed_anew(house: DbtProject) -> None:
     assert (house.folder / "evidence/run_log.dev.jsonl").read_bytes() == seal
 
 
+@pytest.mark.slow
 def test_a_forgotten_line_excuses_no_other_change(house: DbtProject) -> None:
     call("evidence", "seal", *TARGET)
     forget("--key", PERSON, code=3)
@@ -223,6 +225,7 @@ def test_a_forgotten_line_excuses_no_other_change(house: DbtProject) -> None:
     assert "was changed after its seal" in call("evidence", "seal", *TARGET, "--check", code=3).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ("before the file is written anew", "before the files"))
 def test_a_killed_call_is_done_again(house: DbtProject, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     call("evidence", "seal", *TARGET)
@@ -240,6 +243,7 @@ def test_a_killed_call_is_done_again(house: DbtProject, monkeypatch: pytest.Monk
     assert house.query("select count(*) from scorehouse_forgotten") == [(1,)]
 
 
+@pytest.mark.slow
 def test_keys_of_other_types_and_of_several_columns(house: DbtProject) -> None:
     house.query("create table as_number as select 7 as id, 1.0::double as x union all select 77, 2")
     house.query("create table as_text as select '7' as ID, 'a' as shop union all select '007', 'b'")
@@ -368,6 +372,7 @@ def test_a_thousand_persons_are_nowhere(house: DbtProject) -> None:
     assert house.query("select count(*) from scores") == [(2000,)]
 
 
+@pytest.mark.slow
 def test_runs_that_may_have_had_a_person_lose_their_traces(house: DbtProject) -> None:
     """The person's row is of the second run; others than the person's of the first are gone too."""
     both = "('person-0007-bonne', 'person-0008-bonne')"
@@ -390,6 +395,7 @@ def test_runs_that_may_have_had_a_person_lose_their_traces(house: DbtProject) ->
     call("evidence", "seal", *TARGET, "--check")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", (2, 4, 7))
 def test_a_killed_rewrite_of_exports_loses_no_batch(
     house: DbtProject, monkeypatch: pytest.MonkeyPatch, killed_at: int
@@ -425,6 +431,7 @@ def test_a_killed_rewrite_of_exports_loses_no_batch(
         assert connection.execute(rows, [PERSON]).fetchall() == [(0,)]
 
 
+@pytest.mark.slow
 def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
     """A number as 7.0, odd lines, packed files, escapes of HTML and JSON, and a name in a path."""
     house.query("create table shops as select '15098' as id")
@@ -450,6 +457,7 @@ def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
     assert key not in Path(done["written"]).read_text()
 
 
+@pytest.mark.slow
 def test_a_call_that_was_killed_after_it_wrote_the_seal(house: DbtProject) -> None:
     call("evidence", "seal", *TARGET)
     before = house.database.read_bytes()
@@ -475,6 +483,7 @@ def test_a_run_log_in_another_database_is_refused(house: DbtProject) -> None:
     assert (Path("Logs.duckdb").read_bytes(), house.database.read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_a_run_log_whose_database_is_named_in_other_case(house: DbtProject) -> None:
     house.settings({"scorehouse_run_log_database": "HOUSE"})
     house.query(f"delete from features where person_id = '{PERSON}'")
