@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.project.run_log_place import TABLE as RUN_LOG
 
 if TYPE_CHECKING:
     import duckdb
@@ -125,7 +124,8 @@ def key_texts(names: Sequence[str], types: Mapping[str, str]) -> dict[str, str] 
 
 def list_beside(run_log: str) -> str:
     """The name of the list in SQL, beside the run log."""
-    return re.sub(rf'"?{RUN_LOG}"?$', f'"{TABLE}"', run_log)
+    *_, last = NAMES.finditer(run_log)
+    return f'{run_log[: last.start()]}"{TABLE}"'
 
 
 def is_there(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -154,8 +154,10 @@ def bar(
     the list and in `rows` are put into temporary tables of the connection. Raises ConfigurationError where
     the list was made with a secret that is not here.
     """
+    if not run_log:  # a preview may have none
+        return "", 0
     listed = list_beside(run_log)
-    if not run_log or not is_there(connection, listed):  # a preview may have no run log
+    if not is_there(connection, listed):
         return "", 0
     query = f"select distinct key_columns, secret_id from {listed} order by all"
     kinds = connection.execute(query).fetchall()
