@@ -52,6 +52,7 @@ ALLOWED = {
     "debts": list(range(12)),
     "town": ["bonn", "ulm"],
 }
+pytestmark = pytest.mark.slow
 MODELS = ("boosted", "linear")
 KEYS = [str(key) for key in range(0, 60, 3)]
 

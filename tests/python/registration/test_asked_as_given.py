@@ -17,6 +17,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.registration import prove_given
 from scorehouse.registration.training import Training, training_of
 
+SLOW = pytest.mark.slow  # the class of each is tried in a process of its own
 ROWS = 200
 NUMBERS = np.linspace(-1.0, 1.0, ROWS)
 WORDS = [f"word {i % 7}" for i in range(ROWS)]
@@ -56,18 +57,17 @@ def _asked(make_kernel: MakeKernel, column: Any, index: Any = None) -> tuple[Ker
 @pytest.mark.parametrize(
     ("column", "index", "all_rows"),
     [
-        (NUMBERS, None, False),
-        (np.arange(ROWS), None, False),
-        (NUMBERS > 0, None, False),
-        (pd.Series(WORDS), None, False),
-        (pd.Series(WORDS, dtype=object), None, False),
-        (pd.Series([None, *WORDS[1:]], dtype=object), None, True),
-        (pd.Series(WORDS, dtype="category"), None, True),
-        (pd.Series(np.arange(ROWS), dtype="Int64"), None, True),
-        (NUMBERS, range(1, ROWS + 1), True),
-        (NUMBERS, [f"row {i}" for i in range(ROWS)], True),
+        pytest.param(NUMBERS, None, False, id="doubles"),
+        pytest.param(np.arange(ROWS), None, False, marks=SLOW, id="integers"),
+        pytest.param(NUMBERS > 0, None, False, marks=SLOW, id="booleans"),
+        pytest.param(pd.Series(WORDS), None, False, marks=SLOW, id="text"),
+        pytest.param(pd.Series(WORDS, dtype=object), None, False, marks=SLOW, id="objects"),
+        pytest.param(pd.Series([None, *WORDS[1:]], dtype=object), None, True, marks=SLOW, id="objects, None"),
+        pytest.param(pd.Series(WORDS, dtype="category"), None, True, id="category"),
+        pytest.param(pd.Series(np.arange(ROWS), dtype="Int64"), None, True, marks=SLOW, id="Int64"),
+        pytest.param(NUMBERS, range(1, ROWS + 1), True, marks=SLOW, id="index from one"),
+        pytest.param(NUMBERS, [f"row {i}" for i in range(ROWS)], True, marks=SLOW, id="index of text"),
     ],
-    ids=str,
 )
 def test_only_frames_that_arrive_as_given(
     make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch, column: Any, index: Any, all_rows: bool
