@@ -181,9 +181,9 @@ def test_a_model_of_a_hundred_trees_takes_less_than_a_second() -> None:
     tried = stored(model.fit(X, labels(X)), X)
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         assert tried.certificate().differences == ()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 1.0
 
 
