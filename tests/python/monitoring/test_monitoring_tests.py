@@ -130,7 +130,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "_judged_outputs",
         {"call": "retraining_signals", "performance": {}, "limits": {"output": None, "decay": 0.1}},
-        "retraining_signals(performance={...})",
+        "retraining_signals(performance={})",
         "for several outputs the table of each",
     ),
     (

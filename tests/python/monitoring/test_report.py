@@ -105,10 +105,13 @@ def test_champion_against_challenger(pages: dict[str, str], monitored_project: D
 
 
 def test_features_are_ranked_by_drift_and_importance(pages: dict[str, str]) -> None:
-    table = pages["wide"].split('id="wide-drift"')[1].split("</table>")[0]
-    named = re.findall(r'<th scope="row">(f\d\d)</th>', table)
+    tables = pages["wide"].split('id="wide-drift"')[1].split("All distances")[0]
+    named = re.findall(r'<th scope="row">(f\d\d)</th>', tables)
     assert sorted(named) == FEATURES and named[0] == "f01"
-    assert table.count("<svg") == 80
+    assert tables.count("<svg") == 80
+    seen, _, folded = tables.partition("<details>")
+    assert 'class="flag"' in seen and seen.count("<tr id=") >= 5
+    assert "more features" in folded and 'class="flag"' not in folded
 
 
 def test_the_table_of_quality_tells_training_and_now(
