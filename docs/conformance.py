@@ -143,7 +143,8 @@ def main(arguments: list[str]) -> int:
         return 2
     runs = kept()
     for name in ENGINES:
-        if files := sorted(Path(arguments[0]).glob(f"{name}*.xml")):
+        files = [file for file in sorted(Path(arguments[0]).glob("*.xml")) if file.stem.split("_")[0] == name]
+        if files:
             runs[name] = Run.of(files)
     keep(runs)
     PAGE.write_text(page(runs))
