@@ -1,6 +1,11 @@
 -- Scoring runs: which ML model made which rows from which input, and how the run ended.
 {{ config(materialized='view', enabled=var('scorehouse_runs_enabled', true)) }}
 
+{# What a reader looks for first; the other columns of the run log follow. #}
+{% set first = [
+    'status', 'model_name', 'model_version', 'alias_asked', 'prediction_table', 'rows_in', 'rows_scored', 'rows_rejected'
+] %}
+
 with run_log as (
 
     select * from {{ source('scorehouse', 'scorehouse_run_log') }}
@@ -26,62 +31,12 @@ final as (
 
     select
         run_id as scoring_run_id,
-        status,
-        model_name,
-        model_version,
-        alias_asked,
-        prediction_table,
-        rows_in,
-        rows_scored,
-        rows_rejected,
+        {{ first | join(',\n        ') }},
         case when rows_in > 0 then rows_rejected * 1.0e0 / rows_in end as rejected_share,
-        reject_reasons,
-        rescore_rule,
-        rows_new,
-        rows_changed,
-        rows_stale,
-        rows_unchanged,
-        rows_vanished,
-        rows_left,
-        rows_resumed,
-        rows_barred,
-        rows_forgotten,
-        score_min,
-        score_mean,
-        score_max,
-        seconds,
-        case when seconds > 0 then (rows_in - coalesce(rows_resumed, 0)) / seconds end as rows_per_second,
-        peak_memory_mib,
-        error,
-        started_at,
-        finished_at,
-        write_mode,
-        engine,
-        backend,
-        backend_reason,
-        materialization,
-        node,
-        invocation_id,
-        model_digest,
-        is_live,
-        parent_run_id,
-        scoring_basis,
-        watermark,
-        feature_snapshot,
-        feature_snapshot_at,
-        feed_from,
-        feed_reason,
-        slice_from,
-        slice_to,
-        decision_policy,
-        decision_settings,
-        key_columns,
-        configuration,
-        feature_query,
-        input_fingerprint,
-        feature_hash_kind,
-        library_versions,
-        digest_salt
+        case when seconds > 0 then (rows_in - coalesce(rows_resumed, 0)) / seconds end as rows_per_second
+        {%- for name in scorehouse._run_log_columns() if name not in ['run_id'] + first %},
+        {{ name }}
+        {%- endfor %}
     from runs
 
 )
