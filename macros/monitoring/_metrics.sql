@@ -10,21 +10,16 @@
         'columns': {
             'classification': {
                 'ranks': {
-                    'roc_auc': {'interval': 'logit', 'n': 'n_side'},
-                    'average_precision': {'interval': 'wilson', 'n': 'n_pos'},
+                    'roc_auc': {'interval': 'logit'}, 'average_precision': {'interval': 'wilson', 'n': 'n_pos'},
                     'score_ks': {'interval': 'bounded', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
                 },
                 'at_threshold': {
-                    'log_loss': {'interval': 'loss'}, 'brier': {'interval': 'loss'},
-                    'f1': {'interval': 'f1', 'n': 'f1_rows'},
-                    'precision': {'interval': 'wilson', 'n': 'precision_rows', 'column': 'precision_value'},
-                    'recall': {'interval': 'wilson', 'n': 'recall_rows'},
-                    'accuracy': {'interval': 'wilson', 'n': 'accuracy_rows'}, 'mcc': {'interval': 'correlation'},
-                    'mean_score': {'interval': 'mean'},
-                    'positive_rate': {'interval': 'wilson', 'n': 'positive_rate_rows'},
-                    'selection_rate': {'interval': 'wilson', 'n': 'selection_rate_rows'},
-                    'false_positive_rate': {'interval': 'wilson', 'n': 'false_positive_rate_rows'},
-                    'bias': {'interval': 'mean'}
+                    'log_loss': {'interval': 'loss'}, 'brier': {'interval': 'loss'}, 'f1': {'interval': 'f1'},
+                    'precision': {'interval': 'wilson', 'column': 'precision_value'},
+                    'recall': {'interval': 'wilson'}, 'accuracy': {'interval': 'wilson'},
+                    'mcc': {'interval': 'correlation'}, 'mean_score': {'interval': 'mean'},
+                    'positive_rate': {'interval': 'wilson'}, 'selection_rate': {'interval': 'wilson'},
+                    'false_positive_rate': {'interval': 'wilson'}, 'bias': {'interval': 'mean'}
                 },
                 'calibration': {'ece': {'interval': 'ece'}, 'mce': {}},
                 'counts': {'tp': {}, 'fp': {}, 'fn': {}, 'tn': {}},
@@ -32,42 +27,30 @@
             },
             'classes': {
                 'mean_areas': {
-                    'roc_auc_ovr': {'interval': 'logit', 'n': 'n_side'},
-                    'roc_auc_ovr_weighted': {'interval': 'logit', 'n': 'n_side'},
-                    'roc_auc_ovo': {'interval': 'logit', 'n': 'n_side'}
+                    'roc_auc_ovr': {'interval': 'logit'}, 'roc_auc_ovr_weighted': {'interval': 'logit'},
+                    'roc_auc_ovo': {'interval': 'logit'}
                 },
                 'averages': {
-                    'macro_f1': {'interval': 'logit', 'n': 'n_side'},
-                    'weighted_f1': {'interval': 'logit', 'n': 'n_side'},
-                    'macro_precision': {'interval': 'logit', 'n': 'n_side'},
-                    'macro_recall': {'interval': 'logit', 'n': 'n_side'},
-                    'accuracy': {'interval': 'wilson', 'n': 'accuracy_rows'}, 'mcc': {'interval': 'correlation'},
-                    'cohen_kappa': {'interval': 'correlation'},
-                    'balanced_accuracy': {'interval': 'logit', 'n': 'n_side'}
+                    'macro_f1': {'interval': 'logit'}, 'weighted_f1': {'interval': 'logit'},
+                    'macro_precision': {'interval': 'logit'}, 'macro_recall': {'interval': 'logit'},
+                    'accuracy': {'interval': 'wilson'}, 'mcc': {'interval': 'correlation'},
+                    'cohen_kappa': {'interval': 'correlation'}, 'balanced_accuracy': {'interval': 'logit'}
                 },
                 'losses': {
                     'log_loss': {'interval': 'loss'}, 'top_k_accuracy': {'interval': 'wilson', 'n': 'top_k_rows'}
                 },
                 'class_metrics': {
-                    'precision_of_': {
-                        'interval': 'wilson', 'n': 'precision_rows', 'column': 'class_precision',
-                        'by': 'class_label'
-                    },
-                    'recall_of_': {
-                        'interval': 'wilson', 'n': 'recall_rows', 'column': 'class_recall', 'by': 'class_label'
-                    },
-                    'f1_of_': {'interval': 'f1', 'n': 'f1_rows', 'column': 'class_f1', 'by': 'class_label'},
+                    'precision_of_': {'interval': 'wilson', 'column': 'class_precision', 'by': 'class_label'},
+                    'recall_of_': {'interval': 'wilson', 'column': 'class_recall', 'by': 'class_label'},
+                    'f1_of_': {'interval': 'f1', 'column': 'class_f1', 'by': 'class_label'},
                     'labels_of_': {'column': 'n_labels', 'by': 'class_label'}
                 },
-                'areas': {
-                    'roc_auc_of_': {'interval': 'logit', 'n': 'n_side', 'column': 'roc_auc', 'by': 'class_label'}
-                }
+                'areas': {'roc_auc_of_': {'interval': 'logit', 'column': 'roc_auc', 'by': 'class_label'}}
             },
             'sets': {
                 'set_points': {
-                    'coverage': {'interval': 'wilson', 'n': 'coverage_rows'}, 'set_size': {'interval': 'mean'},
-                    'single_share': {'interval': 'wilson', 'n': 'single_share_rows'},
-                    'empty_share': {'interval': 'wilson', 'n': 'empty_share_rows'}
+                    'coverage': {'interval': 'wilson'}, 'set_size': {'interval': 'mean'},
+                    'single_share': {'interval': 'wilson'}, 'empty_share': {'interval': 'wilson'}
                 }
             },
             'regression': {
@@ -75,21 +58,21 @@
                     'mae': {'interval': 'loss'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'loss'},
                     'wape': {'interval': 'log'}, 'r2': {'interval': 'rest'}, 'bias': {'interval': 'mean'},
                     'mape': {'interval': 'loss', 'n': '(n * (1e0 - zero_share))'},
-                    'zero_share': {'interval': 'wilson', 'n': 'zero_share_rows'},
-                    'median_absolute_error': {'interval': 'log'}, 'max_error': {}
+                    'zero_share': {'interval': 'wilson'}, 'median_absolute_error': {'interval': 'log'},
+                    'max_error': {}
                 }
             },
             'intervals': {
                 'explained': {
-                    'coverage': {'interval': 'wilson', 'n': 'coverage_rows'},
-                    'interval_width': {'interval': 'mean', 'n': 'n_bounded'}
+                    'coverage': {'interval': 'wilson'}, 'interval_width': {'interval': 'mean', 'n': 'n_bounded'}
                 }
             },
             'ranking': {
                 'means': {
                     'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {'interval': 'mean', 'n': 'n_with_gain'},
-                    'hit_rate': {'interval': 'wilson'}, 'mrr': {'interval': 'mean'}, 'map': {'interval': 'mean'},
-                    'precision_at_k': {'interval': 'mean'}, 'recall_at_k': {'interval': 'mean'}, 'n_queries': {}
+                    'hit_rate': {'interval': 'wilson', 'n': 'n'}, 'mrr': {'interval': 'mean'},
+                    'map': {'interval': 'mean'}, 'precision_at_k': {'interval': 'mean'},
+                    'recall_at_k': {'interval': 'mean'}, 'n_queries': {}
                 }
             },
             'clustering': {
@@ -98,7 +81,7 @@
                     'smallest_share': {}, 'entropy': {'interval': 'mean'}
                 },
                 'sized': {
-                    'share_of_': {'interval': 'wilson', 'column': 'share', 'by': 'cluster_label'},
+                    'share_of_': {'interval': 'wilson', 'n': 'n', 'column': 'share', 'by': 'cluster_label'},
                     'mean_distance_of_': {
                         'interval': 'mean', 'n': 'n_own', 'column': 'mean_score', 'by': 'cluster_label'
                     }

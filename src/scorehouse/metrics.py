@@ -44,13 +44,14 @@ class Column:
     which `<column>_largest` is the largest), `rest` (1 without such a mean), `root` (of `mse`), `ece`,
     empty, or from a standard error, the column `<column>_error` or `error`: `log`, `logit` or `correlation`,
     by what is transformed, or `bounded`; at an end of the range of `logit` and `correlation`, from `n` rows.
+    Where `n` is empty, it is the column `<metric>_rows` of `wilson` and `f1`, `n_side` of `logit`, else `n`.
     With `by`, there is one metric per value of this column, and its name ends in the value. A `minor` one is
     in the table alone: neither shown nor estimated.
     """
 
     cte: str
     interval: str = ""
-    n: str = "n"
+    n: str = ""
     column: str = ""
     by: str = ""
     error: str = ""
@@ -110,7 +111,7 @@ LEARNED = "the threshold is added to the expected share"
 
 
 def _of(
-    kind: str, cte: str, interval: str = "", n: str = "n", column: str = "", by: str = "", error: str = ""
+    kind: str, cte: str, interval: str = "", n: str = "", column: str = "", by: str = "", error: str = ""
 ) -> Columns:
     return {kind: Column(cte, interval, n, column, by, error)}
 
@@ -121,7 +122,7 @@ two, several, sets, errors, intervals, ranks, clusters = (
 # fmt: off
 TABLE = (
     # classification, of two classes and of several
-    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit", "n_side"), 0.5),
+    Metric("roc_auc", "ROC AUC", HIGHER, MAIN | ESTIMATED | CONTEST, two("ranks", "logit"), 0.5),
     Metric("average_precision", "Average precision", HIGHER, COMPARED,
            two("ranks", "wilson", "n_pos"),
            short="AP"),
@@ -129,34 +130,34 @@ TABLE = (
            two("ranks", "bounded", error="sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)"),
            0.0),
     Metric("roc_auc_ovr", "ROC AUC, one-vs-rest", HIGHER, COMPARED | ESTIMATED,
-           several("mean_areas", "logit", "n_side"), 0.5, "ROC AUC"),
+           several("mean_areas", "logit"), 0.5, "ROC AUC"),
     Metric("roc_auc_ovr_weighted", "ROC AUC, one-vs-rest, weighted", HIGHER, COMPARED,
-           several("mean_areas", "logit", "n_side"), 0.5),
+           several("mean_areas", "logit"), 0.5),
     Metric("roc_auc_ovo", "ROC AUC, one-vs-one", HIGHER, COMPARED,
-           several("mean_areas", "logit", "n_side"), 0.5),
-    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit", "n_side")),
-    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit", "n_side")),
-    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
-    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit", "n_side")),
+           several("mean_areas", "logit"), 0.5),
+    Metric("macro_f1", "Macro F1", HIGHER, MAIN | ESTIMATED, several("averages", "logit")),
+    Metric("weighted_f1", "Weighted F1", HIGHER, COMPARED, several("averages", "logit")),
+    Metric("macro_precision", "Macro precision", HIGHER, ESTIMATED, several("averages", "logit")),
+    Metric("macro_recall", "Macro recall", HIGHER, ESTIMATED, several("averages", "logit")),
     Metric("log_loss", "Log loss", LOWER, MAIN | CONTEST | SEGMENTS,
            two("at_threshold", "loss") | several("losses", "loss")),
     Metric("excess_log_loss", "Log loss beyond what scores promise", LOWER, SEGMENTS,
            definition="log loss less that expected if scores are right"),
     Metric("brier", "Brier score", LOWER, COMPARED | CONTEST | WATCHED | SEGMENTS,
            two("at_threshold", "loss")),
-    Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold", "f1", "f1_rows")),
+    Metric("f1", "F1", HIGHER, MAIN | ESTIMATED, two("at_threshold", "f1")),
     Metric("precision", "Precision", HIGHER, MAIN | ESTIMATED,
-           two("at_threshold", "wilson", "precision_rows", column="precision_value")),
-    Metric("recall", "Recall", HIGHER, MAIN | ESTIMATED, two("at_threshold", "wilson", "recall_rows")),
+           two("at_threshold", "wilson", column="precision_value")),
+    Metric("recall", "Recall", HIGHER, MAIN | ESTIMATED, two("at_threshold", "wilson")),
     Metric("ece", "Calibration error (ECE)", LOWER, SHOWN, two("calibration", "ece"), short="ECE"),
     Metric("mce", "Largest calibration error", LOWER, columns=two("calibration")),
     Metric("accuracy", "Accuracy", HIGHER, MAIN | ESTIMATED | CONTEST | WATCHED,
-           two("at_threshold", "wilson", "accuracy_rows") | several("averages", "wilson", "accuracy_rows")),
+           two("at_threshold", "wilson") | several("averages", "wilson")),
     Metric("mcc", "Matthews correlation", HIGHER, COMPARED,
            two("at_threshold", "correlation") | several("averages", "correlation"), 0.0),
     Metric("cohen_kappa", "Cohen's kappa", HIGHER, COMPARED, several("averages", "correlation"), 0.0),
     Metric("balanced_accuracy", "Balanced accuracy", HIGHER, COMPARED,
-           several("averages", "logit", "n_side")),
+           several("averages", "logit")),
     Metric("top_k_accuracy", "Label among the k highest scores", HIGHER,
            columns=several("losses", "wilson", "top_k_rows"),
            definition="k is 2, or the option `k`; of equal scores, the label's comes first"),
@@ -166,23 +167,23 @@ TABLE = (
     Metric("tn", "True negatives", columns=two("counts")),
     Metric("mean_score", "Mean score", "", WATCHED, two("at_threshold", "mean")),
     Metric("positive_rate", "Positive rate", "", ESTIMATED | WATCHED | SHARE,
-           two("at_threshold", "wilson", "positive_rate_rows")),
+           two("at_threshold", "wilson")),
     Metric("selection_rate", "Predicted positive", "", WATCHED,
-           two("at_threshold", "wilson", "selection_rate_rows")),
+           two("at_threshold", "wilson")),
     Metric("false_positive_rate", "False positive rate", LOWER,
-           columns=two("at_threshold", "wilson", "false_positive_rate_rows")),
+           columns=two("at_threshold", "wilson")),
     Metric("lift_decile_", "Lift of a decile, the highest scores first", HIGHER,
            columns=two("lifts", column="lift", by="decile_text")),
     Metric("precision_of_", "Precision of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "wilson", "precision_rows", "class_precision", "class_label")),
+           several("class_metrics", "wilson", column="class_precision", by="class_label")),
     Metric("recall_of_", "Recall of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "wilson", "recall_rows", "class_recall", "class_label")),
+           several("class_metrics", "wilson", column="class_recall", by="class_label")),
     Metric("f1_of_", "F1 of a class", HIGHER, ESTIMATED,
-           several("class_metrics", "f1", "f1_rows", "class_f1", "class_label")),
+           several("class_metrics", "f1", column="class_f1", by="class_label")),
     Metric("labels_of_", "Labels of a class",
            columns=several("class_metrics", column="n_labels", by="class_label")),
     Metric("roc_auc_of_", "ROC AUC of a class and the rest", HIGHER, ESTIMATED,
-           several("areas", "logit", "n_side", column="roc_auc", by="class_label"), 0.5),
+           several("areas", "logit", column="roc_auc", by="class_label"), 0.5),
     Metric("error_rate", "Error rate", LOWER, SEGMENTS | SHARE, definition="of predicted labels"),
     # regression
     Metric("mae", "Mean absolute error", LOWER, MAIN | ESTIMATED | CONTEST | SEGMENTS,
@@ -196,23 +197,23 @@ TABLE = (
            definition="prediction, or score, minus label"),
     Metric("mape", "MAPE", LOWER, COMPARED, errors("explained", "loss", "(n * (1e0 - zero_share))"),
            definition="labels of 0 left out, see `zero_share`"),
-    Metric("zero_share", "Labels of 0", columns=errors("explained", "wilson", "zero_share_rows")),
+    Metric("zero_share", "Labels of 0", columns=errors("explained", "wilson")),
     Metric("median_absolute_error", "Median absolute error", LOWER, COMPARED, errors("explained", "log")),
     Metric("max_error", "Largest error", LOWER, columns=errors("explained")),
     # sets and intervals
     Metric("coverage", "Labels within intervals or sets", HIGHER, SHOWN | WATCHED | SHARE,
-           sets("set_points", "wilson", "coverage_rows") | intervals("explained", "wilson", "coverage_rows")),
+           sets("set_points", "wilson") | intervals("explained", "wilson")),
     Metric("interval_width", "Width of intervals", LOWER,
            columns=intervals("explained", "mean", "n_bounded")),
     Metric("set_size", "Classes per set", LOWER, columns=sets("set_points", "mean")),
     Metric("single_share", "Sets of one class", HIGHER, SHARE,
-           sets("set_points", "wilson", "single_share_rows")),
-    Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson", "empty_share_rows")),
+           sets("set_points", "wilson")),
+    Metric("empty_share", "Empty sets", LOWER, SHARE, sets("set_points", "wilson")),
     # ranking: means over all orders of items with the same score; a query without a relevant item counts as 0
     Metric("ndcg", "NDCG", HIGHER, MAIN, ranks("means", "mean")),
     Metric("ndcg_with_hits", "NDCG where something is relevant", HIGHER, MAIN,
            ranks("means", "mean", "n_with_gain"), short="NDCG with hits"),
-    Metric("hit_rate", "Hit rate", HIGHER, MAIN, ranks("means", "wilson")),
+    Metric("hit_rate", "Hit rate", HIGHER, MAIN, ranks("means", "wilson", "n")),
     Metric("mrr", "Mean reciprocal rank (MRR)", HIGHER, MAIN, ranks("means", "mean"), short="MRR"),
     Metric("map", "Mean average precision (MAP)", HIGHER, MAIN, ranks("means", "mean"), short="MAP"),
     Metric("precision_at_k", "Precision at k", HIGHER, columns=ranks("means", "mean")),
@@ -226,7 +227,7 @@ TABLE = (
     Metric("smallest_share", "Smallest cluster", "", SHARE, clusters("points")),
     Metric("entropy", "Cluster entropy", "", SHOWN, clusters("points", "mean"), short="Entropy"),
     Metric("share_of_", "Share of a cluster",
-           columns=clusters("sized", "wilson", column="share", by="cluster_label")),
+           columns=clusters("sized", "wilson", "n", column="share", by="cluster_label")),
     Metric("mean_distance_of_", "Mean distance in a cluster", LOWER,
            columns=clusters("sized", "mean", "n_own", "mean_score", "cluster_label")),
     # any task

@@ -34,8 +34,8 @@ metric_rows as (
         {%- for name, side in [('value', 0), ('value_low', -1), ('value_high', 1)] %},
         cast(case metric_name
             {%- for metric, one in columns.items() if side == 0 or one.get('interval') %}
-            {%- set column = one.get('column', metric) %}
-            when '{{ metric }}' then {{ scorehouse._interval_end(column, one, side) if side else column }}
+            when '{{ metric }}' then {{ scorehouse._interval_end(metric, one, side) if side
+                else one.get('column', metric) }}
             {%- else %}
             when '' then null
             {%- endfor %}
@@ -47,9 +47,11 @@ metric_rows as (
 
 
 {#- One end of the 95 % interval of a metric: `side` is -1 or 1. -#}
-{% macro _interval_end(column, one, side) -%}
+{% macro _interval_end(metric, one, side) -%}
+    {%- set column = one.get('column', metric) -%}
     {%- set sign = '-' if side < 0 else '+' -%}
-    {%- set n = one.get('n', 'n') -%}
+    {%- set usual = {'logit': 'n_side', 'f1': 'f1_rows', 'wilson': metric.split('_of_')[0] ~ '_rows'} -%}
+    {%- set n = one.get('n', usual.get(one.interval, 'n')) -%}
     {%- set z = ' ' ~ sign ~ ' 1.959963984540054e0 * ' -%}
     {%- if one.interval == 'wilson' -%}
     {{ scorehouse._share_end(column, column, n, side) }}
