@@ -66,12 +66,5 @@ judged as (
 
 ),
 
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-
-)
-
-select * from validation_errors
+{{ scorehouse._problems_of('judged') }}
 {% endtest %}

@@ -1,18 +1,7 @@
-{#- The names of the columns of a table or subquery, as the warehouse spells them; none while dbt parses, which has no
-    connection, and where it compiles before the table is built. Under a test's `where` the relation is a subquery,
-    which `adapter.get_columns_in_relation` does not read. -#}
-{% macro _queried_columns(relation) %}
-    {% if not execute or (relation is mapping and load_relation(relation) is none) %}
-        {{ return(none) }}
-    {% endif %}
-    {{ return(get_columns_in_query('select * from ' ~ relation)) }}
-{% endmacro %}
-
-
 {#- The columns of a table or subquery but those in `except`, as the warehouse spells them; none while dbt parses. -#}
 {% macro _columns_but(call, relation, except) %}
-    {% set found = scorehouse._queried_columns(relation) %}
-    {% if found is none %}
+    {% set found = scorehouse._existing_columns(relation) %}
+    {% if not found %}
         {{ return([]) }}
     {% endif %}
     {% set left_out = [] %}
@@ -35,8 +24,8 @@
 
 {#- The columns `score_<class>` of a table or subquery, quoted and spelled as in the warehouse. -#}
 {% macro _class_score_columns(call, relation) %}
-    {% set found = scorehouse._queried_columns(relation) %}
-    {% if found is none %}
+    {% set found = scorehouse._existing_columns(relation) %}
+    {% if not found %}
         {{ return(['0e0']) }}
     {% endif %}
     {% set scores = [] %}
@@ -58,8 +47,8 @@
     the `ending` of its columns; `parts`, the columns of its contributions, quoted and spelled as in the warehouse; and
     `status`, the column that says whether its row was scored. -#}
 {% macro _reason_sets(call, relation) %}
-    {% set found = scorehouse._queried_columns(relation) %}
-    {% if found is none %}
+    {% set found = scorehouse._existing_columns(relation) %}
+    {% if not found %}
         {{ return([{'ending': '', 'parts': ['0e0'], 'status': 'row_status'}]) }}
     {% endif %}
     {% set columns, endings = [], [] %}
