@@ -27,7 +27,7 @@
 
 with measured as (
 
-    {{ scorehouse._latest_rows(model, switches.latest, days=true) }}
+    {{ scorehouse._latest_rows(model, switches.latest) }}
 
 ),
 

@@ -1,7 +1,7 @@
 {#- All rows of a table of windows, or only the newest window of each ML model, which the table is read once for. In a
-    subquery, PostgreSQL would compute a view once per row. With `days`, the days before the newest one count too that
+    subquery, PostgreSQL would compute a view once per row. The days before the newest one count too that
     its run has scored: up to two weeks, but two days of a run that scored more, such as one that scores all rows. -#}
-{% macro _latest_rows(model, latest, days=false) %}
+{% macro _latest_rows(model, latest) %}
     {%- set stamp = dbt.type_timestamp() %}
     {%- if not latest %}
     select * from {{ scorehouse._named(model, 'all_rows') }}
@@ -9,18 +9,14 @@
     select *
     from (
         select
-            *
-            {%- if days %},
+            *,
             min(case when run_id = newest_run then window_start end)
                 over (partition by ml_model, version) as first_start
-            {%- endif %}
         from (
             select
-                *
-                {%- if days %},
+                *,
                 max(case when window_start = newest_start then run_id end)
                     over (partition by ml_model, version) as newest_run
-                {%- endif %}
             from (
                 select *, max(window_start) over (partition by ml_model) as newest_start
                 from {{ scorehouse._named(model, 'all_rows') }}
@@ -29,7 +25,6 @@
     ) as placed
     where window_start is null
         or window_start = newest_start
-        {%- if days %}
         or (
             run_id = newest_run
             and window_end = cast({{ dbt.dateadd('day', 1, 'window_start') }} as {{ stamp }})
@@ -38,6 +33,5 @@
                 or first_start >= cast({{ dbt.dateadd('day', -13, 'newest_start') }} as {{ stamp }})
             )
         )
-        {%- endif %}
     {%- endif %}
 {% endmacro %}

@@ -7,7 +7,7 @@
 {#- Windows in which other features drive the scores than in the reference window. -#}
 with measured as (
 
-    {{ scorehouse._latest_rows(model, latest, days=true) }}
+    {{ scorehouse._latest_rows(model, latest) }}
 
 ),
 
