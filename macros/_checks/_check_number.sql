@@ -26,6 +26,14 @@
 {% endmacro %}
 
 
+{#- Refuses an argument that is not a string, or is empty; an optional one may be null. -#}
+{% macro _check_text(call, argument, value, expected, action, optional=false) %}
+    {% if (value is not none or not optional) and (value is not string or not value) %}
+        {% do scorehouse._argument_error(call, argument, value, expected, action) %}
+    {% endif %}
+{% endmacro %}
+
+
 {#- Refuses an argument that is not true or false; the string 'false' would count as true. -#}
 {% macro _check_bool(call, argument, value) %}
     {% if value is not boolean %}

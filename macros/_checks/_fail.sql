@@ -21,6 +21,15 @@
 {% endmacro %}
 
 
+{#- Refuses the arguments by the first rule that is broken. A rule is an argument, its value, whether it is wrong, what
+    is expected, and what to do. -#}
+{% macro _check_rules(call, rules) %}
+    {% for argument, value, is_wrong, expected, action in rules if is_wrong %}
+        {% do scorehouse._argument_error(call, argument, value, expected, action) %}
+    {% endfor %}
+{% endmacro %}
+
+
 {#- Stops with an error that begins with the call as the user wrote it. -#}
 {% macro _argument_error(call, argument, value, expected, action) %}
     {% if value is undefined %}

@@ -11,14 +11,7 @@
         'scaled': false,
         'segment_rows': 100,
     } %}
-    {% set unknown = settings.keys() | reject('in', used.keys()) | list if settings is mapping else ['?'] %}
-    {% if unknown %}
-        {% do scorehouse._argument_error(
-            call, 'settings', settings,
-            'a mapping with only the keys ' ~ used.keys() | join(', '), 'write `settings: {replicates: 500}`'
-        ) %}
-    {% endif %}
-    {% do used.update(settings) %}
+    {% set used = scorehouse._options(call, 'settings', settings, used) %}
     {% for name, low, high in [('replicates', 20, 10000), ('confidence', 0.5, 0.999), ('seed', 0, 1000000000)] %}
         {% do scorehouse._check_number(
             call, 'settings.' ~ name, used[name], 'correct `' ~ name ~ '` in settings', lowest=low, highest=high

@@ -15,11 +15,9 @@
     {% do scorehouse._check_number(
         call, 'floor', floor, 'write the worst value of the metric to accept, such as 0.6', optional=true
     ) %}
-    {% if challenger is not string or not challenger %}
-        {% do scorehouse._argument_error(
-            call, 'challenger', challenger, 'the alias of the challenger', 'write `challenger: challenger`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        call, 'challenger', challenger, 'the alias of the challenger', 'write `challenger: challenger`'
+    ) %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn', optional=true) %}
     {#- What is not judged warns: it neither passes, as if it had been judged, nor stops a build. #}
     {{ config(warn_if='!= 0', error_if='> count(not_judged)') }}
@@ -119,13 +117,6 @@ judged as (
 
 ),
 
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-
-)
-
-select * from validation_errors
+{{ scorehouse._problems_of('judged') }}
     {% endif %}
 {% endtest %}

@@ -2,19 +2,10 @@
     model, column_name, min_value=none, max_value=none, allow_nan=false, max_share=0, training_rows=none
 ) %}
     {% set call = 'feature_in_range' %}
-    {% for argument, value in {'min_value': min_value, 'max_value': max_value}.items() if value is not none %}
-        {% do scorehouse._check_number(
-            call, argument, value, 'write a number, or leave `' ~ argument ~ '` out for no limit on that side'
-        ) %}
-    {%- endfor %}
+    {% do scorehouse._check_limits(call, min_value, max_value, 'leave `<value>` out') %}
     {% if min_value is none and max_value is none %}
         {% do scorehouse._argument_error(
             call, 'min_value', min_value, 'at least one limit', 'pass min_value, max_value or both'
-        ) %}
-    {% elif min_value is not none and max_value is not none and min_value > max_value %}
-        {% do scorehouse._argument_error(
-            call, 'min_value', min_value,
-            'at most max_value, which is ' ~ max_value, 'swap or correct the two limits'
         ) %}
     {% endif %}
     {% do scorehouse._check_bool(call, 'allow_nan', allow_nan) %}

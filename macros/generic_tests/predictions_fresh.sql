@@ -4,12 +4,9 @@
         call, 'max_age_hours', max_age_hours, 'write a number of hours, such as 24 or 0.5',
         lowest=0, highest=1000000
     ) %}
-    {% if timestamp_column is not string or not timestamp_column %}
-        {% do scorehouse._argument_error(
-            call, 'timestamp_column', timestamp_column,
-            'the name of one column', 'write `timestamp_column: scored_at`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        call, 'timestamp_column', timestamp_column, 'the name of one column', 'write `timestamp_column: scored_at`'
+    ) %}
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
 {#- A timestamp in the future means a wrong clock or time zone, and hides stale rows. -#}

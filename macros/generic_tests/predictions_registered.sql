@@ -1,15 +1,14 @@
 {% test predictions_registered(model, registry) %}
     {% do scorehouse._check_relation('predictions_registered', 'registry', registry, 'ml_churn') %}
 
+{% set written = 'model_name, model_version, model_digest' %}
 with predictions as (
 
     select
-        model_name,
-        model_version,
-        model_digest,
+        {{ written }},
         count(*) as n_rows
     from {{ model }}
-    group by model_name, model_version, model_digest
+    group by {{ written }}
 
 ),
 
@@ -23,10 +22,7 @@ registered as (
 compared as (
 
     select
-        predictions.model_name,
-        predictions.model_version,
-        predictions.model_digest,
-        predictions.n_rows,
+        {{ written }}, n_rows,
         max(registered.sha256) as registered_digest,
         count(registered.version) as n_versions,
         sum(case when registered.sha256 = predictions.model_digest then 1 else 0 end) as n_same_digest
@@ -34,20 +30,14 @@ compared as (
     left join registered
         on predictions.model_name = registered.name
         and predictions.model_version = registered.version
-    group by
-        predictions.model_name,
-        predictions.model_version,
-        predictions.model_digest,
-        predictions.n_rows
+    group by {{ written }}, n_rows
 
 ),
 
 validation_errors as (
 
     select
-        model_name,
-        model_version,
-        model_digest,
+        {{ written }},
         registered_digest,
         n_rows,
         case when n_versions = 0 then 'unknown_version' else 'digest_differs' end as problem

@@ -8,17 +8,7 @@
         ) %}
     {% endif %}
     {% set scores = scorehouse._column_list(call, 'columns', column_name or columns, 'score') %}
-    {% for argument, value in {'min_value': min_value, 'max_value': max_value}.items() if value is not none %}
-        {% do scorehouse._check_number(
-            call, argument, value, 'write a number, or `' ~ argument ~ ': null` for no limit on that side'
-        ) %}
-    {%- endfor %}
-    {% if min_value is not none and max_value is not none and min_value > max_value %}
-        {% do scorehouse._argument_error(
-            call, 'min_value', min_value,
-            'at most max_value, which is ' ~ max_value, 'swap or correct the two limits'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_limits(call, min_value, max_value, '`<value>: null`') %}
 
 {#- Every row that is not marked as rejected must have a score. -#}
 with predictions as (
@@ -54,12 +44,5 @@ judged as (
 
 ),
 
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-
-)
-
-select * from validation_errors
+{{ scorehouse._problems_of('judged') }}
 {% endtest %}

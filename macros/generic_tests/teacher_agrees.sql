@@ -10,11 +10,7 @@
     ) %}
     {% do scorehouse._check_number(call, 'min_rows', min_rows, 'ask for at least one row', lowest=1) %}
     {% for name, alias in {'student': student, 'teacher': teacher}.items() %}
-        {% if alias is not string or not alias %}
-            {% do scorehouse._argument_error(
-                call, name, alias, 'the alias of a version', 'write `' ~ name ~ ': ' ~ name ~ '`'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_text(call, name, alias, 'the alias of a version', 'write `' ~ name ~ ': ' ~ name ~ '`') %}
     {% endfor %}
     {% set double = scorehouse._type_double() %}
 
@@ -95,12 +91,5 @@ judged as (
 
 ),
 
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-
-)
-
-select * from validation_errors
+{{ scorehouse._problems_of('judged') }}
 {% endtest %}

@@ -88,12 +88,10 @@ of_{{ basis }} as (
         {{ return(none) }}
     {% endif %}
     {% do scorehouse._check_relation(call, 'levels', options.get('levels'), 'demand_levels') %}
-    {% if options.get('day') is not string %}
-        {% do scorehouse._argument_error(
-            call, 'options', options.get('day'), 'the column `day` by which `adaptive_level` makes its windows',
-            "write `options: {'levels': ref('demand_levels'), 'day': 'week_start'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        call, 'options', options.get('day'), 'the column `day` by which `adaptive_level` makes its windows',
+        "write `options: {'levels': ref('demand_levels'), 'day': 'week_start'}`"
+    ) %}
     {{ return('coalesce(adapted.interval_level, ' ~ scorehouse._double_literal(level) ~ ')') }}
 {% endmacro %}
 

@@ -1,24 +1,22 @@
 {#- The arguments that calibration and prediction sets share, checked, as a dict. -#}
 {% macro _set_spec(call, classes, options) %}
     {% set method = options.get('method', 'lac') %}
-    {% if method not in ['lac', 'aps'] %}
-        {% do scorehouse._argument_error(
-            call, 'options', method, 'the method lac or aps',
-            "write `options: {'method': 'lac'}` for the smallest sets, or aps for sets that adapt to each row"
-        ) %}
-    {% endif %}
     {% set names = [] %}
     {% if classes is not string and classes is not mapping and classes is iterable %}
         {% for label in classes if label is not none %}
             {% do names.append(scorehouse._class_text(label)) %}
         {% endfor %}
     {% endif %}
-    {% if names | length < 2 or names | unique(case_sensitive=true) | list | length < classes | length %}
-        {% do scorehouse._argument_error(
-            call, 'classes', classes, 'the labels of the ML model, each once',
-            "write `classes=['low', 'middle', 'high']`; `scorehouse show` prints them"
-        ) %}
-    {% endif %}
+    {% set are_other = names | length < 2 or names | unique(case_sensitive=true) | list | length < classes | length %}
+    {% set positive = scorehouse._class_text(options.get('positive', 1)) %}
+    {% do scorehouse._check_rules(call, [
+        ('options', method, method not in ['lac', 'aps'], 'the method lac or aps',
+            "write `options: {'method': 'lac'}` for the smallest sets, or aps for sets that adapt to each row"),
+        ('classes', classes, are_other, 'the labels of the ML model, each once',
+            "write `classes=['low', 'middle', 'high']`; `scorehouse show` prints them"),
+        ('options', options, names | length == 2 and positive not in names,
+            'which of two classes the column `score` is about', "write `options: {'positive': '" ~ names[1] ~ "'}`"),
+    ]) %}
     {#- A set is JSON, and databases disagree about a backslash in a string. -#}
     {% for name in names if '"' in name or '\\' in name %}
         {% do scorehouse._argument_error(
@@ -26,13 +24,6 @@
             'give the classes other names before training'
         ) %}
     {% endfor %}
-    {% set positive = scorehouse._class_text(options.get('positive', 1)) %}
-    {% if names | length == 2 and positive not in names %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'which of two classes the column `score` is about',
-            "write `options: {'positive': '" ~ names[1] ~ "'}`"
-        ) %}
-    {% endif %}
     {{ return({
         'method': method, 'classes': classes, 'set_classes': names, 'set_positive': positive,
         'score': scorehouse._identifier(options.get('score', 'score'))

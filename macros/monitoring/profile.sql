@@ -9,12 +9,10 @@
         {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% endif %}
     {% do scorehouse._check_relation(call, 'signature', signature, 'ml_churn__signature', optional=true) %}
-    {% if day is not none and day is not string %}
-        {% do scorehouse._argument_error(
-            call, 'day', day, 'the name of a column that holds a date or a timestamp',
-            'write `day: order_date`, or leave it out to profile by scoring run'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        call, 'day', day, 'the name of a column that holds a date or a timestamp',
+        'write `day: order_date`, or leave it out to profile by scoring run', optional=true
+    ) %}
     {% set segmentations = scorehouse._segmentations(call, segments) %}
 
     {% if not scorehouse._is_loaded(call, 'reference', reference) %}

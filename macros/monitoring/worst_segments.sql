@@ -9,16 +9,11 @@
     {% set cut = scorehouse._column_list(call, 'numbers', numbers, 'spend') if numbers else [] %}
     {% set measures = scorehouse._metrics().segments %}
     {% do scorehouse._check_choice(call, 'measure', measure, measures, 'rejected_share') %}
-    {% if not names + cut %}
-        {% do scorehouse._argument_error(
-            call, 'columns', columns, 'at least one column, here or in `numbers`', 'write `columns: [country]`'
-        ) %}
-    {% endif %}
-    {% if depth not in [1, 2, 3] or (names + cut) | length > 12 %}
-        {% do scorehouse._argument_error(
-            call, 'depth', depth, '1, 2 or 3, for at most twelve columns', 'write `depth: 2`, and fewer columns'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('columns', columns, not names + cut, 'at least one column, here or in `numbers`', 'write `columns: [country]`'),
+        ('depth', depth, depth not in [1, 2, 3] or (names + cut) | length > 12,
+            '1, 2 or 3, for at most twelve columns', 'write `depth: 2`, and fewer columns'),
+    ]) %}
     {% if 'labels' in measures[measure] %}
         {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% endif %}

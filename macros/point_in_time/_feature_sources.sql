@@ -11,12 +11,10 @@
     {% for given in (features if several else [{'relation': features}]) %}
         {% set source = scorehouse._options(call, 'features', given, usual) %}
         {% do scorehouse._check_relation(call, 'features', source.relation, 'customer_features') %}
-        {% if source.known_at and source.delay is not none %}
-            {% do scorehouse._argument_error(
-                call, 'delay', source.delay, 'either known_at or delay',
-                'leave delay out: the column ' ~ source.known_at ~ ' says when a row was known'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            ('delay', source.delay, source.known_at and source.delay is not none, 'either known_at or delay',
+                'leave delay out: the column ' ~ source.known_at ~ ' says when a row was known'),
+        ]) %}
         {% do source.update({
             'spine_key': scorehouse._column_list(call, 'key', source.spine_key, 'customer_id'),
             'key': scorehouse._column_list(call, 'key', source.key, 'customer_id'),
@@ -36,12 +34,10 @@
             {% set output = scorehouse._identifier((source.prefix or '') ~ scorehouse._bare_name(name)) %}
             {% do source.outputs.append([scorehouse._identifier(name), output]) %}
         {% endfor %}
-        {% if source.key | length != source.spine_key | length %}
-            {% do scorehouse._argument_error(
-                call, 'features', source.key, source.spine_key | length ~ ' columns of the key, as the spine has',
-                'give the columns in the order of the key of the spine'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            ('features', source.key, source.key | length != source.spine_key | length, source.spine_key | length
+                ~ ' columns of the key, as the spine has', 'give the columns in the order of the key of the spine'),
+        ]) %}
         {% do sources.append(source) %}
     {% endfor %}
     {% if not sources %}

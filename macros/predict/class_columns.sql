@@ -1,11 +1,8 @@
 {# The class of each score column, from the registry: a mapping from columns to labels. #}
 {% macro class_columns(name, alias='champion', version=none) %}
-    {% if name is not string or not name %}
-        {% do scorehouse._argument_error(
-            'class_columns', 'name', name, 'the name of a registered ML model',
-            "write `scorehouse.class_columns('churn')`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        'class_columns', 'name', name, 'the name of a registered ML model', "write `scorehouse.class_columns('churn')`"
+    ) %}
     {#- This ref adds the edge to the lineage and makes dbt load the seed first. -#}
     {% set registry = ref('ml_' ~ name) %}
     {#- While dbt parses, there is no connection. -#}

@@ -3,24 +3,16 @@
     argument `decision`, whose bands and decisions `where` may name. -#}
 {% macro _reason_options(macro_called, reasons, facts, policy) %}
     {% set known = ['top', 'where', 'output'] %}
-    {% if reasons is boolean or (reasons is not integer and reasons is not mapping) %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons', reasons, 'a number of reasons, or a mapping of top, where and output',
-            'write `reasons=3`'
-        ) %}
-    {% endif %}
-    {% set asked = {'top': reasons} if reasons is integer else reasons %}
-    {% for setting in asked if setting not in known %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons', setting, 'settings among ' ~ known | join(', '), 'correct the name'
-        ) %}
-    {% endfor %}
-    {% set top = asked.get('top') %}
-    {% if top is boolean or top is not integer or not 1 <= top <= 50 %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons.top', top, 'a number of reasons from 1 to 50', 'write `reasons=3`'
-        ) %}
-    {% endif %}
+    {% set is_number = reasons is integer and reasons is not boolean %}
+    {% set asked = reasons if reasons is mapping else {'top': reasons} %}
+    {% set top, unknown = asked.get('top'), asked.keys() | reject('in', known) | list %}
+    {% do scorehouse._check_rules(macro_called, [
+        ('reasons', reasons, not is_number and reasons is not mapping,
+            'a number of reasons, or a mapping of top, where and output', 'write `reasons=3`'),
+        ('reasons', unknown | first, unknown, 'settings among ' ~ known | join(', '), 'correct the name'),
+        ('reasons.top', top, top is boolean or top is not integer or not 1 <= top <= 50,
+            'a number of reasons from 1 to 50', 'write `reasons=3`'),
+    ]) %}
     {% set outputs = scorehouse._reason_outputs(macro_called, asked.get('output'), facts) %}
     {{ return({
         'top': top,

@@ -1,11 +1,9 @@
 {# Refuses what cannot be passed to the runtime, which checks the arguments' types; where SQL scores alone, this is done
    here, when dbt parses, but for a model that is not enabled there. #}
 {% macro _check_scored(name, arguments) %}
-    {% if name is not string or not name %}
-        {% do scorehouse._argument_error(
-            'scored', 'name', name, 'the name of a registered ML model', "write `scorehouse.scored('churn', ...)`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        'scored', 'name', name, 'the name of a registered ML model', "write `scorehouse.scored('churn', ...)`"
+    ) %}
     {% for argument, value in arguments.items() if value is undefined %}
         {% do scorehouse._argument_error(
             'scored', argument, value, 'a value; it was not given, or is a Jinja variable that is not defined',

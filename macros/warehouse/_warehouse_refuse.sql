@@ -65,17 +65,15 @@
     {% do scorehouse._check_choice('scored', 'layout', arguments.get('layout', 'long'), ['long', 'wide'], 'long') %}
     {% set rescore, batch_rows = arguments['rescore'], arguments['batch_rows'] %}
     {% set share = arguments['max_rejected_share'] %}
-    {% if rescore is not string and rescore is not mapping %}
-        {% do scorehouse._argument_error(
-            'scored', 'rescore', rescore, "the name of a rule, such as 'changed'", "write `rescore='changed'`"
-        ) %}
-    {% elif batch_rows is not none and (batch_rows is not integer or batch_rows < 1) %}
-        {% do scorehouse._argument_error(
-            'scored', 'batch_rows', batch_rows, 'a positive number of rows', 'leave it out: SQL has no batches'
-        ) %}
-    {% elif share is not none %}
-        {% do scorehouse._check_number('scored', 'max_rejected_share', share, 'write a share', lowest=0, highest=1) %}
-    {% endif %}
+    {% do scorehouse._check_rules('scored', [
+        ('rescore', rescore, rescore is not string and rescore is not mapping,
+            "the name of a rule, such as 'changed'", "write `rescore='changed'`"),
+        ('batch_rows', batch_rows, batch_rows is not none and (batch_rows is not integer or batch_rows < 1),
+            'a positive number of rows', 'leave it out: SQL has no batches'),
+    ]) %}
+    {% do scorehouse._check_number(
+        'scored', 'max_rejected_share', share, 'write a share', lowest=0, highest=1, optional=true
+    ) %}
 {% endmacro %}
 
 

@@ -13,12 +13,10 @@
     {% set spec = scorehouse._options(call, 'options', options, known_options) %}
     {% do spec.update(scorehouse._options(call, 'maturity', maturity, known_maturity)) %}
     {% do scorehouse._check_period(call, period) %}
-    {% if day is not none and day is not string %}
-        {% do scorehouse._argument_error(
-            call, 'day', day, 'the name of a column of the predictions that holds a date or a timestamp',
-            'write `day: order_date`, or leave it out for the time of scoring'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_text(
+        call, 'day', day, 'the name of a column of the predictions that holds a date or a timestamp',
+        'write `day: order_date`, or leave it out for the time of scoring', optional=true
+    ) %}
     {% do scorehouse._check_number(call, 'maturity', spec.days, 'write `days: 90`', lowest=0) %}
     {% do scorehouse._check_number(call, 'maturity', spec.share, 'write `share: 0.9`', lowest=0, highest=1) %}
     {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}
@@ -31,30 +29,18 @@
             'leave `' ~ metric ~ '` out, or write a test in SQL that compares the column `value`'
         ) %}
     {% endfor %}
-    {% if spec.classes and (
-        task != 'classification' or spec.classes is string or spec.classes is mapping
-        or spec.classes is not iterable or spec.classes | length < 2
-    ) %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'a list of two classes or more, for a classification',
-            "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"
-        ) %}
-    {% endif %}
-    {% if spec['set'] and task != 'classification' %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'a column of sets for a classification only',
-            'leave `set` out, or name the ends of intervals as `lower` and `upper`'
-        ) %}
-    {% endif %}
+    {% set are_classes = task == 'classification' and scorehouse._as_list(spec.classes) | length > 1 %}
+    {% do scorehouse._check_rules(call, [
+        ('options', options, spec.classes and not are_classes, 'a list of two classes or more, for a classification',
+            "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"),
+        ('options', options, spec['set'] and task != 'classification', 'a column of sets for a classification only',
+            'leave `set` out, or name the ends of intervals as `lower` and `upper`'),
+        ('options', options, task == 'ranking' and not spec.query, 'the column that names a query, for a ranking',
+            "write `options: {'query': 'customer_id'}`"),
+    ]) %}
     {% do scorehouse._check_bool(call, 'options', spec.include_training) %}
     {% if spec.weight %}
         {% do scorehouse._check_weight(call, task, predictions, spec) %}
-    {% endif %}
-    {% if task == 'ranking' and not spec.query %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'the column that names a query, for a ranking',
-            "write `options: {'query': 'customer_id'}`"
-        ) %}
     {% endif %}
     {#- a column such as prediction__challenger, of a wide table, is not one of several labels -#}
     {% set is_label = spec.prediction.startswith('prediction_') and not spec.prediction.startswith('prediction__') %}

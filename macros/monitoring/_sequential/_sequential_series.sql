@@ -7,17 +7,15 @@
     {% set known = scorehouse._metrics().watched[kind] %}
     {% set series = [] %}
     {% for name, limit in limits.items() %}
-        {% if known and name not in known and name not in bounds %}
-            {% do scorehouse._argument_error(
-                call, 'limits', name, 'a mean of values from 0 to 1: one of ' ~ known | join(', '),
-                "correct it, or for a mean of other values name their `bounds`: options={'bounds': {'mae': [0, 100]}}"
-            ) %}
-        {% endif %}
         {% set range = bounds.get(name, [0, 1]) %}
         {% set both = limit if limit is sequence and limit is not string else none %}
-        {% if range | length != 2 or (both is not none and both | length != 2) or (kind == 'profiles' and not both) %}
-            {% do scorehouse._argument_error(call, 'limits', limit, 'a number, or for a mean two numbers', action) %}
-        {% endif %}
+        {% set is_odd = both is not none and both | length != 2 or kind == 'profiles' and not both %}
+        {% do scorehouse._check_rules(call, [
+            ('limits', name, known and name not in known and name not in bounds,
+                'a mean of values from 0 to 1: one of ' ~ known | join(', '),
+                "correct it, or for a mean of other values name their `bounds`: options={'bounds': {'mae': [0, 100]}}"),
+            ('limits', limit, range | length != 2 or is_odd, 'a number, or for a mean two numbers', action),
+        ]) %}
         {% set ends = [('below', both[0]), ('above', both[1])] if both else [(known.get(name, 'above'), limit)] %}
         {% for side, number in ends %}
             {% do scorehouse._check_number(call, 'limits', number, action) %}
