@@ -15,3 +15,10 @@
         cast({{ n_reference }} as {{ dbt.type_bigint() }}) as n_reference,
         cast({{ n_current }} as {{ dbt.type_bigint() }}) as n_current
 {%- endmacro %}
+
+
+{#- The column `feature` of a table of outputs: which one it is about, NULL where there is one. -#}
+{% macro _feature_of_output(spec) %}
+    {% set name = scorehouse._text_literal(spec.output) if spec.output else 'null' %}
+    {{ return('cast(' ~ name ~ ' as ' ~ dbt.type_string() ~ ') as feature') }}
+{% endmacro %}

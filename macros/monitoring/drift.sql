@@ -6,27 +6,22 @@
 ) %}
     {% set call = 'drift' %}
     {% do scorehouse._check_relation(call, 'profiles', profiles, 'churn_profiles') %}
-    {% if against not in ['reference', 'previous'] and (
-        against is not mapping or not against.get('from') or not against.get('to')
-    ) %}
-        {% do scorehouse._argument_error(
-            call, 'against', against, "'reference', 'previous', or a range of days",
-            "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end excluded"
-        ) %}
-    {% endif %}
+    {% set is_days = window is number and window is not boolean and window >= 1 %}
+    {% set is_range = window is mapping and window.get('from') and window.get('to') %}
+    {% set windows = ['run', 'day', 'week', 'month', 'quarter', 'year', 'all'] %}
+    {% set is_past = against is mapping and against.get('from') and against.get('to') %}
+    {% do scorehouse._check_rules(call, [
+        ('against', against, not is_past and against not in ['reference', 'previous'],
+            "'reference', 'previous', or a range of days",
+            "write `against: reference`, or `against: {'from': '2026-01-01', 'to': '2026-02-01'}`, its end excluded"),
+        ('window', window, not is_days and not is_range and window not in windows,
+            "'run', 'day', 'week', 'month', 'quarter', 'year', 'all', a number of days, or a range of days",
+            "write `window: week`, `window: 7` for rolling weeks, or "
+                ~ "`window: {'from': '2026-01-01', 'to': '2026-02-01'}`"),
+    ]) %}
     {% if against == 'reference' %}
         {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
         {% do scorehouse._is_loaded(call, 'reference', reference) %}
-    {% endif %}
-    {% set is_days = window is number and window is not boolean and window >= 1 %}
-    {% set is_range = window is mapping and window.get('from') and window.get('to') %}
-    {% if not is_days and not is_range and window not in ['run', 'day', 'week', 'month', 'quarter', 'year', 'all'] %}
-        {% do scorehouse._argument_error(
-            call, 'window', window,
-            "'run', 'day', 'week', 'month', 'quarter', 'year', 'all', a number of days, or a range of days",
-            "write `window: week`, `window: 7` for rolling weeks, or "
-                ~ "`window: {'from': '2026-01-01', 'to': '2026-02-01'}`"
-        ) %}
     {% endif %}
     {% do scorehouse._check_relation(
         call, 'segment_reference', segment_reference, 'churn_training_profiles', optional=true
@@ -38,7 +33,6 @@
         call, 'min_segment_rows', min_segment_rows, 'write a number of rows, such as 200', lowest=0
     ) %}
 
-{% set bigint = dbt.type_bigint() %}
 {#- A window is identified by its start if profiles are per day, and by its run otherwise. -#}
 {% set cut = 'window_id, ml_model, version, segment' %}
 
@@ -78,49 +72,41 @@ both_rows as (
 
 {{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against, min_segment_rows) }},
 
-final as (
+placed as (
 
     select
-        windows.run_id,
-        judged.ml_model,
-        judged.version,
-        judged.part,
-        judged.feature,
-        judged.segment,
-        judged.metric,
-        windows.window_start,
-        windows.window_end,
-        judged.value,
-        judged.threshold,
-        judged.status,
-        cast(
-            case when metric in ('missing_share', 'filled_share') then rows_reference else n_reference end
-            as {{ bigint }}
-        ) as n_reference,
-        cast(
-            case when metric in ('missing_share', 'filled_share') then rows_current else n_current end as {{ bigint }}
-        ) as n_current,
-        judged.p_value,
-        judged.floor_value,
-        cast(
-            case when metric = 'psi' then judged.psi_dof else judged.dof end + 1 as {{ dbt.type_int() }}
-        ) as n_bins,
+        judged.*,
         features.importance,
-        cast(features.place as {{ dbt.type_int() }}) as place,
-        judged.q_value,
-        judged.standard_error,
-        judged.reason,
-        judged.minimum_detectable,
-        windows.time_zone
+        features.place
     from judged
-    inner join windows
-        on judged.window_id = windows.window_id
     inner join features
         on {{ scorehouse._same_feature('judged', 'features') }}
     {#- Of a thousand shops, nearly all rows say that nothing is missing; they have counted as windows and verdicts. #}
     where judged.is_small = 0
         or judged.value <> 0e0
         or judged.status <> 'ok'
+
+),
+
+{#- Of missing and filled shares, all rows count; of the other metrics, those with a value. -#}
+{% set of_all_rows = "case when metric in ('missing_share', 'filled_share') then rows_<side> else n_<side> end" %}
+final as (
+
+    select
+        {{ scorehouse._shared_columns(
+            of_all_rows | replace('<side>', 'reference'), of_all_rows | replace('<side>', 'current'), run_id='run_id'
+        ) }},
+        p_value,
+        floor_value,
+        cast(case when metric = 'psi' then psi_dof else dof end + 1 as {{ dbt.type_int() }}) as n_bins,
+        importance,
+        cast(place as {{ dbt.type_int() }}) as place,
+        q_value,
+        standard_error,
+        reason,
+        minimum_detectable,
+        time_zone
+    from placed
 
 )
 

@@ -4,7 +4,7 @@
 {% macro estimated_performance(
     predictions, calibration=none, day=none, period='month', segments=[], options={}, task='classification'
 ) %}
-    {% set call, text = 'estimated_performance', dbt.type_string() %}
+    {% set call = 'estimated_performance' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_choice(
         call, 'task', task, ['classification', 'regression'], 'regression', 'classification or regression'
@@ -24,28 +24,32 @@ with {{ scorehouse._labelled_rows(predictions, none, spec) }},
     {{ scorehouse._estimated_classes(calibration, spec) }}
 {%- endif %},
 
-final as (
+measured as (
 
     select
-        cast(null as {{ text }}) as run_id,
-        cohorts.ml_model,
-        cast(cohorts.version as {{ dbt.type_int() }}) as version,
-        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ text }}) as feature,
-        cohorts.segment,
+        cohorts.*,
         estimates.metric,
-        cohorts.window_start,
-        cohorts.window_end,
         estimates.value,
-        cast(null as {{ scorehouse._type_double() }}) as threshold,
-        case when estimates.value is null then 'undefined' else 'estimate' end as status,
-        cast(cohorts.n_scored as {{ dbt.type_bigint() }}) as n_reference,
-        cast(cohorts.n_usable as {{ dbt.type_bigint() }}) as n_current,
-        case when estimates.value is not null then value_low end as value_low,
-        case when estimates.value is not null then value_high end as value_high,
-        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
+        estimates.value_low,
+        estimates.value_high,
+        cast(null as {{ scorehouse._type_double() }}) as threshold
     from cohorts
     inner join estimates
         on {{ scorehouse._same_cohort('cohorts', 'estimates') }}
+
+),
+
+final as (
+
+    select
+        {{ scorehouse._shared_columns(
+            'n_scored', 'n_usable', has_part=false, feature=scorehouse._feature_of_output(spec),
+            status="case when value is null then 'undefined' else 'estimate' end as status"
+        ) }},
+        case when value is not null then value_low end as value_low,
+        case when value is not null then value_high end as value_high,
+        {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone
+    from measured
 
 )
 

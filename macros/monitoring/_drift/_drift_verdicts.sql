@@ -14,7 +14,7 @@
 } %}
 {% set known = scorehouse._metrics().drift %}
 {% set names = known.min_effects.keys() | list %}
-{% set shapes = scorehouse._metrics().drift['shape'] | join("', '") %}
+{% set shapes = known['shape'] | join("', '") %}
 {#- Of clusters and of segments, no window says what they reach. #}
 {% set dependent = "metric in ('" ~ shapes ~ "') and chance_floor > 0.05e0" %}
 {% set strong = 'p_value < 1e-6 and chi2_p < 1e-6' %}
@@ -34,22 +34,21 @@
     'mean_shift': 'is_learned * greatest(coalesce(mean_shift_usual, 0e0), 3e0 * mean_error)',
     'spread_shift': 'is_learned * greatest(coalesce(spread_shift_usual, 0e0), 3e0 * spread_error)'
 } %}
-{% for name in scorehouse._metrics().drift.learned if name not in usual %}
+{% for name in known.learned if name not in usual %}
     {% do usual.update({name: 'coalesce(' ~ name ~ '_usual, 0e0)'}) %}
 {% endfor %}
-{% set beyond, errors = {}, {
+{% set moved, errors = known.moved, {
     'psi': 'sqrt(noise * psi_effect)', 'mean_shift': 'mean_error', 'spread_shift': 'spread_error'
 } %}
 {% set reached = {'mean_shift': 'mean_shift_usual', 'spread_shift': 'spread_shift_usual'} %}
-{% for name in scorehouse._metrics().drift.moved %}
-    {% do beyond.update({name: name ~ '_beyond'}) %}
-{% endfor %}
+{% set beyond = dict(zip(moved, scorehouse._each('<value>_beyond', moved))) %}
 {% set dated = "is_date = 1 and metric in ('" ~ shapes ~ "', 'unseen_share')" %}
 metric_rows as (
 
     select
         tested.*,
         windows.place as window_place,
+        windows.run_id, windows.window_start, windows.window_end, windows.time_zone,
         case when {{ is_large }} then 0 else 1 end as is_small,
         metric,
         {#- Missing and constant values need no training: they are compared over versions. #}

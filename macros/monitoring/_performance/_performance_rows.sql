@@ -1,6 +1,5 @@
 {#- The rows of all metrics for every cohort; an immature cohort has the same rows, without values. -#}
 {% macro _performance_rows(predictions, spec) %}
-{% set text, bigint = dbt.type_string(), dbt.type_bigint() %}
 {%- set kinds, names, bounded = scorehouse._performance_kinds(spec), [], [] %}
 {%- for kind in kinds %}
     {%- for columns in scorehouse._metrics()['columns'][kind].values() %}
@@ -53,18 +52,10 @@ measured as (
 {% endif -%}
 final as (
 
-    select
-        cast(null as {{ text }}) as run_id,
-        ml_model,
-        cast(version as {{ dbt.type_int() }}) as version,
-        cast({{ scorehouse._text_literal(spec.output) if spec.output else 'null' }} as {{ text }}) as feature,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        threshold,
-        case
+    {#- Coverage is computed from the rows that have a set or an interval. #}
+    {%- set n_current = "case when metric in ('" ~ bounded | join("', '") ~ "') then n_bounded else n_usable end"
+        if bounded else 'n_usable' %}
+    {%- set status %}case
             when n_rows = 0 then 'not_judged'
             when metric in ('labels_arrived', 'rejected_share') then 'info'
             when is_shown = 0 then 'immature'
@@ -81,21 +72,18 @@ final as (
             {%- else %}
             else 'info'
             {%- endif %}
-        end as status,
-        cast(n_scored as {{ bigint }}) as n_reference,
-        {%- if bounded %}
-        {#- Coverage is computed from the rows that have a set or an interval. #}
-        cast(
-            case when metric in ('{{ bounded | join("', '") }}') then n_bounded else n_usable end as {{ bigint }}
-        ) as n_current,
-        {%- else %}
-        cast(n_usable as {{ bigint }}) as n_current,
-        {%- endif %}
+        end as status
+    {%- endset %}
+
+    select
+        {{ scorehouse._shared_columns(
+            'n_scored', n_current, has_part=false, feature=scorehouse._feature_of_output(spec), status=status
+        ) }},
         labels_arrived,
         value_low,
         value_high,
         {{ scorehouse._zone_of(spec.day, [predictions]) }} as time_zone,
-        cast(n_training as {{ bigint }}) as n_training
+        cast(n_training as {{ dbt.type_bigint() }}) as n_training
     from {{ 'judged' if limits else 'measured' }}
 
 )
