@@ -11,12 +11,12 @@
     {% do scorehouse._check_output_column(
         call, {'name': '', 'score': score}, predictions, scorehouse._existing_columns(predictions)
     ) %}
-    {% set segments = by %}
 
 {% set double = scorehouse._type_double() %}
+{% set parts = 'ml_model, model_alias, live_version, challenger_version, segment, segment_value' %}
 with paired as (
 
-    {{ scorehouse._paired_predictions(predictions, keys, [score], segments) | indent(4) }}
+    {{ scorehouse._paired_predictions(predictions, keys, [score], by) | indent(4) }}
 
 ),
 
@@ -34,7 +34,7 @@ in_segments as (
 
     select 'all' as segment, 'all' as segment_value, valued.*
     from valued
-    {%- for segment in segments %}
+    {%- for segment in by %}
 
     union all
 
@@ -67,12 +67,7 @@ ranked as (
 final as (
 
     select
-        ml_model,
-        model_alias,
-        live_version,
-        challenger_version,
-        segment,
-        segment_value,
+        {{ parts }},
         count(*) as n_rows,
         count(case when both_scored then 1 end) as n_both_scored,
         avg(case when both_scored then agrees end) as agreement,
@@ -92,7 +87,7 @@ final as (
         count(case when live_score >= {{ limit }} and challenger_score < {{ limit }} then 1 end) as n_flipped_down
         {%- endif %}
     from ranked
-    group by ml_model, model_alias, live_version, challenger_version, segment, segment_value
+    group by {{ parts }}
 
 )
 

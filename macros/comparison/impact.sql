@@ -11,6 +11,7 @@
     ) %}
 
 {% set text = dbt.type_string() %}
+{% set versions, outcomes = 'ml_model, model_alias, live_version, challenger_version', 'outcome_before, outcome_after' %}
 with paired as (
 
     {{ scorehouse._paired_predictions(predictions, keys, [outcome], by) | indent(4) }}
@@ -33,24 +34,13 @@ counted as (
     {%- set value = "'all'" if segment is none else scorehouse._identifier(segment) %}
 
     select
-        ml_model,
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ versions }},
         {{ scorehouse._text_literal(segment or 'all') }} as segment,
         coalesce(cast({{ value }} as {{ text }}), '(missing)') as segment_value,
-        outcome_before,
-        outcome_after,
+        {{ outcomes }},
         count(*) as n_keys
     from compared
-    group by
-        ml_model,
-        model_alias,
-        live_version,
-        challenger_version,
-        {{ value ~ ',' if segment }}
-        outcome_before,
-        outcome_after
+    group by {{ versions }}, {{ value ~ ', ' if segment }}{{ outcomes }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 

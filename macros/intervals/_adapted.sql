@@ -4,8 +4,8 @@
 {% macro _adapted(spec, target) %}
 {% set own = ['ml_model', 'version', 'place', 'window_start', 'window_end'] %}
 {% set double = scorehouse._type_double() %}
-{% set measures, known = ['interval_level', 'coverage', 'n_labelled'], [] %}
-{% for place in range(1, spec.lag) %}{% do known.append('known_' ~ place) %}{% endfor %}
+{% set measures = ['interval_level', 'coverage', 'n_labelled'] %}
+{% set known = scorehouse._each('known_<value>', range(1, spec.lag)) %}
 {#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
     https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause -#}
@@ -39,8 +39,7 @@ adapted{{ scorehouse._by_database({'default': ' (' ~ names ~ ')', 'bigquery': ''
         ) }}
     from adapted
     inner join steps
-        on adapted.ml_model = steps.ml_model
-        and adapted.version = steps.version
+        on {{ scorehouse._same('adapted', 'steps', ['ml_model', 'version']) }}
         and adapted.place + 1 = steps.place
         and adapted.next_level > steps.above + 1e-9
         and adapted.next_level <= steps.up_to + 1e-9

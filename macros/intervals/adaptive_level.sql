@@ -145,11 +145,7 @@ grid as (
 steps as (
 
     select
-        windows.ml_model,
-        windows.version,
-        windows.place,
-        windows.window_start,
-        windows.window_end,
+        windows.*,
         grid.interval_level,
         grid.above,
         grid.up_to,
@@ -157,12 +153,9 @@ steps as (
         held.n_labelled
     from windows
     inner join grid
-        on windows.ml_model = grid.ml_model
-        and windows.version = grid.version
+        on {{ scorehouse._same('windows', 'grid', ['ml_model', 'version']) }}
     left join held
-        on windows.ml_model = held.ml_model
-        and windows.version = held.version
-        and windows.window_start = held.window_start
+        on {{ scorehouse._same('windows', 'held', ['ml_model', 'version', 'window_start']) }}
         and grid.interval_level = held.interval_level
 
 ),
@@ -190,9 +183,7 @@ final as (
         case when adapted.asked_level > adapted.interval_level + 1e-9 then 1 else 0 end as is_at_limit
     from adapted
     left join held
-        on adapted.ml_model = held.ml_model
-        and adapted.version = held.version
-        and adapted.window_start = held.window_start
+        on {{ scorehouse._same('adapted', 'held', ['ml_model', 'version', 'window_start']) }}
         and abs(held.interval_level - {{ target }}) < 1e-9
 
 )

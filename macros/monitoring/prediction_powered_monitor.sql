@@ -39,12 +39,11 @@
     ) %}
 
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
-{% set promised, found, sides, thresholds = {}, {}, {}, {} %}
-{% for metric, limit in limits.items() %}
+{% set promised, found, sides = {}, {}, {} %}
+{% for metric in limits %}
     {% do promised.update({metric: of_row[metric][0]}) %}
     {% do found.update({metric: of_row[metric][1]}) %}
     {% do sides.update({metric: scorehouse._text_literal(scorehouse._metrics().watched.performance[metric])}) %}
-    {% do thresholds.update({metric: limit}) %}
 {% endfor %}
 {#- How much of what it has each of twelve bets stakes on a row; and the half width of an interval for the rows of the
     window by it, of 24 ends (Fan and others 2015). -#}
@@ -89,7 +88,7 @@ corrected as (
     from (
         select
             *,
-            {{ scorehouse._case_of('metric', thresholds) }} as threshold,
+            {{ scorehouse._case_of('metric', limits) }} as threshold,
             case when {{ scorehouse._case_of('metric', sides) }} = 'above' then 1e0 else -1e0 end as turned,
             avg(promised) over (partition by ml_model, version, segment, window_start, metric) as mean_promised
         from rows_by_metric

@@ -15,6 +15,12 @@
     'fewer_than_usual': ('<', 'null' if limits.max_change is none else 'usual_lowest'),
     'more_than_usual': ('>', 'null' if limits.max_change is none else 'usual_highest')
 } %}
+{% set age, ahead = dbt.datediff('window_start', today, 'day'), dbt.datediff(today, 'day_ahead', 'day') %}
+{% set of_days = [('window_start', 'volume', '0', 'null', 'missing_day', 'missing_days')] if has_usual else [] %}
+{% do of_days.extend([
+    ('window_start', 'age_days', age, 'allowed_days', 'no_new_rows', 'aged where ' ~ age ~ ' > allowed_days'),
+    ('day_ahead', 'days_ahead', ahead, 'allowed_days', 'day_in_future', 'aged where day_ahead is not null')
+]) if limits.max_age_days is not none %}
 with windows as (
 
     {%- if day is not none %}
@@ -191,48 +197,20 @@ validation_errors as (
         problem
     from judged
     where problem is not null
-    {%- if has_usual %}
+    {%- for start, metric, value, threshold, problem, rows in of_days %}
 
     union all
 
     select
         cast(null as {{ text }}),
-        window_start,
-        'volume',
-        cast(0 as {{ double }}),
+        {{ start }},
+        '{{ metric }}',
+        cast({{ value }} as {{ double }}),
+        cast({{ threshold }} as {{ double }}),
         cast(null as {{ double }}),
-        cast(null as {{ double }}),
-        'missing_day'
-    from missing_days
-    {%- endif %}
-    {%- if limits.max_age_days is not none %}
-
-    union all
-
-    select
-        cast(null as {{ text }}),
-        window_start,
-        'age_days',
-        cast({{ dbt.datediff('window_start', today, 'day') }} as {{ double }}),
-        cast(allowed_days as {{ double }}),
-        cast(null as {{ double }}),
-        'no_new_rows'
-    from aged
-    where {{ dbt.datediff('window_start', today, 'day') }} > allowed_days
-
-    union all
-
-    select
-        cast(null as {{ text }}),
-        day_ahead,
-        'days_ahead',
-        cast({{ dbt.datediff(today, 'day_ahead', 'day') }} as {{ double }}),
-        cast(allowed_days as {{ double }}),
-        cast(null as {{ double }}),
-        'day_in_future'
-    from aged
-    where day_ahead is not null
-    {%- endif %}
+        '{{ problem }}'
+    from {{ rows }}
+    {%- endfor %}
     {%- if limits.min_rows %}
 
     union all

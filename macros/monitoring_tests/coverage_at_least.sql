@@ -45,8 +45,7 @@ tested as (
     from measured
     {%- if calibration is not none %}
     left join calibrations
-        on measured.ml_model = calibrations.ml_model
-        and measured.version = calibrations.version
+        on {{ scorehouse._same('measured', 'calibrations', ['ml_model', 'version']) }}
     {%- endif %}
 
 ),

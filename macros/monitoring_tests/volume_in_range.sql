@@ -5,23 +5,18 @@
     {% set limits = {
         'min_rows': min_rows, 'max_rows': max_rows, 'max_change': max_change, 'max_age_days': max_age_days
     } %}
-    {% if limits.values() | reject('none') | list == [] %}
-        {% do scorehouse._argument_error(
-            call, 'min_rows', none, 'at least one of min_rows, max_rows, max_change and max_age_days',
-            'write `min_rows: 1000`, or `max_change: 0.5` to allow 50 percent fewer or more rows than usual'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('min_rows', none, limits.values() | reject('none') | list == [],
+            'at least one of min_rows, max_rows, max_change and max_age_days',
+            'write `min_rows: 1000`, or `max_change: 0.5` to allow 50 percent fewer or more rows than usual'),
+        ('day', none, day is none and max_age_days is not none,
+            'the column with the date of a row, from which the age of the newest rows is taken',
+            'write `day: order_date`, or leave max_age_days out'),
+    ]) %}
     {% for argument, value in limits.items() if value is not none %}
         {% do scorehouse._check_number(call, argument, value, 'write a number, or null for no limit', lowest=0) %}
     {% endfor %}
-    {% if day is not none %}
-        {% set day = scorehouse._column_list(call, 'day', day, 'order_date')[0] %}
-    {% elif max_age_days is not none %}
-        {% do scorehouse._argument_error(
-            call, 'day', none, 'the column with the date of a row, from which the age of the newest rows is taken',
-            'write `day: order_date`, or leave max_age_days out'
-        ) %}
-    {% endif %}
+    {% set day = scorehouse._column_list(call, 'day', day, 'order_date')[0] if day is not none else none %}
     {% do scorehouse._check_bool(call, 'latest', latest) %}
     {% set found = scorehouse._volume_findings(model, limits, day, latest) %}
     {% set stops = scorehouse._stops_in_words(model) %}

@@ -29,9 +29,7 @@
     value are not filled again. -#}
 {% macro _filled_select(text, relation, keep, columns) %}
     {% set values, parts = {'relation': relation | string, 'keep': keep}, [] %}
-    {% for column in columns %}
-        {% do values.update({loop.index0 | string: column}) %}
-    {% endfor %}
+    {% do values.update(dict(zip(scorehouse._each('<place>', columns), columns))) %}
     {% for part in text.split('<scorehouse>') %}
         {% do parts.append(values[part] if loop.index0 is odd else part) %}
     {% endfor %}

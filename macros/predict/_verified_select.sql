@@ -8,11 +8,9 @@
     {% set features = context[macro_name ~ '__features']() %}
     {% set columns = scorehouse._each(mark ~ '<place>' ~ mark, features) %}
     {% set pinned = scorehouse._pinned_md5(call, name, number, fact) %}
-    {% set decision, marks = scorehouse._decision(call, name, number), {} %}
+    {% set decision = scorehouse._decision(call, name, number) %}
     {% do decision.update(scorehouse._verified_functions(call, name, number)) %}
-    {% for parameter in decision %}
-        {% do marks.update({parameter: mark ~ parameter ~ mark}) %}
-    {% endfor %}
+    {% set marks = dict(zip(decision, scorehouse._each(mark ~ '<value>' ~ mark, decision))) %}
     {% set text = context[macro_name ~ ending](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns, marks) %}
     {% set found = local_md5((before + features + [text]) | join(mark)) %}
     {% if pinned != found %}

@@ -43,11 +43,7 @@
 
 {#- Whether a feature has one of the places before `place`; empty for the first. -#}
 {% macro _taken(output, feature, place) %}
-    {% set conditions = [] %}
-    {% for before in range(1, place) %}
-        {% do conditions.append('sh_place_' ~ output ~ '_' ~ before ~ ' = ' ~ feature) %}
-    {% endfor %}
-    {{ return(conditions | join(' or ')) }}
+    {{ return(scorehouse._each('sh_place_' ~ output ~ '_<value> = ' ~ feature, range(1, place)) | join(' or ')) }}
 {% endmacro %}
 
 

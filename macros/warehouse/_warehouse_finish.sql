@@ -86,9 +86,7 @@
     {% for hook in post_hooks | selectattr('transaction', 'equalto', true) if scored['is_last'] %}
         {% do parts.append(render(hook.get('sql')) | trim) %}
     {% endfor %}
-    {% for table in [snapshot, scored['plan']] | select %}
-        {% do parts.append('drop table ' ~ table) %}
-    {% endfor %}
+    {% do parts.extend(scorehouse._each('drop table <value>', [snapshot, scored['plan']] | select)) %}
     {% call statement('put_in_place', auto_begin=false) %}
         {{ scorehouse._warehouse_transaction(parts) }}
     {% endcall %}

@@ -67,9 +67,7 @@
         'backend_reason': 'the one backend on ' ~ target.type ~ ', proven at registration' ~ stages,
     } %}
     {% do values.update(scorehouse._decision_settings(scored['policy'])) %}
-    {% for state, n in states.items() %}
-        {% do values.update({'rows_' ~ state: n}) %}
-    {% endfor %}
+    {% do values.update(dict(zip(scorehouse._each('rows_<value>', states), states.values()))) %}
     {{ return(values) }}
 {% endmacro %}
 

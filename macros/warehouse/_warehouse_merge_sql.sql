@@ -45,18 +45,14 @@
 {# One statement, so that no row is deleted without its new one: if a later statement of the transaction fails, dbt
    leaves it open, and the next model of the same thread might commit what came before, without the rest. #}
 {% macro snowflake___warehouse_upsert(staging, target_relation, key, columns, unwritten) %}
-    {% set changes, values = [], [] %}
-    {% for column in columns %}
-        {% set name = scorehouse._quote(column) %}
-        {% do values.append('new_rows.' ~ name) %}
-        {% do changes.append(name ~ ' = new_rows.' ~ name) if column not in key %}
-    {% endfor %}
-    {% do changes.extend(scorehouse._each('<value> = null', scorehouse._quoted(unwritten))) %}
+    {% set names, changed = scorehouse._quoted(columns), scorehouse._quoted(columns | reject('in', key)) %}
+    {% set changes = scorehouse._each('<value> = new_rows.<value>', changed)
+        + scorehouse._each('<value> = null', scorehouse._quoted(unwritten)) %}
     {{ return([
         'merge into ' ~ target_relation ~ ' as old_rows using ' ~ staging ~ ' as new_rows on '
             ~ scorehouse._same_key('old_rows', 'new_rows', key)
             ~ ' when matched then update set ' ~ changes | join(', ')
-            ~ ' when not matched then insert (' ~ scorehouse._quoted(columns) | join(', ') ~ ') values ('
-            ~ values | join(', ') ~ ')',
+            ~ ' when not matched then insert (' ~ names | join(', ') ~ ') values ('
+            ~ scorehouse._each('new_rows.<value>', names) | join(', ') ~ ')',
     ]) }}
 {% endmacro %}

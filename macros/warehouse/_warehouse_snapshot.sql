@@ -1,11 +1,9 @@
 {# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
    the rows that the rule skips. #}
 {% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% set columns, features, hashes, whens, order = scored['keep'][:-1], [], [], [], [] %}
+    {% set columns, hashes, whens, order = scored['keep'][:-1], [], [], [] %}
     {% set key = columns[:scored['key'] | length] %}
-    {% for part in scored['parts'] %}
-        {% do features.extend(part['columns']) %}
-    {% endfor %}
+    {% set features = scored['parts'] | sum(attribute='columns', start=[]) %}
     {% set types = scorehouse._warehouse_types(scored['query'], (features + columns) | unique | list) %}
     {% for part in scored['parts'] %}
         {% do scorehouse._warehouse_check_features(scored, part, types) %}
@@ -53,10 +51,7 @@
             'select ' ~ scorehouse._each(text, columns) | join(', ') ~ ' from (select 1) as one left join (' ~ query
             ~ '\n) as features on false'
         ).rows[0].values() | list %}
-        {% for column in columns %}
-            {% do known.update({column: types[loop.index0]}) %}
-        {% endfor %}
-        {{ return(known) }}
+        {{ return(dict(zip(columns, types))) }}
     {% endif %}
     {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
         {% do known.update({scorehouse._quote(column.name): column.data_type}) %}

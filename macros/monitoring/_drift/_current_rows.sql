@@ -6,19 +6,13 @@
 segment_sizes as (
 
     select
-        windows.window_id,
-        profiles.ml_model,
-        profiles.version,
-        profiles.part,
-        profiles.feature,
-        profiles.segment,
+        {{ cut }}, part, feature,
         sum(profiles.row_count) as n
     from profiles
     inner join windows
         on {{ scorehouse._in_window(window) }}
     where profiles.kind = 'all'
-    group by
-        windows.window_id, profiles.ml_model, profiles.version, profiles.part, profiles.feature, profiles.segment
+    group by {{ cut }}, part, feature
 
 ),
 

@@ -13,7 +13,7 @@ units as (
     {%- if reference is none %}
 
     select
-        cast(null as {{ dbt.type_int() }}) as version, '' as part, '' as name, '' as metric, '' as unit,
+        cast(null as {{ dbt.type_int() }}) as version, '' as part, '' as feature, '' as metric, '' as unit,
         1e0 as effect, 1e0 as usual, 1e0 as window_rows
     where 1 = 0
     {%- else %}
@@ -21,7 +21,7 @@ units as (
     select
         version,
         part,
-        name,
+        name as feature,
         {{ dbt.split_part('category', "' '", 2) }} as metric,
         {{ dbt.split_part('category', "' '", 1) }} as unit,
         lower as effect,
@@ -33,7 +33,7 @@ units as (
 
 ),
 
-{{ scorehouse._training_units('units', ['version', 'part', 'name', 'metric']) }},
+{{ scorehouse._training_units('units', ['version', 'part', 'feature', 'metric']) }},
 
 fitting as (
 
@@ -51,9 +51,7 @@ fitting as (
     inner join spans
         on gaps.window_id = spans.window_id
     inner join training_units
-        on gaps.version = training_units.version
-        and gaps.part = training_units.part
-        and gaps.feature = training_units.name
+        on {{ scorehouse._same('gaps', 'training_units', ['version', 'part', 'feature']) }}
         and {{ scorehouse._is_fitting_unit() }}
 
 ),

@@ -41,7 +41,7 @@ profiled_moments as (
 reference_moments as (
 
     select
-        version, part, name,
+        version, part, name as feature,
         max(case when kind = 'moments' then cast(row_count as {{ double }}) end) as n,
         max(case when kind = 'moments' then lower end) as mean,
         max(case when kind = 'moments' then upper end) as deviation,
@@ -71,9 +71,7 @@ moments as (
     from profiled_moments as profiled
     {%- if is_known %}
     left join reference_moments as known
-        on profiled.version = known.version
-        and profiled.part = known.part
-        and profiled.feature = known.name
+        on {{ scorehouse._same('profiled', 'known', ['version', 'part', 'feature']) }}
         and profiled.segment = 'all'
     {%- endif %}
 

@@ -223,9 +223,7 @@ calibrated as (
     from by_score
     {%- if calibration is not none %}
     inner join lines
-        on by_score.ml_model = lines.ml_model
-        and by_score.version = lines.version
-        and by_score.class_label = lines.class_label
+        on {{ scorehouse._same('by_score', 'lines', ['ml_model', 'version', 'class_label']) }}
         and by_score.score >= lines.from_score
         and (lines.to_score is null or by_score.score < lines.to_score)
     {%- endif %}

@@ -28,8 +28,7 @@ in_bins as (
         max(mean_squared_error - mean_error * mean_error) as bias_variance
     from usable
     inner join bins
-        on usable.ml_model = bins.ml_model
-        and usable.version = bins.version
+        on {{ scorehouse._same('usable', 'bins', ['ml_model', 'version']) }}
         and (usable.score >= bins.lowest_score or bins.place = 1)
         and (usable.score < bins.next_score or bins.next_score is null)
     group by {{ 'usable.' ~ (g | replace(', ', ', usable.')) }}, bins.bin

@@ -7,10 +7,7 @@
 {% endfor %}
 {% set log_of_label = 'ln(greatest(coalesce(own_score, 0e0), 2.220446049250313e-16))' %}
 {#- Whether fewer than k classes have a higher score than the label's. -#}
-{% set above = [] %}
-{% for column in scores.values() %}
-    {% do above.append('case when ' ~ column ~ ' > own_score then 1 else 0 end') %}
-{% endfor %}
+{% set above = scorehouse._each('case when <value> > own_score then 1 else 0 end', scores.values()) %}
 {% set in_first = 'case when own_score is not null and ' ~ (above | join(' + ')) ~ ' < ' ~ (spec.k | int)
     ~ ' then 1e0 else 0e0 end' %}
 {{ scorehouse._multiclass_areas(spec, scores) }},

@@ -2,6 +2,7 @@
 {% macro _profile_bins(reference, slots, cell) %}
 {% set text = dbt.type_string() %}
 {#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
+{% set column = cell ~ ', segment, part, feature' %}
 {% set category = "case when kind <> 'unseen' or place <= 100 then category end" %}
 slots as (
 
@@ -90,7 +91,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by {{ cell }}, segment, part, feature, kind order by row_count desc, bin_value
+            partition by {{ column }}, kind order by row_count desc, bin_value
         ) as place
     from matched
 
@@ -99,33 +100,22 @@ ranked as (
 bins as (
 
     select
-        {{ cell }},
-        segment,
-        part,
-        feature,
-        kind,
-        bin,
-        lower,
-        upper,
+        {{ column }}, kind, bin, lower, upper,
         {{ category }} as category,
         sum(row_count) as row_count
     from ranked
-    group by
-        {{ cell }}, segment, part, feature, kind, bin, lower, upper, {{ category }}
+    group by {{ column }}, kind, bin, lower, upper, {{ category }}
 
 ),
 
 unseen as (
 
     select
-        {{ cell }},
-        segment,
-        part,
-        feature,
+        {{ column }},
         sum(row_count) as n_unseen
     from bins
     where kind = 'unseen'
-    group by {{ cell }}, segment, part, feature
+    group by {{ column }}
 
 )
 {%- endmacro %}

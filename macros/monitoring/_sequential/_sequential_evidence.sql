@@ -4,12 +4,11 @@
     the mean is at most p, for values from 0 to 1 of any distribution, and so is that of their weighted mean.
     `by_bets`: the columns `wealth0` to `wealth11` of the windows have the logarithms of twelve ratios. -#}
 {% macro _sequential_evidence(id, by_bets=false) %}
-{% set names, sums, exponents = id.split(', '), [] if by_bets else ['n', 'total'], [] %}
-{% for number in range(12) %}
-    {% do exponents.append('total * gain' ~ number ~ ' + (n - total) * loss' ~ number) if not by_bets %}
-    {% do exponents.append('wealth' ~ number) if by_bets %}
-    {% do sums.append('wealth' ~ number) if by_bets %}
-{% endfor %}
+{% set names, bets = id.split(', '), scorehouse._each('wealth<value>', range(12)) %}
+{% set sums = bets if by_bets else ['n', 'total'] %}
+{% set exponents = bets if by_bets else scorehouse._each(
+    'total * gain<value> + (n - total) * loss<value>', range(12)
+) %}
 {% set until_then = 'over (partition by ' ~ id
     ~ ' order by window_start, window_end rows between unbounded preceding and current row)' %}
 so_far as (

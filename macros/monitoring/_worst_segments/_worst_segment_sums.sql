@@ -67,8 +67,7 @@ compared as (
         {%- endif %}
     from segments
     inner join totals
-        on segments.ml_model = totals.ml_model
-        and segments.version = totals.version
+        on {{ scorehouse._same('segments', 'totals', ['ml_model', 'version']) }}
     where n_now >= {{ spec.min_rows }}
         {{ 'and depth > 0' if not spec.compare_from }}
 

@@ -73,8 +73,7 @@ listed as (
         select 1
         from judged as containing
         where judged.status = 'worse'
-            and judged.ml_model = containing.ml_model
-            and judged.version = containing.version
+            and {{ scorehouse._same('judged', 'containing', ['ml_model', 'version']) }}
             and containing.depth < judged.depth
             and {{ 'containing.difference >= judged.difference_low' if is_shift
                 else 'containing.value >= judged.value_low' }}
@@ -96,8 +95,7 @@ remaining as (
         from listed as inside
         where listed.status = 'worse'
             and inside.status = 'worse'
-            and listed.ml_model = inside.ml_model
-            and listed.version = inside.version
+            and {{ scorehouse._same('listed', 'inside', ['ml_model', 'version']) }}
             and inside.depth > listed.depth
             {%- for i in range(count) %}
             and (listed.d{{ i }} is null or listed.d{{ i }} = inside.d{{ i }})
