@@ -51,8 +51,8 @@ BUGS = (
         edits=(
             (
                 "macros/warehouse/_warehouse_log_values.sql",
-                "in states.items()",
-                "in {}.items()",
+                "zip(scorehouse._each('rows_<value>', states), states.values())",
+                "[]",
             ),
         ),
         events=("clean night",),
