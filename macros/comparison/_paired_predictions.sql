@@ -9,58 +9,53 @@
 {%- endfor -%}
 {%- for challenger in challengers -%}
 {{ '\n\nunion all\n\n' if not loop.first -}}
-{{ scorehouse._wide_pair(predictions, keys, columns, others, challenger, names) }}
+{{ scorehouse._pairs(predictions, keys, columns, others, names, challenger) }}
 {%- else -%}
-{{ scorehouse._long_pairs(predictions, keys, columns, others, names) }}
+{{ scorehouse._pairs(predictions, keys, columns, others, names) }}
 {%- endfor -%}
 {%- endmacro %}
 
 
-{#- The columns of a challenger and of the live version in a wide prediction table. -#}
-{% macro _wide_pair(predictions, keys, columns, others, challenger, names) -%}
-{%- set version = scorehouse._identifier('model_version__' ~ challenger) -%}
+{#- The pairs of a `challenger`, whose columns stand beside those of the live version; or without one of all challengers,
+    whose rows are joined with those of the live version. -#}
+{% macro _pairs(predictions, keys, columns, others, names, challenger=none) -%}
+{%- set live = 'live.' if challenger is none else '' -%}
+{%- set version = scorehouse._challenger_column('model_version', challenger) -%}
 select
-    model_name as ml_model,
-    {{ scorehouse._text_literal(challenger) }} as model_alias,
+    {{ live }}model_name as ml_model,
+    {{ 'challengers.model_alias' if challenger is none else scorehouse._text_literal(challenger) }} as model_alias,
     {{ version }} as challenger_version,
-    model_version as live_version,
+    {{ live }}model_version as live_version,
     {%- for name in keys + others | reject('in', keys) | list %}
-    {{ scorehouse._identifier(name) }},
+    {{ live }}{{ scorehouse._identifier(name) }},
     {%- endfor %}
     {%- for name in columns %}
-    {{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
-    {{ scorehouse._identifier(scorehouse._bare_name(name) ~ '__' ~ challenger) }} as challenger_{{ loop.index0 }},
+    {{ live }}{{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
+    {{ scorehouse._challenger_column(name, challenger) }} as challenger_{{ loop.index0 }},
     {%- endfor %}
-    row_status = 'scored' and {{ scorehouse._identifier('reject_reason__' ~ challenger) }} is null as both_scored,
-    {{ scorehouse._agreement('prediction', scorehouse._identifier('prediction__' ~ challenger), names) }} as agrees
-from {{ predictions }}
-where {{ version }} <> model_version
-{%- endmacro %}
-
-
-{#- The rows of challengers joined with the rows of the live version. -#}
-{% macro _long_pairs(predictions, keys, columns, others, names) -%}
-select
-    live.model_name as ml_model,
-    challengers.model_alias,
-    challengers.model_version as challenger_version,
-    live.model_version as live_version,
-    {%- for name in keys + others | reject('in', keys) | list %}
-    live.{{ scorehouse._identifier(name) }},
-    {%- endfor %}
-    {%- for name in columns %}
-    live.{{ scorehouse._identifier(name) }} as live_{{ loop.index0 }},
-    challengers.{{ scorehouse._identifier(name) }} as challenger_{{ loop.index0 }},
-    {%- endfor %}
-    challengers.row_status = 'scored' and live.row_status = 'scored' as both_scored,
-    {{ scorehouse._agreement('live.prediction', 'challengers.prediction', names) }} as agrees
+    {{ live }}row_status = 'scored' and {{ "challengers.row_status = 'scored'" if challenger is none
+        else scorehouse._challenger_column('reject_reason', challenger) ~ ' is null' }} as both_scored,
+    {{ scorehouse._agreement(live ~ 'prediction', scorehouse._challenger_column('prediction', challenger), names) }}
+        as agrees
+{%- if challenger is none %}
 from {{ scorehouse._named(predictions, 'challengers') }}
 inner join {{ scorehouse._named(predictions, 'live') }}
     on {{ scorehouse._same('challengers', 'live', scorehouse._identifiers(keys)) }}
     and live.is_live
     and challengers.model_version <> live.model_version
 where not challengers.is_live
+{%- else %}
+from {{ predictions }}
+where {{ version }} <> model_version
+{%- endif %}
 {%- endmacro %}
+
+
+{#- The column of a challenger: in rows of its own, or beside that of the live version. -#}
+{% macro _challenger_column(name, challenger) %}
+    {{ return('challengers.' ~ scorehouse._identifier(name) if challenger is none
+        else scorehouse._identifier(scorehouse._bare_name(name) ~ '__' ~ challenger)) }}
+{% endmacro %}
 
 
 {#- Whether two predictions are equal, as a number. -#}
