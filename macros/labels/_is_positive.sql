@@ -2,15 +2,13 @@
     label that is neither counts as none. -#}
 {% macro _is_positive(label, positive, known=[]) %}
     {% set values = known | select('string') | list == [] %}
-    {% set wanted, whens = scorehouse._label_key(positive, values), [] %}
+    {% set wanted, numbers = scorehouse._label_key(positive, values), {} %}
     {% for one in known if known | length == 2 %}
-        {% do whens.append(
-            'when ' ~ scorehouse._text_literal(scorehouse._class_text(one))
-            ~ (' then 1e0' if scorehouse._label_key(one, values) == wanted else ' then 0e0')
-        ) %}
+        {% set is_wanted = scorehouse._label_key(one, values) == wanted %}
+        {% do numbers.update({scorehouse._class_text(one): is_wanted | int}) %}
     {% endfor %}
-    {% if whens %}
-        {{ return('case ' ~ scorehouse._label_text(label, known) ~ ' ' ~ whens | join(' ') ~ ' end') }}
+    {% if numbers %}
+        {{ return(scorehouse._case_of(scorehouse._label_text(label, known), numbers)) }}
     {% endif %}
     {% set is_same = scorehouse._label_text(label, [positive]) ~ ' = '
         ~ scorehouse._text_literal(scorehouse._class_text(positive)) %}

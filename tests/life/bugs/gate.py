@@ -23,8 +23,8 @@ BUGS = (
         edits=(
             (
                 "macros/labels/_is_positive.sql",
-                "    {% if whens %}\n",
-                "    {{ return('case when ' ~ label ~ ' = 1 then 1e0 else 0e0 end') }}\n    {% if whens %}\n",
+                "    {% if numbers %}\n",
+                "    {{ return('case when ' ~ label ~ ' = 1 then 1e0 else 0e0 end') }}\n    {% if numbers %}\n",
             ),
         ),
         events=("second week: watch it", "labels renamed"),
