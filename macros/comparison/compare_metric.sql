@@ -36,7 +36,8 @@
 
 {% set is_higher = 'higher' in scorehouse._metrics().contests[metric] %}
 {% set tail = (1 - settings['confidence']) / 2 %}
-{% set parts = 'model_alias, live_version, challenger_version, output, segment, segment_value' %}
+{% set versions, part = 'model_alias, live_version, challenger_version', 'segment, segment_value' %}
+{% set parts, of_output = versions ~ ', output, ' ~ part, 'model_alias, output, ' ~ part %}
 {% set key_names = scorehouse._each('key_<number>', keys) %}
 with {{ scorehouse._labelled_pairs(
     predictions=predictions, labels=labels, keys=keys, outputs=outputs, metric=metric, settings=settings,
@@ -100,12 +101,9 @@ with_means as (
     union all
 
     select
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ versions }},
         '(mean)' as output,
-        segment,
-        segment_value,
+        {{ part }},
         replicate,
         case when count(*) = {{ outputs | length }} then min(n_rows) else 0 end as n_rows,
         {%- for value in ['live_value', 'challenger_value', 'difference'] %}
@@ -113,7 +111,7 @@ with_means as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from replicated
-    group by model_alias, live_version, challenger_version, segment, segment_value, replicate
+    group by {{ versions }}, {{ part }}, replicate
     {%- endif %}
 
 ),
@@ -124,11 +122,10 @@ with_means as (
 sized as (
 
     select
-        segment,
-        segment_value,
+        {{ part }},
         count(distinct own_value) as n_segments
     from segmented
-    group by segment, segment_value
+    group by {{ part }}
 
 ),
 {%- endif %}
@@ -136,18 +133,15 @@ sized as (
 guesses as (
 
     select
-        model_alias,
-        output,
-        segment,
-        segment_value,
+        {{ of_output }},
         cast({{ scorehouse._guess_value(metric, settings) }} as double) as guess_value
     from (
         select
             *,
-            avg(label) over (partition by model_alias, output, segment, segment_value) as mean_label
+            avg(label) over (partition by {{ of_output }}) as mean_label
         from segmented
     ) as centred
-    group by model_alias, output, segment, segment_value
+    group by {{ of_output }}
 
 ),
 
@@ -157,9 +151,9 @@ all_guesses as (
 
     select * from guesses
     union all
-    select model_alias, '(mean)', segment, segment_value, avg(guess_value)
+    select model_alias, '(mean)', {{ part }}, avg(guess_value)
     from guesses
-    group by model_alias, segment, segment_value
+    group by model_alias, {{ part }}
 
 ),
 {%- endif %}
@@ -169,13 +163,10 @@ final as (
 
     select
         (select max(ml_model) from labelled) as ml_model,
-        model_alias,
-        live_version,
-        challenger_version,
+        {{ versions }},
         {{- '\n        output,' if outputs[0].name }}
         {%- if segments %}
-        segment,
-        segment_value,
+        {{ part }},
         case when segment <> 'all' then max(n_segments) end as n_segments,
         {%- endif %}
         '{{ metric }}' as metric,
@@ -192,11 +183,9 @@ final as (
         {{ scorehouse._double_literal(settings['confidence']) }} as confidence,
         count(difference) filter (replicate > 0) as n_replicates
     from with_means
-    inner join {{ 'all_guesses' if outputs | length > 1 else 'guesses' }} using (
-        model_alias, output, segment, segment_value
-    )
+    inner join {{ 'all_guesses' if outputs | length > 1 else 'guesses' }} using ({{ of_output }})
     {%- if segments %}
-    inner join sized using (segment, segment_value)
+    inner join sized using ({{ part }})
     {%- endif %}
     group by {{ parts }}
 

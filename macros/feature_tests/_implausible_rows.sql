@@ -1,22 +1,17 @@
 {#- Refuses limits that judge nothing. -#}
 {% macro _check_plausible_limits(call, type, limits) %}
-    {% if limits.values() | reject('none') | list == [] %}
-        {% do scorehouse._argument_error(
-            call, 'max_missing', none, 'at least one limit', 'write `max_missing: 0.67`, or leave the test out'
-        ) %}
-    {% endif %}
+    {% set has_both, is_number = limits.mean and (limits.deviation or 0) > 0, type in ['double', 'integer'] %}
+    {% do scorehouse._check_rules(call, [
+        ('max_missing', none, limits.values() | reject('none') | list == [],
+            'at least one limit', 'write `max_missing: 0.67`, or leave the test out'),
+    ]) %}
     {% for argument in ['mean', 'deviation', 'min_value', 'max_value'] if limits[argument] is not none %}
-        {% if type not in ['double', 'integer'] %}
-            {% do scorehouse._argument_error(
-                call, argument, limits[argument], 'a limit for a feature of the type ' ~ type
-                    ~ ': max_missing or varies_in', 'leave `' ~ argument ~ '` out'
-            ) %}
-        {% elif argument in ['mean', 'deviation'] and not (limits.mean and (limits.deviation or 0) > 0) %}
-            {% do scorehouse._argument_error(
-                call, argument, limits[argument], 'both mean, other than 0, and deviation, above 0',
-                'write both from training, or leave both out'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            (argument, limits[argument], not is_number, 'a limit for a feature of the type ' ~ type
+                ~ ': max_missing or varies_in', 'leave `' ~ argument ~ '` out'),
+            (argument, limits[argument], argument in ['mean', 'deviation'] and not has_both,
+                'both mean, other than 0, and deviation, above 0', 'write both from training, or leave both out'),
+        ]) %}
     {% endfor %}
 {% endmacro %}
 

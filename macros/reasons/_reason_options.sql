@@ -65,23 +65,16 @@
     {% for setting in (where if where is mapping else {}) if where[setting] is not none %}
         {% do settings.update({setting: where[setting]}) %}
     {% endfor %}
-    {% if where is not mapping or not settings or settings | list == ['score']
-        or settings | list | reject('in', known) | list %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons.where', where,
-            'at_least, below, band or decision, and perhaps the score that they compare', 'correct it'
-        ) %}
-    {% endif %}
     {% set scores = [outputs[0]['score']] if outputs | length == 1 and outputs[0]['score'] else facts['scores'] %}
     {% set usual = ['score', 'distance', 'prediction'] | select('in', scores) | first | default('score', true) %}
     {% set score = settings.get('score', policy['score'] if policy else scores[0] if scores | length == 1 else usual) %}
-    {% if score not in facts['scores'] %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons.where.score', score,
-            'one of the scores ' ~ facts['scores'] | join(', '),
-            'name one of these as `score` in where'
-        ) %}
-    {% endif %}
+    {% set unknown = settings | list | reject('in', known) | list %}
+    {% do scorehouse._check_rules(macro_called, [
+        ('reasons.where', where, not settings or settings | list == ['score'] or unknown,
+            'at_least, below, band or decision, and perhaps the score that they compare', 'correct it'),
+        ('reasons.where.score', score, score not in facts['scores'],
+            'one of the scores ' ~ facts['scores'] | join(', '), 'name one of these as `score` in where'),
+    ]) %}
     {% set score = scorehouse._quote_unless_plain(score) %}
     {% for bound in ['at_least', 'below'] if bound in settings %}
         {% do scorehouse._check_number(macro_called, 'reasons.where.' ~ bound, settings[bound], 'write a number') %}

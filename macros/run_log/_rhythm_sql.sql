@@ -32,15 +32,13 @@ with ended as (
 
 days as (
 
-    select 'scored' as what, cast(started_at as date) as day, max(finished_at) as newest_at
+    {%- for what, counts in {'scored': "status = 'success'", 'input': 'has_new_input = 1'}.items() %}
+    select '{{ what }}' as what, cast(started_at as date) as day, max(finished_at) as newest_at
     from ended
-    where status = 'success'
+    where {{ counts }}
     group by cast(started_at as date)
-    union all
-    select 'input' as what, cast(started_at as date) as day, max(finished_at) as newest_at
-    from ended
-    where has_new_input = 1
-    group by cast(started_at as date)
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 

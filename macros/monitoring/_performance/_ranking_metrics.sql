@@ -138,19 +138,15 @@ means as (
 
     select
         {{ 'queries.' ~ (g | replace(', ', ', queries.')) }},
-        avg(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg,
-        stddev_samp(case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end) as ndcg_deviation,
-        avg({{ gain }}) as ndcg_with_hits,
-        stddev_samp({{ gain }}) as ndcg_with_hits_deviation,
-        avg(reciprocal_rank) as mrr,
-        stddev_samp(reciprocal_rank) as mrr_deviation,
-        avg({{ precision }}) as map,
-        stddev_samp({{ precision }}) as map_deviation,
+        {%- for name, of_query in [
+            ('ndcg', 'case when ideal_dcg > 0e0 then dcg / ideal_dcg else 0e0 end'), ('ndcg_with_hits', gain),
+            ('mrr', 'reciprocal_rank'), ('map', precision), ('precision_at_k', 'hits / ' ~ k ~ 'e0'),
+            ('recall_at_k', recall)
+        ] %}
+        avg({{ of_query }}) as {{ name }},
+        stddev_samp({{ of_query }}) as {{ name }}_deviation,
+        {%- endfor %}
         avg(any_hit) as hit_rate,
-        avg(hits / {{ k }}e0) as precision_at_k,
-        stddev_samp(hits / {{ k }}e0) as precision_at_k_deviation,
-        avg({{ recall }}) as recall_at_k,
-        stddev_samp({{ recall }}) as recall_at_k_deviation,
         count({{ gain }}) * 1e0 as n_with_gain,
         count(*) as n,
         count(*) as n_queries
