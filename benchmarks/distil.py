@@ -54,8 +54,7 @@ from sklearn.svm import SVC
 import scorehouse
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.retraining.distil import rows_per_second
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.teach import taught
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -64,7 +64,7 @@ def distil_command(
       scorehouse distil churn --target dev --into tree --teacher-rows 2000 --json
       scorehouse distil churn --target dev --training churn_rows --label churned --time day
     """
-    from scorehouse.retraining.distilled import Asked, distil
+    from scorehouse.retraining.run import Asked, distil
     from scorehouse.retraining.settings import Settings
 
     given = [training, label, time]

@@ -189,8 +189,7 @@ def _checked(
     from scorehouse.impact.alarms import realised
     from scorehouse.impact.check import check
     from scorehouse.impact.move import moved, newest_runs_of, stored
-    from scorehouse.impact.predict import rows_of_changes, total
-    from scorehouse.impact.value import Values
+    from scorehouse.impact.predict import Values, rows_of_changes, total
 
     call, connection, log = f"{this_call()} {seeds.name}", opened.connection, opened.run_log
     newest, *_ = newest_runs_of(connection, log, seeds.name, node, alias, call)

@@ -14,8 +14,7 @@ from scorehouse.project.dbt_text import prose
 if TYPE_CHECKING:
     from scorehouse.impact.changes import Change
     from scorehouse.impact.check import Checked
-    from scorehouse.impact.predict import Impact
-    from scorehouse.impact.value import Values
+    from scorehouse.impact.predict import Impact, Values
 
 SHOWN = 10  # values of a segment, and lights
 

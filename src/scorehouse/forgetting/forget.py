@@ -14,12 +14,11 @@ import duckdb
 
 from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal, sealed, to_lines
-from scorehouse.forgetting import background, files, tables
-from scorehouse.forgetting.background import BACKGROUND
+from scorehouse.forgetting import files, tables
 from scorehouse.forgetting.people import Key, People
 from scorehouse.forgetting.rewrite import bytes_found, written_anew
 from scorehouse.forgetting.runs import TEXTS, Traces, forget_in_runs, texts_of, traces_of
-from scorehouse.forgetting.tables import Table
+from scorehouse.forgetting.tables import BACKGROUND, Table
 from scorehouse.project.forgotten import Secret
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.registry.seeds import replace_file
@@ -113,7 +112,7 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
             (Place(f"run log, {column}", "run log", "by its text", hits, why=why if hits else ""), None)
         )
     there = [at for place, at in found if place.found and at and tables.condition(job.people, at.types)]
-    for file, hits, how in background.search(connection, job.project, there, job.people):
+    for file, hits, how in tables.background_rows(connection, job.project, there, job.people):
         why = "background rows of reasons: register a version without them" if hits else ""
         named = f"{file.relative_to(job.project)}, background"
         found.append((Place(named, BACKGROUND, how, hits, why=why), None))

@@ -1,18 +1,24 @@
-"""Rows of persons in the tables of a DuckDB file: found, and deleted."""
+"""Rows of persons in the tables of a DuckDB file: found, and deleted.
+
+Background rows of registered versions that have the features of a person are only found: they stand in Git.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.forgetting.people import Key, People
+from scorehouse.program.reasons.stored_reasons import of_array
 from scorehouse.project import forgotten
 from scorehouse.project.folder import reached
 from scorehouse.project.forgotten import Secret, key_texts, list_beside
@@ -20,6 +26,8 @@ from scorehouse.project.run_log_place import TABLE as RUN_LOG
 
 q, literal = DUCKDB.quote, DUCKDB.literal
 PERSONS = "scorehouse_persons"
+BACKGROUND = "background"
+BACKGROUND_ROWS = "scorehouse_background"
 TRAINING_SET, OUR_TESTS = "macro.scorehouse.training_set", "macro.scorehouse.test_"
 STAGING = "__scorehouse_"  # in the names of tables that a killed run left
 PREDICTIONS, DERIVED, OTHER = "prediction table", "table made from predictions", "table"
@@ -197,3 +205,38 @@ def listed(
             if secret.digest(dict(zip(people.columns, key, strict=True))) in digests
         }
     return found
+
+
+def background_rows(
+    connection: duckdb.DuckDBPyConnection, project: Path, tables: Sequence[Table], people: People
+) -> Iterator[tuple[Path, int, str]]:
+    """The files with background rows, how many of these have a person's features, and how that was searched.
+
+    The features are those of the person's rows in `tables`, which have to be there still.
+    """
+    for file in sorted(project.glob("artifacts/*/*/program.npz")):
+        for rows in _backgrounds(file):
+            connection.register(BACKGROUND_ROWS, pa.table(rows))
+            alike = [table for table in tables if set(rows.schema.names) <= set(table.types)]
+            try:
+                hits = sum(_alike(connection, table, rows.schema.names, people) for table in alike)
+                how = "by the features of the person's rows" if alike else "not: no table has the features"
+            except duckdb.Error as error:  # such as a text where the version reads numbers
+                hits, how = 0, f"not: {str(error).splitlines()[0]}"
+            connection.unregister(BACKGROUND_ROWS)
+            yield file, hits, how
+
+
+def _backgrounds(file: Path) -> Iterator[pa.RecordBatch]:
+    with np.load(file, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            if name.endswith(BACKGROUND):
+                yield of_array(arrays[name])
+
+
+def _alike(connection: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str], people: People) -> int:
+    """How many background rows equal a row of a person in all features."""
+    same = " and ".join(f"own.{name} is not distinct from background.{name}" for name in map(q, names))
+    own = f"(select * from {table.sql} where {condition(people, table.types)})"
+    query = f"select count(*) from {BACKGROUND_ROWS} as background semi join {own} as own on {same}"
+    return int(connection.execute(query).fetchall()[0][0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +18,145 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import wanted_key
 from scorehouse.impact.alarms import Alarm, alarms, rejections
 from scorehouse.impact.changes import ALL, Change, Limit, changes, limits
-from scorehouse.impact.cost import Cost, cost_of
 from scorehouse.impact.move import Move
 from scorehouse.impact.scan import SIDES, TABLE, Scan, scan
-from scorehouse.impact.value import Values, read_values
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.scoring.request import Request
+
+HEADERS = (("before", "after", "value"), ("from", "to", "value"))
+WRITTEN = "a CSV file with the columns before, after and value, or an outcome such as decision, and value"
+
+
+@dataclass(frozen=True)
+class Values:
+    """The value of one key that goes from one outcome to another.
+
+    `moves` are rows `(before, after, value)`; with one value per outcome, `levels`, the value of a move is
+    their difference.
+    """
+
+    outcome: str
+    moves: tuple[tuple[str, str, float], ...] = ()
+    levels: tuple[tuple[str, float], ...] = ()
+
+    def of(self, change: Change) -> float | None:
+        """The value of all keys of a change; None if the table has none for it, or is of another outcome."""
+        if change.outcome != self.outcome:
+            return None
+        if not change.is_move:
+            return 0.0
+        worth = {(was, now): value for was, now, value in self.moves}
+        levels = dict(self.levels)
+        if levels.keys() >= {change.before, change.after}:
+            worth[change.before, change.after] = levels[change.after] - levels[change.before]
+        one = worth.get((change.before, change.after))
+        return None if one is None else one * change.keys
+
+    def total(self, changes: Iterable[Change]) -> float:
+        """The value of these changes together."""
+        return math.fsum(self.of(change) or 0.0 for change in changes)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Values:
+        moves, levels = ([tuple(row) for row in value[name]] for name in ("moves", "levels"))
+        return cls(value["outcome"], tuple(moves), tuple(levels))
+
+    def gaps(self, changes: Sequence[Change]) -> list[str]:
+        """The moves that happen and have no value."""
+        return [
+            f"{one.before} -> {one.after} ({one.keys:,} key{'' if one.keys == 1 else 's'})"
+            for one in changes
+            if one.outcome == self.outcome and one.segment == ALL and one.is_move and self.of(one) is None
+        ]
+
+    def check(self, changes: Sequence[Change], call: str) -> None:
+        """Refuse a table that has no value for a move that happens."""
+        if gaps := self.gaps(changes):
+            raise ConfigurationError(
+                call,
+                f"the table of values has no value for {', '.join(gaps)} of {self.outcome}",
+                expected="a value for every change that happens; 0 where it is worth nothing",
+                action="add these rows to the table",
+            )
+
+
+def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
+    """The table of values in a CSV file; without the name of an outcome, it is of the last of `outcomes`.
+
+    Raises ConfigurationError for other columns, a number that is none, or a row that is there twice.
+    """
+    if not file.is_file():
+        raise _wrong(call, f"there is no file {str(file)!r}")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        reader = csv.DictReader(lines, skipinitialspace=True)
+        names = tuple(name.strip().lower() for name in reader.fieldnames or ())
+        rows = [[str(value or "").strip() for value in list(row.values())[: len(names)]] for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _wrong(call, f"{file.name} is no CSV file in UTF-8 ({error})") from error
+    by_level = len(names) == 2 and names[0] in outcomes and names[1] == "value"
+    if names not in HEADERS and not by_level:
+        raise _wrong(
+            call, f"{file.name} has the columns {', '.join(names)}; the outcomes are {list(outcomes)}"
+        )
+    found: dict[tuple[str, ...], float] = {}
+    for number, (*words, text) in enumerate(rows, 2):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or not all(words):
+            raise _wrong(call, f"line {number} of {file.name} is {','.join([*words, text])!r}")
+        if tuple(words) in found:
+            raise _wrong(call, f"line {number} of {file.name} repeats {' -> '.join(words)}")
+        found[tuple(words)] = value
+    if by_level:
+        return Values(names[0], levels=tuple((level, value) for (level,), value in found.items()))
+    return Values(outcomes[-1], moves=tuple((was, now, value) for (was, now), value in found.items()))
+
+
+def _wrong(call: str, problem: str) -> ConfigurationError:
+    return ConfigurationError(call, problem, expected=WRITTEN, action="correct --values, or the file")
+
+
+RUNS = 5  # by which the cost is told
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The next run scores `rows` in about `seconds`, in `runs` runs if a budget limits each.
+
+    `version` is that of the runs that this was learned from, of `of_rows` rows; None where no run had a row.
+    """
+
+    rows: int
+    runs: int
+    seconds: float | None = None
+    version: int | None = None
+    of_rows: int = 0
+
+
+def cost_of(connection: duckdb.DuckDBPyConnection, run_log: str, move: Move, rows: int) -> Cost:
+    """The cost of scoring `rows` once, by the newest runs of this table, of the new version if it has any.
+
+    Without them, by those of the new version elsewhere. What a run takes for a few changed rows, most of it
+    no scoring, says nothing of many: a run counts from a tenth of the rows of the next one.
+    """
+    budget = move.rescore.max_rows
+    least = max(min(rows, budget or rows) / 10, 1)
+    runs = math.ceil(rows / budget) if budget else 1
+    here = f" and node = {literal(move.run['node'])}"
+    for version, where in ((move.after, here), (move.before, here), (move.after, "")):
+        (found,) = connection.execute(
+            f"select sum(seconds), sum(rows_in) from (select seconds, rows_in from {run_log} "
+            f"where model_name = ? and model_digest = ? and status = 'success' and rows_in >= {least}{where} "
+            f"order by started_at desc limit {RUNS})",
+            [version.name, version.sha256],
+        ).fetchall()
+        if found[1]:
+            return Cost(rows, runs, found[0] / found[1] * rows, version.version, int(found[1]))
+    return Cost(rows, runs)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ from scorehouse.program.sql.macros import ReasonMacros, SqlSettings, drop_macros
 from scorehouse.program.sql.reasons import MOST_ROWS
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registration.fragile import fragile_labels
-from scorehouse.registration.in_functions import InFunctions
 from scorehouse.registration.proven_backend import (
     WHY_NOT_COMPILED,
+    InFunctions,
     ProvenBackend,
     RunningSql,
     certified,

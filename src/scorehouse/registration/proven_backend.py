@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,10 +14,14 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.native.make import prove_numbers
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.proof import TOLERANCE, TOLERANCE_NATIVE, Parity, compare
-from scorehouse.program.prove import Trial, prove
+from scorehouse.program.prove import Trial, prove, unequal
 from scorehouse.program.sql import in_duckdb
+from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.in_duckdb import scratch
+from scorehouse.program.sql.dialects import DUCKDB
+from scorehouse.program.sql.functions import WITH_FUNCTIONS
+from scorehouse.program.sql.in_duckdb import duckdb_rows, scratch, tolerance_of
+from scorehouse.program.sql.macros import SqlSettings
 from scorehouse.program.store import scores_of, to_bytes
 from scorehouse.program.stored_backend import ScoringBackend
 from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE, REASONS_PROOF_FILE
@@ -194,3 +198,54 @@ def _stored(
     facts[PROOF_SHA256] = sha256(files[PROOF_FILE])
     facts[PROGRAM_SHA256] = sha256(files[PROGRAM_FILE])
     return facts, files
+
+
+@dataclass
+class InFunctions:
+    """The SQL of the estimator in `kernel`, for databases of `settings` that have functions."""
+
+    kernel: Kernel
+    settings: SqlSettings
+    alike: dict[Any, CompiledSql] = field(default_factory=dict)
+
+    def gate(self, refused: dict[str, str]) -> CompiledSql | None:
+        """The SQL that DuckDB runs as their proof, where it has no other; None if no database asks for it."""
+        if not any(map(self.serve, self.settings.dialects)):
+            return None
+        why = refused.pop("sql")
+        made = tried(partial(self.compiled, DUCKDB.name), "sql", refused, WHY_NOT_COMPILED)
+        if made is None:
+            refused["sql"] = f"{why}; in functions: {refused['sql']}"
+        return made
+
+    def serve(self, dialect: str) -> bool:
+        """Whether a database has them, and the project wants them."""
+        return self.settings.functions and dialect in WITH_FUNCTIONS
+
+    def compiled(self, dialect: str) -> CompiledSql:
+        """The SQL of a dialect, not proven."""
+        kernel = self.kernel
+        about = (kernel.estimator, kernel.version, kernel.signature, dialect)
+        return compile_sql(*about, alike=self.alike, in_functions=True)
+
+    def printed(
+        self, dialect: str, gate: CompiledSql | None, trial: Callable[[], Trial], refused: dict[str, str]
+    ) -> CompiledSql | None:
+        """The SQL of a dialect, once its functions are proven; None where `refused` says why not."""
+        name = f"sql for {dialect}"
+        refused.pop(name, None)
+        return tried(partial(self._proven, dialect, gate, trial), name, refused, WHY_NOT_COMPILED)
+
+    def _proven(self, dialect: str, gate: CompiledSql | None, trial: Callable[[], Trial]) -> CompiledSql:
+        made, called = self.compiled(dialect), self.compiled(DUCKDB.name)
+        if called.functions != made.functions:
+            raise unequal(
+                self.kernel.call, f"its functions for {dialect} are not those that DuckDB calls", 0.0
+            )
+        if gate is not None and gate.functions:  # whose proof is theirs
+            return made
+        tolerance = tolerance_of(called)
+        found = compare(trial().expected, duckdb_rows(called, trial().tried.rows), tolerance=tolerance)
+        if not found.proven:
+            raise unequal(self.kernel.call, found.problem, tolerance)
+        return made

@@ -20,8 +20,7 @@ from scorehouse.registration.groups import Calibration, grouped
 from scorehouse.registration.register import register
 from scorehouse.registry.policy import LoadPolicy, load_policy
 from scorehouse.registry.version import Version
-from scorehouse.retraining.frames import Frames, check_windows
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job, check_windows
 from scorehouse.retraining.store import FILES, PLACES, background_of_parent, opened
 from scorehouse.retraining.teach import Lesson, later_half, taught
 

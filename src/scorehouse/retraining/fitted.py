@@ -9,8 +9,7 @@ import numpy as np
 from scorehouse.errors import EstimatorError
 from scorehouse.registration.facts import check_task, find_facts, require_fitted
 from scorehouse.registry.version import SEVERAL
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 
 SHOWN = 5
 

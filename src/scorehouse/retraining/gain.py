@@ -18,8 +18,7 @@ import pandas as pd
 from scorehouse.metrics import LOWER, METRICS
 from scorehouse.registry.version import Version
 from scorehouse.report.refit import HELPS
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.quality import quality_of
 from scorehouse.retraining.store import calibration_method, opened
 

@@ -1,4 +1,7 @@
-"""One retraining from top to bottom. Each step is found done, or done again: a killed run starts over."""
+"""A retraining, or a distillation, from top to bottom.
+
+Each step of a retraining is found done, or done again: a killed run starts over.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scorehouse.errors import ConfigurationError
 from scorehouse.registration.measured import write_measured
 from scorehouse.registration.promote import promote
 from scorehouse.registry.artifact import check_key, key_signature, require_signed, sign_version
@@ -14,7 +18,7 @@ from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.gate import comparison_in_words, judge, promotion_diff
 from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
-from scorehouse.retraining.provenance import found_again, retrained
+from scorehouse.retraining.provenance import KEY, found_again, retrained
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
 from scorehouse.retraining.signals import faults_of_data, signal_of
@@ -23,6 +27,9 @@ NOT_ASKED, WAITS, PROMOTED, REFUSED = "not_asked", "waits_for_a_person", "promot
 UNCHANGED = "unchanged"
 NOT_JUDGED = "not_judged"
 UNSIGNED = "waits_for_a_signature"
+TEACHERS = ("classification", "regression")
+TEACHER, STUDENT = "teacher", "student"  # aliases
+FORMATS = ("joblib", "skops")  # of which the students are
 
 
 @dataclass(frozen=True)
@@ -185,3 +192,59 @@ def _promoted(house: House, parent: Version, version: Version, begun: Outcome) -
         )
         return replace(outcome, outcome=PROMOTED)
     return outcome
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to distil into, from at most `teacher_rows` rows per clone (0: all), and whether by all means."""
+
+    into: str
+    teacher_rows: int
+    force: bool
+
+
+def distil(house: House, teacher: Version, asked: Asked) -> dict[str, Any]:
+    """Teach a student in a process of its own; registered if it is worth it, with the aliases of both.
+
+    Raises a ScorehouseError that says what to do; nothing was registered then.
+    """
+    _check_teacher(house, teacher)
+    settings = replace(house.settings, function="", shadow=(), calibrate=None, features=None)
+    with ready(replace(house, settings=settings), teacher) as prepared:
+        record = {name: value for name, value in prepared.record.items() if name != KEY}
+        command = f"scorehouse distil --into {asked.into}"
+        facts = {**prepared.job.facts, "alias": None}
+        facts["format"] = facts["format"] if facts["format"] in FORMATS else "skops"
+        job = replace(
+            prepared.job,
+            step="distil",
+            store="register" if asked.force else "digest",
+            facts=facts,
+            provenance={**record, "function": command, "format": facts["format"]},
+            into=asked.into,
+            teacher_rows=asked.teacher_rows,
+        )
+        found = prepared.process.step(job)
+    if found["version"] and not load_policy(house.project).require_signed_by:
+        for number, alias in ((teacher.version, TEACHER), (found["version"], STUDENT)):
+            promote(teacher.name, number, alias=alias, project_dir=house.project)
+    return {"teacher": teacher.version, "into": asked.into, **found}
+
+
+def _check_teacher(house: House, teacher: Version) -> None:
+    """Refuse, before anything is built, what cannot teach."""
+    if teacher.task not in TEACHERS:
+        raise ConfigurationError(
+            house.call,
+            f"{teacher.label} is a {teacher.task}",
+            expected=f"a teacher that does {' or '.join(TEACHERS)}, with one output",
+            action="retrain it with another estimator instead",
+        )
+    if taught_by := teacher.provenance.get("teacher"):
+        raise ConfigurationError(
+            house.call,
+            f"{teacher.label} is a student itself, of version {taught_by['version']}",
+            expected="a version that learned from true labels",
+            action=f"name the teacher: --version {taught_by['version']}",
+        )
+    require_signed(house.project, teacher, load_policy(house.project), house.call)

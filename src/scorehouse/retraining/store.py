@@ -25,8 +25,7 @@ from scorehouse.registration.register import register
 from scorehouse.registry.artifact import load_estimator
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.version import PREFIX, Version
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.quality import quality_of
 from scorehouse.segmented import Segmented
 

@@ -20,8 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.quality import quality_of
 from scorehouse.retraining.students import CLASSIFICATION, SIZES, Size, fit_on, of_classes, stages, student
 

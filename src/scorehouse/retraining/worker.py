@@ -27,9 +27,8 @@ from scorehouse.errors import EstimatorError, ScorehouseError
 from scorehouse.registry.seeds import replace_file
 from scorehouse.retraining.distil import distil
 from scorehouse.retraining.fitted import fitted
-from scorehouse.retraining.frames import Frames, check_windows, read_frames
 from scorehouse.retraining.gain import gain_of
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job, check_windows, read_frames
 from scorehouse.retraining.store import store
 
 SHOWN_FRAMES = 4

@@ -11,8 +11,8 @@ import pytest
 from scorehouse.cli.impact_sections import Section, markdown
 from scorehouse.errors import ConfigurationError
 from scorehouse.impact.changes import Change, changes
+from scorehouse.impact.predict import Values, read_values
 from scorehouse.impact.scan import Outcome
-from scorehouse.impact.value import Values, read_values
 
 ROWS = """
 select * from (values

@@ -20,8 +20,7 @@ from project import DbtProject
 from retrained import FEATURES, make_shop, retrain, said, scorehouse, versions, world
 from scorehouse.registry.version import Version
 from scorehouse.retraining import gain
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 
 FLIP = "2025-02-10"  # from which day on the world is another one
 

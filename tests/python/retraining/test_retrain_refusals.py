@@ -14,9 +14,8 @@ import pytest
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError, SignatureError
 from scorehouse.project.run_log_place import Place
 from scorehouse.report.warehouse import Warehouse
-from scorehouse.retraining.frames import read_frames
 from scorehouse.retraining.gate import promotion_diff
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Job, read_frames
 from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.rows import TrainingTable
 from scorehouse.retraining.signals import Signal, signal_of

@@ -24,8 +24,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 from scorehouse.retraining import worker
 from scorehouse.retraining.fitted import _check_classes, fitted
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.proof import ARTIFACT, NOTHING, PREDICTIONS, _compared
 from scorehouse.retraining.rows import Rows
 from scorehouse.retraining.store import background_of_parent, calibration_method, store

@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 from scorehouse.errors import ConfigurationError, EstimatorError
 from scorehouse.retraining import teach
 from scorehouse.retraining.distil import why_not
-from scorehouse.retraining.frames import Frames
+from scorehouse.retraining.job import Frames
 from scorehouse.retraining.students import fit_on, stages, student
 from scorehouse.retraining.teach import _learned, later_half, losses, mixed_rows, scores_of, taught
 

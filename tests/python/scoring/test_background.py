@@ -42,8 +42,7 @@ from scorehouse.program.reasons.stored_reasons import (
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.retraining.frames import Frames
-from scorehouse.retraining.job import Job
+from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.store import background_of_parent, store
 
 ROWS = 400
