@@ -114,9 +114,10 @@ SHARED = {
     "export_monitoring": "export",
     "export_predictions": "export",
     "import_mlflow": "mlflow",
-    "importance": "learn_again",
+    "importance": "register",
     "list": "show",
-    "reference": "learn_again",
+    "reference": "register",
     "scaffold_exposure": "scaffold_mart",
+    "status": "report",
     "sync_mlflow": "mlflow",
 }

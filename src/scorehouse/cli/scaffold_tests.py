@@ -1,7 +1,8 @@
-"""`scorehouse scaffold tests`: dbt tests of the feature table, from the signature of an ML model."""
+"""`scorehouse scaffold tests`: dbt tests of the feature table, from what registration has learned."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,25 @@ import click
 import yaml
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
-from scorehouse.cli.gross_limits import gross_limits
 from scorehouse.cli.known_columns import check_columns, check_tables
 from scorehouse.errors import ConfigurationError
+from scorehouse.metrics import FEWEST, GROSS, METRICS, UNIT
 from scorehouse.project.dbt_text import dump_yaml, with_columns
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version, resolve
+from scorehouse.report.faults import trained_moments
 from scorehouse.report.warehouse import Row
 
 severity = click.Choice(("error", "warn"))
 MAX_CHANGE = 0.75  # fewer than a quarter of the usual rows, or nearly twice as many, are a finding
 OUTSIDE = 0.01  # the share of rows outside the range of training that passes, as in a drift table
+CHANCE = 1e-6  # that a day has one value only
+COMMON = (
+    0.25  # a value that more rows have may be the only one of a day: 0 of all sales when shops are closed
+)
+COUNTED = ("numeric", "category", "other")
 
 
 @click.command("tests")
@@ -181,3 +188,68 @@ def _gross(
 def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:
     body: dict[str, Any] = {"arguments": arguments} if arguments else {}
     return {name: {**body, "config": {"severity": severity}}}
+
+
+def gross_limits(
+    features: Sequence[Feature], reference: Sequence[Row], has_days: bool
+) -> dict[str, dict[str, Any]]:
+    """By feature, the limits beyond which most rows are at fault; empty where training does not tell."""
+    rows: dict[str, list[Row]] = {each.name: [] for each in features}
+    for row in reference:
+        if row["part"] == "feature":
+            rows.get(row["name"], []).append(row)
+    numbers = [each.name for each in features if each.type in ("double", "integer")]
+    moments = trained_moments([row for name in numbers for row in rows[name]], numbers)
+    found = {}
+    for each in features:
+        effects, usual = _windows(rows[each.name])
+        limits: dict[str, Any] = {}
+        mean, deviation = moments.get(each.name, (0.0, 0.0))
+        if mean and deviation:
+            limits |= {"mean": float(f"{mean:.4g}"), "deviation": float(f"{deviation:.4g}")}
+            if usual.get("spread_shift", math.inf) >= math.log(UNIT):  # a day of one kind of weather
+                limits["allow_smaller"] = True
+        # a counter goes on beyond its range, as the newest windows of training did beyond that of all others
+        is_still = "mean_shift" in usual and usual.get("out_of_range_share", 0.0) <= _limit(
+            "out_of_range_share"
+        )
+        if is_still and each.minimum is not None:
+            limits |= {"min_value": each.minimum, "max_value": each.maximum}
+        found[each.name] = limits | _missing(each, usual) | _varies(rows[each.name], effects, has_days)
+    return found
+
+
+def _windows(rows: Sequence[Row]) -> tuple[dict[str, float], dict[str, float]]:
+    """By metric, of windows of training the largest design effect, and the value that is usual of a day."""
+    effects: dict[str, float] = {}
+    usual: dict[str, float] = {}
+    for row in rows:
+        if row["kind"] == "window":
+            unit, metric = row["category"].split()
+            effects[metric] = max(row["lower"], effects.get(metric, 1.0))
+            if unit == "day":  # a week hides what one of its days is without
+                usual[metric] = row["upper"]
+    return effects, usual
+
+
+def _missing(feature: Feature, usual: dict[str, float]) -> dict[str, float]:
+    """Where a feature was never missing, or on no day of training more than drift allows."""
+    most = usual.get("missing_share", math.inf if feature.null_share else 0.0)
+    return {"max_missing": GROSS} if most <= _limit("missing_share") else {}
+
+
+def _limit(metric: str) -> float:
+    """From which share on drift raises an alert."""
+    drift = METRICS[metric].drift
+    return drift.threshold if drift and drift.threshold else 0.0
+
+
+def _varies(rows: Sequence[Row], effects: dict[str, float], has_days: bool) -> dict[str, int]:
+    """In how many rows one value alone is no chance, where windows of training or other days tell."""
+    counts = [row["row_count"] for row in rows if row["kind"] in COUNTED]
+    share = max(counts, default=0.0) / max(sum(counts), 1.0)
+    if not 0 < share <= COMMON or not (has_days or "psi" in effects):
+        return {}
+    fewest = max(FEWEST, math.ceil(effects.get("psi", 1.0) * math.log(CHANCE) / math.log(share)))
+    of_days = [row["row_count"] for row in rows if row["kind"] == "window" and row["category"][:4] == "day "]
+    return {} if has_days and fewest > max(of_days, default=fewest) else {"varies_in": fewest}

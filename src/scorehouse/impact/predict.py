@@ -26,6 +26,7 @@ from scorehouse.scoring.request import Request
 
 HEADERS = (("before", "after", "value"), ("from", "to", "value"))
 WRITTEN = "a CSV file with the columns before, after and value, or an outcome such as decision, and value"
+RUNS = 5  # by which the cost is told
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,6 @@ def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
 
 def _wrong(call: str, problem: str) -> ConfigurationError:
     return ConfigurationError(call, problem, expected=WRITTEN, action="correct --values, or the file")
-
-
-RUNS = 5  # by which the cost is told
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def to_bytes(
         head["scores"], own = backend.in_file()
         arrays |= own
     if sql is not None:
-        from scorehouse.program.sql.stored import sql_head
+        from scorehouse.program.sql.compiled import sql_head
 
         text = json.dumps(sql_head(sql), ensure_ascii=False, separators=(",", ":"))
         head["sql"] = True
@@ -79,7 +79,7 @@ def scores_of(data: bytes, version: Version) -> ScoringBackend:
 
 def sql_in(data: bytes, version: Version, signature: Signature) -> CompiledSql:
     """The SQL of a version, from a file whose digest was verified; ValueError as in `scores_of`."""
-    from scorehouse.program.sql.stored import sql_of
+    from scorehouse.program.sql.compiled import sql_of
 
     _, held = read_arrays(LAYOUT, data, _expected, lambda head: SQL)
     return sql_of(json.loads(held["sql"].tobytes()), version, signature)

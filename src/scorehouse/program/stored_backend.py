@@ -20,8 +20,8 @@ from scorehouse.program.arrays_file import Expected, require
 from scorehouse.program.in_arrow import ArrowProgram, without_nan
 from scorehouse.program.links import Link
 from scorehouse.program.sql.builder import Program
+from scorehouse.program.sql.compiled import program_of_json, program_to_json
 from scorehouse.program.sql.expression import Feature, walk
-from scorehouse.program.sql.stored import program_of_json, program_to_json
 from scorehouse.program.text_columns import TextColumns
 from scorehouse.registry.version import Version
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.engines.duckdb.iceberg import table_with_snapshots
-from scorehouse.engines.duckdb.lake import SnapshotRead, microseconds
+from scorehouse.engines.duckdb.lake import SnapshotRead, microseconds, table_with_snapshots
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.errors import ConfigurationError, RegistryError

@@ -12,7 +12,7 @@ from scorehouse.registry.version import Version
 from scorehouse.report import charts
 from scorehouse.report.alert import Alert
 from scorehouse.report.attribution import Attribution, attribution_of
-from scorehouse.report.causes import alerts_of
+from scorehouse.report.causes import alerts_of, pairs_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.distributions import Distribution, Key, facts_by_window, summed
 from scorehouse.report.gather import ModelData
@@ -24,7 +24,6 @@ from scorehouse.report.row_sql import Rows
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.watched import pairs_of
 from scorehouse.report.words import DASH, limit, number, percent, row_window, zoned
 
 Cells = list[dict[str, Any]]

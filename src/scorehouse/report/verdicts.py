@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert
+from scorehouse.report.causes import alerted, pairs_of
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData, table_name
 from scorehouse.report.monitors import segment_faults
 from scorehouse.report.performance import Performance
 from scorehouse.report.refit import newest_of, no_help
 from scorehouse.report.warehouse import Row
-from scorehouse.report.watched import alerted, pairs_of
 from scorehouse.report.words import MOVED, ago, number, percent, short_name
 
 FAR_WARN, FAR_BAD = (f"{limits.FAR[level]:g}" for level in ("warn", "bad"))

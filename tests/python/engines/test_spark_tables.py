@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
-from scorehouse.engines.spark import run_log
+from scorehouse.engines.spark.engine import log_success, runs_alive
 from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
@@ -154,7 +154,7 @@ def test_a_run_keeps_its_staging_tables_while_it_can_be_alive(session: Any) -> N
             name = SparkTables(session, request.relation, [run_id], Storage(), "test").staging + table
             session.sql(f"create table {name} using parquet as select 1 as id")
     tables = SparkTables(session, request.relation, [request.run_id], Storage(), "test")
-    tables.recover(lambda: run_log.runs_alive(session, request))
+    tables.recover(lambda: runs_alive(session, request))
     kept = "beside__scorehouse_new_a11ve000"
     assert [name for name in left(session) if name.startswith("beside")] == [kept, f"{kept}_todo"]
     tables.recover()
@@ -212,8 +212,8 @@ def test_the_row_of_a_success_is_there_once(
         if len(calls) == 1:
             raise RuntimeError("the answer was lost")
 
-    monkeypatch.setattr(run_log, "insert_runs", insert)
-    run_log.log_success(session, "swaps.runs_told", [{"run_id": "one"}])
+    monkeypatch.setattr("scorehouse.engines.spark.engine.insert_runs", insert)
+    log_success(session, "swaps.runs_told", [{"run_id": "one"}])
     assert [tuple(row) for row in session.table("swaps.runs_told").collect()] == [("one", "success")]
     assert len(calls) == (1 if is_written else 2)
     session.sql("drop table swaps.runs_told")

@@ -231,7 +231,7 @@ def test_the_setting_is_true_or_false(empty_project: Path) -> None:
 
 def test_stored_sql_calls_no_function() -> None:
     """A program file that names one is refused: SQL would be made of the name as it is."""
-    from scorehouse.program.sql.stored import program_of_json
+    from scorehouse.program.sql.compiled import program_of_json
 
     document = {"steps": [], "outputs": [["score", {"Udf": ["drop_everything", []]}]]}
     with pytest.raises(ValueError, match="Udf of 'drop_everything' is nothing that the compiler writes"):

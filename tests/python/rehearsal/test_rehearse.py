@@ -26,7 +26,7 @@ from scorehouse.cli.main import main
 from scorehouse.rehearsal import rehearse
 from scorehouse.rehearsal.faults import FAULTS, NUMBER, ROWS, Fault
 from scorehouse.rehearsal.outcome import hold_out
-from scorehouse.rehearsal.proposal import with_thresholds
+from scorehouse.rehearsal.rehearse import with_thresholds
 
 pytestmark = pytest.mark.slow
 DAYS, ODD, START = 60, 20, datetime(2025, 1, 1)

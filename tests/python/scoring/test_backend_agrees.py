@@ -26,8 +26,8 @@ from scorehouse.kernel.tasks import PLACE
 from scorehouse.program import store
 from scorehouse.program.native.stored import StoredTrees
 from scorehouse.program.proof import EXPECTED, kernel_rows
+from scorehouse.program.sql.compiled import sql_head, sql_of
 from scorehouse.program.sql.in_duckdb import duckdb_rows
-from scorehouse.program.sql.stored import sql_head, sql_of
 from scorehouse.registry.artifact import PROGRAM_FILE, PROOF_FILE
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.signature import Signature

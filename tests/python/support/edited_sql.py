@@ -18,8 +18,8 @@ import pyarrow as pa
 from altered_programs import packed, unpacked
 from certified_models import Stored
 from edited_programs import rows_with_holes, scalars
+from scorehouse.program.sql.compiled import sql_of
 from scorehouse.program.sql.in_duckdb import duckdb_rows, scratch
-from scorehouse.program.sql.stored import sql_of
 
 OPERATORS = {"-": "*", "*": "/", "/": "-", "=": "<", "<": ">", ">": "<", "<=": "<", ">=": ">", "and": "or"}
 OPERATORS |= {"or": "and", "coalesce": "greatest", "not": "abs", "exp": "sigmoid", "sigmoid": "exp"}

@@ -13,9 +13,8 @@ import pyarrow as pa
 
 from scorehouse.engines.columns import FEATURE_HASH, KEPT, NEED, ROW_HASH, Columns
 from scorehouse.engines.duckdb.errors import unreadable
-from scorehouse.engines.duckdb.iceberg import table_with_snapshots
 from scorehouse.engines.duckdb.keys import check_keys, stored_name
-from scorehouse.engines.duckdb.lake import LakeTable
+from scorehouse.engines.duckdb.lake import LakeTable, table_with_snapshots
 from scorehouse.engines.duckdb.rescore_sql import TODO
 from scorehouse.engines.duckdb.sql import column_list, quote
 from scorehouse.engines.duckdb.staging import described

@@ -1,12 +1,13 @@
 """The engine `spark`: the executors score, and the rows never pass through the dbt machine.
 
 They compute SQL, or run kernels in Python workers. What those score with is verified here, sent once per
-executor, and verified there again before it is loaded.
+executor, and verified there again before it is loaded. The run log is a table of files, only appended to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -20,21 +21,21 @@ from scorehouse.engines.spark.decided import LIMIT_SETTING, decided, decided_aga
 from scorehouse.engines.spark.errors import translated
 from scorehouse.engines.spark.merge import Change, merge
 from scorehouse.engines.spark.plan import SparkPlanner
-from scorehouse.engines.spark.run_log import insert_runs, log_success, runs_alive
 from scorehouse.engines.spark.scan import SparkScan, session_rows
-from scorehouse.engines.spark.source import SparkSource
+from scorehouse.engines.spark.source import SparkSource, literal, quote
 from scorehouse.engines.spark.statistics import check_written_keys, read_statistics
 from scorehouse.engines.spark.storage import Storage
 from scorehouse.engines.spark.tables import SparkTables
 from scorehouse.errors import ConservationError
+from scorehouse.kernel import arrays
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.project.run_log_place import FAILED, STARTED
+from scorehouse.project.run_log_place import FAILED, STARTED, SUCCESS
 from scorehouse.registry import registry_file
 from scorehouse.registry.version import Version
 from scorehouse.scoring.arguments import refuse
 from scorehouse.scoring.options import ScoreOptions
-from scorehouse.scoring.request import RunRecord
+from scorehouse.scoring.request import Request, RunRecord
 
 BATCH_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # HotSpot never compiles methods above 8,000 bytes. The SQL of a linear model can make longer ones, which take
@@ -196,3 +197,52 @@ class SparkEngine(Engine[SparkSource]):
 
 
 ENGINE = SparkEngine
+
+
+def insert_runs(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `rows` of one run. Every value is passed as text and cast to its column's type.
+
+    They are passed as Arrow: a classic session would start a Python worker for tuples.
+    A table of files is only appended to: the row that a run began with stays, and the view `scorehouse_runs`
+    leaves it out once the run has another row.
+    """
+    texts = {
+        name: arrays.array([None if row[name] is None else str(row[name]) for row in rows], pa.string())
+        for name in rows[0]
+    }
+    values = (
+        f"cast({quote(field.name) if field.name in rows[0] else 'null'} as {field.dataType.simpleString()}) "
+        f"as {quote(field.name)}"
+        for field in session.table(run_log).schema
+    )
+    frame = session.createDataFrame(pa.table(texts)).selectExpr(*values)
+    frame.write.insertInto(run_log)
+
+
+def log_success(session: Any, run_log: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows of a run whose table is in its place; once more those that an error has kept out."""
+    try:
+        insert_runs(session, run_log, rows)
+    except Exception:  # which may have come after they were written
+        session.catalog.refreshTable(run_log)
+        ids = ", ".join(literal(str(row["run_id"])) for row in rows)
+        kept = session.table(run_log).where(f"run_id in ({ids}) and status = {literal(SUCCESS)}")
+        known = {row["run_id"] for row in kept.select("run_id").collect()}
+        if missing := [row for row in rows if str(row["run_id"]) not in known]:
+            insert_runs(session, run_log, missing)
+
+
+def runs_alive(session: Any, request: Request) -> set[str]:
+    """The runs of a prediction table that may still be at work: begun within the lease, and not ended.
+
+    A run that was killed leaves no row that says so, and counts until the lease is over.
+    """
+    session.catalog.refreshTable(request.run_log)  # other sessions write it too
+    begun = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=request.lease_hours)
+    rows = session.table(request.run_log).where(
+        f"prediction_table = {literal(request.relation)} "
+        f"and started_at > cast({literal(begun.isoformat(sep=' '))} as timestamp)"
+    )
+    found = rows.select("parent_run_id", "status").distinct().collect()
+    ended = {row["parent_run_id"] for row in found if row["status"] != STARTED}
+    return {row["parent_run_id"] for row in found} - ended

@@ -1,1 +1,1 @@
-"""The SQL backend: compiled from an estimator (`compile`), kept as data (`stored`), written (`compiled`)."""
+"""The SQL backend: compiled from an estimator (`compile`), kept as data, and written (`compiled`)."""
