@@ -29,7 +29,7 @@ from scorehouse.metrics import (
     of_drift,
     used,
 )
-from scorehouse.registry.training_days import UNDATED
+from scorehouse.registry.program_facts import UNDATED
 
 WIDTH = 116
 MACRO = """\

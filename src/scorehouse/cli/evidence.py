@@ -40,7 +40,7 @@ from scorehouse.registry.key_signature import read_key
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.version import Version
-from scorehouse.report.cards import FILE as CARDS
+from scorehouse.report.page import FILE as CARDS
 
 
 @click.command("pack")

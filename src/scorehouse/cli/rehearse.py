@@ -67,10 +67,9 @@ def rehearse_command(
     Example:
       scorehouse rehearse churn --target dev --hold-out 90
     """
-    from scorehouse.registration.measured import write_measured
+    from scorehouse.registration.renew import write_measured
     from scorehouse.rehearsal.monitors import compile_monitors
-    from scorehouse.rehearsal.record import recorded
-    from scorehouse.rehearsal.rehearse import rehearse
+    from scorehouse.rehearsal.rehearse import recorded, rehearse
     from scorehouse.retraining.dbt import Dbt, dbt_options
 
     call, project = f"{this_call()} {name}", target.project

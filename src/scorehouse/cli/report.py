@@ -25,11 +25,20 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import registered_names, replace_file
 from scorehouse.report.alert import Alert
-from scorehouse.report.cards import FILE, Given, read_given
 from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.export import facts_of_alert
 from scorehouse.report.gather import gather
-from scorehouse.report.page import GENERATOR, INDEX, Report, by_state, folder, one_page
+from scorehouse.report.page import (
+    FILE,
+    GENERATOR,
+    INDEX,
+    Given,
+    Report,
+    by_state,
+    folder,
+    one_page,
+    read_given,
+)
 from scorehouse.report.sections import Chapter, chapter_of
 from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, overview
 from scorehouse.report.warehouse import Warehouse

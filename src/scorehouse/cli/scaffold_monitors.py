@@ -17,8 +17,8 @@ from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.scaffold import FAST_ON_POSTGRES, NOTHING, given, version_of
 from scorehouse.metrics import LOWER, Use, used
 from scorehouse.project.dbt_text import dump_yaml
+from scorehouse.registry.program_facts import undated
 from scorehouse.registry.seeds import ModelSeeds, build_command
-from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
 TASKS = ("classification", "regression", *SEVERAL)

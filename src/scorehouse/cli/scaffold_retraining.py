@@ -26,8 +26,8 @@ from scorehouse.cli.scaffold import (
 from scorehouse.cli.scaffolded_contest import described, gate_of
 from scorehouse.project.dbt_text import dump_yaml, identifier
 from scorehouse.project.folder import project_variable
+from scorehouse.registry.program_facts import undated
 from scorehouse.registry.seeds import build_command
-from scorehouse.registry.training_days import undated
 from scorehouse.registry.version import MULTILABEL, MULTIOUTPUT, SEVERAL, Version
 from scorehouse.retraining.settings import VARIABLE, Settings, columns_of
 

@@ -25,10 +25,9 @@ from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.storage import locate, read_verified
 from scorehouse.registry.version import Version
-from scorehouse.report.cards import read_given
 from scorehouse.report.dbt_results import DbtResults, nodes_of
 from scorehouse.report.gather import gather
-from scorehouse.report.page import Report, card_page
+from scorehouse.report.page import Report, card_page, read_given
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.retraining.provenance import commit_of

@@ -15,7 +15,7 @@ from scorehouse.evidence.seal import PRUNED, SEAL, Line
 from scorehouse.project.run_log_place import FAILED, SUCCESS
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import Version
-from scorehouse.report.cards import read_given
+from scorehouse.report.page import read_given
 
 FILE = "oversight.yml"
 OF_MODELS = ("materiality", "validated_by", "validation")

@@ -27,8 +27,7 @@ from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registration.facts import find_facts
 from scorehouse.registration.infer import draft_signature, encoder_categories
-from scorehouse.registration.outputs import output_columns
-from scorehouse.registration.training import Training
+from scorehouse.registration.training import Training, output_columns
 from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, registered_columns

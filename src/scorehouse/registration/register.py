@@ -26,7 +26,6 @@ from scorehouse.registration.groups import (
 )
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import check_name, one_writer
-from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.prepared import Prepared, draft_version, prepare
 from scorehouse.registration.promote import promote
@@ -43,6 +42,7 @@ from scorehouse.registration.training import (
     Training,
     check_both_seen,
     check_labels,
+    check_width,
     judged_rows,
     training_of,
 )

@@ -1,8 +1,15 @@
-"""What registration measured of a version, measured again on other rows: importance, and the reference."""
+"""What is measured of a registered version again: importance, and the reference, on other rows.
+
+What other commands measure becomes a seed beside the registry, and no table of its own: measuring leaves the
+database as it is, and the numbers stand in version control beside their version, where a review sees how they
+change. `dbt seed` loads them for the report, in every target.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +24,17 @@ from scorehouse.registration.archive import check_not_archived
 from scorehouse.registration.importance import importance_of
 from scorehouse.registration.lock import one_writer
 from scorehouse.registration.module_paths import on_path
-from scorehouse.registration.outputs import check_width
 from scorehouse.registration.pictures import draw
 from scorehouse.registration.reference import scored_reference
 from scorehouse.registration.seeds_yaml import write_card
-from scorehouse.registration.training import check_labels, training_frame
+from scorehouse.registration.training import check_labels, check_width, training_frame
 from scorehouse.registration.training_windows import Recorded, training_windows
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.seeds import Importance, ModelSeeds
 from scorehouse.registry.version import Version, resolve
+
+DIGITS = 6
 
 
 @one_writer
@@ -119,3 +127,22 @@ def renew_reference(seeds: ModelSeeds, kernel: Kernel, batch: pa.RecordBatch, re
     known = {row["feature"]: row["importance"] or 0.0 for row in seeds.features(number)}
     seeds.write_rows("reference", number, scored_reference(kernel, batch, kernel(batch), recorded, known))
     write_card(seeds)  # it has the size of the reference
+
+
+@one_writer
+def write_measured(
+    name: str, part: str, version: Version, rows: Iterable[Mapping[str, Any]], *, project_dir: Path
+) -> str:
+    """Write what was measured of a version today, in place of what was measured before; the day, in UTC."""
+    seeds, day = ModelSeeds(project_dir, name), f"{datetime.now(UTC):%Y-%m-%d}"
+    known = {"ml_model": name, "version": version.version, "measured_on": day}
+    texts = [{column: _text(value) for column, value in {**known, **row}.items()} for row in rows]
+    seeds.write_rows(part, version.version, texts)
+    write_card(seeds)
+    return day
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(float(f"{value:.{DIGITS}g}")) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What the registry knows of a version, in words: certified parts, fragile labels, estimators per segment."""
+"""What the registry knows of a version, in words: certified parts, fragile labels, segments, days."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ NEEDED = {
     "reasons": ("inputs", "reasons"),
 }
 MOST_STEPS = 3  # features whose steps a reviewer reads of
+# docs/generate_reference.py writes it into macros/monitoring/_metrics.sql, too, for the gate.
+UNDATED = (
+    "nobody recorded until when {} was trained, so rows that it learned from count as performance",
+    "what to do: register it again with `trained_from` and `trained_to` in its Card, and judge it by day",
+)
 
 
 def proven_in(program: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,3 +115,8 @@ def segments_in_words(facts: Mapping[str, Any]) -> str:
         f"{facts['own']:,} values of {facts['by']} have an estimator of their own{without}; "
         f"{least:,} to {most:,} training rows per value, median {median:,.6g}; {fallback}"
     )
+
+
+def undated(version: Version) -> str:
+    """A sentence and what to do, where the end of its training is not known; empty where it is."""
+    return "" if version.trained_to else "; ".join(UNDATED).format(version.label)

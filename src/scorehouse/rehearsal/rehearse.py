@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -186,3 +187,28 @@ def _written(thresholds: Mapping[str, Any]) -> str:
     """A dict in Jinja, one key per line."""
     lines = (f"        {jinja(name)}: {jinja(value)},\n" for name, value in thresholds.items())
     return "{\n" + "".join(lines) + "    }"
+
+
+def recorded(light: Light) -> dict[str, Any]:
+    """The row of a light; `unseen` are kinds of faults, of a feature that had any."""
+    planted = light.planted
+    return {
+        "monitor": light.monitor,
+        "feature": light.feature,
+        "metric": light.metric,
+        "window_from": f"{light.first:%Y-%m-%d}",
+        "window_to": f"{light.last:%Y-%m-%d}",
+        "window_days": light.days,
+        "windows": light.windows,
+        "windows_judged": light.judged,
+        "alarms": light.alarms,
+        "alarm_rate": light.alarms / light.windows,
+        "alarm_rate_low": light.low,
+        "alarm_rate_high": light.high,
+        "faults_planted": planted.faults,
+        "faults_found": planted.found,
+        "days_to_find": planted.days,
+        "unseen": json.dumps([kind for _, kind in planted.unseen])
+        if light.feature and planted.faults
+        else None,
+    }

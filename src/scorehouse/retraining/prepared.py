@@ -1,17 +1,26 @@
-"""Everything before a training: the query is built, its rows are stored, and their origin is recorded."""
+"""Everything before a training: the query is built, its rows are stored, and their origin is recorded.
+
+The process that trains is a fresh one. It shares nothing with the one that asks, and ends with it.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, EstimatorError, rebuilt
 from scorehouse.registration.module_paths import module_paths
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.policy import load_policy
@@ -19,14 +28,63 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import SEVERAL, Version, resolve
 from scorehouse.retraining.dbt import Dbt
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.process import TrainingProcess
 from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
 from scorehouse.retraining.rows import Rows, TrainingTable
 from scorehouse.retraining.settings import Settings, check_calibrate, columns_of, recorded_label
 
+PROGRAM = "import scorehouse.retraining.worker as _; _.serve()"
+PAUSE_SECONDS = 0.02
+PATIENCE_AT_EXIT = 10
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 CHAMPION = "champion"
 LEARNS = ("classification", "regression", "ranking", *SEVERAL)  # tasks with labels
+
+
+class TrainingProcess(AbstractContextManager["TrainingProcess"]):
+    """A fresh Python process; `step` gives it a job. What it prints goes to standard error."""
+
+    def __init__(self) -> None:
+        self._holder = tempfile.TemporaryDirectory(prefix="scorehouse_", ignore_cleanup_errors=True)
+        # sets of strings have the same order each time
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+        self._jobs = 0
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._process.communicate(timeout=PATIENCE_AT_EXIT)  # ends its standard input, and waits
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._holder.cleanup()
+
+    def step(self, job: Job) -> dict[str, Any]:
+        """The answer to a job. Raises the ScorehouseError that the process answers with, or its end."""
+        self._jobs += 1
+        file = Path(self._holder.name) / f"answer_{self._jobs}.json"
+        with suppress(OSError):  # the process has ended; that is found below
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(asdict(replace(job, answer=str(file)))) + "\n")
+            self._process.stdin.flush()
+        while not file.exists():
+            if self._process.poll() is not None and not file.exists():
+                raise EstimatorError(
+                    job.call,
+                    f"the process that trains ended with status {self._process.returncode}",
+                    expected="a function that returns a fitted estimator",
+                    action="see what it printed; -9 often means that memory was short: train on fewer rows",
+                )
+            time.sleep(PAUSE_SECONDS)
+        answer = json.loads(file.read_text(encoding="utf-8"))
+        if "error" in answer:
+            raise rebuilt(answer["error"])
+        return dict(answer["done"])
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scorehouse.registry.version import resolve
-from scorehouse.retraining.prepared import House, ready
-from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.prepared import House, TrainingProcess, ready
 from scorehouse.retraining.provenance import retrained
 from scorehouse.retraining.rows import Rows
 from scorehouse.retraining.settings import Settings

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.registration.measured import write_measured
 from scorehouse.registration.promote import promote
+from scorehouse.registration.renew import write_measured
 from scorehouse.registry.artifact import check_key, key_signature, require_signed, sign_version
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.version import Version

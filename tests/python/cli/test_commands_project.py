@@ -21,8 +21,8 @@ from scorehouse.cli import project_files
 from scorehouse.cli.main import main
 from scorehouse.cli.profile_file import postgres_arguments, rendered
 from scorehouse.errors import ConfigurationError
+from scorehouse.registry.program_facts import UNDATED
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.training_days import UNDATED
 
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned")
 PACKAGE = str(Path(__file__).parents[3])

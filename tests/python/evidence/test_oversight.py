@@ -19,7 +19,7 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.oversight import FILE, oversight_of
 from scorehouse.evidence.seal import link, sealed
 from scorehouse.registry.version import Version
-from scorehouse.report.cards import FILE as CARDS
+from scorehouse.report.page import FILE as CARDS
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 BEFORE = datetime(2026, 1, 1)

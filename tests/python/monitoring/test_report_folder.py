@@ -11,7 +11,7 @@ import pytest
 from monitored import run
 from project import REPOSITORY, DbtProject
 from scorehouse.registry.seeds import ModelSeeds, registered_names
-from scorehouse.report.cards import FILE, KEYS, read_given
+from scorehouse.report.page import FILE, KEYS, read_given
 
 CARDS = """
 wide:

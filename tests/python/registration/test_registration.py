@@ -23,8 +23,8 @@ from scorehouse import Card, Storage, promote, register
 from scorehouse.errors import RegistryError
 from scorehouse.registration import seeds_yaml
 from scorehouse.registration.reference import BIN_KINDS
+from scorehouse.registry.program_facts import undated
 from scorehouse.registry.seeds import ModelSeeds
-from scorehouse.registry.training_days import undated
 from small_churn import X, Y, churn, classifier
 
 

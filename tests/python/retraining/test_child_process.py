@@ -14,7 +14,7 @@ import pytest
 
 from project import SUPPORT
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.prepared import TrainingProcess
 from scorehouse.retraining.worker import _own_modules
 
 ASKED = """

@@ -21,7 +21,7 @@ from scorehouse import SegmentedClassifier, SegmentedRegressor
 from scorehouse.errors import ConfigurationError, EstimatorError, SignatureError
 from scorehouse.registry.version import Version
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.prepared import TrainingProcess
 from scorehouse.retraining.quality import quality_of
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import check_calibrate, columns_of, recorded_label

@@ -16,7 +16,7 @@ from scorehouse.project.run_log_place import Place
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.gate import promotion_diff
 from scorehouse.retraining.job import Job, read_frames
-from scorehouse.retraining.process import TrainingProcess
+from scorehouse.retraining.prepared import TrainingProcess
 from scorehouse.retraining.rows import TrainingTable
 from scorehouse.retraining.signals import Signal, signal_of
 from scorehouse.training import read_training

@@ -17,7 +17,7 @@ from challengers import BOTH, labelled, make_project
 from project import DbtProject
 from rescoring import execute, last_run, register_version, training
 from scorehouse import promote
-from scorehouse.registry.training_days import UNDATED
+from scorehouse.registry.program_facts import UNDATED
 
 pytestmark = pytest.mark.slow
 
