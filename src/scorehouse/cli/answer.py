@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorehouse.cli.common import FILE, answer, count, json_option, name_argument, option, this_call, waiting
+from scorehouse.cli.explain import registered_files
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.errors import ConfigurationError
-from scorehouse.registry.seeds import ModelSeeds, replace_file
+from scorehouse.registry.seeds import replace_file
 
 if TYPE_CHECKING:
     from scorehouse.answer.answer import Answer
@@ -225,13 +226,8 @@ def _answering(
     from scorehouse.answer.letter import Letter
     from scorehouse.answer.settings import read_answers
     from scorehouse.explain.story import Explainer
-    from scorehouse.program.choose import ProgramFiles
-    from scorehouse.registration.module_paths import on_path
-    from scorehouse.registry.policy import load_policy
 
-    on_path(project)
-    versions = ModelSeeds(project, name).registered(call)
-    files, known = ProgramFiles(project, load_policy(project)), dict[str, Answerer]()
+    (versions, files), known = registered_files(project, name, call), dict[str, Answerer]()
 
     def answering(row: LoggedRow) -> tuple[Answer, Letter]:
         run = f"{row.run['model_digest']} {row.run['configuration']}"  # which many runs share

@@ -14,6 +14,8 @@ from scorehouse.registry.seeds import ModelSeeds, replace_file
 
 if TYPE_CHECKING:
     from scorehouse.explain.story import Story
+    from scorehouse.program.choose import ProgramFiles
+    from scorehouse.registry.version import Version
 
 
 @click.command("explain")
@@ -71,12 +73,18 @@ def story_in(
     """The story of the row with these values of the key."""
     from scorehouse.explain.row import find_row
     from scorehouse.explain.story import story_of
+
+    call = f"{this_call()} {name}"
+    versions, files = registered_files(project, name, call)
+    found = find_row(opened.connection, opened.run_log, name, table, keys, call)
+    return story_of(found, versions, files, call, output)
+
+
+def registered_files(project: Path, name: str, call: str) -> tuple[list[Version], ProgramFiles]:
+    """The versions of an ML model, and what reads their files; the project's modules can be imported."""
     from scorehouse.program.choose import ProgramFiles
     from scorehouse.registration.module_paths import on_path
     from scorehouse.registry.policy import load_policy
 
     on_path(project)
-    call = f"{this_call()} {name}"
-    versions = ModelSeeds(project, name).registered(call)
-    found = find_row(opened.connection, opened.run_log, name, table, keys, call)
-    return story_of(found, versions, ProgramFiles(project, load_policy(project)), call, output)
+    return ModelSeeds(project, name).registered(call), ProgramFiles(project, load_policy(project))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import duckdb
@@ -119,22 +120,16 @@ def find_rows(
         return made
 
     predictions = by_key(f"select * from {newest['prediction_table']}", live=True)
-    runs: dict[str, dict[str, Any]] = {}
-    read: dict[str, dict[tuple[str, ...], list[pa.RecordBatch]]] = {}  # by the query of a run
+    run_of, features_of = cache(partial(run_row, connection, run_log)), cache(by_key)  # rows share runs
     found: list[LoggedRow | None] = []
     for key in asked:
         same = predictions.get(key, [])
         prediction = same[0].to_pylist()[0] if len(same) == 1 else {}
-        run_id = str(prediction.get("scoring_run_id"))
         if not prediction:
             found.append(None)
             continue
-        if run_id not in runs:
-            runs[run_id] = run_row(connection, run_log, run_id)
-        run = runs[run_id]
-        if run["feature_query"] not in read:
-            read[run["feature_query"]] = by_key(run["feature_query"])
-        features = read[run["feature_query"]].get(key, [])
+        run = run_of(str(prediction["scoring_run_id"]))
+        features = features_of(run["feature_query"]).get(key, [])
         found.append(LoggedRow(run, prediction, features[0]) if len(features) == 1 else None)
     return found
 
