@@ -187,7 +187,7 @@ def _checked(
     opened: Opened, seeds: ModelSeeds, alias: str, node: str | None, folder: Path
 ) -> tuple[dict[str, Any], list[Section]]:
     from scorehouse.impact.alarms import realised
-    from scorehouse.impact.check import check
+    from scorehouse.impact.changes import check
     from scorehouse.impact.move import moved, newest_runs_of, stored
     from scorehouse.impact.predict import Values, rows_of_changes, total
 

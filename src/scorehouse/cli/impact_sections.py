@@ -12,8 +12,7 @@ from scorehouse.cli.common import cell, count, heading, table
 from scorehouse.project.dbt_text import prose
 
 if TYPE_CHECKING:
-    from scorehouse.impact.changes import Change
-    from scorehouse.impact.check import Checked
+    from scorehouse.impact.changes import Change, Checked
     from scorehouse.impact.predict import Impact, Values
 
 SHOWN = 10  # values of a segment, and lights

@@ -30,7 +30,7 @@ from scorehouse.report.gather import gather
 from scorehouse.report.page import Report, card_page, read_given
 from scorehouse.report.sections import chapter_of
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.retraining.provenance import commit_of
+from scorehouse.retraining.rows import commit_of
 
 OURS = "scorehouse"
 

@@ -7,7 +7,7 @@ The columns that every run writes anew are not compared, so a rescored row with 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ def compare(
             f"full join ({now}) as now on {DUCKDB.same('was', 'now', exported.key)} "
             f"where was.{first} is null or now.{first} is null or {differing}"
         )
-    key = columns_of(exported.key)
+    key = DUCKDB.column_list(exported.key)
     connection.execute(f"create or replace temp table {CHANGES} as {query} order by {key}")
     found = dict(connection.execute(f"select {CHANGE}, count(*) from {CHANGES} group by 1").fetchall())
     total = connection.execute(f"select count(*) from {exported.table}").fetchall()[0][0]
@@ -144,11 +144,6 @@ def check_columns(exported: Exported, found: list[str], table: str, call: str) -
 def has_changes(counts: Mapping[str, int]) -> bool:
     """Whether there is anything to export."""
     return any(counts[name] for name in (NEW, CHANGED, VANISHED))
-
-
-def columns_of(names: Iterable[str]) -> str:
-    """Columns as SQL."""
-    return ", ".join(map(DUCKDB.quote, names))
 
 
 def facts_of(

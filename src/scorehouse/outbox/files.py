@@ -20,7 +20,6 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.outbox.changes import (
     CHANGES,
     Exported,
-    columns_of,
     compare,
     facts_of,
     has_changes,
@@ -146,7 +145,7 @@ def _write(
     partial = folder / f"{PARTIAL}{batch.name}"
     partial.mkdir(parents=True)
     rows = f"rows.{file_format}"
-    state = f"{typed_rows(exported)} order by {columns_of(exported.key)}"
+    state = f"{typed_rows(exported)} order by {DUCKDB.column_list(exported.key)}"
     _copy(connection, f"select * from {CHANGES}", partial / rows, FORMATS[file_format])
     _copy(connection, state, partial / STATE, FORMATS["parquet"])
     manifest = {

@@ -24,7 +24,6 @@ from scorehouse.outbox.changes import (
     VANISHED,
     Exported,
     check_columns,
-    columns_of,
     compare,
     facts_of,
     has_changes,
@@ -119,7 +118,7 @@ class _Target:
         )
         self.cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [self.table])
         columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
-        key = columns_of(self.exported.key)
+        key = DUCKDB.column_list(self.exported.key)
         self.cursor.execute(f"create table if not exists {self.table} ({columns}, primary key ({key}))")
         self.cursor.execute(f"select * from {self.table} limit 0")
         found = [column.name for column in self.cursor.description]
@@ -136,7 +135,7 @@ class _Target:
 
     def _read_back(self, file: Path) -> None:
         """What the table has now, as a temporary table with the types of the predictions."""
-        rows = f"select {columns_of(self.exported.columns)} from {self.table}"
+        rows = f"select {DUCKDB.column_list(self.exported.columns)} from {self.table}"
         with file.open("w", encoding="utf-8", newline="") as opened:
             self.cursor.copy_expert(f"copy ({rows}) to stdout (format csv, force_quote *)", opened)
         texts = ", ".join(f"{DUCKDB.literal(name)}: 'VARCHAR'" for name in self.exported.columns)
@@ -148,14 +147,16 @@ class _Target:
 
     def _apply(self, file: Path) -> None:
         """Delete the rows that changed or vanished, and write those that are new or changed."""
-        key, gone = columns_of(self.exported.key), "scorehouse_gone"
+        key, gone = DUCKDB.column_list(self.exported.key), "scorehouse_gone"
         self.cursor.execute(
             f"create temp table {gone} on commit drop as select {key} from {self.table} limit 0"
         )
         self._copy(f"{CHANGE} <> '{NEW}'", gone, key, file)
         same = DUCKDB.same(self.table, gone, self.exported.key)
         self.cursor.execute(f"delete from {self.table} using {gone} where {same}")
-        self._copy(f"{CHANGE} in ('{NEW}', '{CHANGED}')", self.table, columns_of(self.exported.columns), file)
+        self._copy(
+            f"{CHANGE} in ('{NEW}', '{CHANGED}')", self.table, DUCKDB.column_list(self.exported.columns), file
+        )
 
     def _copy(self, condition: str, table: str, columns: str, file: Path) -> None:
         """Copy columns of the changes that meet a condition into a table of the server."""

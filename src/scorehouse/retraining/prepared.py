@@ -28,8 +28,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import SEVERAL, Version, resolve
 from scorehouse.retraining.dbt import Dbt
 from scorehouse.retraining.job import Job
-from scorehouse.retraining.provenance import commit_of, environment_sha256, with_key
-from scorehouse.retraining.rows import Rows, TrainingTable
+from scorehouse.retraining.rows import Rows, TrainingTable, commit_of, environment_sha256, with_key
 from scorehouse.retraining.settings import Settings, check_calibrate, columns_of, recorded_label
 
 PROGRAM = "import scorehouse.retraining.worker as _; _.serve()"

@@ -8,8 +8,7 @@ from typing import Any
 
 from scorehouse.registry.version import resolve
 from scorehouse.retraining.prepared import House, TrainingProcess, ready
-from scorehouse.retraining.provenance import retrained
-from scorehouse.retraining.rows import Rows
+from scorehouse.retraining.rows import Rows, retrained
 from scorehouse.retraining.settings import Settings
 
 ARTIFACT, PREDICTIONS, NOTHING = "artifact", "predictions", "nothing"

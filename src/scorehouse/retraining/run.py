@@ -18,7 +18,7 @@ from scorehouse.registry.version import Version
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.retraining.gate import comparison_in_words, judge, promotion_diff
 from scorehouse.retraining.prepared import CHAMPION, House, Ready, ready
-from scorehouse.retraining.provenance import KEY, found_again, retrained
+from scorehouse.retraining.rows import KEY, found_again, retrained
 from scorehouse.retraining.segments import changes_in_words, segment_changes
 from scorehouse.retraining.settings import WHEN_GATE_PASSES
 from scorehouse.retraining.signals import faults_of_data, signal_of

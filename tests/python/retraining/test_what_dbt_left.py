@@ -20,7 +20,7 @@ from scorehouse.report.words import MINUS
 from scorehouse.retraining.dbt import Dbt, Node, dbt_options
 from scorehouse.retraining.gate import Judgement, comparison_in_words, comparison_of, failed, judge
 from scorehouse.retraining.prepared import House
-from scorehouse.retraining.provenance import commit_of, found_again, retrained, with_key
+from scorehouse.retraining.rows import commit_of, found_again, retrained, with_key
 from scorehouse.retraining.run import Outcome
 from scorehouse.retraining.settings import Settings
 
