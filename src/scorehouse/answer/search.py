@@ -34,11 +34,6 @@ class Found:
     shortfall: float = np.inf
     by_sums: bool = False
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether no other combination is nearer; without one that flips, whether none flips at all."""
-        return self.bound >= self.distance
-
 
 class Search:
     """Counts what is tried, and keeps the best of it."""

@@ -35,7 +35,7 @@ class People:
                 value: 0,
                 html.escape(value): 0,
                 html.escape(value, False): 0,
-                _in_json(value): 0,
+                json.dumps(value)[1:-1]: 0,
             }:
                 if words := list(WORD.finditer(written)):
                     longest = max(words, key=lambda word: len(word[0]))
@@ -81,10 +81,6 @@ class People:
                 parts += [text[end:start], "0" if value.isdecimal() else REDACTED]
                 end, count = start + len(value), count + 1
         return "".join([*parts, text[end:]]), count
-
-
-def _in_json(value: str) -> str:
-    return json.dumps(value)[1:-1]
 
 
 def is_telling(value: str) -> bool:
