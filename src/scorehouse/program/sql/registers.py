@@ -78,7 +78,7 @@ PREDICTORS: Mapping[str, Callable[..., Any]] = {
     "sklearn.KMeans": linear.k_means,
     "sklearn.MiniBatchKMeans": linear.k_means,
     **dict.fromkeys(TREES, ensembles.trees),
-    **dict.fromkeys(SEGMENTED, combined.segmented),
+    **dict.fromkeys(SEGMENTED, several.segmented),
 }
 
 # Trees compare a feature of float32 as the double that it is in a table; others pass it on, or look for NULL.
