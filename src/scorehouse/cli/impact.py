@@ -27,7 +27,6 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
-    from scorehouse.impact.move import Move
     from scorehouse.impact.predict import Impact
 
 KEPT = "target/impact"
@@ -96,9 +95,8 @@ def impact_command(
                     document, sections = _checked(opened, seeds, alias, node, folder)
             else:
                 with waiting("scoring with both versions"):
-                    move = _move(opened, seeds, version, alias, node, threshold)
-                    found = _predicted(opened, seeds, move, segments, values, key)
-                    file = _keep(opened, found, folder)
+                    moved = {"number": version, "alias": alias, "table": node, "threshold": threshold}
+                    found, file = _predicted(opened, seeds, folder, segments, values, key, **moved)
                 gates = _gates(target, name)
                 document = {**found.to_dict(), "gates": gates, "file": str(file)}
                 sections = list(impact_sections(found, gates, file))
@@ -114,40 +112,23 @@ def impact_command(
         ctx.exit(EXIT_DIFFERENT)
 
 
-def _move(
-    opened: Opened,
-    seeds: ModelSeeds,
-    number: int | None,
-    alias: str,
-    node: str | None,
-    threshold: float | None,
-) -> Move:
-    from scorehouse.impact.move import find_move
-    from scorehouse.registry.policy import load_policy
-
-    call, policy = f"{this_call()} {seeds.name}", load_policy(seeds.project)
-    return find_move(
-        *(opened.connection, opened.run_log, seeds, policy, call),
-        number=number,
-        alias=alias,
-        table=node,
-        threshold=threshold,
-    )
-
-
 def _predicted(
     opened: Opened,
     seeds: ModelSeeds,
-    move: Move,
+    folder: Path,
     segments: Sequence[str],
     values: str | None,
     key: Sequence[str],
-) -> Impact:
-    from scorehouse.impact.predict import predict
+    **moved: Any,
+) -> tuple[Impact, Path]:
+    """What the move changes, and the file in which every key is kept."""
+    from scorehouse.impact.move import find_move
+    from scorehouse.impact.predict import keep, predict
     from scorehouse.registry.policy import load_policy
     from scorehouse.scoring.request import Request
 
-    log = opened.run_log
+    call, log, policy = f"{this_call()} {seeds.name}", opened.run_log, load_policy(seeds.project)
+    move = find_move(opened.connection, log, seeds, policy, call, **moved)
     request = Request(
         run_id=str(move.run["run_id"]),
         invocation_id="",
@@ -155,25 +136,19 @@ def _predicted(
         relation=move.run["prediction_table"],
         run_log=log,
         project_root=seeds.project,
-        load_policy=load_policy(seeds.project),
+        load_policy=policy,
     )
-    file = None
+    worth = None
     if values is not None:
-        file = Path(values) if Path(values).exists() else node_files(seeds.project).get(values, Path(values))
-    call = f"{this_call()} {seeds.name}"
-    return predict(opened.monitoring, log, move, request, call, segments=segments, values=file, key=key)
+        worth = Path(values) if Path(values).exists() else node_files(seeds.project).get(values, Path(values))
+    found = predict(opened.monitoring, log, move, request, call, segments=segments, values=worth, key=key)
+    file = _file(folder, seeds.name, move.alias, move.table)
+    keep(opened.connection, file, found.header)
+    return found, file
 
 
 def _file(folder: Path, name: str, alias: str, node: str) -> Path:
     return folder / f"{name}.{alias}.{node}.parquet"
-
-
-def _keep(opened: Opened, found: Impact, folder: Path) -> Path:
-    from scorehouse.impact.predict import keep
-
-    file = _file(folder, found.move.before.name, found.move.alias, found.move.table)
-    keep(opened.connection, file, found.header)
-    return file
 
 
 def _gates(target: Target, name: str) -> dict[str, str]:

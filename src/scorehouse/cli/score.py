@@ -28,7 +28,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, parse_reference, resolve
 
 if TYPE_CHECKING:
-    from scorehouse.explain.preview import Preview, Rows
+    from scorehouse.explain.preview import Preview
 
 ROWS = 10
 
@@ -69,28 +69,32 @@ def score_command(
     version = resolve(versions, alias=alias, version=number, call=call)
     on_path(project)
     with waiting("scoring"), target.opened() as opened:
-        preview = _preview(opened, _rows(opened, name, table, keys, call), version, project, call, limit)
+        preview = _preview(opened, version, table, keys, project, call, limit)
     document = {"model_name": name, "model_version": version.version, "rows": preview.rows}
     answer(as_json, document, _lines(preview))
 
 
-def _rows(opened: Opened, name: str, table: str | None, keys: Sequence[str], call: str) -> Rows:
-    from scorehouse.explain.preview import rows_of_newest_run, rows_of_table
-
-    if table is None:
-        return rows_of_newest_run(opened.connection, opened.run_log, name, None, call)
-    if "." not in table:
-        place = opened.place
-        qualifiers = [place.alias, opened.schema or place.schema or (place.alias and "main")]
-        table = ".".join([*(DUCKDB.quote(each) for each in qualifiers if each), table])
-    return rows_of_table(opened.connection, table, keys, call)
-
-
-def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: str, limit: int) -> Preview:
-    from scorehouse.explain.preview import preview
+def _preview(
+    opened: Opened,
+    version: Version,
+    table: str | None,
+    keys: Sequence[str],
+    project: Path,
+    call: str,
+    limit: int,
+) -> Preview:
+    from scorehouse.explain.preview import preview, rows_of_newest_run, rows_of_table
     from scorehouse.registry.policy import load_policy
     from scorehouse.scoring.request import Request
 
+    connection, place = opened.connection, opened.place
+    if table is None:
+        rows = rows_of_newest_run(connection, opened.run_log, version.name, None, call)
+    else:
+        if "." not in table:
+            qualifiers = [place.alias, opened.schema or place.schema or (place.alias and "main")]
+            table = ".".join([*(DUCKDB.quote(each) for each in qualifiers if each), table])
+        rows = rows_of_table(connection, table, keys, call)
     run_log = ""
     with contextlib.suppress(ConfigurationError):  # a table can be looked at before the first run
         run_log = opened.run_log
@@ -103,7 +107,7 @@ def _preview(opened: Opened, rows: Rows, version: Version, project: Path, call: 
         project_root=project,
         load_policy=load_policy(project),
     )
-    return preview(opened.connection, rows, version, request, call, limit=limit)
+    return preview(connection, rows, version, request, call, limit=limit)
 
 
 def _value(name: str, value: Any) -> Any:
