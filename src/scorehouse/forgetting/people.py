@@ -17,7 +17,10 @@ from scorehouse.errors import ConfigurationError
 
 Key = tuple[str, ...]
 REDACTED = "[forgotten]"
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"(?P<word>\w+)")
+ESCAPE = r"\\(?:u(?P<code>[\da-fA-F]{4})|[bfnrt])"  # in JSON, whose letters seem to be of the next word
+BEHIND_ESCAPE = re.compile(rf"{ESCAPE}(?P<word>\w+)")
+ESCAPE_BEFORE = re.compile(rf"{ESCAPE}$")
 NEAR = 100  # characters before a short number in which the name of its column has to be
 
 
@@ -31,12 +34,9 @@ class People:
 
     def __post_init__(self) -> None:
         for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
-            for written in {
-                value: 0,
-                html.escape(value): 0,
-                html.escape(value, False): 0,
-                json.dumps(value)[1:-1]: 0,
-            }:
+            in_html = (html.escape(value), html.escape(value, False))
+            in_json = (_in_json(value), _in_json(_in_json(value)))  # JSON may be a string of JSON, too
+            for written in dict.fromkeys([value, *in_html, *in_json]):
                 if words := list(WORD.finditer(written)):
                     longest = max(words, key=lambda word: len(word[0]))
                     self._values.setdefault(longest[0], []).append((longest.start(), written))
@@ -53,19 +53,25 @@ class People:
         return [value for (value,) in keys if is_telling(value)]
 
     def found_in(self, text: str) -> Iterator[tuple[int, str]]:
-        """Where `text` names a person: the places of whole values, in order.
+        """Where `text` names a person: the places of whole values, in order, none in another.
 
         A value may be escaped, as in HTML or JSON. A short number counts only where the column's name stands
         before it. A key of several columns is not looked for.
         """
         named = re.compile(rf"(?<!\w){re.escape(self.columns[0])}(?!\w)", re.IGNORECASE)
-        for word in WORD.finditer(text):
-            for offset, value in self._values.get(word[0], ()):
-                start = word.start() - offset
-                if start < 0 or not text.startswith(value, start) or not _is_whole(text, start, value):
-                    continue
-                if is_telling(value) or named.search(text, max(0, start - NEAR), start):
-                    yield start, value
+        hits, end = list[tuple[int, str]](), 0
+        for pattern in (WORD, BEHIND_ESCAPE):
+            for word in pattern.finditer(text):
+                for offset, value in self._values.get(word["word"], ()):
+                    start = word.start("word") - offset
+                    if start < 0 or not text.startswith(value, start) or not _is_whole(text, start, value):
+                        continue
+                    if is_telling(value) or named.search(text, max(0, start - NEAR), start):
+                        hits.append((start, value))
+        for start, value in sorted(hits):
+            if start >= end:
+                yield start, value
+                end = start + len(value)
 
     def unnamed(self, path: str) -> str:
         """A path without the values in it that are no short numbers, also as parts of longer words."""
@@ -77,10 +83,13 @@ class People:
         """The text without the persons' values, and how many there were. JSON stays JSON."""
         parts, end, count = list[str](), 0, 0
         for start, value in self.found_in(text):
-            if start >= end:
-                parts += [text[end:start], "0" if value.isdecimal() else REDACTED]
-                end, count = start + len(value), count + 1
+            parts += [text[end:start], "0" if value.isdecimal() else REDACTED]
+            end, count = start + len(value), count + 1
         return "".join([*parts, text[end:]]), count
+
+
+def _in_json(value: str) -> str:
+    return json.dumps(value)[1:-1]
 
 
 def is_telling(value: str) -> bool:
@@ -91,6 +100,8 @@ def is_telling(value: str) -> bool:
 def _is_whole(text: str, start: int, value: str) -> bool:
     """Whether a value is not a part of a longer word or number."""
     before, after = text[max(0, start - 2) : start], text[start + len(value) : start + len(value) + 2]
+    if escape := ESCAPE_BEFORE.search(text, max(0, start - 6), start):
+        before = chr(int(escape["code"] or "20", 16))
     is_longer = re.search(r"[\w-]$|\d\.$", before) or re.match(r"[\w-]|\.\d", after)
     return not is_longer
 

@@ -317,8 +317,16 @@ def test_only_persons_are_named_by_text() -> None:
         ),
         ("C-7x, C-7xy, AC-7x and (C-7x).", "[forgotten], C-7xy, AC-7x and ([forgotten])."),
         ("1000000001 and 10000000011", "0 and 10000000011"),
+        (r'"\n1000000001, \u0001C-7x"', r'"\n0, \u0001[forgotten]"'),
+        (r'"customer_id\t15098 \\nC-7x"', r'"customer_id\t0 \\n[forgotten]"'),
+        (r'"\u00c4C-7x \nAC-7x"', r'"\u00c4C-7x \nAC-7x"'),
+        (r"C:\n1000000001 C:\bC-7x", r"C:\n0 C:\b[forgotten]"),
     ):
         assert people.redacted(text)[0] == left
+    people = People(("name",), (("nadia",), ("\u00c9ric",)))
+    twice = json.dumps({"payload": json.dumps({"name": "\u00c9ric"})})
+    assert people.redacted(r"C:\nadia")[0] == r"C:\[forgotten]"
+    assert json.loads(people.redacted(twice)[0]) == {"payload": '{"name": "[forgotten]"}'}
 
 
 @pytest.mark.slow
