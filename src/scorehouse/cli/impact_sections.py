@@ -45,7 +45,8 @@ def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterato
     elif move.rescore.rule == "new":
         notes.append("only keys that are not in the table yet: rescore 'new' leaves the others as they are")
     if move.others:
-        notes.append(f"{move.alias} also decides {', '.join(move.others)}: --table")
+        others = " or ".join(move.others)
+        notes.append(f"the last scored table that {move.alias} decides; for another: --table {others}")
     yield Section(title, notes=notes)
     for outcome in dict.fromkeys(one.outcome for one in found.changes):
         own = [one for one in found.changes if one.outcome == outcome]

@@ -16,7 +16,7 @@ from scorehouse.engines.columns import FEATURE_HASH, find_columns, types_digest
 from scorehouse.engines.duckdb.source import HASH_CANARY
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
-from scorehouse.replay.logged_run import logged_options, run_row
+from scorehouse.replay.logged_run import WIDEN, Known, logged_options, run_row
 
 literal, quote = DUCKDB.literal, DUCKDB.quote
 
@@ -74,7 +74,7 @@ def find_row(
     if rows.num_rows > 1 and "is_live" in rows.column_names:
         rows = rows.filter(rows.column("is_live"))
     prediction = _only(rows, of, where, call).to_pylist()[0]
-    run = run_row(connection, run_log, str(prediction["scoring_run_id"]))
+    run = run_row(connection, run_log, _run_id(prediction, of, call))
     query = f"select * from ({run['feature_query']}) where {where}"
     found = _only(_rows(connection, query, call), "the feature table", where, call)
     return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
@@ -128,7 +128,7 @@ def find_rows(
         if not prediction:
             found.append(None)
             continue
-        run = run_of(str(prediction["scoring_run_id"]))
+        run = run_of(_run_id(prediction, str(newest["prediction_table"]), call))
         features = features_of(run["feature_query"]).get(key, [])
         found.append(LoggedRow(run, prediction, features[0]) if len(features) == 1 else None)
     return found
@@ -144,7 +144,8 @@ def newest_runs(
     """
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
-    held = {str(row[0]) for row in connection.execute(f"describe {run_log}").fetchall()}
+    held = Known(described(connection, f"from {run_log}"), f"the run log {run_log}", WIDEN, call)
+    _ = [held[name] for name in ("run_id", "model_name", "status", "node", "is_live", "started_at")]
     counts = [
         f"coalesce({name}, 0) > 0" for name in ("rows_in", "rows_unchanged", "rows_left") if name in held
     ]
@@ -178,6 +179,17 @@ def wanted_key(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[s
         f"--key is {list(keys)}, and a row is identified by {list(columns)}",
         expected="a value for each column of the key",
         action=f"write {' '.join('--key ' + shlex.quote(f'{column}=...') for column in columns)}",
+    )
+
+
+def _run_id(prediction: Mapping[str, Any], table: str, call: str) -> str:
+    if (found := prediction.get("scoring_run_id")) is not None:
+        return str(found)
+    raise ConfigurationError(
+        call,
+        f"{table} does not say which run scored this row",
+        expected="the column scoring_run_id, which every scoring run writes",
+        action="build the table again as a prediction table, or name another one with --table",
     )
 
 

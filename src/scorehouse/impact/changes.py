@@ -13,9 +13,11 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB, double
+from scorehouse.engines.columns import FEATURE_HASH
 from scorehouse.engines.duckdb.sql import column_list, literal, quote
+from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
-from scorehouse.impact.move import live_rows
+from scorehouse.impact.move import BUILD, live_rows
 from scorehouse.impact.scan import AFTER, BEFORE, SIDES, TABLE, Outcome, bare, of_side
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.run_log_place import rows_of
@@ -187,6 +189,15 @@ def check(
     key, read = kept["key"], f"read_parquet({literal(str(path))})"
     names = list(dict.fromkeys([*kept["outputs"], *(one.name for one in outcomes)]))
     moved, has_hashes = "false", kept["hash_kind"] == run["feature_hash_kind"] and not options.is_wide
+    audit = ["model_version", "scored_at", *([FEATURE_HASH] if has_hashes else [])]
+    held = {name.lower() for name in described(connection, f"select * from {run['prediction_table']}")}
+    if missing := [name for name in dict.fromkeys([*key, *names, *audit]) if name.lower() not in held]:
+        raise ConfigurationError(
+            call,
+            f"{run['prediction_table']} has no column {', '.join(map(repr, missing))}",
+            expected="the columns that its run wrote",
+            action=f"{BUILD}{kept['table']} --full-refresh",
+        )
     if has_hashes:
         moved = "coalesce(kept.feature_hash <> written.feature_hash, false)"
     columns = [

@@ -16,7 +16,7 @@ from scorehouse.explain.row import newest_runs
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
-from scorehouse.replay.logged_run import logged_options, logged_policy, logged_rescore, logged_version
+from scorehouse.replay.logged_run import Known, logged_options, logged_policy, logged_rescore, logged_version
 from scorehouse.scoring.options import Rescore, ScoreOptions
 
 BUILD = "build what the project says, or pull what was promoted, so that both agree: dbt build --select "
@@ -50,6 +50,7 @@ class Move:
         sides = {"before": identity(self.before), "after": identity(self.after)}
         decision = self.options.decision
         names = {"name": self.before.name, "alias": self.alias, "table": self.table}
+        names["other_tables"] = list(self.others)
         ran = {"rescore": self.rescore.rule, "last_run_at": str(self.run["started_at"])}
         return {**names, **sides, **ran, "decision_policy": decision and decision.digest}
 
@@ -168,14 +169,14 @@ def moved(
     return run
 
 
-def stored(path: Path, call: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def stored(path: Path, call: str, connection: duckdb.DuckDBPyConnection) -> Known:
     """What a file of a prediction says about it."""
     if not path.is_file():
         raise ConfigurationError(
             call,
             f"there is no prediction in {str(path)!r}",
             expected="the file that `scorehouse impact` wrote before the promotion",
-            action="predict first; where another machine did, copy its file, or name its --folder",
+            action="predict first, or name the --table or --folder of the prediction that was made",
         )
     rows = connection.execute(
         "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'", [str(path)]
@@ -187,4 +188,5 @@ def stored(path: Path, call: str, connection: duckdb.DuckDBPyConnection) -> dict
             expected="the file that `scorehouse impact` wrote",
             action="predict again, or name its folder with --folder",
         )
-    return dict(json.loads(rows[0][0]))
+    again = "predict the next move with the release that checks it"
+    return Known(json.loads(rows[0][0]), repr(str(path)), again, call)

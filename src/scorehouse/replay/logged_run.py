@@ -29,10 +29,27 @@ from scorehouse.scoring.options import Rescore, ScoreOptions
 from scorehouse.scoring.request import Request, library_versions
 
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|\w+)'
+WIDEN = "build a prediction table with this release, which adds the columns that a run log lacks"
 TABLE = re.compile(rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}")
 
 
-def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> dict[str, Any]:
+class Known(dict[str, Any]):
+    """What `place` says of a run, by name; to ask for what it lacks, as of an earlier release, is refused."""
+
+    def __init__(self, facts: Mapping[str, Any], place: str, action: str, call: str) -> None:
+        super().__init__(facts)
+        self.place, self.action, self.call = place, action, call
+
+    def __missing__(self, name: str) -> Any:
+        raise ConfigurationError(
+            self.call,
+            f"{self.place} lacks {name!r}",
+            expected="what this release of scorehouse writes there",
+            action=self.action,
+        )
+
+
+def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> Known:
     """The row of a successful run, by its id or by the start of its id."""
     call = f"replay({run_id!r})"
     found = connection.execute(f"select * from {run_log} where starts_with(run_id::varchar, ?)", [run_id])
@@ -53,8 +70,9 @@ def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) ->
             expected="a run whose features were a dbt ref, source or query, not a frame made in Python",
             action="make the preparation a dbt model of its own",
         )
-    _check_logged(connection, rows[0], call)
-    return rows[0]
+    run = Known(rows[0], f"the run log {run_log}", WIDEN, call)
+    _check_logged(connection, run, call)
+    return run
 
 
 def logged_version(run: Mapping[str, Any], versions: list[Version], call: str) -> Version:
@@ -150,7 +168,7 @@ def same_libraries(run: Mapping[str, Any]) -> bool:
     return bool(json.loads(run["library_versions"]) == library_versions())
 
 
-def _check_logged(connection: duckdb.DuckDBPyConnection, run: dict[str, Any], call: str) -> None:
+def _check_logged(connection: duckdb.DuckDBPyConnection, run: Known, call: str) -> None:
     """Refuse a row that scorehouse did not write: its text is run as SQL, and opens files."""
     check_name("name", run["model_name"], call)
     sound = {

@@ -273,6 +273,17 @@ def test_what_cannot_be_answered_is_refused(
     assert problem in " ".join(ended.output.split())
 
 
+def test_a_table_that_does_not_say_which_run_scored_a_row(project: DbtProject, tmp_path: Path) -> None:
+    twin = project.copy(tmp_path / "twin")
+    rows = "select * exclude (scoring_run_id) from linear_scored"
+    execute(twin, f"create or replace table linear_scored as {rows}")
+    (tmp_path / "asked.csv").write_text("id\n3\n")
+    many = ["--keys", str(tmp_path / "asked.csv"), "--output", str(tmp_path / "answers.csv")]
+    for words in (["--key", "3"], many):
+        said = " ".join(answer(twin, "linear", *words, code=1).output.split())
+        assert "does not say which run scored this row" in said and "column scoring_run_id" in said
+
+
 def test_data_that_decide_the_same_but_are_others_are_told(project: DbtProject, tmp_path: Path) -> None:
     twin = project.copy(tmp_path / "twin")
     before = document(twin, "linear", "--key", "3")["story"]

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -201,6 +202,28 @@ def test_bad_input_is_refused_with_words(made: DbtProject, project: DbtProject) 
     assert "the newest run of model.house.scores was of version 1" in refused(project, "--check")
     assert scorehouse(project, "promote", "toy", "2", "--threshold", "0.4").exit_code == 0
     assert "now at version 2 with another threshold" in refused(project, "--check")
+
+
+def test_what_a_check_cannot_read_is_named(project: DbtProject, tmp_path: Path) -> None:
+    """A prediction by another release, and a table that lost what its run wrote."""
+    kept = Path(impact(project, "2")["file"])
+    promoted(project)
+    assert impact(project, "--check")["came_true"]
+    with duckdb.connect() as connection:
+        facts = "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'"
+        header = json.loads(connection.execute(facts, [str(kept)]).fetchall()[0][0])
+        for name in ("last_run_at", "cost"):
+            other = tmp_path / name / kept.name
+            other.parent.mkdir()
+            connection.execute(
+                f"copy (from '{kept}') to '{other}' (format parquet, kv_metadata {{scorehouse: $text}})",
+                {"text": json.dumps({key: value for key, value in header.items() if key != name})},
+            )
+            assert f"lacks {name!r}" in refused(project, "--check", "--folder", str(other.parent))
+    project.query("create or replace table scores as select * exclude (scored_at, decision) from scores")
+    assert "scores\" has no column 'decision', 'scored_at'" in refused(project, "--check")
+    project.query("alter table scorehouse_run_log drop column alias_asked")
+    assert "scorehouse_run_log lacks 'alias_asked'" in refused(project, "2")
 
 
 def test_an_alias_that_moved_meanwhile_is_refused(project: DbtProject) -> None:

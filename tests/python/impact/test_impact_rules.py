@@ -42,6 +42,19 @@ def project(made: DbtProject, tmp_path: Path) -> DbtProject:
     return made.copy(tmp_path / "house")
 
 
+def test_of_several_tables_the_last_scored_is_taken_and_the_others_are_named(project: DbtProject) -> None:
+    ended = scorehouse(project, "impact", "toy", "2", "--target", "dev")
+    last = project.query("select split_part(node, '.', 3) from scorehouse_run_log order by started_at desc")
+    (table, *_), others = last[0], [name for (name,) in last[1:]]
+    assert ended.stdout.splitlines()[1].startswith(f"{table}, ")
+    assert f"the last scored table that champion decides; for another: --table {' or '.join(others)}" in (
+        ended.stdout
+    )
+    found = impact(project, "2", "--table", others[0])
+    assert (found["table"], found["other_tables"]) == (others[0], [])
+    assert "name the --table or --folder" in refused(project, "--check", "--table", others[-1])
+
+
 def test_a_table_that_keeps_its_rows_is_told_apart(project: DbtProject) -> None:
     for table in ("fresh", "days"):
         found = impact(project, "2", "--table", table)
