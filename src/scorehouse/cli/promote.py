@@ -94,6 +94,12 @@ def promote_command(
             f"scorehouse promote {name} --remove {each}"
             for each in left.aliases
         ]
+    if alias != "challenger" and (left.version != version or threshold is not None):  # it decided before
+        of = "" if alias == "champion" else f" --alias {alias}"
+        lines.append(
+            f"before the build: scorehouse impact {name} {version}{of} --target ... --format markdown "
+            "says what this changes, as the comment on the pull request"
+        )
     lines.append(f"next: {build_command(name)}")
     answer(as_json, {**as_document(moved), "required": passed}, lines)
 

@@ -98,6 +98,10 @@ def test_command_promote(empty_project: Path) -> None:
     churn(0.1, alias="champion")
     ended = command("promote", "churn", "1")
     assert ended.exit_code == 0 and "aliases of churn version 1: champion" in ended.output
+    assert "before the build: scorehouse impact churn 1 --target ... --format markdown" in ended.output
+    for words in (("1",), ("2", "--alias", "challenger"), ("2", "--alias", "canary")):
+        assert "scorehouse impact" not in command("promote", "churn", *words).output  # nothing moves
+    assert "impact churn 1 --alias canary" in command("promote", "churn", "1", "--alias", "canary").output
     ended = command("promote", "churn", "9", "--alias", "champion")
     assert ended.exit_code == 1 and "has no version 9" in ended.output and "What to do" in ended.output
     assert command("promote", "churn", "one").exit_code == 2

@@ -101,6 +101,7 @@ def test_champion_against_challenger(pages: dict[str, str], monitored_project: D
     assert live != challenger and line in said
     assert re.search(r"(champion|challenger) by [\d.]+ |no clear winner ", said)
     assert "region=north challenger, version 2" in said
+    assert "What a promotion of version 2 changes: scorehouse impact wide 2 --target …" in said
     assert "Prediction table wide_predictions" in said  # the larger one heads the chapter
 
 
