@@ -20,6 +20,7 @@ from events import (
     nights,
     persons,
     second_week,
+    students,
     versions,
 )
 from faults import all_faults
@@ -82,6 +83,7 @@ ORDINARY: tuple[tuple[str, Event, int], ...] = (
     ("pruned", audits.pruned, 1),
     ("a person asks", persons.asked, 1),
     ("a person is forgotten", persons.forgotten, 1),
+    ("a student is taught", students.taught, 1),
     ("another schema", environments.another_schema, 1),
     ("monitors later", environments.monitors_later, 1),
     ("deferred", environments.deferred, 1),
@@ -108,6 +110,7 @@ NEEDS = {
     "pruned": "commands",
     "a person asks": "commands",
     "a person is forgotten": "forgetting",
+    "a student is taught": "commands",
     "second week: prepare the retraining": "commands",
     "second week: every night": "commands",
     "second week: the first alarm": "commands",
