@@ -20,9 +20,13 @@ DBT = str(Path(sys.executable).with_name("dbt"))
 
 def run_models(project: DbtProject, *models: str) -> tuple[float, float]:
     """Run dbt models in a process of its own: seconds of processor and clock, dbt's start included."""
+    return run_command(project, DBT, "--quiet", "run", "--select", *models)
+
+
+def run_command(project: DbtProject, *words: str, stdout: int | None = None) -> tuple[float, float]:
+    """Run a command in the project's folder: seconds of processor and clock."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [DBT, "--quiet", "run", "--select", *models]
-    subprocess.run(command, cwd=project.folder, env=project.environment, check=True)
+    subprocess.run(words, cwd=project.folder, env=project.environment, check=True, stdout=stdout)
     after, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, clock
 
