@@ -50,9 +50,9 @@ class Move:
         sides = {"before": identity(self.before), "after": identity(self.after)}
         decision = self.options.decision
         names = {"name": self.before.name, "alias": self.alias, "table": self.table}
-        names["other_tables"] = list(self.others)
         ran = {"rescore": self.rescore.rule, "last_run_at": str(self.run["started_at"])}
-        return {**names, **sides, **ran, "decision_policy": decision and decision.digest}
+        digest = decision and decision.digest
+        return {**names, "other_tables": list(self.others), **sides, **ran, "decision_policy": digest}
 
 
 def live_rows(connection: duckdb.DuckDBPyConnection, run: Mapping[str, Any], options: ScoreOptions) -> str:

@@ -24,7 +24,8 @@ BUGS = (
             (
                 "macros/labels/_is_positive.sql",
                 "    {% if numbers %}\n",
-                "    {{ return('case when ' ~ label ~ ' = 1 then 1e0 else 0e0 end') }}\n    {% if numbers %}\n",
+                "    {{ return('case when ' ~ label ~ ' = 1 then 1e0 else 0e0 end') }}\n"
+                "    {% if numbers %}\n",
             ),
         ),
         events=("second week: watch it", "labels renamed"),
