@@ -1,6 +1,6 @@
 """Whether `scorehouse impact` comes true key by key, and its time against that of `dbt run`.
 
-    python benchmarks/impact.py --repeat 5
+    python benchmarks/impact.py
 
 On flights and on customers, a linear model and a boosting each get a second version. For each, the impact is
 predicted, the version promoted and its table built; then label, band and decision of every key that was
