@@ -11,7 +11,12 @@
         'scaled': false,
         'segment_rows': 100,
     } %}
-    {% set used = scorehouse._options(call, 'settings', settings, used) %}
+    {% set unknown = settings.keys() | reject('in', used.keys()) | list if settings is mapping else ['?'] %}
+    {% do scorehouse._check_rules(call, [
+        ('settings', settings, unknown, 'a mapping with only the keys ' ~ used.keys() | join(', '),
+            'write `settings: {replicates: 500}`'),
+    ]) %}
+    {% do used.update(settings) %}
     {% for name, low, high in [('replicates', 20, 10000), ('confidence', 0.5, 0.999), ('seed', 0, 1000000000)] %}
         {% do scorehouse._check_number(
             call, 'settings.' ~ name, used[name], 'correct `' ~ name ~ '` in settings', lowest=low, highest=high
