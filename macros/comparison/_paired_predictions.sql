@@ -16,8 +16,8 @@
 {%- endmacro %}
 
 
-{#- The pairs of a `challenger`, whose columns stand beside those of the live version; or without one of all challengers,
-    whose rows are joined with those of the live version. -#}
+{#- The pairs of a `challenger`, whose columns stand beside those of the live version; or without one of all
+    challengers, whose rows are joined with those of the live version. -#}
 {% macro _pairs(predictions, keys, columns, others, names, challenger=none) -%}
 {%- set live = 'live.' if challenger is none else '' -%}
 {%- set version = scorehouse._challenger_column('model_version', challenger) -%}

@@ -11,7 +11,8 @@
     ) %}
 
 {% set text = dbt.type_string() %}
-{% set versions, outcomes = 'ml_model, model_alias, live_version, challenger_version', 'outcome_before, outcome_after' %}
+{% set versions = 'ml_model, model_alias, live_version, challenger_version' %}
+{% set outcomes = 'outcome_before, outcome_after' %}
 with paired as (
 
     {{ scorehouse._paired_predictions(predictions, keys, [outcome], by) | indent(4) }}

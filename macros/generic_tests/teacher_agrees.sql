@@ -10,7 +10,9 @@
     ) %}
     {% do scorehouse._check_number(call, 'min_rows', min_rows, 'ask for at least one row', lowest=1) %}
     {% for name, alias in {'student': student, 'teacher': teacher}.items() %}
-        {% do scorehouse._check_text(call, name, alias, 'the alias of a version', 'write `' ~ name ~ ': ' ~ name ~ '`') %}
+        {% do scorehouse._check_text(
+            call, name, alias, 'the alias of a version', 'write `' ~ name ~ ': ' ~ name ~ '`'
+        ) %}
     {% endfor %}
     {% set double = scorehouse._type_double() %}
 

@@ -10,7 +10,8 @@
     {% set measures = scorehouse._metrics().segments %}
     {% do scorehouse._check_choice(call, 'measure', measure, measures, 'rejected_share') %}
     {% do scorehouse._check_rules(call, [
-        ('columns', columns, not names + cut, 'at least one column, here or in `numbers`', 'write `columns: [country]`'),
+        ('columns', columns, not names + cut, 'at least one column, here or in `numbers`',
+            'write `columns: [country]`'),
         ('depth', depth, depth not in [1, 2, 3] or (names + cut) | length > 12,
             '1, 2 or 3, for at most twelve columns', 'write `depth: 2`, and fewer columns'),
     ]) %}
