@@ -1,9 +1,11 @@
 {# A snapshot of passed-through columns and features, with a hash of each row's inputs, checked, and without
    the rows that the rule skips. #}
 {% macro _warehouse_snapshot(snapshot, target_relation, scored) %}
-    {% set columns, hashes, whens, order = scored['keep'][:-1], [], [], [] %}
+    {% set columns, features, hashes, whens, order = scored['keep'][:-1], [], [], [], [] %}
     {% set key = columns[:scored['key'] | length] %}
-    {% set features = scored['parts'] | sum(attribute='columns', start=[]) %}
+    {% for part in scored['parts'] %}
+        {% do features.extend(part['columns']) %}
+    {% endfor %}
     {% set types = scorehouse._warehouse_types(scored['query'], (features + columns) | unique | list) %}
     {% for part in scored['parts'] %}
         {% do scorehouse._warehouse_check_features(scored, part, types) %}
