@@ -36,6 +36,7 @@ MARK = "<scorehouse>"  # macros/predict/_verified_select.sql puts what is to be 
 NEXT = f"{MARK}next statement{MARK}"  # macros/predict/_verified_select.sql cuts the text of a version here
 NODES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Expr)}
 FUNCTIONS = frozenset(("abs", "coalesce", "concat", "exp", "exp_down", "floor", "greatest", "is_nan"))
+FUNCTIONS |= {"join", "least", "ln", "mod", "not", "sigmoid", "sqrt"}
 LITERALS = ("double", "integer", "text", "boolean", "null")
 FIRST: dict[str, Callable[[Any], Any]] = {  # what the first field of a node may be, where SQL is made of it
     "Feature": lambda position: type(position) is int and position >= 0,
@@ -203,9 +204,6 @@ def _moved(expr: Expr, names: Mapping[str, str], positions: Sequence[int]) -> Ex
         return Feature(positions[part.position], part.type) if isinstance(part, Feature) else None
 
     return rewritten(expr, moved)
-
-
-FUNCTIONS |= {"join", "least", "ln", "mod", "not", "sigmoid", "sqrt"}
 
 
 def sql_head(compiled: CompiledSql) -> dict[str, Any]:
