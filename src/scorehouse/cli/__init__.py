@@ -118,6 +118,5 @@ SHARED = {
     "list": "show",
     "reference": "register",
     "scaffold_exposure": "scaffold_mart",
-    "status": "report",
     "sync_mlflow": "mlflow",
 }

@@ -1,53 +1,27 @@
-"""`scorehouse report`, HTML pages or one file, and `status`, its first page in a terminal."""
+"""`scorehouse report`: the monitoring tables of a target as a small folder of HTML pages, or as one file."""
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from scorehouse.cli.common import (
-    EXIT_DIFFERENT,
-    answer,
-    count,
-    heading,
-    json_option,
-    option,
-    optional_name,
-    waiting,
-)
+from scorehouse.cli.common import answer, count, json_option, option, optional_name, waiting
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import registered_names, replace_file
-from scorehouse.report.alert import Alert
 from scorehouse.report.dbt_results import DbtResults
-from scorehouse.report.export import facts_of_alert
 from scorehouse.report.gather import gather
-from scorehouse.report.page import (
-    FILE,
-    GENERATOR,
-    INDEX,
-    Given,
-    Report,
-    by_state,
-    folder,
-    one_page,
-    read_given,
-)
+from scorehouse.report.page import FILE, GENERATOR, INDEX, Given, Report, folder, one_page, read_given
 from scorehouse.report.sections import Chapter, chapter_of
-from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, overview
+from scorehouse.report.summary import overview
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import size
 
 CALL = "scorehouse report"
-NEXT = {ACT: "need{} action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
-COLOURS = {ACT: "red", WATCH: "yellow", FINE: "green"}
-WIDEST = 110
 
 
 @click.command("report")
@@ -149,78 +123,3 @@ def _given(file: Path | None, project_dir: Path | None, known: list[str]) -> Map
             return {}
         known = [*known, *registered_names(project)]  # this warehouse may have only some of them
     return read_given(file, known, CALL)
-
-
-@click.command("status")
-@optional_name
-@results_option
-@click.option("--exit-code", is_flag=True, help="Exit with 3 if there is an alert.")
-@target_options
-@json_option
-@click.pass_context
-def status_command(
-    ctx: click.Context, name: str | None, exit_code: bool, target: Target, as_json: bool
-) -> None:
-    """Say in a few lines which ML models need a person, why, and what to do.
-
-    It says what the first page of the report says: causes with their numbers, the worst first. `export
-    alerts` sends the same to others.
-
-    \b
-    Examples:
-      scorehouse status --target prod
-      scorehouse status churn --database target/warehouse.duckdb --exit-code
-    """
-    results = target.dbt_results()
-    with waiting("reading the warehouse"), target.opened() as opened:
-        chapters = by_state(chapters_of(opened.monitoring, name, results))
-    said = [{**overview(chapter), "causes": [*map(facts_of_alert, chapter.alerts)]} for chapter in chapters]
-    answer(as_json, said, _lines(chapters))
-    if exit_code and any(chapter.alerts for chapter in chapters):
-        ctx.exit(EXIT_DIFFERENT)
-
-
-def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
-    names: dict[str, list[str]] = {word: [] for word in NEXT}
-    for chapter in chapters:
-        names[headline(chapter).word].append(chapter.data.name)
-    counts = [
-        f"{len(found)} {NEXT[word].format('s' if len(found) == 1 else '')}: {', '.join(found)}"
-        for word, found in names.items()
-        if found
-    ]
-    yield heading(f"{'. '.join(counts)}.")
-    for chapter in chapters:
-        said = headline(chapter)
-        yield ""
-        word = click.style(said.word, fg=COLOURS.get(said.word), bold=True)
-        yield f"{word}  {heading(chapter.data.name)} version {chapter.live.version}"
-        if not chapter.alerts:
-            yield from _wrapped(said.text, 2)
-        for alert in chapter.alerts:
-            yield from _of_alert(alert)
-
-
-def _of_alert(alert: Alert) -> Iterator[str]:
-    """The cause, its numbers and what to do; then the advice on retraining that stands behind it."""
-    since = f", since {alert.since}" if alert.since else ""
-    yield from _wrapped(f"{alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
-    if alert.text:
-        yield from _wrapped(alert.text, 4)
-    yield f"    What to do: {alert.what_to_do}"
-    for one in alert.also:
-        if one.topic == "retraining":
-            yield from _of_alert(one)
-
-
-def _wrapped(text: str, indent: int) -> list[str]:
-    """Lines that fit the terminal."""
-    width = min(shutil.get_terminal_size().columns, WIDEST)
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -12,7 +12,7 @@ import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.cli.report import _wrapped
+from scorehouse.cli.status import _wrapped
 from scorehouse.project.run_log_place import Place
 from scorehouse.report.causes import _together
 from scorehouse.report.warehouse import Warehouse
