@@ -1,40 +1,28 @@
-"""The proof of a backend: it serves only after it equalled the estimator, row by row, on the same rows.
+"""Proof rows: features and what the estimator made of them, kept beside a backend.
 
-These are those of training, and rows made to break a backend, with values at and one step around every edge,
-missing, infinite and extreme ones, and unseen categories. The estimator is asked for them once. Some are kept
-beside the backend. Each run scores them with it first, on the machine where it runs: so it serves only where
-it still equals the estimator, which itself stays closed.
+Each run scores them with the backend before it scores anything else, on the machine where it runs. So a
+backend serves only where it still equals the estimator, which itself stays closed.
+
+Compare the rows of a backend with the estimator's rows: one measure for every backend and format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, EstimatorError
+from scorehouse.errors import EstimatorError
 from scorehouse.kernel import arrays
-from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
-from scorehouse.program.hard_rows import HOLED, PLAIN, PROBED, Tried, training_rows, tried_rows
-from scorehouse.program.segments_made import segment_column
-from scorehouse.program.stored_backend import StoredBackend
+from scorehouse.program.hard_rows import HOLED, PLAIN, PROBED, Tried
 
 TOLERANCE = 1e-9
 TOLERANCE_NATIVE = 1e-12  # the same arithmetic, but for the last digits of an exponential
 TOLERANCE_SINGLE = 1e-6  # a few steps of a float32, where the estimator computes in float32
 ROW_STATUS = "row_status"
-MOST_ROWS = 2_048
-MOST_CELLS = 50_000
-SHARES = ((PLAIN, 0.5), (PROBED, 0.375), (HOLED, 0.125))
-EXPECTED = "expected:"  # prefix of what the estimator made of a row
-SLICE = 16_384
-FEW = 64
-Edges = Mapping[int, Iterable[float]]
 
 
 @dataclass(frozen=True)
@@ -148,6 +136,13 @@ def _doubles(column: pa.Array) -> np.ndarray:
     return arrays.to_numpy(plain).astype(np.float64, copy=False)
 
 
+MOST_ROWS = 2_048
+MOST_CELLS = 50_000
+SHARES = ((PLAIN, 0.5), (PROBED, 0.375), (HOLED, 0.125))
+EXPECTED = "expected:"  # prefix of what the estimator made of a row
+SLICE = 16_384
+
+
 def kernel_rows(kernel: Kernel, rows: pa.Table) -> pa.Table:
     """What the kernel makes of the rows; a slice that it gives up on is halved, at most down to one row."""
     size = max(SLICE, getattr(kernel.estimator, "rows_per_call", 0))
@@ -218,75 +213,3 @@ def differs_here(data: bytes, kernel: Kernel, score: Callable[[pa.Table], pa.Tab
 
 def _evenly(places: np.ndarray, most: int) -> np.ndarray:
     return places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64)]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Rows that backends are tried on. `kernel` holds the estimator, `training` are its rows among them.
-
-    `scored` is what the kernel made of the training rows before; None: it was not asked.
-    """
-
-    kernel: Kernel
-    training: pa.RecordBatch
-    tried: Tried
-    scored: pa.RecordBatch | None = None
-
-    @cached_property
-    def expected(self) -> pa.Table:
-        """What the estimator makes of the rows; a row's result does not depend on its neighbours."""
-        if self.scored is None:
-            return kernel_rows(self.kernel, self.tried.rows)
-        hard = np.flatnonzero(self.tried.order >= len(self.training))
-        made = kernel_rows(self.kernel, self.tried.rows.take(arrays.of_numpy(hard)))
-        back = self.tried.order.copy()
-        back[hard] = len(self.training) + np.arange(len(hard))
-        both = pa.concat_tables([pa.Table.from_batches([self.scored]), made])
-        return both.take(arrays.of_numpy(back)).combine_chunks()
-
-    @cached_property
-    def proof(self) -> bytes:
-        """The file of some of the rows, on which a backend proves itself again wherever it runs."""
-        return proof_bytes(self.tried, self.kernel)
-
-
-def trial_of(
-    kernel: Kernel, rows: pa.RecordBatch, *edges: Edges, scored: pa.RecordBatch | None = None
-) -> Trial:
-    """Rows of training, of every segment, and hard ones around the `edges` of each backend, by feature.
-
-    `scored` is what the kernel made of all `rows`, if it was asked.
-    """
-    chosen = training_rows(rows, segment_column(kernel.estimator, kernel.signature))
-    training = chosen(rows)
-    together: dict[int, set[float]] = {}
-    for found in edges:
-        for position, some in found.items():
-            together.setdefault(position, set()).update(some)
-    tried = tried_rows(kernel.signature, together, training)
-    return Trial(kernel, training, tried, None if scored is None else chosen(scored))
-
-
-def prove(backend: Any, trial: Trial, tolerance: float = TOLERANCE) -> Parity:
-    """Compare a backend, which has the methods of the estimator, with it on the rows of `trial`.
-
-    Raises CompileError if a label, a rejected row or its reason differs, or a score by more than `tolerance`.
-    """
-    kernel, rows = trial.kernel, trial.tried.rows
-    if isinstance(backend, StoredBackend):  # what cannot be computed fails here, and not once for each row
-        few = rows.slice(0, FEW).combine_chunks().to_batches()[0]
-        backend.numbers(check_batch(kernel.signature, few, frozenset()).columns)
-    parity = compare(trial.expected, kernel_rows(kernel.holding(backend), rows), tolerance=tolerance)
-    if parity.problem:
-        raise unequal(kernel.call, parity.problem, tolerance)
-    return parity
-
-
-def unequal(call: str, problem: str, tolerance: float) -> CompileError:
-    """The error that says how a backend differs from the estimator."""
-    return CompileError(
-        call,
-        f"the backend does not equal the estimator: {problem}",
-        expected=f"the same labels and rejected rows, and scores within {tolerance:g}",
-        action="score this version with the estimator itself, and report its class and version",
-    )

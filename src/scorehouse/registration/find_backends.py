@@ -18,7 +18,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import slow_in_sql
 from scorehouse.program.matrix.make import compiled
 from scorehouse.program.native.make import CompiledTrees, compile_trees, made_of_trees, reads_predictions
-from scorehouse.program.proof import Edges, Trial, trial_of
+from scorehouse.program.prove import Edges, Trial, trial_of
 from scorehouse.program.reasons.prove_reasons import scored_rows
 from scorehouse.program.reasons.stored_reasons import Background
 from scorehouse.program.reasons.trees import LinearReasons

@@ -13,7 +13,8 @@ from scorehouse.errors import CompileError, ScorehouseError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.native.make import prove_numbers
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.proof import TOLERANCE, TOLERANCE_NATIVE, Parity, Trial, compare, prove, unequal
+from scorehouse.program.proof import TOLERANCE, TOLERANCE_NATIVE, Parity, compare
+from scorehouse.program.prove import Trial, prove, unequal
 from scorehouse.program.sql import in_duckdb
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql

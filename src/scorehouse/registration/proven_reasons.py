@@ -19,7 +19,7 @@ from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.matrix.layers import StoredMatrix
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.proof import Trial
+from scorehouse.program.prove import Trial
 from scorehouse.program.reasons.kernel import asked_outputs, score_columns, why_none
 from scorehouse.program.reasons.make import linear_reasons, tree_reasons
 from scorehouse.program.reasons.prove_reasons import proof_of, prove, prove_trees

@@ -24,7 +24,8 @@ from project import MakeKernel
 from proved import trees_of
 from scorehouse.errors import CompileError
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.program.proof import kernel_rows, trial_of
+from scorehouse.program.proof import kernel_rows
+from scorehouse.program.prove import trial_of
 from scorehouse.program.sql import ensembles
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.in_duckdb import duckdb_rows

@@ -44,7 +44,7 @@ from project import registered_kernel
 from scorehouse.errors import CompileError
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
-from scorehouse.program import proof
+from scorehouse.program import prove
 from scorehouse.program.choose import ProgramFiles, choose_backend
 from scorehouse.program.matrix.make import compile_matrix
 from scorehouse.program.proof import compare, kernel_rows, proof_bytes
@@ -268,8 +268,8 @@ def test_the_estimator_is_not_asked_again_where_sql_was_compared(
 ) -> None:
     """The rows that prove SQL prove the matrix backend, and both have one file of proof rows."""
     asked, made = [], []
-    monkeypatch.setattr(proof, "kernel_rows", lambda one, rows: asked.append(one) or kernel_rows(one, rows))
-    monkeypatch.setattr(proof, "proof_bytes", lambda *given: made.append(given) or proof_bytes(*given))
+    monkeypatch.setattr(prove, "kernel_rows", lambda one, rows: asked.append(one) or kernel_rows(one, rows))
+    monkeypatch.setattr(prove, "proof_bytes", lambda *given: made.append(given) or proof_bytes(*given))
     kernel = _kernel(tmp_path, "k-means")
     held = [type(one.estimator).__name__ for one in asked]
     assert len(made) == 1 and sorted(held) == ["Pipeline", "StoredMatrix"]

@@ -34,7 +34,7 @@ from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.native import kernel
 from scorehouse.program.native.make import compile_trees
-from scorehouse.program.proof import trial_of
+from scorehouse.program.prove import trial_of
 from scorehouse.registration.find_backends import find_backends
 from scorehouse.training import days_since_epoch
 

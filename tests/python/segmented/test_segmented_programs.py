@@ -34,7 +34,7 @@ from scorehouse.program.matrix.layers import Layer, StoredMatrix, run
 from scorehouse.program.matrix.make import compiled, folded
 from scorehouse.program.native.make import compile_trees, edges_of_segments
 from scorehouse.program.native.stored import StoredTrees
-from scorehouse.program.proof import prove, trial_of
+from scorehouse.program.prove import prove, trial_of
 from scorehouse.program.store import scores_of, to_bytes
 from scorehouse.registry.policy import LoadPolicy
 

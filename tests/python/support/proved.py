@@ -9,7 +9,8 @@ import pyarrow as pa
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.native.make import CompiledTrees, compile_trees, prove_numbers
-from scorehouse.program.proof import TOLERANCE_NATIVE, Parity, Trial, compare, prove, trial_of
+from scorehouse.program.proof import TOLERANCE_NATIVE, Parity, compare
+from scorehouse.program.prove import Trial, prove, trial_of
 from scorehouse.program.sql.compiled import CompiledSql
 from scorehouse.program.sql.in_duckdb import duckdb_rows, tolerance_of
 

@@ -27,7 +27,8 @@ from scorehouse.program.native.recipes import READERS, recipe_of
 from scorehouse.program.native.stored import StoredTrees, sums_of
 from scorehouse.program.preprocessing import begun, ended, in_singles, steps_of
 from scorehouse.program.proof import TOLERANCE_NATIVE as TOLERANCE
-from scorehouse.program.proof import Trial, distances, unequal
+from scorehouse.program.proof import distances
+from scorehouse.program.prove import Trial, unequal
 from scorehouse.program.segments_made import is_segmented, stacked
 from scorehouse.program.several import CHAINS, FOR_EACH
 from scorehouse.program.sql.builder import Value, name_of
