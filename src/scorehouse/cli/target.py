@@ -99,12 +99,11 @@ class Target:
         _, profile = self._profile()
         return str((profile.targets.get(self.target) or {}).get("type") or "duckdb")
 
-    def require_name(self) -> None:
+    def require_name(self, why: str = "") -> None:
         """An error where neither file nor target is named, for commands whose result is kept."""
         if self.database is None and not self.target:
-            raise click.UsageError(
-                f"name the DuckDB file with --database, or the --target that writes it{self._known_targets()}"
-            )
+            named = "name the DuckDB file with --database, or the --target that writes it"
+            raise click.UsageError(f"{named}{self._known_targets()}{f' ({why})' if why else ''}")
 
     def place(self) -> Place:
         """The file named by --database, or the one of the target in profiles.yml."""
@@ -119,11 +118,12 @@ class Target:
         """The file of the target; the profile's default is printed, once."""
         try:
             project, profile = self._profile()
-        except ConfigurationError:
-            self.require_name()  # without a profile there is no default
+        except ConfigurationError as error:
+            self.require_name(error.problem)  # without a profile there is no default
             raise
         if not self.target and profile.default not in profile.targets:
-            self.require_name()
+            what = f"target {profile.default!r}" if profile.targets else f"profile {profile.name!r}"
+            self.require_name(f"there is no {what} in {str(profile.file)!r}")
         if not self.target:
             echo(f"target: {profile.default}", err=True)
         target = self.target or profile.default
