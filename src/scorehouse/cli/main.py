@@ -102,7 +102,7 @@ def _short(summary: str, limit: int = 45) -> str:
 
 
 class _Main(_Group):
-    """Show scorehouse errors as text, without a traceback, and exit with 1."""
+    """Show scorehouse errors, and those of a file, as text, without a traceback, and exit with 1."""
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         """Help has colours on a terminal too, unless NO_COLOR is set."""
@@ -113,6 +113,16 @@ class _Main(_Group):
             return super().invoke(ctx)
         except ScorehouseError as error:
             echo(click.style("scorehouse: ", fg="red") + str(error), err=True)
+            ctx.exit(EXIT_FAULT)
+        except OSError as error:
+            if error.filename is None:  # not about a file: a pipe that was closed is click's affair
+                raise
+            echo(
+                click.style("scorehouse: ", fg="red") + f"{str(error.filename)!r}: {error.strerror}.\n"
+                "  Expected: a file or folder that can be read, or written.\n"
+                "  What to do: correct the path, or the rights on it.",
+                err=True,
+            )
             ctx.exit(EXIT_FAULT)
 
 
