@@ -201,11 +201,17 @@ def relations_of(project: Path, tables: Iterable[str], call: str) -> dict[str, t
         except (ScorehouseError, OSError, subprocess.TimeoutExpired) as error:
             echo(
                 f"note: the schema of {' and '.join(sorted(wanted))} in the training script is a guess, as "
-                f"dbt has not parsed the project: {getattr(error, 'problem', error)}",
+                f"dbt has not parsed the project: {_why(error)}",
                 err=True,
             )
             return {}
     return {name: (str(nodes[name]["schema"]), str(nodes[name]["alias"])) for name in wanted & {*nodes}}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):  # its own words are Python's
+        return f"it took longer than {error.timeout:.0f} s; see that dbt parse ends, and call this again"
+    return str(getattr(error, "problem", error))
 
 
 def _node(project: Path, name: str) -> dict[str, Any]:
