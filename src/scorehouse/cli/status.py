@@ -65,7 +65,8 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
         said = headline(chapter)
         yield ""
         word = click.style(said.word, fg=COLOURS.get(said.word), bold=True)
-        yield f"{word}  {heading(chapter.data.name)} version {chapter.live.version}"
+        owner = f", owner {chapter.live.owner}" if chapter.live.owner else ""
+        yield f"{word}  {heading(chapter.data.name)} version {chapter.live.version}{owner}"
         if not chapter.alerts:
             yield from _wrapped(said.text, 2)
         for alert in chapter.alerts:

@@ -46,6 +46,8 @@ def headline(chapter: Chapter) -> Headline:
     if judged:
         rest = f" Not judged: {missing}." if missing else ""
         return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
+    if {need for _, need in needs} == {"not monitored"}:
+        return Headline("none", UNJUDGED, f"monitor it: scorehouse scaffold monitors {chapter.data.name}")
     return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
 
 
@@ -55,6 +57,7 @@ def overview(chapter: Chapter) -> dict[str, Any]:
     return {
         "ml_model": chapter.data.name,
         "version": chapter.live.version,
+        "owner": chapter.live.owner,
         "state": said.state,
         "sentence": said.sentence,
         "what_to_do": said.action,

@@ -62,7 +62,9 @@ def test_the_index_says_what_to_do_with_the_worst_first(folder: Path) -> None:
     rows = re.findall(r'<li class="(\w+)">(.*?)</li>', index.split('class="sentences"')[1], re.S)
     first, second = [(state, said_in(row)) for state, row in rows]
     assert first[0] == "bad" and first[1].startswith("wide Act ROC AUC is worse than allowed")
-    assert second[0] == "none" and second[1].startswith("bare Not judged set a limit.")
+    assert first[1].count("Owner: tests") == 1
+    assert second[0] == "none" and "Owner" not in second[1], second
+    assert second[1].startswith("bare Not judged monitor it: scorehouse scaffold monitors bare")
 
 
 def test_a_card_says_what_is_known_and_what_nobody_has_said(folder: Path) -> None:
@@ -110,6 +112,13 @@ def test_the_index_of_another_site_stays(monitored_project: DbtProject, tmp_path
     ended = run("report", "--database", monitored_project.database, "--output", tmp_path)
     assert ended.exit_code == 1 and "was not written by this command" in ended.output
     assert (tmp_path / "index.html").read_text() == "<p>mine"
+
+
+def test_a_place_that_cannot_be_written_is_said(monitored_project: DbtProject, tmp_path: Path) -> None:
+    (tmp_path / "a_file").touch()
+    ended = run("report", "--database", monitored_project.database, "--output", tmp_path / "a_file" / "out")
+    assert ended.exit_code == 1 and "a_file" in ended.output and "correct the path" in ended.output
+    assert isinstance(ended.exception, SystemExit), "no traceback"
 
 
 def test_the_cards_of_the_examples_are_complete() -> None:
