@@ -18,8 +18,8 @@
     {% if number is none %}
         {{ return('(select 1 as prediction)') }}
     {% elif context.get(macro_name) is none %}
-        {% do scorehouse._argument_error(
-            'predict', 'name', name,
+        {% do scorehouse._fail(
+            call, 'version ' ~ number ~ ' has no SQL for ' ~ target.type,
             'an ML model with compiled SQL of version ' ~ number,
             scorehouse._why_not_compiled(name, registry, number) ~ scorehouse._print_sql(name, number)
                 ~ ', or score it with scorehouse.scored()'

@@ -153,6 +153,7 @@ def test_what_does_not_compile_is_refused_with_the_step(project: DbtProject) -> 
     ended = project.dbt("compile", "--select", "blocked")
     (project.folder / "models" / "blocked.sql").unlink()
     message = ended.messages.get("blocked") or ended.problem
+    assert "version 1 has no SQL for duckdb" in message
     assert "an ML model with compiled SQL of version 1" in message
     assert "pca > PCA: this transformer has no equivalent in SQL" in message
 
