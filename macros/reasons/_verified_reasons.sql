@@ -24,6 +24,8 @@
         call,
         'version ' ~ number ~ ' has no reasons in SQL' ~ (': ' ~ why if why),
         'a linear model whose contributions SQL computes on ' ~ target.type,
-        'leave reasons out, or score on an engine with Python'
+        'leave reasons out, or ' ~ ('use scorehouse.scored(), which gives them by Python'
+            if target.type in ['duckdb', 'spark'] and not scorehouse._is_dbt2() and not refused.get('reasons')
+            else 'score on an engine with Python')
     ) %}
 {% endmacro %}

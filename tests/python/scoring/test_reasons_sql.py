@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from linear_reasons import FEATURES, ROWS, columns_of, frame, kinds, same_reasons
 from project import DbtProject
@@ -124,3 +125,14 @@ def test_a_model_of_many_columns_has_reasons(project: DbtProject) -> None:
     version = project.register(LogisticRegression().fit(wide, y), "wide", wide, y, task="classification")
     assert "refused" not in version.program
     assert set(version.program["sql"]["macro"]["reasons"]) == {"duckdb"}
+
+
+def test_trees_are_referred_to_what_explains_them(project: DbtProject) -> None:
+    X = pd.DataFrame({"visits": np.arange(200.0)})
+    y = (X.visits > 90).astype(int)
+    project.register(DecisionTreeClassifier(max_depth=2).fit(X, y), "trees", X, y, task="classification")
+    project.dbt("seed", "--select", "tag:ml_trees").check()
+    project.features(PREDICT.format(name="trees", more="reasons=1"), name="of_trees")
+    said = project.dbt("run", "--select", "of_trees").messages["of_trees"]
+    assert "version 1 has no reasons in SQL: its reasons are those of trees" in said
+    assert "use scorehouse.scored(), which gives them by Python" in said
