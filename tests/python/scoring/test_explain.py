@@ -22,6 +22,7 @@ from rescoring import execute
 from scorehouse import load
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
+from scorehouse.explain.text import shown
 
 RNG = np.random.default_rng(3)
 X = pd.DataFrame({"age": RNG.normal(40, 10, 400).round(), "visits": RNG.integers(0, 9, 400)})
@@ -107,6 +108,11 @@ def test_the_first_sentence_says_what_why_and_what_would_undo_it(project: DbtPro
         undone = f". With {flip['feature']} at {flip['becomes']:.6g} it would be {flip['decision']}."
         assert sentence.endswith(undone) and flip["decision"] != told["decided"]
         execute(twin, "update features set age = 90 where id = 30")
+
+
+def test_a_blank_that_makes_another_category_is_seen() -> None:
+    values = ["Basic", "Basic ", "", None, 0.5]
+    assert [shown(value) for value in values] == ["Basic", "'Basic '", "''", "NULL", "0.5"]
 
 
 def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
