@@ -10,12 +10,13 @@ import contextlib
 import difflib
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scorehouse import dialect
 from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
 from scorehouse.cli.project_nodes import described_columns, node_files, seed_columns, some_columns, tables_of
@@ -26,12 +27,17 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 from scorehouse.retraining.dbt import Dbt, dbt_options
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+T = TypeVar("T")
 NAMED = """
 select column_name, data_type from duckdb_columns()
 where table_name = $table and schema_name = coalesce($schema, schema_name)
     and database_name = coalesce($database, database_name)
 order by database_name, schema_name, column_index
 """
+PLACE = NAMED.replace("column_name, data_type", "database_name, schema_name, table_name")
 BUILD = "correct the name; if the column is new, build the table first: dbt build --select {table}"
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
 DUCKDB = "duckdb"
@@ -169,8 +175,32 @@ def built_columns(project: Path, table: str) -> dict[str, str]:
     return _columns_in_target(project, table) or {}
 
 
+def days_old(project: Path, table: str, day: str) -> int | None:
+    """How old the newest day of a table of the default target is; None where it has none, or is not there."""
+
+    def ask(connection: DuckDBPyConnection, named: dict[str, Any]) -> int | None:
+        row = connection.execute(PLACE, named).fetchone()
+        if row is None:
+            return None
+        place = ".".join(map(dialect.DUCKDB.quote, row))
+        newest = f"max(cast({dialect.DUCKDB.quote(day)} as date))"
+        found = connection.execute(f"select date_diff('day', {newest}, current_date) from {place}").fetchone()
+        return found[0] if found else None
+
+    return _ask_target(project, table, ask)
+
+
 def _columns_in_target(project: Path, table: str) -> dict[str, str] | None:
     """As above, and None where the target cannot be read."""
+    return _ask_target(
+        project, table, lambda connection, named: dict(connection.execute(NAMED, named).fetchall())
+    )
+
+
+def _ask_target(
+    project: Path, table: str, ask: Callable[[DuckDBPyConnection, dict[str, Any]], T]
+) -> T | None:
+    """What `ask` finds with a connection and what the table is called there; None where it cannot be read."""
     import duckdb  # slow to import
 
     node, (database, schema, name) = _node(project, table), ["", "", *table.split(".")][-3:]
@@ -179,7 +209,7 @@ def _columns_in_target(project: Path, table: str) -> dict[str, str] | None:
         named = {"table": node.get("alias") or name, "database": database or node.get("database")}
         named["schema"] = schema or node.get("schema") or place.schema
         with connect(place) as connection:
-            return dict(connection.execute(NAMED, named).fetchall())
+            return ask(connection, named)
     return None
 
 

@@ -11,7 +11,7 @@ import click
 import yaml
 
 from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
-from scorehouse.cli.known_columns import check_columns, check_tables
+from scorehouse.cli.known_columns import check_columns, check_tables, days_old
 from scorehouse.errors import ConfigurationError
 from scorehouse.metrics import FEWEST, GROSS, METRICS, UNIT
 from scorehouse.project.dbt_text import dump_yaml, with_columns
@@ -109,6 +109,13 @@ def scaffold_tests_command(
         )
     replace_file(file, text.encode())
     answer(as_json, {"written": output}, [f"written: {output}"])
+    table, day, allowed = options["table"], options["day"], options["max_age_days"]
+    if day and (age := days_old(project, table, day)) is not None and age > allowed:
+        echo(
+            f"note: the newest {day} of {table} is {age} days old, and volume_in_range allows {allowed} "
+            "beside usual gaps: until newer rows come, nothing is scored; --max-age-days allows more",
+            err=True,
+        )
 
 
 def feature_tests_yaml(
