@@ -22,7 +22,9 @@
     {% elif not execute or load_relation(relation) is none %}
         {{ return([]) }}
     {% endif %}
-    {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}
+    {#- databases list no materialized views, and `build --empty` gives a subquery for a name #}
+    {% set names = adapter.get_columns_in_relation(load_relation(relation)) | map(attribute='name') | list %}
+    {{ return(names or (run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names | list)) }}
 {% endmacro %}
 
 

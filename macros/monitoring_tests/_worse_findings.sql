@@ -28,7 +28,7 @@ validation_errors as (
         window_start,
         window_end,
         n_current,
-        'below' as problem
+        {{ "'above'" if call == 'calibrated' else "'below'" }} as problem
     from judged
     where adjusted_p < 0.01e0
     {%- if require_rows %}

@@ -58,8 +58,9 @@
             {% set lines = ((result.message or result.status) | string | trim).split('\n') %}
             {% set is_ours = lines | length > 1 and lines[0].startswith('Compilation Error') %}
             {% set message = lines[1 if is_ours else 0] | trim %}
-            {% if is_ours and message.startswith('scorehouse.') and '): ' in message %}
-                {# the node is named already: what was called says it again #}
+            {% if is_ours and id.startswith('test.') and message.startswith('scorehouse.')
+                and '): ' in message and '): got ' not in message %}
+                {# the test is named already: what was called says it again, unless an argument is the cause #}
                 {% set message = message[message.find('): ') + 3:] %}
             {% endif %}
             {% do said.append(id.split('.')[0] ~ ' ' ~ scorehouse._name_for_a_person(result.node) ~ ': ' ~ message) %}

@@ -44,7 +44,8 @@ class Column:
     which `<column>_largest` is the largest), `rest` (1 without such a mean), `root` (of `mse`), `ece`,
     empty, or from a standard error, the column `<column>_error` or `error`: `log`, `logit` or `correlation`,
     by what is transformed, or `bounded`; at an end of the range of `logit` and `correlation`, from `n` rows.
-    Where `n` is empty, it is the column `<metric>_rows` of `wilson` and `f1`, `n_side` of `logit`, else `n`.
+    Where `n` is empty, it is the column `<metric>_rows` of `wilson` (without `_of_`), `f1_rows` of `f1`,
+    `n_side` of `logit`, else `n`.
     With `by`, there is one metric per value of this column, and its name ends in the value. A `minor` one is
     in the table alone: neither shown nor estimated.
     """

@@ -29,7 +29,8 @@
             'leave `' ~ metric ~ '` out, or write a test in SQL that compares the column `value`'
         ) %}
     {% endfor %}
-    {% set are_classes = task == 'classification' and scorehouse._as_list(spec.classes) | length > 1 %}
+    {% set are_classes = task == 'classification' and spec.classes is iterable and spec.classes is not string
+        and spec.classes is not mapping and spec.classes | length > 1 %}
     {% do scorehouse._check_rules(call, [
         ('options', options, spec.classes and not are_classes, 'a list of two classes or more, for a classification',
             "write `options: {'classes': ['low', 'middle', 'high']}`, or leave `classes` out"),

@@ -1,8 +1,8 @@
 {#- CTEs from `counted` to `bins` and `unseen`: the counts in the bins of the reference. -#}
 {% macro _profile_bins(reference, slots, cell) %}
 {% set text = dbt.type_string() %}
-{#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
 {% set column = cell ~ ', segment, part, feature' %}
+{#- Unseen values beyond the hundred most frequent share one row, so that free text does not fill the table. -#}
 {% set category = "case when kind <> 'unseen' or place <= 100 then category end" %}
 slots as (
 

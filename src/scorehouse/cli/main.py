@@ -101,6 +101,10 @@ def _short(summary: str, limit: int = 45) -> str:
     return click.Command(None, help=summary).get_short_help_str(limit)
 
 
+# what a path or its rights can cause; a disk that is full is none of it
+OF_FILES = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
+
+
 class _Main(_Group):
     """Show scorehouse errors, and those of a file, as text, without a traceback, and exit with 1."""
 
@@ -114,12 +118,12 @@ class _Main(_Group):
         except ScorehouseError as error:
             echo(click.style("scorehouse: ", fg="red") + str(error), err=True)
             ctx.exit(EXIT_FAULT)
-        except OSError as error:
-            if error.filename is None:  # not about a file: a pipe that was closed is click's affair
+        except OF_FILES as error:
+            if error.filename is None:
                 raise
             echo(
                 click.style("scorehouse: ", fg="red") + f"{str(error.filename)!r}: {error.strerror}.\n"
-                "  Expected: a file or folder that can be read, or written.\n"
+                "  Expected: a file, folder or program that is there and can be used.\n"
                 "  What to do: correct the path, or the rights on it.",
                 err=True,
             )

@@ -94,7 +94,9 @@ def promote_command(
             f"scorehouse promote {name} --remove {each}"
             for each in left.aliases
         ]
-    if alias != "challenger" and (left.version != version or threshold is not None):  # it decided before
+    was = next(row.threshold for row in before if row.version == version)
+    changes = left.version != version or moved.threshold != was
+    if alias in holders and alias != "challenger" and changes:  # it decided before, and otherwise
         of = "" if alias == "champion" else f" --alias {alias}"
         lines.append(
             f"before the build: scorehouse impact {name} {version}{of} --target ... --format markdown "

@@ -122,7 +122,11 @@ class Target:
             self.require_name(error.problem)  # without a profile there is no default
             raise
         if not self.target and profile.default not in profile.targets:
-            what = f"target {profile.default!r}" if profile.targets else f"profile {profile.name!r}"
+            what = (
+                f"target {profile.default!r}"
+                if profile.targets
+                else f"target of the profile {profile.name!r}"
+            )
             self.require_name(f"there is no {what} in {str(profile.file)!r}")
         if not self.target:
             echo(f"target: {profile.default}", err=True)

@@ -68,7 +68,7 @@ class People:
                         continue
                     if is_telling(value) or named.search(text, max(0, start - NEAR), start):
                         hits.append((start, value))
-        for start, value in sorted(hits):
+        for start, value in sorted(hits, key=lambda hit: (hit[0], -len(hit[1]))):  # the longer of two
             if start >= end:
                 yield start, value
                 end = start + len(value)
@@ -80,7 +80,10 @@ class People:
         return path
 
     def redacted(self, text: str) -> tuple[str, int]:
-        """The text without the persons' values, and how many there were. JSON stays JSON."""
+        """The text without the persons' values, and how many there were.
+
+        JSON stays JSON, unless a value begins with the letter of an escape behind a lone backslash.
+        """
         parts, end, count = list[str](), 0, 0
         for start, value in self.found_in(text):
             parts += [text[end:start], "0" if value.isdecimal() else REDACTED]

@@ -17,7 +17,7 @@ from scorehouse.engines.columns import FEATURE_HASH
 from scorehouse.engines.duckdb.sql import column_list, literal, quote
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
-from scorehouse.impact.move import BUILD, live_rows
+from scorehouse.impact.move import live_rows
 from scorehouse.impact.scan import AFTER, BEFORE, SIDES, TABLE, Outcome, bare, of_side
 from scorehouse.kernel.scorer import REJECT_REASON
 from scorehouse.project.run_log_place import rows_of
@@ -196,7 +196,7 @@ def check(
             call,
             f"{run['prediction_table']} has no column {', '.join(map(repr, missing))}",
             expected="the columns that its run wrote",
-            action=f"{BUILD}{kept['table']} --full-refresh",
+            action=f"build it anew: dbt build --select {kept['table']} --full-refresh",
         )
     if has_hashes:
         moved = "coalesce(kept.feature_hash <> written.feature_hash, false)"

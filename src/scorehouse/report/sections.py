@@ -24,7 +24,7 @@ from scorehouse.report.row_sql import Rows
 from scorehouse.report.timeline import Figure, timeline
 from scorehouse.report.verdicts import Verdict, verdicts_of, worst
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import DASH, limit, number, percent, row_window, zoned
+from scorehouse.report.words import DASH, MOVED, limit, number, percent, row_window, zoned
 
 Cells = list[dict[str, Any]]
 WORST_SEGMENTS = 8  # of each measure
@@ -123,6 +123,7 @@ def drift_rows(data: ModelData, long: Long, found: dict[Key, Distribution]) -> C
                 "psi": psi,
                 "detectable": detectable(metrics, deviations.get(feature)),
                 "metrics": metrics,
+                "is_beyond": any(metrics[each]["status"] == "drift" for each in MOVED if each in metrics),
                 "importance": importance,
                 "importance_width": 100 * importance / highest if importance else 0,
                 "unit": "age in days" if feature in data.ages else "",

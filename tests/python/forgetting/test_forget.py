@@ -324,6 +324,8 @@ def test_only_persons_are_named_by_text() -> None:
     ):
         assert people.redacted(text)[0] == left
     people = People(("name",), (("nadia",), ("\u00c9ric",)))
+    for keys in ((("anna",), ("anna@x.de",)), (("anna@x.de",), ("anna",))):
+        assert People(("name",), keys).redacted("see anna@x.de now") == ("see [forgotten] now", 1)
     twice = json.dumps({"payload": json.dumps({"name": "\u00c9ric"})})
     assert people.redacted(r"C:\nadia")[0] == r"C:\[forgotten]"
     assert json.loads(people.redacted(twice)[0]) == {"payload": '{"name": "[forgotten]"}'}

@@ -186,6 +186,18 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
     scored_again(house, good).check()
 
 
+def test_an_argument_that_stops_the_scoring_is_named(house: DbtProject) -> None:
+    call = "scorehouse._argument_error('features_as_of', 'delay', 7, 'a text', 'write one')"
+    wrong = house.folder / "tests" / "wrong.sql"
+    wrong.parent.mkdir(exist_ok=True)
+    wrong.write_text("select * from {{ ref('orders') }}{% if execute %}{{ " + call + " }}{% endif %}")
+    build = scored_again(house, rows(0, DAYS))
+    wrong.unlink()
+    assert build.statuses["late_predictions"] == "skipped"
+    assert "test wrong: scorehouse.features_as_of(delay=7): got 7" in alerts(house)[0]["title"]
+    scored_again(house, rows(0, DAYS)).check()
+
+
 def test_tests_that_would_stop_an_old_table_are_announced(house: DbtProject, tmp_path: Path) -> None:
     good = rows(0, DAYS)
     load(house, good.assign(ordered_on=good["ordered_on"] - pd.Timedelta(days=30)))
