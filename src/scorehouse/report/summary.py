@@ -45,6 +45,8 @@ def headline(chapter: Chapter) -> Headline:
     missing = "; ".join(f"{name}: {NEEDS.get(need, need)}" for name, need in needs)
     if judged:
         rest = f" Not judged: {missing}." if missing else ""
+        if (found := chapter.performance) and found.waiting:  # labels may be late, or come no more
+            judged = [f"{one} of {found.window}" if one == "Performance" else one for one in judged]
         return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
     if {need for _, need in needs} == {"not monitored"}:
         return Headline("none", UNJUDGED, f"monitor it: scorehouse scaffold monitors {chapter.data.name}")
@@ -70,5 +72,5 @@ def overview(chapter: Chapter) -> dict[str, Any]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    first, rest = names[0], [name.lower() for name in names[1:]]
+    first, rest = names[0], [name[:1].lower() + name[1:] for name in names[1:]]
     return first if not rest else ", ".join([first, *rest[:-1]]) + f" and {rest[-1]}"

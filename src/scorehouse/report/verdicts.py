@@ -253,7 +253,7 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
         return NOT_MONITORED
     if found.headline is None:
         return Verdict("none", "waiting for labels")
-    text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)}"
+    text = f"{short_name(found.headline['metric'])} {number(found.headline['value'], 3)} in {found.window}"
     facts = (fact for alert in alerts for fact in (alert, *alert.also))
     state = worst(fact.level for fact in facts if fact.topic == "performance")
     if state == "none":  # each metric by its threshold, or by its value at registration

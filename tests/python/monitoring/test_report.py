@@ -261,3 +261,16 @@ def test_a_schema_must_be_named_where_two_hold_the_same(
     assert ended.exit_code == 1 and "ml_bare in several schemas: main, prod" in ended.output
     assert run(*told, "--schema", "prod").exit_code == 0
     assert "1 ML model, " in run(*told, "--schema", "prod").output
+
+
+def test_the_window_of_a_fine_performance_is_named_where_others_wait(
+    monitored_project: DbtProject, tmp_path: Path
+) -> None:
+    """Labels that come no more are seen late: until then the sentence says which window it is about."""
+    database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
+    with duckdb.connect(str(database)) as connection:
+        for table in ("drift", "performance", "attribution", "segments"):
+            connection.sql(f"update wide_{table} set status = 'ok' where status in ('drift', 'below', 'worse')")
+        connection.sql("update wide_retraining set status = 'ok', retrain = false, data_faults = null")
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    assert said["sentence"].startswith("Fine: ") and " performance of March 2025" in said["sentence"]
