@@ -116,7 +116,8 @@ class _Main(_Group):
         try:
             return super().invoke(ctx)
         except ScorehouseError as error:
-            echo(click.style("scorehouse: ", fg="red") + str(error), err=True)
+            said = str(error).removeprefix("scorehouse ")  # of a command, whose call begins with the program
+            echo(click.style("scorehouse", fg="red") + (": " if said == str(error) else " ") + said, err=True)
             ctx.exit(EXIT_FAULT)
         except OF_FILES as error:
             if error.filename is None:

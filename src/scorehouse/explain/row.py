@@ -54,29 +54,27 @@ def find_row(
     `table` is a prediction table; None: the one with such a row that was scored last. Raises
     ConfigurationError where there is not exactly one such row.
     """
-    looked: list[tuple[pa.Table, str, str]] = []
+    looked: list[tuple[pa.Table, str, dict[str, str]]] = []
     for newest in newest_runs(connection, run_log, name, table, call):
         of = str(newest["prediction_table"])
         try:
             wanted = wanted_key(keys, logged_options(newest, call).row_key, call)
-            equal = (f"{quote(column)}::varchar = {literal(value)}" for column, value in wanted.items())
-            where = " and ".join(equal)
-            looked.append((_rows(connection, f"select * from {of} where {where}", call), of, where))
+            looked.append((_rows(connection, f"select * from {of} where {_where(wanted)}", call), of, wanted))
         except ConfigurationError:
             if not looked:
                 raise
             continue  # a table of other keys, or one that is gone
         if looked[-1][0].num_rows:
             break
-    rows, of, where = looked[-1]
+    rows, of, wanted = looked[-1]
     if not rows.num_rows:  # of all tables that were looked at, the first is the one to name
-        of, where = ", ".join(dict.fromkeys(each for _, each, _ in looked)), looked[0][2]
+        of, wanted = ", ".join(dict.fromkeys(each for _, each, _ in looked)), looked[0][2]
     if rows.num_rows > 1 and "is_live" in rows.column_names:
         rows = rows.filter(rows.column("is_live"))
-    prediction = _only(rows, of, where, call).to_pylist()[0]
+    prediction = _only(rows, of, wanted, call).to_pylist()[0]
     run = run_row(connection, run_log, _run_id(prediction, of, call))
-    query = f"select * from ({run['feature_query']}) where {where}"
-    found = _only(_rows(connection, query, call), "the feature table", where, call)
+    query = f"select * from ({run['feature_query']}) where {_where(wanted)}"
+    found = _only(_rows(connection, query, call), "the feature table", wanted, call)
     return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
 
 
@@ -205,9 +203,14 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, call: str) -> pa.Ta
         ) from error
 
 
-def _only(rows: pa.Table, where: str, condition: str, call: str) -> pa.Table:
+def _where(key: Mapping[str, str]) -> str:
+    return " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in key.items())
+
+
+def _only(rows: pa.Table, where: str, key: Mapping[str, str], call: str) -> pa.Table:
     if rows.num_rows == 1:
         return rows
+    condition = " and ".join(f"{column} = {value!r}" for column, value in key.items())
     raise ConfigurationError(
         call,
         f"there are {rows.num_rows or 'no'} rows in {where} with {condition}",

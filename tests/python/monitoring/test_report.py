@@ -270,7 +270,9 @@ def test_the_window_of_a_fine_performance_is_named_where_others_wait(
     database = shutil.copy(monitored_project.database, tmp_path / "copy.duckdb")
     with duckdb.connect(str(database)) as connection:
         for table in ("drift", "performance", "attribution", "segments"):
-            connection.sql(f"update wide_{table} set status = 'ok' where status in ('drift', 'below', 'worse')")
+            connection.sql(
+                f"update wide_{table} set status = 'ok' where status in ('drift', 'below', 'worse')"
+            )
         connection.sql("update wide_retraining set status = 'ok', retrain = false, data_faults = null")
     (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
     assert said["sentence"].startswith("Fine: ") and " performance of March 2025" in said["sentence"]
