@@ -15,7 +15,7 @@ import textwrap
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ TARGET = Path(os.environ.get("DBT_TARGET_PATH", "target"))
 LOG_FOLDER = TARGET / "demo"
 LOG = LOG_FOLDER / "dbt.log"
 TESTS = ("test.", "unit_test.")
+INTERRUPTED = 130  # as shells say of SIGINT
 FAILED = ("error", "fail", "runtime error", "partial success")
 REGISTRY = re.compile(r"^seed\.[^.]+\.ml_(?!.*__(?:signature|reference|calibration)$)(.+)$")
 RUNS = """
@@ -101,12 +102,25 @@ def build(arguments: list[str]) -> tuple[int, list[str]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     errors: list[str] = []
-    with Progress() as progress:
-        for event in events(process.stdout):
-            if event["level"] == "error":
-                errors.append(event["msg"])
-            progress.show(event)
-    return process.wait(), errors
+    try:
+        with Progress() as progress:
+            for event in events(process.stdout):
+                if event["level"] == "error":
+                    errors.append(event["msg"])
+                progress.show(event)
+        return process.wait(), errors
+    except KeyboardInterrupt:  # a terminal sends it to dbt too, and others may not
+        end(process)
+        return INTERRUPTED, ["interrupted, and dbt with it; to begin again: ./run demo"]
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Let a process end by itself, else by a signal: what scores leaves its table as it was."""
+    for signal_it in (lambda: None, process.terminate, process.kill):
+        signal_it()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return
 
 
 def events(lines_of_dbt: Iterable[str]) -> Iterator[dict[str, str]]:

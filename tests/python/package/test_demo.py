@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,11 @@ pytestmark = pytest.mark.slow
 
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `./run demo` starts, on a database of its own."""
+    return subprocess.run(**started(folder, *arguments), capture_output=True)
+
+
+def started(folder: Path, *arguments: str) -> dict[str, Any]:
+    """How to start it."""
     settings = {
         "SCOREHOUSE_DATABASE": str(folder / "house.duckdb"),
         "DBT_TARGET_PATH": str(folder / "target"),
@@ -24,9 +32,7 @@ def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "DBT_PROFILES_DIR": str(REPOSITORY),
     }
     command = [sys.executable, "examples/demo.py", *arguments]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **settings}, capture_output=True, text=True
-    )
+    return {"args": command, "cwd": REPOSITORY, "env": {**os.environ, **settings}, "text": True}
 
 
 def test_a_line_per_example_instead_of_the_log_of_dbt(tmp_path: Path) -> None:
@@ -49,6 +55,21 @@ def test_the_readme_shows_the_columns_that_the_demo_prints() -> None:
     lines = (REPOSITORY / "README.md").read_text().splitlines()
     header = lines[lines.index("$ ./run demo") + 2]
     assert re.split(r"  +", header.strip()) == list(COLUMNS)
+
+
+def test_an_interrupted_demo_ends_dbt_too(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(**started(tmp_path), stdout=pipe, stderr=pipe, start_new_session=True) as running:
+        assert running.stdout is not None
+        assert "dbt reads the project" in running.stdout.readline()
+        asked = ["pgrep", "-f", str(Path(sys.executable).with_name("dbt")) + f" .*{tmp_path}"]
+        while not subprocess.run(asked, capture_output=True).stdout:
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)  # to the one process, as a supervisor would
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "interrupted, and dbt with it" in said and "Traceback" not in said
+    assert not subprocess.run(asked, capture_output=True).stdout
 
 
 def test_a_failing_build_is_told_in_full(tmp_path: Path) -> None:
