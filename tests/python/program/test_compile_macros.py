@@ -116,7 +116,11 @@ def test_inside_a_model(project: DbtProject) -> None:
 
 REFUSED = [
     ("scorehouse.predict('churn', relation=ref('features'), alias='nobody')", "(alias='nobody')", "champion"),
-    ("scorehouse.predict('churn', relation=ref('features'), version=9)", "version 9 has no SQL", "of version 9"),
+    (
+        "scorehouse.predict('churn', relation=ref('features'), version=9)",
+        "version 9 has no SQL",
+        "of version 9",
+    ),
     ("scorehouse.predict('churn', relation='features')", "(keep=null)", "of a CTE cannot be looked up"),
     ("scorehouse.predict('churn', relation=none)", "(relation=null)", "ref('customer_features')"),
     ("scorehouse.predict('', relation=ref('features'))", "(name='')", "the name of a registered"),
