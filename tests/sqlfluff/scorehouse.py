@@ -13,11 +13,6 @@ def replace_windows() -> dict[str, str]:
     return {}
 
 
-def _run_log_columns() -> dict[str, str]:
-    """The view of runs lists those that it does not name."""
-    return {"run_id": "uuid", "engine": "varchar"}
-
-
 def as_double(expression: str) -> str:
     return f"cast({expression} as double)"
 

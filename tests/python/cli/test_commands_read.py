@@ -216,10 +216,8 @@ def test_the_default_target_is_read_and_said(
     (tmp_path / "profiles.yml").write_text(profiles)
     assert "or the --target that writes it" in run("runs", "--profile", "shop", code=2)
     said = run("runs", "--profile", "chop", "--profiles-dir", tmp_path, code=2)
-    assert (
-        f"or the --target that writes it (there is no target of the profile 'chop' in '{tmp_path}/profiles.yml')"
-        in said
-    )
+    where = f"'{tmp_path}/profiles.yml'"
+    assert f"or the --target that writes it (there is no target of the profile 'chop' in {where})" in said
     ours = ("--profile", "shop", "--profiles-dir", tmp_path)
     assert "or the --target that writes it, one of dev" in run("evidence", "seal", *ours, code=2)
     named = ("runs", *ours, "--json", "--target")
