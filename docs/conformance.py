@@ -3,7 +3,7 @@
 `python docs/conformance.py FOLDER` reads the JUnit results in a folder, one or more files per engine, such
 as `snowflake.xml`, and `python docs/conformance.py --commands` prints the commands that write them. An engine
 without a file keeps the results of before, with their day. A test belongs to the capability of its marker
-`capability`, or else to the one whose pattern below fits its file or its name.
+`capability`, or else to the one whose pattern in `conformance.toml` fits its file or its name.
 """
 
 from __future__ import annotations
@@ -36,31 +36,6 @@ CAPABILITIES = (
     ),
     *("stages", "reasons", "atomic", "refusals"),
 )
-# Files whose tests all show one thing, but for refusals
-FILES = {
-    "monitoring": r"test_(spark_|postgres_)?monitoring",
-    "generic tests": r"test_generic_tests",
-    "intervals": r"test_intervals",
-}
-PATTERNS = {
-    "refusals": r"refus",  # first, since their names say what is refused
-    "parses": r"parsed_without|is_parsed",
-    "several versions": r"challenger|champion|versions",
-    "vanished": r"vanish|gone",
-    "history": r"histor|as_of|past",
-    "decisions": r"decision|decide|band",
-    "given": r"\[given",
-    "new": r"\[new",
-    "changed": r"\[changed|nothing_changed|another_type_is_another_input|changed_features",
-    "atomic": r"fails|failed|killed|changes_nothing",
-    "on_schema_change": r"changed_list_of_columns|schema_change",
-    "contracts": r"contract",
-    "monitoring": r"monitor|numbers_are_those|tests_find_the_same|retraining|drift|profile",
-    "run log": r"logged|run_log|runs_are|pruned",
-    "predict": r"equals_the_kernel|predict\b|predict_",
-    "generic tests": r"generic|one_prediction",
-    "scored": r"scored|first_build|scores_are|empty",
-}
 
 
 @dataclass(frozen=True)
@@ -82,8 +57,9 @@ class Engine:
         return cls(**{**fields, "commands": commands})
 
 
-COLUMNS = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-ENGINES = {name: Engine.of(fields) for name, fields in tomllib.loads(COLUMNS).items()}
+COLUMNS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+FILES, PATTERNS = COLUMNS.pop("files"), COLUMNS.pop("patterns")
+ENGINES = {name: Engine.of(fields) for name, fields in COLUMNS.items()}
 INTRODUCTION = """# Conformance
 
 What each engine can do. *Yes*: its tests passed. *Refused*: the engine cannot do it, and stops with an error

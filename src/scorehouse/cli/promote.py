@@ -76,8 +76,8 @@ def promote_command(
     )
     diff = alias_diff(before, seeds.versions())
     lines = [*filter(None, [passed]), *diff, f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
+    was = next(row.threshold for row in before if row.version == version)
     if threshold is not None:
-        was = next(row.threshold for row in before if row.version == version)
         lines.append(f"threshold of {moved.label}: {'none' if was is None else was} -> {moved.threshold}")
         from scorehouse.registry.policy import load_policy  # imported late: other promotions do not need it
 
@@ -94,7 +94,6 @@ def promote_command(
             f"scorehouse promote {name} --remove {each}"
             for each in left.aliases
         ]
-    was = next(row.threshold for row in before if row.version == version)
     changes = left.version != version or moved.threshold != was
     if alias in holders and alias != "challenger" and changes:  # it decided before, and otherwise
         of = "" if alias == "champion" else f" --alias {alias}"

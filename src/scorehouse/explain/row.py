@@ -143,7 +143,7 @@ def newest_runs(
     log = f"from {run_log} where model_name = {literal(name)} and status = 'success'"
     of = f" and split_part(node, '.', -1) = {literal(table)}" if table else ""
     held = Known(described(connection, f"from {run_log}"), f"the run log {run_log}", WIDEN, call)
-    _ = [held[name] for name in ("run_id", "model_name", "status", "node", "is_live", "started_at")]
+    held.require("run_id", "model_name", "status", "node", "is_live", "started_at")
     counts = [
         f"coalesce({name}, 0) > 0" for name in ("rows_in", "rows_unchanged", "rows_left") if name in held
     ]

@@ -48,6 +48,11 @@ class Known(dict[str, Any]):
             action=self.action,
         )
 
+    def require(self, *names: str) -> None:
+        """Refuse if one of them is lacking."""
+        for name in names:
+            _ = self[name]
+
 
 def run_row(connection: duckdb.DuckDBPyConnection, run_log: str, run_id: str) -> Known:
     """The row of a successful run, by its id or by the start of its id."""

@@ -109,6 +109,8 @@ def test_command_promote(empty_project: Path) -> None:
     assert "has no version 9" in unknown.output and "one of the versions 1, 2" in unknown.output
     decided = command("promote", "churn", "1", "--threshold", "0.4")
     assert "threshold of churn version 1: none -> 0.4" in decided.output
+    assert "scorehouse impact churn 1 " in decided.output
+    assert "scorehouse impact" not in command("promote", "churn", "1", "--threshold", "0.4").output
     within = "above 0, and at most 1"
     for threshold, expected in (("1.7", within), ("-3", within), ("nan", "a finite number")):
         refused = command("promote", "churn", "1", "--threshold", threshold)
