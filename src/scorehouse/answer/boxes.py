@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scorehouse.answer.search import Search, within
+from scorehouse.answer.search import Search
 from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.trees.tree import LEAF, Tree
 
@@ -138,21 +138,16 @@ def through_boxes(search: Search, limits: RowLimits, may_differ: Differ) -> floa
         first, last, nearest = first[kept], last[kept], nearest[kept]
         made += len(first)
         kept = may_differ(*limits(first, last)) if len(first) else kept[:0]
-        small = []
-        for low, high, far in zip(first[kept], last[kept], nearest[kept].tolist(), strict=True):
-            if np.prod(high - low + 1.0) > SMALL:
-                made += 1
-                heapq.heappush(waiting, (far, made, low, high))
-                continue
-            cut = [each[a : b + 1] for each, a, b in zip(distances, low, high, strict=True)]
-            shell = within([each - each[0] for each in cut], -1.0, search.distance - far, SMALL)
-            if shell is not None and len(shell[0]):
-                small.append(shell[0] + low)
-        if small:
-            places = np.concatenate(small)
-            total = _far(distances, places)
-            order = np.argsort(total, kind="stable")
-            search.attempt(range(len(ends)), places[order], total[order])
+        is_small = kept & (np.prod(last - first + 1.0, axis=1) <= SMALL)
+        for box in np.flatnonzero(kept & ~is_small).tolist():
+            made += 1
+            heapq.heappush(waiting, (float(nearest[box]), made, first[box], last[box]))
+        places = _inside(first[is_small], last[is_small])
+        total = _far(distances, places)
+        nearer = total < search.distance
+        places, total = places[nearer], total[nearer]
+        order = np.lexsort(((places > 0).sum(axis=1), np.round(total, 12)))
+        search.attempt(range(len(ends)), places[order], total[order])
     return search.distance
 
 
@@ -163,6 +158,19 @@ def _halves(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray
     lower_last, upper_first = last.copy(), first.copy()
     lower_last[rows, longest], upper_first[rows, longest] = middle, middle + 1
     return np.concatenate([first, upper_first]), np.concatenate([lower_last, last])
+
+
+def _inside(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The combinations of moves in these boxes."""
+    sides = last - first + 1
+    counts = np.prod(sides, axis=1)
+    box = np.repeat(np.arange(len(first)), counts)
+    rest = np.arange(len(box)) - np.repeat(np.cumsum(counts) - counts, counts)
+    places = first[box]
+    for feature, side in enumerate(sides.T):
+        rest, step = np.divmod(rest, side[box])
+        places[:, feature] += step
+    return places
 
 
 def _far(distances: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:

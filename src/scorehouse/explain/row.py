@@ -29,13 +29,17 @@ class LoggedRow:
     prediction: Mapping[str, Any]
     features: pa.RecordBatch
 
-    def has_moved(self, hashed: Sequence[str]) -> bool:
-        """Whether the columns that a run hashed have another hash now; False where that is not known."""
-        with duckdb.connect() as connection:
+    def has_moved(self, hashed: Sequence[str], memory: duckdb.DuckDBPyConnection) -> bool:
+        """Whether the columns that a run hashed have another hash now; False where that is not known.
+
+        `memory` is a database of its own, since no table of the project may stand in for the row.
+        """
+        with memory.cursor() as connection:
             connection.register("now", pa.Table.from_batches([self.features]))
             types = described(connection, "from now")
             query = f"select {HASH_CANARY}, hash({DUCKDB.column_list(hashed)}) from now"
             canary, now = connection.execute(query).fetchall()[0]
+            connection.unregister("now")
         kind = f"duckdb:{canary}:{types_digest(hashed, types)}"
         was = self.prediction.get(FEATURE_HASH)
         return was not in (None, now) and kind == self.run.get("feature_hash_kind")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from scorehouse.engines.run import kernel_of
@@ -184,6 +186,11 @@ class Explainer:
             no_reasons=None if rejected or isinstance(kernel, ReasonedKernel) else why_none(version),
         )
 
+    @cached_property
+    def _memory(self) -> duckdb.DuckDBPyConnection:
+        """Opened once, which takes longer than the story of a row."""
+        return duckdb.connect()
+
     def _has_moved(self, row: LoggedRow) -> bool:
         options, names = self.options, row.features.schema.names
         kept = [name for name in options.passthrough if name not in options.row_key]
@@ -192,7 +199,7 @@ class Explainer:
         if gone or options.is_wide:  # whose hash is that of the features of all versions
             return False
         read = match_columns(self.kernel.signature, names, self.call).values()
-        return row.has_moved([*read, *(found[name] for name in kept)])
+        return row.has_moved([*read, *(found[name] for name in kept)], self._memory)
 
     def _decided_then(self, table: Mapping[str, Any]) -> Any:
         """The decision in the prediction table; None for a rejected row, and where nothing is decided."""
