@@ -227,8 +227,10 @@ class Alternatives:
 
             def may_differ(low: np.ndarray, high: np.ndarray) -> np.ndarray:
                 # of two outputs, the score rises with the second and falls with the first
-                ends = (np.column_stack([a[:, 0], b[:, -1]]) for a, b in ((high, low), (low, high)))
-                return outcome.may_differ(*(scored(end[:, -low.shape[1] :]) for end in ends))
+                lowest = np.column_stack([high[:, 0], low[:, -1]])
+                highest = np.column_stack([low[:, 0], high[:, -1]])
+                both = scored(np.concatenate([lowest, highest])[:, -low.shape[1] :])
+                return outcome.may_differ(both.slice(0, len(low)), both.slice(len(low)))
 
             def bounded(search: Search) -> float:
                 return through_boxes(search, limits, may_differ)

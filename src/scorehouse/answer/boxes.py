@@ -18,8 +18,9 @@ from scorehouse.program.trees.tree import LEAF, Tree
 
 MOST_BOXES = 20_000
 MOST_MOVES = 512  # of a feature, whose limits over all ranges of moves are in a table
-SMALL = 256  # combinations in a box that are tried instead of divided
+SMALL = 128  # combinations in a box that are tried instead of divided
 AT_ONCE = 64  # boxes
+TIE = 1e-12  # of a distance; of changes that are equally large, the one of fewer features comes first
 MOST_LIMITS = 20_000_000  # numbers that say between which values of each column a leaf lies
 Differ = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -83,31 +84,64 @@ class RowLimits:
             most = _over_ranges(np.where(np.isnan(values), np.inf, values), np.maximum, -np.inf)
             self.tables.append((least, most))
             kept &= (leaves.low[:, column] < most[0, -1]) & (least[0, -1] <= leaves.high[:, column])
-        self.low = [leaves.low[kept, column] for _, column in self.owners]
-        self.high = [leaves.high[kept, column] for _, column in self.owners]
-        self.value, tree = leaves.value[kept], leaves.tree[kept]
-        self.starts = np.flatnonzero(np.append(True, tree[1:] != tree[:-1]))
+        read = np.array([column for _, column in self.owners], dtype=np.int64)
+        self.low, self.high = leaves.low[kept][:, read].T, leaves.high[kept][:, read].T
+        self.value, self.tree = leaves.value[kept], leaves.tree[kept]
         self.model = leaves.model
+        self.alone = [self._take_alone(place, numbers) for place in range(len(numbers))]
+
+    def _take_alone(self, place: int, numbers: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The limits, over all ranges of its moves, of the trees that only this feature leads through.
+
+        They are those of the sums of these trees, which the sums of their limits are not.
+        """
+        mixed = np.zeros(len(self.tree), dtype=bool)
+        for (owner, _), (least, most), low, high in zip(
+            self.owners, self.tables, self.low, self.high, strict=True
+        ):
+            if owner != place:
+                mixed |= (low >= least[0, -1]) | (high < most[0, -1])
+        own = ~np.isin(self.tree, self.tree[mixed])
+        moves = np.zeros((numbers[place].shape[1], len(numbers)), dtype=np.int64)
+        moves[:, place] = np.arange(len(moves))
+        low, high = self._of_trees(moves, moves, own)
+        self.low, self.high = self.low[:, ~own], self.high[:, ~own]
+        self.value, self.tree = self.value[~own], self.tree[~own]
+        return [
+            (_over_ranges(least, np.minimum, np.inf), _over_ranges(most, np.maximum, -np.inf))
+            for least, most in zip(low.T, high.T, strict=True)
+        ]
 
     def __call__(self, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and the highest sums, of shape (boxes, outputs), between these places."""
-        inside = np.ones((len(first), len(self.value)), dtype=bool)
+        limits = self._of_trees(first, last, slice(None))
+        for place, tables in enumerate(self.alone):
+            for output, both in enumerate(tables):
+                for sums, table in zip(limits, both, strict=True):
+                    sums[:, output] += table[first[:, place], last[:, place]]
+        model = self.model
+        low, high = ((sums + model.base) / model.divisor for sums in limits)
+        slack = 1e-4 if model.ensemble.single else 1e-9
+        return low - slack * (1 + np.abs(low)), high + slack * (1 + np.abs(high))
+
+    def _of_trees(
+        self, first: np.ndarray, last: np.ndarray, some: np.ndarray | slice
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of the lowest and of the highest of the leaves of each tree that can be reached."""
+        value, tree = self.value[some], self.tree[some]
+        inside = np.ones((len(first), len(value)), dtype=bool)
         for (place, _), (least, most), low, high in zip(
-            self.owners, self.tables, self.low, self.high, strict=True
+            self.owners, self.tables, self.low[:, some], self.high[:, some], strict=True
         ):
             ends = first[:, place], last[:, place]
             inside &= (low < most[ends][:, None]) & (least[ends][:, None] <= high)
-        return self._sums(inside, np.minimum, np.inf), self._sums(inside, np.maximum, -np.inf)
-
-    def _sums(self, inside: np.ndarray, limit: np.ufunc, outside: float) -> np.ndarray:
-        model = self.model
-        outputs = [
-            limit.reduceat(np.where(inside, value, outside), self.starts, axis=1).sum(axis=1)
-            for value in self.value.T
-        ]
-        sums = (np.column_stack(outputs) + model.base) / model.divisor
-        slack = (1e-4 if model.ensemble.single else 1e-9) * (1 + np.abs(sums))
-        return np.asarray(sums + (slack if limit is np.maximum else -slack))
+        starts = np.flatnonzero(np.append(True, tree[1:] != tree[:-1])[: len(tree)])
+        low_high = (
+            [limit.reduceat(np.where(inside, each, outside), starts, axis=1).sum(axis=1) for each in value.T]
+            for limit, outside in ((np.minimum, np.inf), (np.maximum, -np.inf))
+        )
+        low, high = (np.column_stack(sums) for sums in low_high)
+        return low, high
 
 
 def _over_ranges(values: np.ndarray, limit: np.ufunc, empty: float) -> np.ndarray:
@@ -146,7 +180,7 @@ def through_boxes(search: Search, limits: RowLimits, may_differ: Differ) -> floa
         total = _far(distances, places)
         nearer = total < search.distance
         places, total = places[nearer], total[nearer]
-        order = np.lexsort(((places > 0).sum(axis=1), np.round(total, 12)))
+        order = np.argsort(total + TIE * (places > 0).sum(axis=1), kind="stable")
         search.attempt(range(len(ends)), places[order], total[order])
     return search.distance
 

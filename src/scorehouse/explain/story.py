@@ -189,7 +189,7 @@ class Explainer:
     @cached_property
     def _memory(self) -> duckdb.DuckDBPyConnection:
         """Opened once, which takes longer than the story of a row."""
-        return duckdb.connect()
+        return duckdb.connect(config={"threads": 1})
 
     def _has_moved(self, row: LoggedRow) -> bool:
         options, names = self.options, row.features.schema.names

@@ -83,7 +83,7 @@ def decider(decision: Mapping[str, Any], columns: Sequence[str], call: str) -> C
         )
     made = policy.expressions(f"{REJECT_REASON} is null", key=[])
     columns_sql = ", ".join(f"{sql} as {name}" for name, sql in made.items())
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"threads": 1})  # of a few rows, which others would only wait for
 
     def decide(table: pa.Table) -> pa.Table:
         with connection.cursor() as cursor:
