@@ -61,6 +61,15 @@ class Chapter:
     def state(self) -> str:
         return worst(verdict.state for verdict in self.verdicts)
 
+    def lights_of(self, section: str) -> list[Verdict]:
+        """The lights that a section of the page is about."""
+        return [verdict for verdict in self.verdicts if verdict.anchor == f"{self.data.name}-{section}"]
+
+    def wants_a_look(self, section: str) -> bool:
+        """Whether a light of a section is on, or an alert points into it."""
+        pointed = any(alert.anchor.startswith(f"{self.data.name}-{section}") for alert in self.alerts)
+        return pointed or worst(light.state for light in self.lights_of(section)) in ("bad", "warn")
+
 
 def chapter_of(warehouse: Warehouse, data: ModelData, results: DbtResults | None) -> Chapter:
     """Read and draw everything about one ML model; `results` are those of dbt itself, if known."""

@@ -68,7 +68,7 @@ def test_it_tells_what_happened(pages: dict[str, str]) -> None:
         "Lift by decile of the score",
         "region=north",
         "region=(small groups)",
-        "Ranked by PSI times importance",
+        "then by PSI times importance",
     ):
         assert words_of_it in said, words_of_it
 

@@ -63,6 +63,8 @@ WIDER = """
 """
 
 
+OPENED = "document.querySelectorAll('details').forEach((one) => { one.open = true })"
+
 # Labels of charts, seen, that have less than three pixels between them.
 CROWDED = """
 (() => {
@@ -124,6 +126,7 @@ def test_each_page_of_the_folder_serves_every_reader(
         browser.size(width)
         browser.scheme(scheme)
         browser.open(tmp_path / "out" / page)
+        browser.value(OPENED)
         assert browser.value("document.documentElement.scrollWidth") <= width
         assert browser.value(WIDER) == [] and browser.value(CONTRAST)["poor"] == []
     levels = browser.value("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.tagName[1])")
@@ -166,7 +169,7 @@ def test_what_the_check_of_requests_would_see(browser: Browser, tmp_path: Path) 
 def test_nothing_is_wider_than_the_screen(browser: Browser, report: Path, width: int) -> None:
     browser.size(width)
     browser.open(report)
-    browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    browser.value(OPENED)
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(WIDER) == []
 
@@ -175,6 +178,7 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, report: Path, width:
 def test_labels_of_charts_stand_apart(browser: Browser, report: Path, width: int) -> None:
     browser.size(width)
     browser.open(report)
+    browser.value(OPENED)
     found = settled(browser, CROWDED)
     assert found["count"] > 20
     assert found["pairs"] == []
@@ -203,6 +207,7 @@ def test_every_text_can_be_read(browser: Browser, report: Path, scheme: str) -> 
     browser.size(1280)
     browser.scheme(scheme)
     browser.open(report)
+    browser.value(OPENED)
     page = browser.value("getComputedStyle(document.body).backgroundColor")
     assert page == ("rgb(244, 246, 248)" if scheme == "light" else "rgb(16, 21, 27)")
     found = browser.value(CONTRAST)
@@ -254,6 +259,19 @@ def test_a_summary_opens_by_the_keyboard(browser: Browser, report: Path) -> None
     assert browser.value("document.querySelector('.alerts pre').checkVisibility()") is True
 
 
+def test_a_light_opens_its_section_which_is_closed_while_the_light_is_off(
+    browser: Browser, report: Path
+) -> None:
+    browser.open(report)
+    sections = "[...document.querySelectorAll('#wide details.card > div')]"
+    off = browser.value(sections + ".filter((one) => !one.parentElement.open).map((one) => one.id)")
+    on = "[...document.querySelectorAll('#wide .lights :is(.warn, .bad)')].map((one) => one.hash.slice(1))"
+    assert off and "wide-drift" not in off and not set(off) & set(browser.value(on))
+    for section in off:
+        browser.value(f"location.hash = '{section}'")
+        assert settled(browser, f"document.getElementById('{section}').parentElement.open") is True
+
+
 def test_the_structure_is_told_to_those_who_do_not_see_it(browser: Browser, report: Path) -> None:
     browser.open(report)
     assert browser.value("document.documentElement.lang") == "en"
@@ -273,6 +291,7 @@ def test_the_structure_is_told_to_those_who_do_not_see_it(browser: Browser, repo
 def test_a_phone_shows_no_cell_over_another(browser: Browser, report: Path) -> None:
     browser.size(390)
     browser.open(report)
+    browser.value(OPENED)
     assert browser.value("document.querySelectorAll('.stack td').length") > 100
     crowded = (
         "[...document.querySelectorAll('.stack td')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
