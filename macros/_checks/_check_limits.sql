@@ -7,10 +7,8 @@
                 ~ ' for no limit on that side'
         ) %}
     {%- endfor %}
-    {% if min_value is not none and max_value is not none and min_value > max_value %}
-        {% do scorehouse._argument_error(
-            call, 'min_value', min_value,
-            'at most max_value, which is ' ~ max_value, 'swap or correct the two limits'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('min_value', min_value, min_value is not none and max_value is not none and min_value > max_value,
+            'at most max_value, which is ' ~ max_value, 'swap or correct the two limits'),
+    ]) %}
 {% endmacro %}

@@ -18,11 +18,10 @@
 
 {#- Refuses a share of rows that an interval cannot cover: it has to lie between 0 and 1. -#}
 {% macro _check_level(call, argument, value) %}
-    {% if value is not number or value is boolean or not 0 < value < 1 %}
-        {% do scorehouse._argument_error(
-            call, argument, value, 'a share between 0 and 1, such as 0.9', 'write 0.9 for 90 %'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, value is not number or value is boolean or not 0 < value < 1,
+            'a share between 0 and 1, such as 0.9', 'write 0.9 for 90 %'),
+    ]) %}
 {% endmacro %}
 
 
@@ -36,10 +35,8 @@
 
 {#- Refuses an argument that is not true or false; the string 'false' would count as true. -#}
 {% macro _check_bool(call, argument, value) %}
-    {% if value is not boolean %}
-        {% do scorehouse._argument_error(
-            call, argument, value, 'true or false',
-            'write `' ~ argument ~ ': true` or `' ~ argument ~ ': false`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, value is not boolean, 'true or false',
+            'write `' ~ argument ~ ': true` or `' ~ argument ~ ': false`'),
+    ]) %}
 {% endmacro %}

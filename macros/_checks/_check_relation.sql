@@ -1,13 +1,10 @@
 {#- Refuses a table that is given as a plain name: only `ref` and `source` add the edge to the lineage. An optional one
     may be null. -#}
 {% macro _check_relation(call, argument, value, example, optional=false) %}
-    {% if (value is not none or not optional) and (value is not mapping or not value.identifier) %}
-        {% do scorehouse._argument_error(
-            call, argument, value,
-            'a relation',
-            "write `" ~ argument ~ ": ref('" ~ example ~ "')`, or a `source(...)`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, (value is not none or not optional) and (value is not mapping or not value.identifier),
+            'a relation', "write `" ~ argument ~ ": ref('" ~ example ~ "')`, or a `source(...)`"),
+    ]) %}
     {% do scorehouse._check_built(call) %}
 {% endmacro %}
 

@@ -4,13 +4,11 @@
     {% if names is sequence and names is not mapping %}
         {% set usable = names | select('string') | map('trim') | select | list %}
     {% endif %}
-    {% if not usable or usable | length < names | length %}
-        {% do scorehouse._argument_error(
-            call, argument, value,
+    {% do scorehouse._check_rules(call, [
+        (argument, value, not usable or usable | length < names | length,
             'the name of a column, or a list of such names',
-            'write `' ~ argument ~ ': ' ~ example ~ '` or `' ~ argument ~ ': [' ~ example ~ ']`'
-        ) %}
-    {% endif %}
+            'write `' ~ argument ~ ': ' ~ example ~ '` or `' ~ argument ~ ': [' ~ example ~ ']`'),
+    ]) %}
     {{ return(usable) }}
 {% endmacro %}
 
@@ -24,12 +22,10 @@
 
 {#- Refuses a value that is not one of the choices; `expected` says them otherwise than as a list. -#}
 {% macro _check_choice(call, argument, value, choices, example, expected=none) %}
-    {% if value not in choices %}
-        {% do scorehouse._argument_error(
-            call, argument, value, expected or 'one of ' ~ choices | join(', '),
-            'write `' ~ argument ~ ': ' ~ example ~ '`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, value not in choices, expected or 'one of ' ~ choices | join(', '),
+            'write `' ~ argument ~ ': ' ~ example ~ '`'),
+    ]) %}
 {% endmacro %}
 
 
@@ -42,11 +38,9 @@
 
 {#- Refuses unknown keys of a mapping. -#}
 {% macro _check_keys(call, argument, given, known) %}
-    {% if given is not mapping %}
-        {% do scorehouse._argument_error(
-            call, argument, given, 'a mapping', 'write `' ~ argument ~ ': {' ~ known | first ~ ': ...}`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, given, given is not mapping, 'a mapping', 'write `' ~ argument ~ ': {' ~ known | first ~ ': ...}`'),
+    ]) %}
     {% for name in given if name not in known %}
         {% do scorehouse._argument_error(
             call, argument, name, 'one of the keys ' ~ known | join(', '), 'correct or remove `' ~ name ~ '`'
@@ -57,12 +51,11 @@
 
 {#- Refuses an output that is not given as the end of its column's name. -#}
 {% macro _check_output(call, argument, value) %}
-    {% if value is not none and (value is not string or not value or value.startswith('prediction_')) %}
-        {% do scorehouse._argument_error(
-            call, argument, value, 'the output of the column `prediction_<output>`, or none',
-            "write `output: week_1` for the column `prediction_week_1`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, value is not none and (value is not string or not value or value.startswith('prediction_')),
+            'the output of the column `prediction_<output>`, or none',
+            "write `output: week_1` for the column `prediction_week_1`"),
+    ]) %}
 {% endmacro %}
 
 

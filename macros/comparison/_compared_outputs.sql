@@ -13,13 +13,12 @@
             {% do outputs.append({'name': name, 'score': score ~ '_' ~ name, 'label': column}) %}
         {% endif %}
     {% endfor %}
-    {% if not outputs or outputs | length < label | length %}
-        {% do scorehouse._argument_error(
-            call, 'label', label, 'the column of the label, or for several outputs the column of each',
+    {% do scorehouse._check_rules(call, [
+        ('label', label, not outputs or outputs | length < label | length,
+            'the column of the label, or for several outputs the column of each',
             'write `label: {week_1: units_1, week_2: units_2}` for the columns `prediction_week_1` and '
-                ~ '`prediction_week_2`'
-        ) %}
-    {% endif %}
+                ~ '`prediction_week_2`'),
+    ]) %}
     {{ return(outputs) }}
 {% endmacro %}
 

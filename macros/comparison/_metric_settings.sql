@@ -26,12 +26,10 @@
         call, 'settings.segment_rows', used.segment_rows, 'correct `segment_rows` in settings', lowest=1
     ) %}
     {% do scorehouse._check_bool(call, 'settings.scaled', used.scaled) %}
-    {% if used.scaled and not is_error %}
-        {% do scorehouse._argument_error(
-            call, 'settings.scaled', used.scaled, 'false for ' ~ metric ~ ', which has no unit',
-            'write `scaled: true` for an error of a regression alone, such as mae'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('settings.scaled', used.scaled, used.scaled and not is_error, 'false for ' ~ metric ~ ', which has no unit',
+            'write `scaled: true` for an error of a regression alone, such as mae'),
+    ]) %}
     {% set classes = [] %}
     {% if predictions is not none and not is_error %}
         {% set classes = scorehouse._classes_of(scorehouse._registered_versions_of(predictions)) %}

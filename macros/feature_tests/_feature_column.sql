@@ -79,10 +79,8 @@
 {#- Refuses a type that no signature has. -#}
 {% macro _check_feature_type(call, type) %}
     {% set known = scorehouse._accepted_types().keys() | list %}
-    {% if type not in known %}
-        {% do scorehouse._argument_error(
-            call, 'type', type, 'one of ' ~ known,
-            'write the type that the seed ml_<name>__signature gives for the feature'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('type', type, type not in known, 'one of ' ~ known,
+            'write the type that the seed ml_<name>__signature gives for the feature'),
+    ]) %}
 {% endmacro %}

@@ -1,11 +1,10 @@
 {% test feature_in_categories(model, column_name, type, values) %}
     {% set call = 'feature_in_categories' %}
     {% do scorehouse._check_feature_type(call, type) %}
-    {% if values is string or values is mapping or values is not sequence or not values %}
-        {% do scorehouse._argument_error(
-            call, 'values', values, 'a list of values', "write `values: ['basic', 'plus']`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('values', values, values is string or values is mapping or values is not sequence or not values,
+            'a list of values', "write `values: ['basic', 'plus']`"),
+    ]) %}
     {% set column = scorehouse._feature_column(call, model, column_name, type) %}
     {% if column is none %}
         {{ return(scorehouse.test_feature_has_type(model, column_name, type)) }}

@@ -3,11 +3,10 @@
 ) %}
     {% set call = 'feature_in_range' %}
     {% do scorehouse._check_limits(call, min_value, max_value, 'leave `<value>` out') %}
-    {% if min_value is none and max_value is none %}
-        {% do scorehouse._argument_error(
-            call, 'min_value', min_value, 'at least one limit', 'pass min_value, max_value or both'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('min_value', min_value, min_value is none and max_value is none, 'at least one limit',
+            'pass min_value, max_value or both'),
+    ]) %}
     {% do scorehouse._check_bool(call, 'allow_nan', allow_nan) %}
     {% do scorehouse._check_number(
         call, 'max_share', max_share, 'write a share of rows, such as 0.01', lowest=0, highest=1

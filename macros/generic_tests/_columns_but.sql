@@ -32,13 +32,10 @@
     {% for column in found if (column | lower).startswith('score_') %}
         {% do scores.append(scorehouse._quote(column)) %}
     {% endfor %}
-    {% if not scores %}
-        {% do scorehouse._argument_error(
-            call, 'columns', none,
-            'columns that begin with `score_`; there are only ' ~ found | join(', '),
-            'list the scores of the classes: `columns: [...]`, or test a table of class scores'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('columns', none, not scores, 'columns that begin with `score_`; there are only ' ~ found | join(', '),
+            'list the scores of the classes: `columns: [...]`, or test a table of class scores'),
+    ]) %}
     {{ return(scores) }}
 {% endmacro %}
 
@@ -62,13 +59,10 @@
             {% endif %}
         {% endif %}
     {% endfor %}
-    {% if not columns %}
-        {% do scorehouse._argument_error(
-            call, 'model', relation,
-            'a prediction table with reasons; its columns are ' ~ found | join(', '),
-            'score with `reasons`, or put the test on a table that has them'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('model', relation, not columns, 'a prediction table with reasons; its columns are ' ~ found | join(', '),
+            'score with `reasons`, or put the test on a table that has them'),
+    ]) %}
     {% set sets = [] %}
     {% for ending in endings %}
         {% set parts = columns | selectattr('ending', 'equalto', ending) | map(attribute='quoted') | list %}

@@ -2,11 +2,9 @@
     {% set call = 'columns_not_null' %}
     {% if columns is not none %}
         {% set columns = scorehouse._column_list(call, 'columns', columns, 'customer_id, visits') %}
-        {% if except is not none %}
-            {% do scorehouse._argument_error(
-                call, 'except', except, 'nothing beside `columns`', 'keep one of the two lists'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            ('except', except, except is not none, 'nothing beside `columns`', 'keep one of the two lists'),
+        ]) %}
     {% elif except is not none %}
         {% set except = scorehouse._column_list(call, 'except', except, 'last_visit') %}
     {% endif %}

@@ -2,13 +2,10 @@
     {% set call = 'predictions_by_alias' %}
     {% do scorehouse._check_relation(call, 'registry', registry, 'ml_churn') %}
     {#- Not called `alias`: dbt reserves that name for the config of the test itself. -#}
-    {% if model_alias is not string or not model_alias or '|' in model_alias %}
-        {% do scorehouse._argument_error(
-            call, 'model_alias', model_alias,
-            'one alias, without the separator `|`',
-            'write `model_alias: champion`, and one test for each alias'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('model_alias', model_alias, model_alias is not string or not model_alias or '|' in model_alias,
+            'one alias, without the separator `|`', 'write `model_alias: champion`, and one test for each alias'),
+    ]) %}
     {% do scorehouse._check_bool(call, 'allow_rows_left', allow_rows_left) %}
     {% if allow_rows_left %}
         {% do scorehouse._check_relation(call, 'model', model, 'churn_predictions') %}

@@ -1,12 +1,10 @@
 {% test score_in_range(model, column_name=none, columns=none, min_value=0, max_value=1) %}
     {% set call = 'score_in_range' %}
-    {% if (column_name is none) == (columns is none) %}
-        {% do scorehouse._argument_error(
-            call, 'columns', columns,
+    {% do scorehouse._check_rules(call, [
+        ('columns', columns, (column_name is none) == (columns is none),
             'either the test on one column, or a list `columns` on the model',
-            'move the test to a column, or write `columns: [score]`'
-        ) %}
-    {% endif %}
+            'move the test to a column, or write `columns: [score]`'),
+    ]) %}
     {% set scores = scorehouse._column_list(call, 'columns', column_name or columns, 'score') %}
     {% do scorehouse._check_limits(call, min_value, max_value, '`<value>: null`') %}
 

@@ -1,11 +1,10 @@
 {#- The levels of a calibration, checked, as a list. -#}
 {% macro _check_levels(call, levels) %}
     {% set levels = [levels] if levels is number else levels %}
-    {% if levels is string or levels is mapping or levels is not iterable or not levels %}
-        {% do scorehouse._argument_error(
-            call, 'levels', levels, 'a list of shares', 'write `levels: [0.9]`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('levels', levels, levels is string or levels is mapping or levels is not iterable or not levels,
+            'a list of shares', 'write `levels: [0.9]`'),
+    ]) %}
     {% for level in levels %}
         {% do scorehouse._check_level(call, 'levels', level) %}
     {% endfor %}
@@ -21,10 +20,9 @@
 
 {#- Refuses one column of quantile forecasts without the other. -#}
 {% macro _check_both_sides(call, options) %}
-    {% if (options.get('lower') is none) != (options.get('upper') is none) %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'both `lower` and `upper`, or none of them',
-            "write `options: {'lower': 'prediction_p05', 'upper': 'prediction_p95'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('options', options, (options.get('lower') is none) != (options.get('upper') is none),
+            'both `lower` and `upper`, or none of them',
+            "write `options: {'lower': 'prediction_p05', 'upper': 'prediction_p95'}`"),
+    ]) %}
 {% endmacro %}

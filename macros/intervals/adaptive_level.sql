@@ -26,12 +26,10 @@
     {% set sets = scorehouse._set_spec(call, options.classes, options) if task == 'classification' else {} %}
     {% set maturity = options.get('maturity', {}) %}
     {% do scorehouse._check_keys(call, 'maturity', maturity, ['days', 'share', 'as_of', 'label_time']) %}
-    {% if maturity.get('days') is none %}
-        {% do scorehouse._argument_error(
-            call, 'maturity', maturity, 'after how many days the labels of a window are known',
-            "write `options: {'maturity': {'days': 7}}`, or 0 if labels are known when a window ends"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('maturity', maturity, maturity.get('days') is none, 'after how many days the labels of a window are known',
+            "write `options: {'maturity': {'days': 7}}`, or 0 if labels are known when a window ends"),
+    ]) %}
     {% set measured = {
         'lower': options.get('lower'), 'upper': options.get('upper'),
         'prediction': options.get('prediction', 'prediction')

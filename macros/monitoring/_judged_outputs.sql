@@ -3,13 +3,11 @@
 {% macro _judged_outputs(call, performance, limits) %}
     {% set several = performance is mapping and performance.identifier is not defined %}
     {% set tables = performance if several else {limits.output: performance} %}
-    {% if several and (not tables or limits.output is not none) %}
-        {% do scorehouse._argument_error(
-            call, 'performance', performance,
+    {% do scorehouse._check_rules(call, [
+        ('performance', performance, several and (not tables or limits.output is not none),
             'a table, or for several outputs the table of each and no `output` in `limits`',
-            "write `performance={'week_1': ref('demand_week_1_performance')}`"
-        ) %}
-    {% endif %}
+            "write `performance={'week_1': ref('demand_week_1_performance')}`"),
+    ]) %}
     {% set by_output = several and limits.decay is mapping %}
     {% if by_output %}
         {% do scorehouse._check_keys(call, 'limits', limits.decay, tables) %}

@@ -17,12 +17,10 @@
     {% set limits = scorehouse._options(call, 'limits', limits, known) %}
     {% do scorehouse._check_output(call, 'limits', limits.output) %}
     {% set judged = scorehouse._judged_outputs(call, performance, limits) %}
-    {% if performance is not none and scorehouse._has_no_interval(limits.metric) %}
-        {% do scorehouse._argument_error(
-            call, 'limits', limits.metric, 'a metric with an interval, which says what is chance',
-            "write another, such as `{'metric': 'roc_auc'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('limits', limits.metric, performance is not none and scorehouse._has_no_interval(limits.metric),
+            'a metric with an interval, which says what is chance', "write another, such as `{'metric': 'roc_auc'}`"),
+    ]) %}
     {% for name in ['drifted_features', 'drifted_outputs', 'age_days', 'rejected_share', 'min_labels'] %}
         {% do scorehouse._check_number(
             call, 'limits', limits[name], 'write a number for `' ~ name ~ '`, or null for no such reason',

@@ -35,12 +35,11 @@
         {% do scorehouse._argument_error(call, 'metrics', metrics, expected, 'write `metrics: ' ~ example ~ '`') %}
     {% endif %}
     {% for metric, limit in metrics.items() %}
-        {% if scorehouse._has_no_interval(metric) %}
-            {% do scorehouse._argument_error(
-                call, 'metrics', metric, 'a metric with an interval, without which chance cannot be told from a change',
-                'choose another, or write a test in SQL that compares the column `value`'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            ('metrics', metric, scorehouse._has_no_interval(metric),
+                'a metric with an interval, without which chance cannot be told from a change',
+                'choose another, or write a test in SQL that compares the column `value`'),
+        ]) %}
         {% do scorehouse._check_number(call, 'metrics', limit, 'write a number for `' ~ metric ~ '`', lowest=lowest) %}
     {% endfor %}
 {% endmacro %}

@@ -4,12 +4,11 @@
     {% for source in sources %}
         {% for column, output in source.outputs %}
             {% set name = scorehouse._bare_name(output) %}
-            {% if name | lower in taken %}
-                {% do scorehouse._argument_error(
-                    call, 'features', name, 'columns of ' ~ source.relation ~ ' under names that are free',
-                    'name the wanted ones in `columns`, or give a `prefix` to them'
-                ) %}
-            {% endif %}
+            {% do scorehouse._check_rules(call, [
+                ('features', name, name | lower in taken,
+                    'columns of ' ~ source.relation ~ ' under names that are free',
+                    'name the wanted ones in `columns`, or give a `prefix` to them'),
+            ]) %}
             {% do taken.append(name | lower) %}
         {% endfor %}
     {% endfor %}

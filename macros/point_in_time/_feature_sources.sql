@@ -40,12 +40,10 @@
         ]) %}
         {% do sources.append(source) %}
     {% endfor %}
-    {% if not sources %}
-        {% do scorehouse._argument_error(
-            call, 'features', features, 'a relation, or a list of mappings with a relation each',
-            "write `features: ref('customer_features')`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('features', features, not sources, 'a relation, or a list of mappings with a relation each',
+            "write `features: ref('customer_features')`"),
+    ]) %}
     {{ return(sources) }}
 {% endmacro %}
 
@@ -94,11 +92,9 @@
     {% endif %}
     {% set units = {'second': 1, 'minute': 60, 'hour': 3600, 'day': 86400} %}
     {% set found = modules.re.fullmatch('\\s*(\\d+(?:\\.\\d+)?)\\s+(second|minute|hour|day)s?\\s*', value | string) %}
-    {% if not found or value is not string %}
-        {% do scorehouse._argument_error(
-            call, argument, value, 'a number and a unit, of seconds, minutes, hours or days',
-            "write `" ~ argument ~ ": '30 days'`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        (argument, value, not found or value is not string, 'a number and a unit, of seconds, minutes, hours or days',
+            "write `" ~ argument ~ ": '30 days'`"),
+    ]) %}
     {{ return((found.group(1) | float * units[found.group(2)]) | round | int) }}
 {% endmacro %}

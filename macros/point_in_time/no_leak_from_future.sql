@@ -4,12 +4,11 @@
 ) %}
     {% set call = 'no_leak_from_future' %}
     {% do scorehouse._column_list(call, 'at', at, 'as_of') %}
-    {% if features is none and label_time is none %}
-        {% do scorehouse._argument_error(
-            call, 'features', features, 'the tables that the features came from, or the time of labels',
-            "write `features: ref('customer_features')`, `label_time: ...`, or both"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('features', features, features is none and label_time is none,
+            'the tables that the features came from, or the time of labels',
+            "write `features: ref('customer_features')`, `label_time: ...`, or both"),
+    ]) %}
     {% set sources = scorehouse._feature_sources(
         call=call, features=features, key=key, event_time=event_time, known_at=known_at, columns=columns, ttl=ttl,
         delay=delay, prefix=prefix

@@ -47,12 +47,10 @@
 {#- Refuses to keep a column that has the name of an output. -#}
 {% macro _check_kept(name, with_reasons, macro_called='predict', argument='keep', others=[]) %}
     {% set plain = name | lower %}
-    {% if plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] + others
-        or plain.startswith('sh_') or (with_reasons and plain.startswith('reason_')) %}
-        {% do scorehouse._argument_error(
-            macro_called, argument, name,
+    {% set is_output = plain in ['prediction', 'score', 'distance', 'row_status', 'reject_reason'] + others %}
+    {% do scorehouse._check_rules(macro_called, [
+        (argument, name, is_output or plain.startswith('sh_') or (with_reasons and plain.startswith('reason_')),
             'columns whose names are not used for the outputs, nor begin with sh_' ~ (' or reason_' if with_reasons),
-            'rename the column in the feature model, or list the other columns: `' ~ argument ~ '=[...]`'
-        ) %}
-    {% endif %}
+            'rename the column in the feature model, or list the other columns: `' ~ argument ~ '=[...]`'),
+    ]) %}
 {% endmacro %}

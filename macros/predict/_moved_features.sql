@@ -38,11 +38,10 @@
             {% do scorehouse._check_number(
                 'fragile_rows', 'steps', step, 'write what is one step of the feature, such as 0.01', lowest=1e-300
             ) %}
-            {% if type == 'integer' and step != step | int %}
-                {% do scorehouse._argument_error(
-                    'fragile_rows', 'steps', step, 'a whole step of ' ~ feature ~ ', which is an integer', 'write 1'
-                ) %}
-            {% endif %}
+            {% do scorehouse._check_rules('fragile_rows', [
+                ('steps', step, type == 'integer' and step != step | int,
+                    'a whole step of ' ~ feature ~ ', which is an integer', 'write 1'),
+            ]) %}
             {% do moved.update({feature: scorehouse._exact_double(step)}) %}
         {% else %}
             {% set single = dtypes[feature] == 'float32' %}
@@ -54,11 +53,9 @@
                 ~ ' else ' ~ scorehouse._exact_double('0') ~ ' end'}) %}
         {% endif %}
     {% endfor %}
-    {% if not moved %}
-        {% do scorehouse._argument_error(
-            'fragile_rows', 'features', features, 'a feature to move; version ' ~ number ~ ' has no doubles',
-            'give an integer a step, as one of `steps`'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules('fragile_rows', [
+        ('features', features, not moved, 'a feature to move; version ' ~ number ~ ' has no doubles',
+            'give an integer a step, as one of `steps`'),
+    ]) %}
     {{ return(moved) }}
 {% endmacro %}

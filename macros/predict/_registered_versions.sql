@@ -47,13 +47,11 @@
     {% if load_relation(registry) is not none %}
         {{ return(true) }}
     {% endif %}
-    {% if flags.WHICH not in ['compile', 'generate', 'list', 'parse'] %}
-        {% do scorehouse._argument_error(
-            call.partition('(')[0].partition('.')[2], 'name', name,
+    {% do scorehouse._check_rules(call.partition('(')[0].partition('.')[2], [
+        ('name', name, flags.WHICH not in ['compile', 'generate', 'list', 'parse'],
             'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
-            'run `dbt seed`, or `dbt build`, which loads it first'
-        ) %}
-    {% endif %}
+            'run `dbt seed`, or `dbt build`, which loads it first'),
+    ]) %}
     {{ return(false) }}
 {% endmacro %}
 
@@ -74,12 +72,10 @@
         {% do known.extend(aliases) %}
         {% do versions.append(row['version'] | int) if alias in aliases %}
     {% endfor %}
-    {% if versions | length != 1 %}
-        {% do scorehouse._argument_error(
-            call.partition('(')[0].partition('.')[2], 'alias', alias,
+    {% do scorehouse._check_rules(call.partition('(')[0].partition('.')[2], [
+        ('alias', alias, versions | length != 1,
             'an alias that one version has; the aliases are ' ~ known | select | sort | join(', '),
-            'use one of these aliases, or promote a version to this alias first'
-        ) %}
-    {% endif %}
+            'use one of these aliases, or promote a version to this alias first'),
+    ]) %}
     {{ return(versions[0]) }}
 {% endmacro %}

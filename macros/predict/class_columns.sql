@@ -12,11 +12,8 @@
     {% set call = "scorehouse.class_columns('" ~ name ~ "')" %}
     {% set number = scorehouse._named_version(call, name, registry, alias, version) %}
     {% set row = scorehouse._registry_row(name, registry, number) %}
-    {% if not row %}
-        {% do scorehouse._argument_error(
-            'class_columns', 'version', number, 'the number of a registered version',
-            'name one that `scorehouse list` shows'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules('class_columns', [
+        ('version', number, not row, 'the number of a registered version', 'name one that `scorehouse list` shows'),
+    ]) %}
     {{ return(fromjson(row.get('class_columns') or '{}')) }}
 {% endmacro %}

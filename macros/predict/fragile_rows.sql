@@ -18,12 +18,10 @@
     {% set kept = [moved_row, moved_feature, moved_by] + scorehouse._each('scorehouse_key_<number>', keys) %}
     {% set scored = scorehouse.predict(name, relation='moved_rows', version=number, keep=kept) %}
     {% set task = scorehouse._registry_row(name, registry, number).get('task') %}
-    {% if task not in ['classification', 'clustering'] %}
-        {% do scorehouse._argument_error(
-            'fragile_rows', 'name', name, 'a classification or clustering with one label per row; it is a ' ~ task,
-            'name another ML model'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules('fragile_rows', [
+        ('name', name, task not in ['classification', 'clustering'],
+            'a classification or clustering with one label per row; it is a ' ~ task, 'name another ML model'),
+    ]) %}
     {% set moved = scorehouse._moved_features(call, name, signature, number, features, ulps, steps) %}
     {#- A CTE has no columns to look up, nor has a subquery of one, as a test with `where` gives it. -#}
     {% set is_cte = relation.is_cte if relation is not string

@@ -41,15 +41,13 @@
             }) %}
         {% endfor %}
     {% endfor %}
-    {% if not found or found | length != named | length or found | map(attribute='place') | unique | list | length
-        != found | length %}
-        {% do scorehouse._argument_error(
-            macro_called, 'reasons.output', wanted,
+    {% set n_places = found | map(attribute='place') | unique | list | length %}
+    {% do scorehouse._check_rules(macro_called, [
+        ('reasons.output', wanted, not found or found | length != named | length or found | length != n_places,
             'one of the outputs ' ~ known | join(', ') ~ ', or a list of them, each once' if known
                 else 'no output, since this ML model has one',
-            'correct `output`' if known else 'leave `output` out'
-        ) %}
-    {% endif %}
+            'correct `output`' if known else 'leave `output` out'),
+    ]) %}
     {{ return(found) }}
 {% endmacro %}
 
@@ -84,14 +82,12 @@
     {% endif %}
     {% for setting, ranges in scorehouse._policy_conditions(policy or {}, score).items() if setting in settings %}
         {% set wanted = scorehouse._as_list(settings[setting]) %}
-        {% if not wanted or wanted | reject('in', ranges) | list %}
-            {% do scorehouse._argument_error(
-                macro_called, 'reasons.where.' ~ setting, settings[setting],
+        {% do scorehouse._check_rules(macro_called, [
+            ('reasons.where.' ~ setting, settings[setting], not wanted or wanted | reject('in', ranges) | list,
                 'one of ' ~ ranges | join(', ') ~ ', or a list of them' if ranges
                     else 'at_least or below, since no ' ~ setting ~ ' follows from the score of a row alone',
-                'correct it, or the argument decision'
-            ) %}
-        {% endif %}
+                'correct it, or the argument decision'),
+        ]) %}
         {% set any = [] %}
         {% for name in wanted %}
             {% do any.append(ranges[name]) %}

@@ -8,12 +8,11 @@
         {% set log_table = scorehouse.run_log_relation() %}
         {% set existing = adapter.get_relation(log_table.database, log_table.schema, log_table.identifier) %}
         {% set is_spark = scorehouse._by_database({'default': false, 'spark': true}) %}
-        {% if not is_spark or existing.is_delta or existing.is_iceberg %}
-            {% do scorehouse._argument_error(
-                call, 'least_files', least_files, 'a run log of Parquet files on Spark; this is one of ' ~ target.type,
-                'use the tools of the table format there, such as OPTIMIZE of Delta'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules(call, [
+            ('least_files', least_files, not is_spark or existing.is_delta or existing.is_iceberg,
+                'a run log of Parquet files on Spark; this is one of ' ~ target.type,
+                'use the tools of the table format there, such as OPTIMIZE of Delta'),
+        ]) %}
         {% do scorehouse._take_in_old_run_log(log_table) %}
         {#- what other sessions have added since this one has read it -#}
         {% do run_query('refresh table ' ~ log_table) %}

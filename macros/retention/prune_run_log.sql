@@ -8,12 +8,11 @@
     ) %}
     {% do scorehouse._check_bool(call, 'dry_run', dry_run) %}
     {% set log_table = scorehouse.run_log_relation() %}
-    {% if execute and load_relation(log_table) is none %}
-        {% do scorehouse._argument_error(
-            call, 'older_than_days', days, 'a run log; there is none in ' ~ log_table.schema,
-            'name the target that scores, or the schema in the variable scorehouse_run_log_schema'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('older_than_days', days, execute and load_relation(log_table) is none,
+            'a run log; there is none in ' ~ log_table.schema,
+            'name the target that scores, or the schema in the variable scorehouse_run_log_schema'),
+    ]) %}
     {{ return(scorehouse._prune(
         log_table, scorehouse._prunable_runs(log_table, days), 'runs older than ' ~ days ~ ' days', dry_run
     )) }}

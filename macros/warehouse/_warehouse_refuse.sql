@@ -55,12 +55,12 @@
         'version': 'the number of a version, or a list of numbers, each once',
     }.items() %}
         {% set values = scorehouse._as_list(arguments[argument]) %}
-        {% if values | reject('integer' if argument == 'version' else 'string') | list
-            or values | unique | list | length < values | length or (argument in ['key', 'alias'] and not values) %}
-            {% do scorehouse._argument_error(
-                'scored', argument, arguments[argument], expected, 'correct ' ~ argument
-            ) %}
-        {% endif %}
+        {% set others = values | reject('integer' if argument == 'version' else 'string') | list %}
+        {% set is_missing = argument in ['key', 'alias'] and not values %}
+        {% do scorehouse._check_rules('scored', [
+            (argument, arguments[argument], others or is_missing or values | unique | list | length < values | length,
+                expected, 'correct ' ~ argument),
+        ]) %}
     {% endfor %}
     {% do scorehouse._check_choice('scored', 'layout', arguments.get('layout', 'long'), ['long', 'wide'], 'long') %}
     {% set rescore, batch_rows = arguments['rescore'], arguments['batch_rows'] %}

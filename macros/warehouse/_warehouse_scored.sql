@@ -243,12 +243,10 @@
     {% set kept = [] %}
     {% for name in asked %}
         {% set found = scorehouse._same_but_for_case(known, name) %}
-        {% if found | length != 1 %}
-            {% do scorehouse._argument_error(
-                'scored', 'key and passthrough', name,
-                'columns of the select, which are ' ~ known | join(', '), 'correct the name'
-            ) %}
-        {% endif %}
+        {% do scorehouse._check_rules('scored', [
+            ('key and passthrough', name, found | length != 1, 'columns of the select, which are ' ~ known | join(', '),
+                'correct the name'),
+        ]) %}
         {% do scorehouse._check_kept(name, with_reasons, 'scored', 'passthrough', [
             'model_name', 'model_version', 'model_digest', 'scoring_run_id', 'scored_at', 'feature_hash'
         ] + added) %}

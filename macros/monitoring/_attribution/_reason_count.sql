@@ -7,12 +7,10 @@
             {% do numbers.append(contribution[0]) %}
         {% endif %}
     {% endfor %}
-    {% if not numbers %}
-        {% do scorehouse._argument_error(
-            call, 'predictions', predictions,
+    {% do scorehouse._check_rules(call, [
+        ('predictions', predictions, not numbers,
             'a prediction table with reasons; its columns are ' ~ columns | join(', '),
-            'score with `reasons`: as many as there are features, perhaps for a sample of the rows'
-        ) %}
-    {% endif %}
+            'score with `reasons`: as many as there are features, perhaps for a sample of the rows'),
+    ]) %}
     {{ return(numbers | length) }}
 {% endmacro %}

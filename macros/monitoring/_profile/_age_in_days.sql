@@ -2,13 +2,11 @@
     zone is refused: the session's would change the age. -#}
 {% macro _age_in_days(column, value, time, time_type) %}
     {% set zones = [scorehouse._has_zone(column.type), scorehouse._has_zone(time_type)] %}
-    {% if column.type and time_type and zones[0] != zones[1] %}
-        {% do scorehouse._argument_error(
-            'profile', 'day', time_type, 'a time that has a zone if the date does: `' ~ column.name ~ '` is '
-                ~ column.type,
-            'convert one of them in the model, such as ' ~ column.name ~ " at time zone 'UTC'"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules('profile', [
+        ('day', time_type, column.type and time_type and zones[0] != zones[1],
+            'a time that has a zone if the date does: `' ~ column.name ~ '` is ' ~ column.type,
+            'convert one of them in the model, such as ' ~ column.name ~ " at time zone 'UTC'"),
+    ]) %}
     {% set stamp = dbt.type_timestamp() %}
     {% set value = value if zones[0] else 'cast(' ~ value ~ ' as ' ~ stamp ~ ')' %}
     {% set time = time if zones[1] else 'cast(' ~ time ~ ' as ' ~ stamp ~ ')' %}

@@ -19,11 +19,10 @@
         {% set ends = [('below', both[0]), ('above', both[1])] if both else [(known.get(name, 'above'), limit)] %}
         {% for side, number in ends %}
             {% do scorehouse._check_number(call, 'limits', number, action) %}
-            {% if number <= range[0] or number >= range[1] %}
-                {% do scorehouse._argument_error(
-                    call, 'limits', number, 'a number between ' ~ range[0] ~ ' and ' ~ range[1], action
-                ) %}
-            {% endif %}
+            {% do scorehouse._check_rules(call, [
+                ('limits', number, number <= range[0] or number >= range[1],
+                    'a number between ' ~ range[0] ~ ' and ' ~ range[1], action),
+            ]) %}
             {% do series.append({
                 'name': name, 'side': side, 'limit': number, 'lowest': range[0], 'highest': range[1]
             }) %}

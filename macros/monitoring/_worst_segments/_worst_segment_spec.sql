@@ -18,12 +18,11 @@
         call, 'options', given.threshold, 'write a difference that is too much, such as `threshold: 0.1`',
         lowest=0, optional=true
     ) %}
-    {% if measure == 'score_shift' and not given.compare_from %}
-        {% do scorehouse._argument_error(
-            call, 'options', options, 'the day from which rows are compared with those before, for `score_shift`',
-            "write `options: {'day': 'order_date', 'compare_from': '2026-01-01'}`"
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('options', options, measure == 'score_shift' and not given.compare_from,
+            'the day from which rows are compared with those before, for `score_shift`',
+            "write `options: {'day': 'order_date', 'compare_from': '2026-01-01'}`"),
+    ]) %}
     {% set traits = scorehouse._metrics().segments[measure] %}
     {% set spec = scorehouse._performance_spec(
         call=call, key=key, label=label, task='regression' if 'regression' in traits else 'classification',
