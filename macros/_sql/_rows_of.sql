@@ -3,11 +3,7 @@
     {% set found, rows = run_query(sql), [] %}
     {% set names = found.column_names | map('lower') | list %}
     {% for row in found.rows %}
-        {% set named = {} %}
-        {% for name in names %}
-            {% do named.update({name: row[loop.index0]}) %}
-        {% endfor %}
-        {% do rows.append(named) %}
+        {% do rows.append(dict(zip(names, row.values()))) %}
     {% endfor %}
     {{ return(rows) }}
 {% endmacro %}

@@ -56,23 +56,20 @@
     table is not built, and of an ephemeral model or a file; empty where the database does not tell those of a
     subquery. -#}
 {% macro _types_of_columns(relation) %}
-    {% set found = {} %}
     {% if not execute or '__dbt__cte__' in relation | string
         or (relation is mapping and load_relation(relation) is none) %}
+        {{ return({}) }}
     {% elif target.type == 'duckdb' %}
-        {% for row in scorehouse._rows_of('describe select * from ' ~ relation) %}
-            {% do found.update({row.column_name | lower: row.column_type | lower}) %}
-        {% endfor %}
+        {% set found = scorehouse._rows_of('describe select * from ' ~ relation) %}
+        {% set names, types = found | map(attribute='column_name'), found | map(attribute='column_type') %}
     {% elif relation is mapping %}
-        {% for column in adapter.get_columns_in_relation(relation) %}
-            {% do found.update({column.name | lower: column.data_type | lower}) %}
-        {% endfor %}
+        {% set found = adapter.get_columns_in_relation(relation) %}
+        {% set names, types = found | map(attribute='name'), found | map(attribute='data_type') %}
     {% else %}
-        {% for name in scorehouse._existing_columns(relation) %}
-            {% do found.update({name | lower: ''}) %}
-        {% endfor %}
+        {% set names = scorehouse._existing_columns(relation) %}
+        {% set types = [''] * names | length %}
     {% endif %}
-    {{ return(found) }}
+    {{ return(dict(zip(names | map('lower'), types | map('lower')))) }}
 {% endmacro %}
 
 

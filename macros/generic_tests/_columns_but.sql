@@ -48,24 +48,8 @@
     {% if not found %}
         {{ return([{'ending': '', 'parts': ['0e0'], 'status': 'row_status'}]) }}
     {% endif %}
-    {% set columns, endings = [], [] %}
-    {% for column in found %}
-        {% set contribution = scorehouse._contribution(column) %}
-        {% if contribution is not none %}
-            {% set ending = contribution[1] %}
-            {% do columns.append({'ending': ending, 'quoted': scorehouse._quote(column)}) %}
-            {% if ending not in endings %}
-                {% do endings.append(ending) %}
-            {% endif %}
-        {% endif %}
-    {% endfor %}
-    {% do scorehouse._check_rules(call, [
-        ('model', relation, not columns, 'a prediction table with reasons; its columns are ' ~ found | join(', '),
-            'score with `reasons`, or put the test on a table that has them'),
-    ]) %}
-    {% set sets = [] %}
-    {% for ending in endings %}
-        {% set parts = columns | selectattr('ending', 'equalto', ending) | map(attribute='quoted') | list %}
+    {% set sets, action = [], 'score with `reasons`, or put the test on a table that has them' %}
+    {% for ending, parts in scorehouse._contributions(call, 'model', relation, found, action).items() %}
         {#- in a wide table, a challenger's columns end in its alias -#}
         {% set of_challenger = 'row_status__' ~ ending.split('__') | last %}
         {% set status = of_challenger if of_challenger in found | map('lower') | list else 'row_status' %}

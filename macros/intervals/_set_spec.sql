@@ -52,28 +52,25 @@
 {#- How far the label of a row was from being expected, as text in `label_text`. A label that is no class is beyond the
     reach of every set. -#}
 {% macro _set_distance(scores, spec) %}
-    {% set distances = {} %}
-    {% for label in spec.set_classes %}
-        {% do distances.update({label: scorehouse._class_distance(scores, loop.index0, spec.method)}) %}
-    {% endfor %}
+    {% set distances = dict(zip(spec.set_classes, scorehouse._class_distances(scores, spec.method))) %}
     {{ return(scorehouse._case_of('label_text', distances, scorehouse._beyond_reach())) }}
 {% endmacro %}
 
 
-{#- The distance of one class, which is in the set if no quantile is smaller: 1 minus its score (LAC), or the sum of the
-    scores of all likelier classes (APS without randomisation: the likeliest class has 0, so no set is empty). The
+{#- The distance of each class, which is in the set if no quantile is smaller: 1 minus its score (LAC), or the sum of
+    the scores of all likelier classes (APS without randomisation: the likeliest class has 0, so no set is empty). The
     order of the sum is that of the classes, so that equal rows have equal sums. -#}
-{% macro _class_distance(scores, place, method) %}
+{% macro _class_distances(scores, method) %}
     {% if method == 'lac' %}
-        {{ return('1e0 - ' ~ scores[place]) }}
+        {{ return(scorehouse._each('1e0 - <value>', scores)) }}
     {% endif %}
-    {% set terms = [] %}
-    {% for score in scores %}
-        {% if loop.index0 != place %}
-            {% do terms.append('case when ' ~ score ~ ' > ' ~ scores[place] ~ ' then ' ~ score ~ ' else 0e0 end') %}
-        {% endif %}
+    {% set distances = [] %}
+    {% for own in scores %}
+        {% set likelier = 'case when <value> > ' ~ own ~ ' then <value> else 0e0 end' %}
+        {% set others = scores[:loop.index0] + scores[loop.index:] %}
+        {% do distances.append('(' ~ scorehouse._each(likelier, others) | join(' + ') ~ ')') %}
     {% endfor %}
-    {{ return('(' ~ terms | join(' + ') ~ ')') }}
+    {{ return(distances) }}
 {% endmacro %}
 
 

@@ -12,10 +12,7 @@
     {% set level_of_row = scorehouse._adaptive_level_of(call, options, level) %}
 
 {% set scores, quantile = scorehouse._set_scores(predictions, spec), scorehouse._quantile(group) %}
-{% set conditions = [] %}
-{% for _ in scores %}
-    {% do conditions.append(scorehouse._class_distance(scores, loop.index0, spec.method) ~ ' <= ' ~ quantile) %}
-{% endfor %}
+{% set conditions = scorehouse._each('<value> <= ' ~ quantile, scorehouse._class_distances(scores, spec.method)) %}
 with {{ scorehouse._quantiles_of(calibration, group, none if level_of_row else level, spec.method) }},
 
 in_sets as (

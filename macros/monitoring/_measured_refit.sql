@@ -37,9 +37,7 @@ measured_refit as (
 {#- The seed `ml_<name>__<part>` beside a registry, if it is loaded. -#}
 {% macro _loaded_beside(registry, part) %}
     {% if execute and not registry.is_cte %}
-        {{ return(load_relation(api.Relation.create(
-            database=registry.database, schema=registry.schema, identifier=registry.identifier ~ '__' ~ part
-        ))) }}
+        {{ return(load_relation(scorehouse._beside(registry, '__' ~ part))) }}
     {% endif %}
     {{ return(none) }}
 {% endmacro %}

@@ -20,8 +20,12 @@
         {{ return('select 1 as never_built') }}
     {% endif %}
     {% set found = scorehouse._existing_columns(predictions) | map('lower') | list %}
+    {% set reasons = scorehouse._contributions(
+        call, 'predictions', predictions, found,
+        'score with `reasons`: as many as there are features, perhaps for a sample of the rows', is_plain=true
+    ) %}
     {% do spec.update({
-        'count': scorehouse._reason_count(call, predictions, found), 'has_challengers': 'is_live' in found,
+        'count': reasons[''] | length, 'has_challengers': 'is_live' in found,
         'has_runs': period == 'day' and 'scoring_run_id' in found
     }) %}
 

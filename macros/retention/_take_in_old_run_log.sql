@@ -1,6 +1,6 @@
 {#- Rows of a log that was moved aside which the log does not have; then drops it. -#}
 {% macro _take_in_old_run_log(log_table) %}
-    {% set old = scorehouse._beside_run_log(log_table, 'old') %}
+    {% set old = scorehouse._beside(log_table, '__scorehouse_old') %}
     {% if load_relation(old) is not none %}
         {% do run_query('refresh table ' ~ log_table) %}
         {% do run_query('refresh table ' ~ old) %}
@@ -32,13 +32,4 @@
             'wait for their end; one that was killed counts until scorehouse_spark_lease_hours have passed'
         ) %}
     {% endif %}
-{% endmacro %}
-
-
-{#- A table beside the run log. -#}
-{% macro _beside_run_log(log_table, ending) %}
-    {{ return(api.Relation.create(
-        database=log_table.database, schema=log_table.schema, type='table',
-        identifier=log_table.identifier ~ '__scorehouse_' ~ ending
-    )) }}
 {% endmacro %}

@@ -20,8 +20,8 @@
         {% set files = counted.columns[0].values()[0] | int %}
         {% if files >= least_files %}
             {% do scorehouse._check_no_open_runs(call, log_table, least_files) %}
-            {% set new = scorehouse._beside_run_log(log_table, 'new') %}
-            {% set old = scorehouse._beside_run_log(log_table, 'old') %}
+            {% set new = scorehouse._beside(log_table, '__scorehouse_new') %}
+            {% set old = scorehouse._beside(log_table, '__scorehouse_old') %}
             {% do run_query('drop table if exists ' ~ new) %}
             {% do run_query(
                 'create table ' ~ new ~ ' using parquet as select /*+ repartition(1) */ * from ' ~ log_table

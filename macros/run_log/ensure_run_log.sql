@@ -6,7 +6,7 @@
     {% if execute %}
         {% set relation, columns = scorehouse.run_log_relation(), scorehouse._run_log_columns() %}
         {% set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
-        {% set aside = load_relation(scorehouse._beside_run_log(relation, 'old')) if existing is none %}
+        {% set aside = load_relation(scorehouse._beside(relation, '__scorehouse_old')) if existing is none %}
         {% if aside %}
             {# compact_run_log was killed between its two renames #}
             {% do adapter.rename_relation(aside, relation) %}

@@ -46,7 +46,7 @@
 
 {# The types of columns of the model's select, as text, by their names; no row is read. #}
 {% macro _warehouse_types(query, columns) %}
-    {% set known, type_of = {}, {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
+    {% set type_of = {'duckdb': 'typeof', 'postgres': 'pg_typeof'}.get(target.type) %}
     {% if type_of %}
         {% set text = 'cast(' ~ type_of ~ '(features.<value>) as ' ~ dbt.type_string() ~ ')' %}
         {% set types = run_query(
@@ -55,10 +55,8 @@
         ).rows[0].values() | list %}
         {{ return(dict(zip(columns, types))) }}
     {% endif %}
-    {% for column in adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
-        {% do known.update({scorehouse._quote(column.name): column.data_type}) %}
-    {% endfor %}
-    {{ return(known) }}
+    {% set found = adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
+    {{ return(dict(zip(scorehouse._quoted(found | map(attribute='name')), found | map(attribute='data_type')))) }}
 {% endmacro %}
 
 

@@ -24,16 +24,8 @@
 
 {#- Whether a performance table has intervals: one that `performance` did not make need not have any. -#}
 {% macro _has_intervals(table) %}
-    {% if not execute %}
-        {{ return(true) }}
-    {% elif table is string %}
-        {% set names = run_query('select * from ' ~ table ~ ' where 1 = 0').column_names %}
-    {% elif load_relation(table) is none %}
-        {{ return(true) }}
-    {% else %}
-        {% set names = adapter.get_columns_in_relation(table) | map(attribute='name') %}
-    {% endif %}
-    {{ return('value_low' in names | map('lower') | list) }}
+    {% set names = scorehouse._existing_columns(table) %}
+    {{ return(not names or 'value_low' in names | map('lower') | list) }}
 {% endmacro %}
 
 

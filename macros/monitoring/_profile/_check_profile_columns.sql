@@ -4,12 +4,8 @@
     reference. -#}
 {% macro _check_profile_columns(call, columns, relation, part) %}
     {% set argument = 'predictions' if part != 'feature' else 'features' %}
-    {% set present = {} %}
-    {% if load_relation(relation) is not none %}
-        {% for one in adapter.get_columns_in_relation(relation) %}
-            {% do present.update({one.name | lower: one}) %}
-        {% endfor %}
-    {% endif %}
+    {% set found = adapter.get_columns_in_relation(relation) if load_relation(relation) is not none else [] %}
+    {% set present = dict(zip(found | map(attribute='name') | map('lower'), found)) %}
     {% for column in columns if present and (part is none or column.part == part) %}
         {% set one = present.get(column.name | lower) %}
         {% if one is none %}
