@@ -33,16 +33,12 @@
                 {% do missing.append(node.name) if not ns.is_built %}
             {% endif %}
         {% endfor %}
-        {% if missing %}
-            {% do scorehouse._fail(
-                call,
-                about[model.resource_type] ~ ', and ' ~ missing | join(', ') ~ ' is not built yet',
-                'that all of them are there' ~ (': dbt runs a test once any of its tables is selected'
-                    if model.resource_type == 'test' else ''),
-                'build it: `dbt build --select +' ~ missing | join(' +') ~ '`' ~ (
-                    '; or leave out tests of tables that are not selected: add `--indirect-selection buildable`'
-                    if model.resource_type == 'test' else '')
-            ) %}
-        {% endif %}
+        {% set is_test = model.resource_type == 'test' %}
+        {% set others = '; or leave out tests of tables that are not selected: add `--indirect-selection buildable`' %}
+        {% do scorehouse._check_facts(call, [
+            (missing, about[model.resource_type] ~ ', and ' ~ missing | join(', ') ~ ' is not built yet',
+                'that all of them are there' ~ (': dbt runs a test once any of its tables is selected' if is_test),
+                'build it: `dbt build --select +' ~ missing | join(' +') ~ '`' ~ (others if is_test)),
+        ]) %}
     {% endif %}
 {% endmacro %}

@@ -21,6 +21,14 @@
 {% endmacro %}
 
 
+{#- Fails by the first of these facts that holds: `(is_wrong, problem, expected, action)`. -#}
+{% macro _check_facts(call, facts) %}
+    {% for is_wrong, problem, expected, action in facts if is_wrong %}
+        {% do scorehouse._fail(call, problem, expected, action) %}
+    {% endfor %}
+{% endmacro %}
+
+
 {#- Refuses the arguments by the first rule that is broken. A rule is an argument, its value, whether it is wrong, what
     is expected, and what to do. -#}
 {% macro _check_rules(call, rules) %}

@@ -24,14 +24,10 @@
     {% endif %}
 
     {#- dbt also renders disabled models when it parses: a project may turn the model off for this target -#}
-    {% if execute and target.type != 'duckdb' %}
-        {% do scorehouse._fail(
-            'scorehouse.compare_metric()',
-            'got the adapter ' ~ target.type,
-            'duckdb, whose hash() seeds the bootstrap',
-            'run this model on DuckDB'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts('scorehouse.compare_metric()', [
+        (execute and target.type != 'duckdb', 'got the adapter ' ~ target.type,
+            'duckdb, whose hash() seeds the bootstrap', 'run this model on DuckDB'),
+    ]) %}
     {% set settings, segments = used, by %}
 
 {% set is_higher = 'higher' in scorehouse._metrics().contests[metric] %}

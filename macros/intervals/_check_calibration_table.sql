@@ -25,15 +25,12 @@
         {% endif %}
     {% endfor %}
     {% set difference = scorehouse._quantile_difference(here, there, calibrated) %}
-    {% if difference %}
-        {% do scorehouse._fail(
-            call,
-            'the table ' ~ calibration ~ ' differs from the calibration in version control: ' ~ difference,
+    {% do scorehouse._check_facts(call, [
+        (difference, 'the table ' ~ calibration ~ ' differs from the calibration in version control: ' ~ difference,
             'a table that was loaded from the seed ' ~ name,
             'run `' ~ scorehouse._build_command(name[3:-13])
-                ~ '`; if that does not help, run `scorehouse check`, which compares the seed with its YAML'
-        ) %}
-    {% endif %}
+                ~ '`; if that does not help, run `scorehouse check`, which compares the seed with its YAML'),
+    ]) %}
 {% endmacro %}
 
 

@@ -13,15 +13,13 @@
         {% set threshold = row['threshold'] %}
         {#- In Python's words, which reads no registry where SQL scores alone. #}
         {% set is_probability = row['aliases'] and row.get('score_method') == 'predict_proba' %}
-        {% if is_probability and threshold is number and (threshold <= 0 or threshold > 1) %}
-            {% do scorehouse._fail(
-                call,
+        {% do scorehouse._check_facts(call, [
+            (is_probability and threshold is number and (threshold <= 0 or threshold > 1),
                 name ~ ' version ' ~ row['version'] ~ ': threshold is ' ~ threshold
                     ~ ', and the scores are probabilities: all rows would have one label',
                 'a threshold above 0, and at most 1',
-                'correct the row in ml_' ~ name ~ '.csv, or restore it from version control'
-            ) %}
-        {% endif %}
+                'correct the row in ml_' ~ name ~ '.csv, or restore it from version control'),
+        ]) %}
         {% do there.update({row['version'] | int | string: scorehouse._registry_facts(row)}) %}
     {% endfor %}
     {% if here != there or rows | length != here | length %}

@@ -9,12 +9,10 @@
             {% do missing.append(feature) %}
         {% endif %}
     {% endfor %}
-    {% if missing %}
-        {% do scorehouse._fail(
-            call, place ~ ' lacks ' ~ missing | join(', '), 'a column for each feature of the ML model',
-            'add or rename these columns in the feature model'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts(call, [
+        (missing, place ~ ' lacks ' ~ missing | join(', '), 'a column for each feature of the ML model',
+            'add or rename these columns in the feature model'),
+    ]) %}
     {{ return(columns) }}
 {% endmacro %}
 

@@ -24,14 +24,12 @@
                 {% do called.update({function_name: function(function_name) | string}) %}
             {% endif %}
         {% endfor %}
-        {% if function_name not in called %}
-            {% do scorehouse._fail(
-                call,
+        {% do scorehouse._check_facts(call, [
+            (function_name not in called,
                 'the function ' ~ function_name ~ ' is missing, or is not the one that was proven',
                 'the file functions/' ~ function_name ~ '.py as it was compiled',
-                'restore it from version control, or run `scorehouse compile ' ~ name ~ '`'
-            ) %}
-        {% endif %}
+                'restore it from version control, or run `scorehouse compile ' ~ name ~ '`'),
+        ]) %}
     {% endfor %}
     {{ return(called) }}
 {% endmacro %}

@@ -11,16 +11,13 @@
         ) %}
     {% endif %}
     {% set limit = scorehouse._dialect().get('statement') %}
-    {% if limit and body | length > limit %}
-        {% do scorehouse._fail(
-            call,
-            'the statement has ' ~ body | length ~ ' characters',
+    {% do scorehouse._check_facts(call, [
+        (limit and body | length > limit, 'the statement has ' ~ body | length ~ ' characters',
             'at most ' ~ limit ~ ', which is the limit of ' ~ target.type,
             ('ask for fewer reasons, ' if reasons is not none)
                 ~ 'keep fewer columns, register a smaller estimator (fewer or shallower trees), or score on an engine'
-                ~ ' with Python; what the statement has beside the compiled SQL is the select of the features'
-        ) %}
-    {% endif %}
+                ~ ' with Python; what the statement has beside the compiled SQL is the select of the features'),
+    ]) %}
     {{ return(body) }}
 {% endmacro %}
 

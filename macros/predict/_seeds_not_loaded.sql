@@ -60,16 +60,14 @@
 {#- Refuses to score with a version that the monitors could not know. -#}
 {% macro _check_seeds_loaded(call, name, number) %}
     {% set missing = scorehouse._seeds_not_loaded(name) if flags.WHICH in ['build', 'run'] else {} %}
-    {% if number | string in missing %}
-        {% do scorehouse._fail(
-            call,
+    {% do scorehouse._check_facts(call, [
+        (number | string in missing,
             'version ' ~ number ~ ' scores, and it is not in the table of '
-                ~ missing[number | string] | join(', ') ~ ' as in version control, so nothing would monitor it',
+                ~ missing.get(number | string, []) | join(', ') ~ ' as in version control, so nothing would monitor it',
             'the seeds that models of this project read, with the version that scores',
             'run `' ~ scorehouse._build_command(name) ~ '`; in a target without the tables that these read, run '
-                ~ '`dbt build --select "@tag:ml_' ~ name ~ '" --indirect-selection buildable`'
-        ) %}
-    {% endif %}
+                ~ '`dbt build --select "@tag:ml_' ~ name ~ '" --indirect-selection buildable`'),
+    ]) %}
 {% endmacro %}
 
 

@@ -13,17 +13,15 @@
     {% set marks = dict(zip(decision, scorehouse._each(mark ~ '<value>' ~ mark, decision))) %}
     {% set text = context[macro_name ~ ending](mark ~ 'relation' ~ mark, mark ~ 'keep' ~ mark, columns, marks) %}
     {% set found = local_md5((before + features + [text]) | join(mark)) %}
-    {% if pinned != found %}
-        {% do scorehouse._fail(
-            call,
+    {% do scorehouse._check_facts(call, [
+        (pinned != found,
             'the macro ' ~ macro_name ~ ending ~ ' is not the SQL that was proven: its md5 on ' ~ target.type ~ ' is '
                 ~ found,
-            (pinned or 'no SQL for this version, since none was proven')
-                ~ ', which the YAML of the seed ml_' ~ name ~ ' pins',
+            (pinned or 'no SQL for this version, since none was proven') ~ ', which the YAML of the seed ml_' ~ name
+                ~ ' pins',
             'restore the macro from version control, or run `scorehouse compile ' ~ name
-                ~ '`, which compiles and proves it again'
-        ) %}
-    {% endif %}
+                ~ '`, which compiles and proves it again'),
+    ]) %}
     {% set filled = namespace(text=text) %}
     {% for parameter in decision %}
         {% set filled.text = filled.text | replace(marks[parameter], decision[parameter]) %}
@@ -38,16 +36,13 @@
     {% for version in registered or [] if version['version'] == number and fact in version %}
         {{ return(version[fact].get(target.type, '')) }}
     {% endfor %}
-    {% if registered is none or number in registered | map(attribute='version') %}
-        {% do scorehouse._fail(
-            call,
+    {% do scorehouse._check_facts(call, [
+        (registered is none or number in registered | map(attribute='version'),
             'it is not recorded which SQL ' ~ ('for the reasons ' if fact == 'reasons') ~ 'of version ' ~ number
-                ~ ' was proven',
-            'its digest in the YAML of the seed ml_' ~ name,
+                ~ ' was proven', 'its digest in the YAML of the seed ml_' ~ name,
             'run `scorehouse compile ' ~ name ~ '`, commit what it writes, and run `dbt seed --select tag:ml_' ~ name
-                ~ '`'
-        ) %}
-    {% endif %}
+                ~ '`'),
+    ]) %}
     {% do scorehouse._fail(
         call,
         'version ' ~ number ~ ' is not registered',

@@ -31,18 +31,16 @@
     {% set inputs = scorehouse._predict_inputs(call, relation, features, keep, reasons is not none) %}
     {% set select = scorehouse._verified_select(call, name, number) %}
     {% set stages = scorehouse._stages(select) | length %}
-    {% if stages > 1 %}
-        {% do scorehouse._fail(
-            call,
+    {% do scorehouse._check_facts(call, [
+        (stages > 1,
             'version ' ~ number ~ ' is compiled as ' ~ stages ~ ' statements on ' ~ target.type
                 ~ ', since one would be too long, and a subquery is part of one statement',
             'a version that is compiled as one statement',
             'score it with scorehouse.scored(), which runs them one after the other, and select from its table;'
                 ~ (' set `functions: true` in scorehouse_compiled_sql and compile it again;'
                     if target.type in ['snowflake', 'bigquery'])
-                ~ ' or register a smaller estimator'
-        ) %}
-    {% endif %}
+                ~ ' or register a smaller estimator'),
+    ]) %}
     {{ return('(\n' ~ scorehouse._scoring_select(
         call=call, macro_called='predict', name=name, number=number, reasons=reasons, select=select,
         relation=relation, keep=inputs['keep'], columns=inputs['columns']

@@ -26,10 +26,8 @@
         ~ scorehouse._days_ago(hours / 24) ~ " and not exists (select 1 from "
         ~ log_table ~ " as closing where closing.parent_run_id = begun.parent_run_id and closing.status <> 'started')"
     ).columns[0].values() | join(', ') %}
-    {% if open %}
-        {% do scorehouse._fail(
-            'scorehouse.' ~ call ~ '(least_files=' ~ least_files ~ ')', 'runs are open: ' ~ open, 'no run at work',
-            'wait for their end; one that was killed counts until scorehouse_spark_lease_hours have passed'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts('scorehouse.' ~ call ~ '(least_files=' ~ least_files ~ ')', [
+        (open, 'runs are open: ' ~ open, 'no run at work',
+            'wait for their end; one that was killed counts until scorehouse_spark_lease_hours have passed'),
+    ]) %}
 {% endmacro %}

@@ -27,13 +27,11 @@
    same one. #}
 {% macro _check_one_database() %}
     {% set run_log = scorehouse.run_log_relation() %}
-    {% if (this.database or '') | lower != (run_log.database or '') | lower %}
-        {% do scorehouse._fail(
-            "materialized='predictions' on the model " ~ model['name'],
+    {% do scorehouse._check_facts("materialized='predictions' on the model " ~ model['name'], [
+        ((this.database or '') | lower != (run_log.database or '') | lower,
             "its database is '" ~ this.database ~ "', but the run log is in '" ~ run_log.database ~ "'",
             'both in one database, since a DuckDB transaction writes to only one',
             'leave database out of the config, or keep all prediction tables there and set the variable'
-                ~ ' scorehouse_run_log_database: ' ~ this.database
-        ) %}
-    {% endif %}
+                ~ ' scorehouse_run_log_database: ' ~ this.database),
+    ]) %}
 {% endmacro %}

@@ -27,15 +27,13 @@
         {% endfor %}
         {% do retyped.append(column.name) if column.name in scored['kept'] and old != new %}
     {% endfor %}
-    {% if (has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
-            'the columns of ' ~ target_relation ~ ' differ from those of this run: it lacks ' ~ lacks
-                ~ ', it has ' ~ has ~ ', which this run does not write, and these have another type: '
-                ~ retyped | unique | list,
+    {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
+        ((has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped,
+            'the columns of ' ~ target_relation ~ ' differ from those of this run: it lacks ' ~ lacks ~ ', it has '
+                ~ has ~ ', which this run does not write, and these have another type: ' ~ retyped | unique | list,
             'a table that was built with the same arguments',
             ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
-                if not retyped else '') ~ 'rebuild the table once with --full-refresh'
-        ) %}
-    {% endif %}
+                if not retyped else '')
+                ~ 'rebuild the table once with --full-refresh'),
+    ]) %}
 {% endmacro %}

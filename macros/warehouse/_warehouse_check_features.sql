@@ -12,12 +12,10 @@
                 ~ ' was trained') %}
         {% endif %}
     {% endfor %}
-    {% if wrong %}
-        {% do scorehouse._fail(
-            call, wrong | length ~ ' feature columns have a type that does not fit: ' ~ wrong | join('; '),
-            'numbers for double and integer, text for string, and so on', 'cast these columns in the feature model'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts(call, [
+        (wrong, wrong | length ~ ' feature columns have a type that does not fit: ' ~ wrong | join('; '),
+            'numbers for double and integer, text for string, and so on', 'cast these columns in the feature model'),
+    ]) %}
 {% endmacro %}
 
 

@@ -85,15 +85,12 @@
         ~ ", count(*) as n from " ~ snapshot ~ " group by " ~ key | join(', ') ~ ") as keys"
     )[0] %}
     {% set times = scored['parts'] | length if scored['is_long'] else 1 %} {# that each row of the features is there #}
-    {% if row['n_double'] or row['n_null'] %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
+    {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
+        (row['n_double'] or row['n_null'],
             'of ' ~ row['n_rows'] | int // times ~ ' rows, ' ~ row['n_double'] | int // times ~ ' share their key '
                 ~ (key[:-1] if scored['is_long'] else key) | join(', ') ~ ' with another row and '
-                ~ row['n_null'] | int // times ~ ' have NULL in it',
-            'a key that is unique, without NULL',
-            'correct the select, or name more columns as key'
-        ) %}
-    {% endif %}
+                ~ row['n_null'] | int // times ~ ' have NULL in it', 'a key that is unique, without NULL',
+            'correct the select, or name more columns as key'),
+    ]) %}
     {{ return(row['n_rows'] | int // times) }}
 {% endmacro %}

@@ -77,12 +77,10 @@
     {% set label = fromjson(part['registry']['classes']) | first %}
     {% set found = names | join(', ') ~ ' for a ' ~ part['task'] ~ ' whose labels are '
         ~ ('text' if label is string else 'true or false' if label is boolean else 'numbers') %}
-    {% if scored.setdefault('outputs', found) != found %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
+    {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
+        (scored.setdefault('outputs', found) != found,
             'version ' ~ part['number'] ~ ' gives ' ~ found ~ '; another version gives ' ~ scored['outputs'],
-            'versions with the same task and outputs in one scan', 'score them into separate tables'
-        ) %}
-    {% endif %}
+            'versions with the same task and outputs in one scan', 'score them into separate tables'),
+    ]) %}
     {{ return(names) }}
 {% endmacro %}

@@ -24,16 +24,13 @@
         {% set first = scorehouse._date_or_none(window['from'] | string) %}
         {% set last = scorehouse._date_or_none(window['to'] | string) %}
     {% endif %}
-    {% if not first or not last or days is not integer or days < 1 or last < first
-        or window.keys() | reject('in', ['from', 'to', 'slice_days']) | list %}
-        {% do scorehouse._fail(
-            'variable scorehouse_backfill',
-            'it is ' ~ window,
+    {% set known = ['from', 'to', 'slice_days'] %}
+    {% set is_range = first and last and days is integer and days > 0 and last >= first %}
+    {% do scorehouse._check_facts('variable scorehouse_backfill', [
+        (not is_range or window.keys() | reject('in', known) | list, 'it is ' ~ window,
             'the first and the last as-of date and the days per slice,'
-                ~ ' {from: 2024-01-01, to: 2024-03-31, slice_days: 7}',
-            'correct --vars'
-        ) %}
-    {% endif %}
+                ~ ' {from: 2024-01-01, to: 2024-03-31, slice_days: 7}', 'correct --vars'),
+    ]) %}
     {{ return([first, last, days]) }}
 {% endmacro %}
 

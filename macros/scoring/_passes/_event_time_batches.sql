@@ -71,13 +71,11 @@
     {% for name in ['event_time', 'begin'] if not config.get(name) %}
         {% do missing.append(name) %}
     {% endfor %}
-    {% if missing or size not in ['hour', 'day', 'month', 'year'] or lookback is not integer or lookback < 0 %}
-        {% do scorehouse._fail(
-            "incremental_strategy='microbatch' on the model " ~ model['name'],
+    {% do scorehouse._check_facts("incremental_strategy='microbatch' on the model " ~ model['name'], [
+        (missing or size not in ['hour', 'day', 'month', 'year'] or lookback is not integer or lookback < 0,
             'batch_size is ' ~ size ~ ', lookback is ' ~ lookback
                 ~ (', and there is no ' ~ missing | join(' and no ') if missing else ''),
             'event_time (a column of the features), begin (a date), and batch_size: hour, day, month or year',
-            'add them to config(...)'
-        ) %}
-    {% endif %}
+            'add them to config(...)'),
+    ]) %}
 {% endmacro %}
