@@ -104,11 +104,12 @@ def columns() -> dict[str, Any]:
     return found
 
 
-def _column(column: Column) -> dict[str, str]:
-    """What differs from a column that has the metric's own name, and no interval."""
+def _column(column: Column) -> dict[str, str] | str:
+    """What differs from a column that has the metric's own name, and no interval; the interval where it is all."""
     defaults = {field.name: field.default for field in fields(column)}
     own = {name: getattr(column, name) for name in ("interval", "n", "column", "by", "error")}
-    return {name: value for name, value in own.items() if value != defaults[name]}
+    found = {name: value for name, value in own.items() if value != defaults[name]}
+    return column.interval if list(found) == ["interval"] else found
 
 
 def lower_is_better() -> list[str]:

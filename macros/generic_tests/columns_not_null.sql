@@ -12,6 +12,9 @@
 
 {#- One scan counts the NULLs of all columns. -#}
 {% set columns = columns or scorehouse._columns_but('columns_not_null', model, except) %}
+{% if not columns %}
+    {{ return('select 1 as null_rows limit 0') }}
+{% endif %}
 
 with counted as (
 
@@ -19,8 +22,6 @@ with counted as (
     {%- for column in columns %}
         sum(case when {{ scorehouse._identifier(column) }} is null then 1 else 0 end) as nulls_{{ loop.index }}
         {{- '' if loop.last else ',' }}
-    {%- else %}
-        0 as nulls_none
     {%- endfor %}
     from {{ model }}
 
@@ -34,11 +35,6 @@ null_counts as (
         nulls_{{ loop.index }} as null_rows
     from counted
     {% if not loop.last -%} union all {%- endif %}
-    {% else -%}
-    select
-        cast(null as {{ dbt.type_string() }}) as column_name,
-        nulls_none as null_rows
-    from counted
     {% endfor %}
 
 ),

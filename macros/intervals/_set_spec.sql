@@ -1,12 +1,8 @@
 {#- The arguments that calibration and prediction sets share, checked, as a dict. -#}
 {% macro _set_spec(call, classes, options) %}
     {% set method = options.get('method', 'lac') %}
-    {% set names = [] %}
-    {% if classes is not string and classes is not mapping and classes is iterable %}
-        {% for label in classes if label is not none %}
-            {% do names.append(scorehouse._class_text(label)) %}
-        {% endfor %}
-    {% endif %}
+    {% set are_several = classes is not string and classes is not mapping and classes is iterable %}
+    {% set names = scorehouse._class_texts(classes | reject('none')) if are_several else [] %}
     {% set are_other = names | length < 2 or names | unique(case_sensitive=true) | list | length < classes | length %}
     {% set positive = scorehouse._class_text(options.get('positive', 1)) %}
     {% do scorehouse._check_rules(call, [

@@ -10,35 +10,26 @@
         'columns': {
             'classification': {
                 'ranks': {
-                    'roc_auc': {'interval': 'logit'}, 'average_precision': {'interval': 'wilson', 'n': 'n_pos'},
+                    'roc_auc': 'logit', 'average_precision': {'interval': 'wilson', 'n': 'n_pos'},
                     'score_ks': {'interval': 'bounded', 'error': 'sqrt(0.25e0 / n_pos + 0.25e0 / n_neg)'}
                 },
                 'at_threshold': {
-                    'log_loss': {'interval': 'loss'}, 'brier': {'interval': 'loss'}, 'f1': {'interval': 'f1'},
-                    'precision': {'interval': 'wilson', 'column': 'precision_value'},
-                    'recall': {'interval': 'wilson'}, 'accuracy': {'interval': 'wilson'},
-                    'mcc': {'interval': 'correlation'}, 'mean_score': {'interval': 'mean'},
-                    'positive_rate': {'interval': 'wilson'}, 'selection_rate': {'interval': 'wilson'},
-                    'false_positive_rate': {'interval': 'wilson'}, 'bias': {'interval': 'mean'}
+                    'log_loss': 'loss', 'brier': 'loss', 'f1': 'f1',
+                    'precision': {'interval': 'wilson', 'column': 'precision_value'}, 'recall': 'wilson',
+                    'accuracy': 'wilson', 'mcc': 'correlation', 'mean_score': 'mean', 'positive_rate': 'wilson',
+                    'selection_rate': 'wilson', 'false_positive_rate': 'wilson', 'bias': 'mean'
                 },
-                'calibration': {'ece': {'interval': 'ece'}, 'mce': {}},
-                'counts': {'tp': {}, 'fp': {}, 'fn': {}, 'tn': {}},
+                'calibration': {'ece': 'ece', 'mce': {}}, 'counts': {'tp': {}, 'fp': {}, 'fn': {}, 'tn': {}},
                 'lifts': {'lift_decile_': {'column': 'lift', 'by': 'decile_text'}}
             },
             'classes': {
-                'mean_areas': {
-                    'roc_auc_ovr': {'interval': 'logit'}, 'roc_auc_ovr_weighted': {'interval': 'logit'},
-                    'roc_auc_ovo': {'interval': 'logit'}
-                },
+                'mean_areas': {'roc_auc_ovr': 'logit', 'roc_auc_ovr_weighted': 'logit', 'roc_auc_ovo': 'logit'},
                 'averages': {
-                    'macro_f1': {'interval': 'logit'}, 'weighted_f1': {'interval': 'logit'},
-                    'macro_precision': {'interval': 'logit'}, 'macro_recall': {'interval': 'logit'},
-                    'accuracy': {'interval': 'wilson'}, 'mcc': {'interval': 'correlation'},
-                    'cohen_kappa': {'interval': 'correlation'}, 'balanced_accuracy': {'interval': 'logit'}
+                    'macro_f1': 'logit', 'weighted_f1': 'logit', 'macro_precision': 'logit',
+                    'macro_recall': 'logit', 'accuracy': 'wilson', 'mcc': 'correlation',
+                    'cohen_kappa': 'correlation', 'balanced_accuracy': 'logit'
                 },
-                'losses': {
-                    'log_loss': {'interval': 'loss'}, 'top_k_accuracy': {'interval': 'wilson', 'n': 'top_k_rows'}
-                },
+                'losses': {'log_loss': 'loss', 'top_k_accuracy': {'interval': 'wilson', 'n': 'top_k_rows'}},
                 'class_metrics': {
                     'precision_of_': {'interval': 'wilson', 'column': 'class_precision', 'by': 'class_label'},
                     'recall_of_': {'interval': 'wilson', 'column': 'class_recall', 'by': 'class_label'},
@@ -49,36 +40,30 @@
             },
             'sets': {
                 'set_points': {
-                    'coverage': {'interval': 'wilson'}, 'set_size': {'interval': 'mean'},
-                    'single_share': {'interval': 'wilson'}, 'empty_share': {'interval': 'wilson'}
+                    'coverage': 'wilson', 'set_size': 'mean', 'single_share': 'wilson', 'empty_share': 'wilson'
                 }
             },
             'regression': {
                 'explained': {
-                    'mae': {'interval': 'loss'}, 'rmse': {'interval': 'root'}, 'mse': {'interval': 'loss'},
-                    'wape': {'interval': 'log'}, 'r2': {'interval': 'rest'}, 'bias': {'interval': 'mean'},
-                    'mape': {'interval': 'loss', 'n': '(n * (1e0 - zero_share))'},
-                    'zero_share': {'interval': 'wilson'}, 'median_absolute_error': {'interval': 'log'},
-                    'max_error': {}
+                    'mae': 'loss', 'rmse': 'root', 'mse': 'loss', 'wape': 'log', 'r2': 'rest', 'bias': 'mean',
+                    'mape': {'interval': 'loss', 'n': '(n * (1e0 - zero_share))'}, 'zero_share': 'wilson',
+                    'median_absolute_error': 'log', 'max_error': {}
                 }
             },
             'intervals': {
-                'explained': {
-                    'coverage': {'interval': 'wilson'}, 'interval_width': {'interval': 'mean', 'n': 'n_bounded'}
-                }
+                'explained': {'coverage': 'wilson', 'interval_width': {'interval': 'mean', 'n': 'n_bounded'}}
             },
             'ranking': {
                 'means': {
-                    'ndcg': {'interval': 'mean'}, 'ndcg_with_hits': {'interval': 'mean', 'n': 'n_with_gain'},
-                    'hit_rate': {'interval': 'wilson', 'n': 'n'}, 'mrr': {'interval': 'mean'},
-                    'map': {'interval': 'mean'}, 'precision_at_k': {'interval': 'mean'},
-                    'recall_at_k': {'interval': 'mean'}, 'n_queries': {}
+                    'ndcg': 'mean', 'ndcg_with_hits': {'interval': 'mean', 'n': 'n_with_gain'},
+                    'hit_rate': {'interval': 'wilson', 'n': 'n'}, 'mrr': 'mean', 'map': 'mean',
+                    'precision_at_k': 'mean', 'recall_at_k': 'mean', 'n_queries': {}
                 }
             },
             'clustering': {
                 'points': {
-                    'mean_distance': {'interval': 'mean'}, 'n_clusters': {}, 'largest_share': {},
-                    'smallest_share': {}, 'entropy': {'interval': 'mean'}
+                    'mean_distance': 'mean', 'n_clusters': {}, 'largest_share': {}, 'smallest_share': {},
+                    'entropy': 'mean'
                 },
                 'sized': {
                     'share_of_': {'interval': 'wilson', 'n': 'n', 'column': 'share', 'by': 'cluster_label'},

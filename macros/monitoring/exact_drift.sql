@@ -110,6 +110,13 @@ distances as (
 metrics as (
 
     select
+        {{ scorehouse._text_literal(ml_model) if ml_model else
+            'cast(null as ' ~ dbt.type_string() ~ ')' }} as ml_model,
+        {{ version if version is not none else 'null' }} as version,
+        'feature' as part,
+        'all' as segment,
+        cast(null as {{ dbt.type_timestamp() }}) as window_start,
+        cast(null as {{ dbt.type_timestamp() }}) as window_end,
         distances.feature,
         metric_names.metric,
         case metric_names.metric
@@ -121,8 +128,8 @@ metrics as (
         end as value,
         {{ scorehouse._case_of('metric_names.metric', scorehouse._threshold_cases(limits, metrics)) }} as threshold,
         ks_p as p_value,
-        cast(n_reference as {{ dbt.type_bigint() }}) as n_reference,
-        cast(n_current as {{ dbt.type_bigint() }}) as n_current
+        n_reference,
+        n_current
     from distances
     left join kolmogorov
         on distances.feature = kolmogorov.feature
@@ -134,28 +141,17 @@ metrics as (
 
 final as (
 
-    select
-        cast(null as {{ dbt.type_string() }}) as run_id,
-        {{ scorehouse._text_literal(ml_model) if ml_model else
-            'cast(null as ' ~ dbt.type_string() ~ ')' }} as ml_model,
-        cast({{ version if version is not none else 'null' }} as {{ dbt.type_int() }}) as version,
-        'feature' as part,
-        feature,
-        'all' as segment,
-        metric,
-        cast(null as {{ dbt.type_timestamp() }}) as window_start,
-        cast(null as {{ dbt.type_timestamp() }}) as window_end,
-        value,
-        threshold,
-        case
+    {%- set status %}case
             when threshold is null then 'info'
             when value is null then 'too_small'
             when metric = 'ks_p' then case when value < threshold then 'drift' else 'ok' end
             when value >= threshold and p_value < {{ scorehouse._double_literal(limits['p_value']) }} then 'drift'
             else 'ok'
-        end as status,
-        n_reference,
-        n_current,
+        end as status
+    {%- endset %}
+
+    select
+        {{ scorehouse._shared_columns('n_reference', 'n_current', status=status) }},
         p_value
     from metrics
 

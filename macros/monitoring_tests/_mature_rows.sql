@@ -50,10 +50,9 @@
     {% set found = [] %}
     {% for kind in scorehouse._metrics()['columns'].values() %}
         {% for columns in kind.values() %}
-            {% for name, column in columns.items() if not column.get('interval') %}
-                {% if metric == name or name.endswith('_') and metric.startswith(name) %}
-                    {% do found.append(name) %}
-                {% endif %}
+            {% for name, column in columns.items() if column is mapping and not column.get('interval')
+                and (metric == name or name.endswith('_') and metric.startswith(name)) %}
+                {% do found.append(name) %}
             {% endfor %}
         {% endfor %}
     {% endfor %}

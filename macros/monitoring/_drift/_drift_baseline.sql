@@ -1,6 +1,5 @@
 {#- The CTE `baseline_rows`, with the columns of `current_rows`: what each window is compared with. -#}
 {% macro _drift_baseline(reference, against, window, segment_reference) %}
-{%- set double = scorehouse._type_double() %}
 {%- if against == 'reference' %}
 sizes as (
 
@@ -40,22 +39,12 @@ judged_features as (
 baseline_rows as (
 
     select
-        judged_features.window_id,
-        judged_features.ml_model,
-        judged_features.version,
-        judged_features.segment,
-        judged_features.part,
-        judged_features.feature,
+        judged_features.*,
         reference_bins.kind,
         {{ scorehouse._bin_key() }} as bin_key,
         0 as is_current,
         reference_bins.row_count as n_rows,
-        cast(null as {{ dbt.type_bigint() }}) as n_outside,
-        cast(null as {{ dbt.type_bigint() }}) as n_finite,
-        cast(null as {{ double }}) as mean,
-        cast(null as {{ double }}) as deviation,
-        cast(null as {{ double }}) as minimum,
-        cast(null as {{ double }}) as maximum
+        {{ scorehouse._no_moments() }}
     from judged_features
     inner join {{ scorehouse._named(reference, 'reference_bins') }}
         on judged_features.version = reference_bins.version
@@ -96,7 +85,6 @@ baseline_rows as (
 {#- Profiles of the same segments; `compared` are the joins and the condition that say which rows of them. Bins are
     added up before the segments that are judged are joined: a small one is judged twice, alone and in its pool. -#}
 {% macro _profiled_baseline(source, compared) -%}
-{% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 {% set keys = ['window_id', 'ml_model', 'version', 'segment'] %}
 {% set of_segments = 'segments.' ~ keys | join(', segments.') %}
 {% set of_bins = 'profiles.part, profiles.feature, profiles.kind, profiles.bin_key' %}
@@ -111,15 +99,11 @@ baseline_rows as (
         {{ of_bins.replace('profiles.', 'counts.') }},
         0 as is_current,
         counts.n_rows,
-        cast(null as {{ bigint }}) as n_outside,
-        cast(null as {{ bigint }}) as n_finite,
-        {%- for name in ['mean', 'deviation', 'minimum', 'maximum'] %}
-        cast(null as {{ double }}) as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ scorehouse._no_moments() }}
     from (
         select
             {{ of_segments }}, {{ of_bins }},
-            cast(sum(profiles.row_count) as {{ bigint }}) as n_rows
+            cast(sum(profiles.row_count) as {{ dbt.type_bigint() }}) as n_rows
         from segment_cuts as segments
         {{ profiles }}
             and profiles.kind <> 'all'
@@ -157,4 +141,15 @@ baseline_rows as (
         ) }}
         {%- endif %}
     {%- endif %}
+{%- endmacro %}
+
+
+{#- What a profile has only of all rows together, of a bin: none of it. -#}
+{% macro _no_moments() -%}
+    {%- for name in ['n_outside', 'n_finite'] %}
+    cast(null as {{ dbt.type_bigint() }}) as {{ name }},
+    {%- endfor %}
+    {%- for name in ['mean', 'deviation', 'minimum', 'maximum'] %}
+    cast(null as {{ scorehouse._type_double() }}) as {{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

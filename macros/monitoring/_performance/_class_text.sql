@@ -2,3 +2,13 @@
 {% macro _class_text(label) %}
     {{ return((label | string | lower) if label is boolean else (label | string)) }}
 {% endmacro %}
+
+
+{#- Class labels as a list of such texts. -#}
+{% macro _class_texts(labels) %}
+    {% set texts = [] %}
+    {% for label in labels %}
+        {% do texts.append(scorehouse._class_text(label)) %}
+    {% endfor %}
+    {{ return(texts) }}
+{% endmacro %}

@@ -3,22 +3,7 @@
 {% set g = 'ml_model, version, segment, window_start' %}
 {#- `avg` of whole numbers is exact in any order. -#}
 {% set positive_rate = scorehouse._weighted_mean('y', spec) if spec.weight else 'avg(y)' %}
-by_score as (
-
-    select
-        {{ g }}, score,
-        sum({{ scorehouse._weighted('y', spec) }}) as pos,
-        sum({{ scorehouse._weighted('1e0 - y', spec) }}) as neg
-        {%- if spec.weight %},
-        sum(y * w * w) as pos_squares,
-        sum((1e0 - y) * w * w) as neg_squares
-        {%- endif %}
-    from usable
-    group by {{ g }}, score
-
-),
-
-{{ scorehouse._cumulated('by_score', g, 'score') }},
+{{ scorehouse._cumulated_rows('usable', g, 'score', 'y', spec) }},
 
 ranks as (
 

@@ -15,3 +15,26 @@ cumulated as (
 
 )
 {%- endmacro %}
+
+
+{#- The same of rows, whose label `y` is 1 or 0: CTEs `by_score`, with the squares of weights, and `cumulated`. `even` is
+    SQL of another side. -#}
+{% macro _cumulated_rows(source, groups, score, y, spec, even=none) -%}
+by_score as (
+
+    select
+        {{ groups }}, {{ score }},
+        {%- if spec.weight %}
+        sum({{ y }} * w * w) as pos_squares,
+        sum((1e0 - {{ y }}) * w * w) as neg_squares,
+        {%- endif %}
+        {{ 'sum(' ~ even ~ ') as even,' if even }}
+        sum({{ scorehouse._weighted(y, spec) }}) as pos,
+        sum({{ scorehouse._weighted('1e0 - ' ~ y, spec) }}) as neg
+    from {{ source }}
+    group by {{ groups }}, {{ score }}
+
+),
+
+{{ scorehouse._cumulated('by_score', groups, score, ['pos', 'neg'] + (['even'] if even else [])) }}
+{%- endmacro %}

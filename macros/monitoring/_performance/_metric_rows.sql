@@ -27,15 +27,16 @@ metric_rows as (
 
 {#- From one row per cohort with one column per metric to one row per metric. -#}
 {% macro _unpivoted(cte, columns) -%}
-    {%- set by = (columns.values() | first).get('by') -%}
+    {%- set first = columns.values() | first -%}
+    {%- set by = first.get('by') if first is mapping else none -%}
     select
         ml_model, version, segment, window_start,
         metric_name{{ ' || ' ~ by if by }} as metric
         {%- for name, side in [('value', 0), ('value_low', -1), ('value_high', 1)] %},
         cast(case metric_name
-            {%- for metric, one in columns.items() if side == 0 or one.get('interval') %}
+            {%- for metric, one in columns.items() if side == 0 or one is string or one.get('interval') %}
             when '{{ metric }}' then {{ scorehouse._interval_end(metric, one, side) if side
-                else one.get('column', metric) }}
+                else metric if one is string else one.get('column', metric) }}
             {%- else %}
             when '' then null
             {%- endfor %}
@@ -48,6 +49,7 @@ metric_rows as (
 
 {#- One end of the 95 % interval of a metric: `side` is -1 or 1. -#}
 {% macro _interval_end(metric, one, side) -%}
+    {%- set one = {'interval': one} if one is string else one -%}
     {%- set column = one.get('column', metric) -%}
     {%- set sign = '-' if side < 0 else '+' -%}
     {%- set usual = {'logit': 'n_side', 'f1': 'f1_rows', 'wilson': metric.split('_of_')[0] ~ '_rows'} -%}

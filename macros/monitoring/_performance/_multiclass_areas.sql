@@ -33,24 +33,9 @@ class_scores as (
 
 ),
 
-by_score as (
-
-    select
-        {{ by_class }},
-        class_score,
-        sum({{ scorehouse._weighted('is_true', spec) }}) as pos,
-        sum({{ scorehouse._weighted('1e0 - is_true', spec) }}) as neg,
-        {%- if spec.weight %}
-        sum(is_true * w * w) as pos_squares,
-        sum((1e0 - is_true) * w * w) as neg_squares,
-        {%- endif %}
-        sum((1e0 - is_true) * even_share) as even
-    from class_scores
-    group by {{ by_class }}, class_score
-
-),
-
-{{ scorehouse._cumulated('by_score', by_class, 'class_score', ['pos', 'neg', 'even']) }},
+{{ scorehouse._cumulated_rows(
+    'class_scores', by_class, 'class_score', 'is_true', spec, '(1e0 - is_true) * even_share'
+) }},
 
 areas as (
 

@@ -1,10 +1,8 @@
 {#- CTEs with a column for each multiclass metric, as scikit-learn defines them. -#}
 {% macro _multiclass_metrics(spec) %}
 {% set g = 'ml_model, version, segment, window_start' %}
-{% set scores = {} %}
-{% for label in spec.classes %}
-    {% do scores.update({scorehouse._class_text(label): 'score_' ~ loop.index0}) %}
-{% endfor %}
+{% set texts = scorehouse._class_texts(spec.classes) %}
+{% set scores = dict(zip(texts, scorehouse._each('score_<place>', texts))) %}
 {% set log_of_label = 'ln(greatest(coalesce(own_score, 0e0), 2.220446049250313e-16))' %}
 {#- Whether fewer than k classes have a higher score than the label's. -#}
 {% set above = scorehouse._each('case when <value> > own_score then 1 else 0 end', scores.values()) %}
@@ -35,9 +33,5 @@ losses as (
 
 {#- The classes as they are written in `y`, separated by commas. -#}
 {% macro _class_literals(spec) %}
-    {% set found = [] %}
-    {% for label in spec.classes %}
-        {% do found.append(scorehouse._text_literal(scorehouse._class_text(label))) %}
-    {% endfor %}
-    {{ return(found | join(', ')) }}
+    {{ return(scorehouse._text_literals(scorehouse._class_texts(spec.classes)) | join(', ')) }}
 {% endmacro %}
