@@ -16,6 +16,12 @@
 {% endmacro %}
 
 
+{#- Refuses what is not a number from 0 to 1. -#}
+{% macro _check_share(call, argument, value, action) %}
+    {% do scorehouse._check_number(call, argument, value, action, lowest=0, highest=1) %}
+{% endmacro %}
+
+
 {#- Refuses a share of rows that an interval cannot cover: it has to lie between 0 and 1. -#}
 {% macro _check_level(call, argument, value) %}
     {% do scorehouse._check_rules(call, [

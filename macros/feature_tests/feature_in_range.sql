@@ -8,9 +8,7 @@
             'pass min_value, max_value or both'),
     ]) %}
     {% do scorehouse._check_bool(call, 'allow_nan', allow_nan) %}
-    {% do scorehouse._check_number(
-        call, 'max_share', max_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
-    ) %}
+    {% do scorehouse._check_share(call, 'max_share', max_share, 'write a share of rows, such as 0.01') %}
     {% do scorehouse._check_number(
         call, 'training_rows', training_rows, 'write the number of training rows, or leave it out', lowest=1,
         optional=true

@@ -5,9 +5,7 @@
     {% set keys = scorehouse._column_list(call, 'key', key, 'customer_id') %}
     {% set names = scorehouse._column_list(call, 'columns', columns, 'score') %}
     {% do scorehouse._check_number(call, 'gap', gap, 'write a distance of scores, such as 0.1', lowest=0) %}
-    {% do scorehouse._check_number(
-        call, 'max_share', max_share, 'write a share, such as 0.1 for one row in ten', lowest=0, highest=1
-    ) %}
+    {% do scorehouse._check_share(call, 'max_share', max_share, 'write a share, such as 0.1 for one row in ten') %}
     {% do scorehouse._check_number(call, 'min_rows', min_rows, 'ask for at least one row', lowest=1) %}
     {% for name, alias in {'student': student, 'teacher': teacher}.items() %}
         {% do scorehouse._check_text(

@@ -7,7 +7,7 @@
     {% set call = 'prediction_powered_monitor' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
-    {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
+    {% do scorehouse._check_share(call, 'alpha', alpha, 'write a share, such as 0.05') %}
     {#- Of a row: what its score promises, and what its label says. -#}
     {% set of_row = {
         'accuracy': (
@@ -22,7 +22,7 @@
     {% endif %}
     {% for metric, limit in limits.items() %}
         {% do scorehouse._check_choice(call, 'limits', metric, of_row | list, 'accuracy') %}
-        {% do scorehouse._check_number(call, 'limits', limit, example, lowest=0, highest=1) %}
+        {% do scorehouse._check_share(call, 'limits', limit, example) %}
     {% endfor %}
     {% set own = [
         'design_effect', 'label_time', 'score', 'prediction', 'positive', 'min_segment_rows', 'include_training'

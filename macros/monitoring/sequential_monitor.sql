@@ -5,7 +5,7 @@
     {% set call = 'sequential_monitor' %}
     {% do scorehouse._check_relation(call, 'source', source, 'churn_performance') %}
     {% do scorehouse._check_choice(call, 'kind', kind, scorehouse._metrics().watched | list, 'performance') %}
-    {% do scorehouse._check_number(call, 'alpha', alpha, 'write a share, such as 0.05', lowest=0, highest=1) %}
+    {% do scorehouse._check_share(call, 'alpha', alpha, 'write a share, such as 0.05') %}
     {% do scorehouse._check_bool(call, 'segments', segments) %}
     {% set known = {'design_effect': 1, 'bounds': {}, 'date_from': none} %}
     {% set options = scorehouse._options(call, 'options', options, known) %}

@@ -5,9 +5,7 @@
     {% for metric, limit in limits.items() %}
         {% do scorehouse._check_number(call, 'limits', limit, 'write a number for `' ~ metric ~ '`', lowest=0) %}
     {% endfor %}
-    {% do scorehouse._check_number(
-        call, 'min_share', min_share, 'write a share of rows, such as 0.01', lowest=0, highest=1
-    ) %}
+    {% do scorehouse._check_share(call, 'min_share', min_share, 'write a share of rows, such as 0.01') %}
 
 {% set usual = 'coalesce(threshold, 0e0)' %}
 with segments as (

@@ -18,7 +18,7 @@
         'write `day: order_date`, or leave it out for the time of scoring', optional=true
     ) %}
     {% do scorehouse._check_number(call, 'maturity', spec.days, 'write `days: 90`', lowest=0) %}
-    {% do scorehouse._check_number(call, 'maturity', spec.share, 'write `share: 0.9`', lowest=0, highest=1) %}
+    {% do scorehouse._check_share(call, 'maturity', spec.share, 'write `share: 0.9`') %}
     {% for name in ['k', 'relevant_from', 'min_rows', 'min_segment_rows'] %}
         {% do scorehouse._check_number(call, 'options', spec[name], 'write a number for `' ~ name ~ '`', lowest=0) %}
     {% endfor %}

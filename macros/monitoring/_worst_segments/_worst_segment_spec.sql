@@ -11,9 +11,7 @@
             call, 'options', given[name], 'write a number for `' ~ name ~ '`', lowest=lowest
         ) %}
     {% endfor %}
-    {% do scorehouse._check_number(
-        call, 'options', given.false_discovery, 'write `false_discovery: 0.05`', lowest=0, highest=1
-    ) %}
+    {% do scorehouse._check_share(call, 'options', given.false_discovery, 'write `false_discovery: 0.05`') %}
     {% do scorehouse._check_number(
         call, 'options', given.threshold, 'write a difference that is too much, such as `threshold: 0.1`',
         lowest=0, optional=true
