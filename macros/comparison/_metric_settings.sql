@@ -17,14 +17,12 @@
             'write `settings: {replicates: 500}`'),
     ]) %}
     {% do used.update(settings) %}
-    {% for name, low, high in [('replicates', 20, 10000), ('confidence', 0.5, 0.999), ('seed', 0, 1000000000)] %}
+    {% for name, low, high in [('replicates', 20, 10000), ('confidence', 0.5, 0.999), ('seed', 0, 1000000000),
+        ('segment_rows', 1, 1e308)] %}
         {% do scorehouse._check_number(
             call, 'settings.' ~ name, used[name], 'correct `' ~ name ~ '` in settings', lowest=low, highest=high
         ) %}
     {% endfor %}
-    {% do scorehouse._check_number(
-        call, 'settings.segment_rows', used.segment_rows, 'correct `segment_rows` in settings', lowest=1
-    ) %}
     {% do scorehouse._check_bool(call, 'settings.scaled', used.scaled) %}
     {% do scorehouse._check_rules(call, [
         ('settings.scaled', used.scaled, used.scaled and not is_error, 'false for ' ~ metric ~ ', which has no unit',

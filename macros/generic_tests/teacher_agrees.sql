@@ -18,14 +18,13 @@
 {% set of_student = 'model_alias = ' ~ scorehouse._text_literal(student) %}
 {% set of_teacher = 'model_alias = ' ~ scorehouse._text_literal(teacher) %}
 
-with
-
 {#- A row that only one of them scores, or has, is beyond any gap; one that both reject is no row to compare. -#}
-{% for name in names %}
-{% set value = 'cast(' ~ scorehouse._identifier(name) ~ ' as ' ~ double ~ ')' %}
-pairs_{{ loop.index }} as (
+with pairs as (
 
+    {% for name in names -%}
+    {% set value = 'cast(' ~ scorehouse._identifier(name) ~ ' as ' ~ double ~ ')' -%}
     select
+        {{ scorehouse._text_literal(name) }} as column_name,
         max(case when {{ of_student }} then row_status end) as student_status,
         max(case when {{ of_teacher }} then row_status end) as teacher_status,
         abs(
@@ -35,25 +34,15 @@ pairs_{{ loop.index }} as (
     from {{ model }}
     where {{ of_student }} or {{ of_teacher }}
     group by {{ keyed }}
-
-),
-{% endfor %}
-pairs as (
-
-    {% for name in names -%}
-    select {{ scorehouse._text_literal(name) }} as column_name, student_status, teacher_status, distance
-    from pairs_{{ loop.index }}
-    where student_status = 'scored' or teacher_status = 'scored'
+    having max(case when row_status = 'scored' then 1 else 0 end) = 1
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
 asked as (
 
-    {% for name in names -%}
-    select {{ scorehouse._text_literal(name) }} as column_name
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ scorehouse._given_names('column_name', names) }}
+
 ),
 
 counted as (

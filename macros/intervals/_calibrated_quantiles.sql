@@ -76,11 +76,9 @@ final as (
         end as status
         {%- if classes %},
         cast(sum(case when distance >= {{ beyond }} then 1 else 0 end) as {{ bigint }}) as n_unknown,
-        {%- set never = [] %}
-        {%- for label in classes %}
-            {%- set counted = 'case when label_text = ' ~ scorehouse._text_literal(label) ~ ' then 1 end' %}
-            {%- do never.append('count(' ~ counted ~ ') = 0') %}
-        {%- endfor %}
+        {%- set never = scorehouse._each(
+            'count(case when label_text = <value> then 1 end) = 0', scorehouse._text_literals(classes)
+        ) %}
         {{ scorehouse._set_text(classes, never) }} as classes_without_label
         {%- endif %}
     from ranked

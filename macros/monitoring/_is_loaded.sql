@@ -57,11 +57,10 @@
 
 {#- The node of these kinds that a relation is the table of; none if it is of no such node. -#}
 {% macro _node_of(relation, kinds) %}
-    {% for node in graph['nodes'].values() if node['resource_type'] in kinds %}
-        {% if node['alias'] | lower == relation.identifier | lower
-            and node['schema'] | lower == relation.schema | lower %}
-            {{ return(node) }}
-        {% endif %}
+    {% for node in graph['nodes'].values() if node['resource_type'] in kinds
+        and node['alias'] | lower == relation.identifier | lower
+        and node['schema'] | lower == relation.schema | lower %}
+        {{ return(node) }}
     {% endfor %}
     {{ return(none) }}
 {% endmacro %}

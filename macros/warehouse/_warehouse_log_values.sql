@@ -138,19 +138,12 @@
 {#- Fails a run that lost or duplicated rows, or rejected too many. -#}
 {% macro _warehouse_check_counts(row, max_rejected_share) %}
     {% set rejected = row['n_rows'] - row['n_scored'] %}
-    {% if row['n_rows'] != row['n_features'] %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
-            row['n_features'] ~ ' rows went in and ' ~ row['n_rows'] ~ ' came out',
-            'every row exactly once',
-            'report this as a bug in scorehouse; the previous table is unchanged'
-        ) %}
-    {% elif max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'] %}
-        {% do scorehouse._fail(
-            'scorehouse.scored() in ' ~ model['name'],
-            rejected ~ ' of ' ~ row['n_rows'] ~ ' rows are rejected',
-            'at most the share ' ~ max_rejected_share,
-            'look at the features, or raise max_rejected_share; the previous table is unchanged'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
+        (row['n_rows'] != row['n_features'],
+            row['n_features'] ~ ' rows went in and ' ~ row['n_rows'] ~ ' came out', 'every row exactly once',
+            'report this as a bug in scorehouse; the previous table is unchanged'),
+        (max_rejected_share is not none and rejected > max_rejected_share * row['n_rows'],
+            rejected ~ ' of ' ~ row['n_rows'] ~ ' rows are rejected', 'at most the share ' ~ max_rejected_share,
+            'look at the features, or raise max_rejected_share; the previous table is unchanged'),
+    ]) %}
 {% endmacro %}

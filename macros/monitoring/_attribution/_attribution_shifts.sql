@@ -41,11 +41,12 @@ ordered as (
 
     select
         *,
-        row_number() over (partition by {{ window }}, metric order by abs(value) desc, feature) as place,
+        case when part = 'feature' then
+            row_number() over (partition by {{ window }}, metric order by abs(value) desc, feature)
+        end as place,
         row_number() over (partition by {{ window }}, metric order by reference_value desc, feature)
             as reference_place
     from compared
-    where part = 'feature'
 
 ),
 
@@ -66,12 +67,6 @@ together as (
 
     select {{ facts }}, part, feature, metric, value, reference_value, previous_value, place
     from ordered
-    union all
-    select
-        {{ facts }},
-        part, feature, metric, value, reference_value, previous_value, cast(null as {{ dbt.type_int() }})
-    from compared
-    where part <> 'feature'
     union all
     select
         {{ facts }},

@@ -13,13 +13,11 @@
     {% endfor %}
     {% for name, chosen in [('', general)] + by_feature.items() | list %}
         {% for metric, value in chosen.items() %}
-            {% if metric not in defaults or (name and metric == 'p_value') %}
-                {% do scorehouse._argument_error(
-                    call, argument, metric, 'one of the metrics ' ~ defaults | join(', '), action
-                ) %}
-            {% elif value is not none %}
-                {% do scorehouse._check_number(call, argument, value, action, lowest=0) %}
-            {% endif %}
+            {% do scorehouse._check_rules(call, [
+                (argument, metric, metric not in defaults or (name and metric == 'p_value'),
+                    'one of the metrics ' ~ defaults | join(', '), action),
+            ]) %}
+            {% do scorehouse._check_number(call, argument, value, action, lowest=0, optional=true) %}
         {% endfor %}
     {% endfor %}
     {% set limits = dict(defaults, features=by_feature) %}

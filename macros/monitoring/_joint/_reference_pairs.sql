@@ -3,12 +3,11 @@
     {% set found = run_query(
         'select distinct name, category from ' ~ reference ~ " where kind = 'pair' order by 1, 2"
     ) %}
-    {% if found.rows | length == 0 %}
-        {% do scorehouse._argument_error(
-            call, 'reference', reference.identifier, 'a reference with correlations of pairs of features',
-            'learn it again: `scorehouse reference NAME --features FILE`; fewer than two important numbers have none'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_rules(call, [
+        ('reference', reference.identifier, found.rows | length == 0,
+            'a reference with correlations of pairs of features',
+            'learn it again: `scorehouse reference NAME --features FILE`; fewer than two important numbers have none'),
+    ]) %}
     {% set names, pairs, columns = [], [], {} %}
     {% for row in found.rows %}
         {% do pairs.append([row[0], row[1]]) %}

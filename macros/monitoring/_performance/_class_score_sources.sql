@@ -6,11 +6,9 @@
         {% do alone.extend(scorehouse._class_columns([label])) %}
     {% endfor %}
     {#- where these are equal, every version has these names, whatever its other classes are -#}
-    {% if execute and now != alone and load_relation(predictions) is not none %}
-        {% for column in adapter.get_columns_in_relation(predictions) %}
-            {% do there.append(scorehouse._quote_unless_plain(column.name | lower)) %}
-        {% endfor %}
-    {% endif %}
+    {% for name in (scorehouse._existing_columns(predictions) if now != alone else []) %}
+        {% do there.append(scorehouse._quote_unless_plain(name | lower)) %}
+    {% endfor %}
     {% set named = scorehouse._registered_class_columns(predictions) if there else {} %}
     {% for label in labels %}
         {% set by_version = {} %}

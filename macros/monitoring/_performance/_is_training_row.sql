@@ -31,10 +31,9 @@
         {% do parents.append(graph['nodes'][id]) %}
     {% endfor %}
     {% for parent in parents if parent['resource_type'] == 'seed' and parent['name'].startswith('ml_') %}
-        {% for version in parent['config'].get('meta', {}).get('scorehouse', {}).get('versions', []) %}
-            {% if version.get('trained_to') %}
-                {% do found.append(dict(version, name=parent['name'][3:])) %}
-            {% endif %}
+        {% for version in parent['config'].get('meta', {}).get('scorehouse', {}).get('versions', [])
+            if version.get('trained_to') %}
+            {% do found.append(dict(version, name=parent['name'][3:])) %}
         {% endfor %}
     {% endfor %}
     {% for parent in parents if parent['resource_type'] == 'model' and depth > 0 and not found %}

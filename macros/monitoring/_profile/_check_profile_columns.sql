@@ -8,25 +8,21 @@
     {% set present = dict(zip(found | map(attribute='name') | map('lower'), found)) %}
     {% for column in columns if present and (part is none or column.part == part) %}
         {% set one = present.get(column.name | lower) %}
-        {% if one is none %}
-            {% do scorehouse._argument_error(
-                call, argument, relation.identifier,
+        {% do scorehouse._check_rules(call, [
+            (argument, relation.identifier, one is none,
                 'a table with the column `' ~ column.name ~ '` of the reference, and there are only '
                     ~ present | join(', '),
                 'name the table that was scored; if it does not have the features, add `features: ref(...)`'
-                    ~ ' and `key: ...`'
-            ) %}
-        {% endif %}
+                    ~ ' and `key: ...`'),
+        ]) %}
         {% set type = one.dtype | lower %}
         {% set is_date = type.startswith('date') or type.startswith('timestamp') %}
-        {% if column.is_numeric and (one.is_string() or is_date != column.is_age) %}
-            {% do scorehouse._argument_error(
-                call, argument, relation.identifier,
+        {% do scorehouse._check_rules(call, [
+            (argument, relation.identifier, column.is_numeric and (one.is_string() or is_date != column.is_age),
                 'a table with the types of training, where `' ~ column.name ~ '` held '
                     ~ ('dates' if column.is_age else 'numbers') ~ ', and here `' ~ column.name ~ '` is ' ~ one.dtype,
-                'cast the column in the model, as it was in training'
-            ) %}
-        {% endif %}
+                'cast the column in the model, as it was in training'),
+        ]) %}
         {% set is_float = one.is_float() or type in ['double', 'float', 'real', 'double precision'] %}
         {% do column.update({'type': type, 'is_float': is_float}) %}
     {% endfor %}
