@@ -26,13 +26,12 @@
 {#- Refuses a score, or an output, that the prediction table has no column of. -#}
 {% macro _check_output_column(call, output, predictions, present) %}
     {% set here = not present or scorehouse._bare_name(output.score) | lower in present | map('lower') | list %}
-    {% if not here and not output.name %}
-        {% do scorehouse._argument_error(
-            call, 'settings.score', output.score,
+    {% do scorehouse._check_rules(call, [
+        ('settings.score', output.score, not here and not output.name,
             'a column of ' ~ predictions.identifier ~ ', which has ' ~ present | join(', '),
-            'name the column that is compared as `score` in settings; for a regression, write `metric: mae`'
-        ) %}
-    {% elif not here %}
+            'name the column that is compared as `score` in settings; for a regression, write `metric: mae`'),
+    ]) %}
+    {% if not here %}
         {% set prefix, known = output.score[:-(output.name | length)], [] %}
         {% for name in present if name.startswith(prefix) and '__' not in name %}
             {% do known.append(name[prefix | length:]) %}

@@ -34,11 +34,8 @@ distances as (
         {{ 'interval_group,' if spec.group }}
         case when low - y > y - high then low - y else y - high end as distance
     from labelled
-    where y is not null
-        and {{ scorehouse._is_finite('y') }}
-        and low is not null
+    where {{ scorehouse._is_finite('y') }}
         and {{ scorehouse._is_finite('low') }}
-        and high is not null
         and {{ scorehouse._is_finite('high') }}
 
 ),

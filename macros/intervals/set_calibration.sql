@@ -34,7 +34,6 @@ distances as (
         {{ scorehouse._set_distance(scores, spec) }} as distance
     from labelled
     where label_text is not null
-        and {{ sum_of_scores }} is not null
         and {{ scorehouse._is_finite('(' ~ sum_of_scores ~ ')') }}
 
 ),

@@ -84,8 +84,7 @@ by_score as (
         sum(y) as pos
         {%- endif %}
     from judged
-    where score is not null
-        and y is not null
+    where y is not null
         and {{ scorehouse._is_finite('score') }}
         {%- if is_regression %}
         and {{ scorehouse._is_finite('y') }}

@@ -9,19 +9,20 @@
     {% do scorehouse._check_relation(call, 'labels', labels, 'churn_labels') %}
     {% do scorehouse._check_share(call, 'alpha', alpha, 'write a share, such as 0.05') %}
     {#- Of a row: what its score promises, and what its label says. -#}
-    {% set of_row = {
-        'accuracy': (
-            'case when yhat = 1e0 then score else 1e0 - score end', 'case when yhat = y then 1e0 else 0e0 end'
-        ),
-        'brier': ('score * (1e0 - score)', scorehouse._row_loss('brier', 'score', 'y')),
-        'positive_rate': ('score', 'y')
+    {% set promised = {
+        'accuracy': 'case when yhat = 1e0 then score else 1e0 - score end', 'brier': 'score * (1e0 - score)',
+        'positive_rate': 'score'
+    } %}
+    {% set found = {
+        'accuracy': 'case when yhat = y then 1e0 else 0e0 end', 'brier': scorehouse._row_loss('brier', 'score', 'y'),
+        'positive_rate': 'y'
     } %}
     {% set example = "write `limits: {'accuracy': 0.7}`" %}
     {% if limits is not mapping or not limits %}
         {% do scorehouse._argument_error(call, 'limits', limits, 'limits by metric', example) %}
     {% endif %}
     {% for metric, limit in limits.items() %}
-        {% do scorehouse._check_choice(call, 'limits', metric, of_row | list, 'accuracy') %}
+        {% do scorehouse._check_choice(call, 'limits', metric, promised | list, 'accuracy') %}
         {% do scorehouse._check_share(call, 'limits', limit, example) %}
     {% endfor %}
     {% set own = [
@@ -39,12 +40,8 @@
     ) %}
 
 {% set id = 'ml_model, version, segment, feature, metric, side' %}
-{% set promised, found, sides = {}, {}, {} %}
-{% for metric in limits %}
-    {% do promised.update({metric: of_row[metric][0]}) %}
-    {% do found.update({metric: of_row[metric][1]}) %}
-    {% do sides.update({metric: scorehouse._text_literal(scorehouse._metrics().watched.performance[metric])}) %}
-{% endfor %}
+{% set watched = scorehouse._metrics().watched.performance %}
+{% set sides = dict(zip(watched, scorehouse._text_literals(watched.values()))) %}
 {#- How much of what it has each of twelve bets stakes on a row; and the half width of an interval for the rows of the
     window by it, of 24 ends (Fan and others 2015). -#}
 {% set bets, halves = [], [] %}

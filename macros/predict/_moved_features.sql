@@ -15,12 +15,11 @@
     {% endif %}
     {% if not types and (flags.EMPTY or flags.WHICH in ['compile', 'generate', 'list', 'parse']) %}
         {{ return(moved) }}
-    {% elif not types %}
-        {% do scorehouse._fail(
-            call, signature ~ ' lacks version ' ~ number, 'the seed with its features',
-            'run `' ~ scorehouse._build_command(name) ~ '`'
-        ) %}
     {% endif %}
+    {% do scorehouse._check_facts(call, [
+        (not types, signature ~ ' lacks version ' ~ number, 'the seed with its features',
+            'run `' ~ scorehouse._build_command(name) ~ '`'),
+    ]) %}
     {% do scorehouse._check_keys('fragile_rows', 'steps', steps, types.keys() | list) %}
     {% set listed = scorehouse._column_list('fragile_rows', 'features', features, 'amount') if features is not none
         else steps.keys() | list or doubles %}

@@ -3,11 +3,9 @@
     {% set call = 'scoring_costs' %}
     {% do scorehouse._check_relation(call, 'runs', runs, 'scorehouse_runs') %}
     {% set periods = ['day', 'week', 'month', 'quarter', 'year'] %}
-    {% if period not in periods %}
-        {% do scorehouse._fail(
-            call, 'period is ' ~ (period | string), 'one of ' ~ (periods | join(', ')), 'correct the call'
-        ) %}
-    {% endif %}
+    {% do scorehouse._check_facts(call, [
+        (period not in periods, 'period is ' ~ (period | string), 'one of ' ~ periods | join(', '), 'correct the call'),
+    ]) %}
 
 {% set bigint, double = dbt.type_bigint(), scorehouse._type_double() %}
 

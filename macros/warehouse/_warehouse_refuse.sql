@@ -81,12 +81,10 @@
 {% macro _warehouse_refuse_forgotten() %}
     {% set listed = load_cached_relation(
         scorehouse.run_log_relation().incorporate(path={'identifier': 'scorehouse_forgotten'})
-    ) if target.type == 'duckdb' %}
-    {% if listed and run_query('select 1 from ' ~ listed ~ ' limit 1').rows | length %}
-        {% do scorehouse._fail(
-            "materialized='predictions' on the model " ~ model['name'],
+    ) if target.type == 'duckdb' else none %}
+    {% do scorehouse._check_facts("materialized='predictions' on the model " ~ model['name'], [
+        (listed and run_query('select 1 from ' ~ listed ~ ' limit 1').rows | length,
             listed ~ ' has forgotten keys, which SQL alone does not leave out: forgotten persons would return',
-            'dbt with Python, dbt-core 1', 'build this model with dbt-core 1'
-        ) %}
-    {% endif %}
+            'dbt with Python, dbt-core 1', 'build this model with dbt-core 1'),
+    ]) %}
 {% endmacro %}

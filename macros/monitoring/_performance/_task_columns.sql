@@ -30,19 +30,16 @@
         {{ scorehouse._is_positive('live.scorehouse_label', spec.positive, spec.known) }} as y,
         coalesce({{ scorehouse._is_positive('live.' ~ spec.prediction, spec.positive) }}, 0e0) as yhat,
         cast(live.{{ spec.score }} as {{ double }}) as score,
-        {%- elif spec.task == 'regression' %}
-        cast(live.scorehouse_label as {{ double }}) as y,
-        cast(live.{{ spec.prediction }} as {{ double }}) as score,
-        {%- for side in ['lower', 'upper'] if spec[side] %}
-        cast(live.{{ spec[side] }} as {{ double }}) as {{ side }}_limit,
-        {%- endfor %}
-        {%- elif spec.task == 'ranking' %}
-        cast(live.scorehouse_label as {{ double }}) as y,
-        cast(live.{{ spec.score }} as {{ double }}) as score,
-        cast(live.{{ spec.query }} as {{ text }}) as query,
         {%- else %}
         cast(live.scorehouse_label as {{ double }}) as y,
+        cast(live.{{ spec.prediction if spec.task == 'regression' else spec.score }} as {{ double }}) as score,
+        {%- for side in ['lower', 'upper'] if spec[side] and spec.task == 'regression' %}
+        cast(live.{{ spec[side] }} as {{ double }}) as {{ side }}_limit,
+        {%- endfor %}
+        {%- if spec.task == 'ranking' %}
+        cast(live.{{ spec.query }} as {{ text }}) as query,
+        {%- elif spec.task == 'clustering' %}
         cast(live.{{ spec.prediction }} as {{ text }}) as cluster_label,
-        cast(live.{{ spec.score }} as {{ double }}) as score,
+        {%- endif %}
         {%- endif %}
 {%- endmacro %}

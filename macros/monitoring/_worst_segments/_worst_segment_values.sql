@@ -48,8 +48,7 @@ finite as (
         case when {{ scorehouse._is_finite('x' ~ loop.index0) }} then x{{ loop.index0 }} end as f{{ loop.index0 }}
         {%- endfor %}
     from valued
-    where v is not null
-        and {{ scorehouse._is_finite('v') }}
+    where {{ scorehouse._is_finite('v') }}
 
 ),
 
