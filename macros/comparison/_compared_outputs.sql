@@ -51,9 +51,7 @@
     {% set action = 'write how much worse the challenger may be, such as 0.005' %}
     {% set found, sum = [], namespace(value=0.0) %}
     {% set by_output = margin is mapping and outputs[0].name != '' %}
-    {% if by_output %}
-        {% do scorehouse._check_keys(call, 'margin', margin, outputs | map(attribute='name') | list) %}
-    {% endif %}
+    {% do scorehouse._check_keys(call, 'margin', margin if by_output else {}, outputs | map(attribute='name') | list) %}
     {% for output in outputs %}
         {% set own = margin.get(output.name) if by_output else margin %}
         {% do scorehouse._check_number(call, 'margin', own, action, lowest=0) %}

@@ -21,6 +21,7 @@
 {% macro _pairs(predictions, keys, columns, others, names, challenger=none) -%}
 {%- set live = 'live.' if challenger is none else '' -%}
 {%- set version = scorehouse._challenger_column('model_version', challenger) -%}
+{%- set other = scorehouse._challenger_column('prediction', challenger) -%}
 select
     {{ live }}model_name as ml_model,
     {{ 'challengers.model_alias' if challenger is none else scorehouse._text_literal(challenger) }} as model_alias,
@@ -35,8 +36,8 @@ select
     {%- endfor %}
     {{ live }}row_status = 'scored' and {{ "challengers.row_status = 'scored'" if challenger is none
         else scorehouse._challenger_column('reject_reason', challenger) ~ ' is null' }} as both_scored,
-    {{ scorehouse._agreement(live ~ 'prediction', scorehouse._challenger_column('prediction', challenger), names) }}
-        as agrees
+    {{ 'case when ' ~ other ~ ' = ' ~ live ~ 'prediction then 1e0 else 0e0 end' if 'prediction' in names
+        else 'cast(null as ' ~ scorehouse._type_double() ~ ')' }} as agrees
 {%- if challenger is none %}
 from {{ scorehouse._named(predictions, 'challengers') }}
 inner join {{ scorehouse._named(predictions, 'live') }}
@@ -56,13 +57,3 @@ where {{ version }} <> model_version
     {{ return('challengers.' ~ scorehouse._identifier(name) if challenger is none
         else scorehouse._identifier(scorehouse._bare_name(name) ~ '__' ~ challenger)) }}
 {% endmacro %}
-
-
-{#- Whether two predictions are equal, as a number. -#}
-{% macro _agreement(live, challenger, names) -%}
-    {%- if 'prediction' in names -%}
-    case when {{ challenger }} = {{ live }} then 1e0 else 0e0 end
-    {%- else -%}
-    cast(null as {{ scorehouse._type_double() }})
-    {%- endif -%}
-{%- endmacro %}

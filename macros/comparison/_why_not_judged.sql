@@ -4,15 +4,13 @@
     {% if not names %}
         {{ return(none) }}
     {% endif %}
-    {% if 'is_live' not in names and names | select('in', ['model_version', 'model_version__' ~ challenger]) | list
-        | length < 2 %}
-        {% do scorehouse._argument_error(
-            call, 'challenger', challenger,
+    {% set versions_of_row = names | select('in', ['model_version', 'model_version__' ~ challenger]) | list %}
+    {% do scorehouse._check_rules(call, [
+        ('challenger', challenger, 'is_live' not in names and versions_of_row | length < 2,
             'a prediction table that the version with this alias scores too; ' ~ predictions
                 ~ ' has the columns ' ~ names | join(', '),
-            "write `alias=['champion', '" ~ challenger ~ "']` in the model, and build it"
-        ) %}
-    {% endif %}
+            "write `alias=['champion', '" ~ challenger ~ "']` in the model, and build it"),
+    ]) %}
     {% set versions = scorehouse._registered_versions_of(predictions) %}
     {% if not versions and registry is not none and load_relation(registry) is not none %}
         {% set versions = scorehouse._rows_of('select name, version, aliases, trained_to from ' ~ registry) %}

@@ -6,21 +6,20 @@
     {% set table = relation.identifier if relation is mapping else relation %}
     {% set named = 'scorehouse.' ~ call ~ "('" ~ name ~ "')" %}
     {% set trained, again = scorehouse._accepted_types()[type][0], ', or register a version that was trained on it' %}
-    {% if types and name | lower not in types %}
-        {% do scorehouse._fail(
-            named, table ~ ' has no column ' ~ name,
+    {% do scorehouse._check_facts(named, [
+        (types and name | lower not in types, table ~ ' has no column ' ~ name,
             trained ~ ' called ' ~ name ~ ', as the ML model was trained on; there are ' ~ types | join(', '),
-            'give the column this name in ' ~ table ~ ', or register a version that was trained without it'
-        ) %}
-    {% elif typed and not scorehouse._has_type(types.get(name | lower), type) %}
-        {% if config.get('severity', 'error') | lower == 'warn' %}
-            {{ return(none) }}
-        {% endif %}
-        {% do scorehouse._fail(
-            named, name ~ ' of ' ~ table ~ ' is ' ~ types[name | lower],
-            trained ~ ', as the ML model was trained on', 'cast it in ' ~ table ~ again
-        ) %}
+            'give the column this name in ' ~ table ~ ', or register a version that was trained without it'),
+    ]) %}
+    {% set type_there = types.get(name | lower, '') %}
+    {% set is_other = typed and not scorehouse._has_type(type_there, type) %}
+    {% if is_other and config.get('severity', 'error') | lower == 'warn' %}
+        {{ return(none) }}
     {% endif %}
+    {% do scorehouse._check_facts(named, [
+        (is_other, name ~ ' of ' ~ table ~ ' is ' ~ type_there, trained ~ ', as the ML model was trained on',
+            'cast it in ' ~ table ~ again),
+    ]) %}
     {{ return(scorehouse._identifier(column_name)) }}
 {% endmacro %}
 

@@ -1,8 +1,7 @@
 {% test rejected_share_below(model, max_share, group_by=none) %}
     {% set call = 'rejected_share_below' %}
-    {% do scorehouse._check_number(
-        call, 'max_share', max_share, 'write a share, such as 0.01 for one row in a hundred',
-        lowest=0, highest=1
+    {% do scorehouse._check_share(
+        call, 'max_share', max_share, 'write a share, such as 0.01 for one row in a hundred'
     ) %}
     {% set by = scorehouse._column_list(call, 'group_by', group_by, 'scoring_run_id') if group_by is not none else [] %}
 

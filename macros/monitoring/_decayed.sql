@@ -3,6 +3,7 @@
     numbers are those of the one that became worse by most. -#}
 {% macro _decayed(judged, limits) -%}
 {%- set text, double = dbt.type_string(), scorehouse._type_double() -%}
+{%- set is_lower_better = limits.metric in scorehouse._metrics().lower_is_better -%}
 {%- for one in judged if one.relation is not none %}
 measured_{{ loop.index }} as (
 
@@ -33,14 +34,13 @@ by_output as (
         {{ scorehouse._text_literal(one.output) if one.output else 'cast(null as ' ~ text ~ ')' }} as output,
         {{ reference }} as reference_value,
         {%- if one.relation is none %}
-        cast(null as {{ double }}) as current_value,
-        cast(null as {{ double }}) as decay,
-        cast(null as {{ double }}) as decay_allowed,
-        cast(null as {{ double }}) as half
+        {%- for name in ['current_value', 'decay', 'decay_allowed', 'half'] %}
+        cast(null as {{ double }}) as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from live
         {%- else %}
         measured.value as current_value,
-        {{ scorehouse._worse_by('measured.value', reference, limits.metric) }} as decay,
+        {{ 'measured.value - ' ~ reference if is_lower_better else reference ~ ' - measured.value' }} as decay,
         cast({{ one.decay or 0 }} as {{ double }}) as decay_allowed,
         {{ 'abs(measured.best_value - measured.value)' if one.decay is not none
             else 'cast(null as ' ~ double ~ ')' }} as half
@@ -92,10 +92,3 @@ decayed as (
 
 ),
 {%- endmacro %}
-
-
-{#- By how much a value is worse than that of registration, depending on the metric. -#}
-{% macro _worse_by(value, reference, metric) %}
-    {% set is_lower_better = metric in scorehouse._metrics().lower_is_better %}
-    {{ return(value ~ ' - ' ~ reference if is_lower_better else reference ~ ' - ' ~ value) }}
-{% endmacro %}

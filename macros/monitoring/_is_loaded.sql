@@ -29,14 +29,13 @@
     {% set archived = scorehouse._archived_versions(name) %}
     {% if missing or archived %}
         {% for row in run_query('select distinct model_version from ' ~ predictions ~ ' order by 1').rows %}
-            {% if row[0] in missing %}
-                {% do scorehouse._argument_error(
-                    call, 'reference', reference.identifier,
+            {% do scorehouse._check_rules(call, [
+                ('reference', reference.identifier, row[0] in missing,
                     'the reference of version ' ~ row[0]
                         ~ ', which scored; the table does not have it as in version control',
-                    'run `' ~ scorehouse._build_command(name) ~ '`'
-                ) %}
-            {% elif row[0] in archived %}
+                    'run `' ~ scorehouse._build_command(name) ~ '`'),
+            ]) %}
+            {% if row[0] in archived %}
                 {% do log('note: ' ~ call ~ ' leaves out the rows of ' ~ name ~ ' version ' ~ row[0]
                     ~ ', which is archived', info=true) %}
             {% endif %}

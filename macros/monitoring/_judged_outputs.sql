@@ -9,9 +9,7 @@
             "write `performance={'week_1': ref('demand_week_1_performance')}`"),
     ]) %}
     {% set by_output = several and limits.decay is mapping %}
-    {% if by_output %}
-        {% do scorehouse._check_keys(call, 'limits', limits.decay, tables) %}
-    {% endif %}
+    {% do scorehouse._check_keys(call, 'limits', limits.decay if by_output else {}, tables) %}
     {% set found = [] %}
     {% for output, relation in tables.items() %}
         {% do scorehouse._check_relation(call, 'performance', relation, 'churn_performance', optional=true) %}

@@ -9,9 +9,8 @@
     {% do scorehouse._check_choice(
         call, 'task', task, ['classification', 'regression'], 'regression', 'classification or regression'
     ) %}
-    {% if calibration is not none or task == 'regression' %}
-        {% do scorehouse._check_relation(call, 'calibration', calibration, 'churn_calibration') %}
-    {% endif %}
+    {% set is_optional = task != 'regression' %}
+    {% do scorehouse._check_relation(call, 'calibration', calibration, 'churn_calibration', optional=is_optional) %}
     {% set spec = scorehouse._performance_spec(
         call=call, task=task, day=day, period=period, segments=segments, options=options, has_labels=false
     ) %}

@@ -6,10 +6,8 @@
     {% set call = 'joint_drift' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
-    {% if features is not none %}
-        {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
-        {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'features', features, 'customer_features', optional=true) %}
+    {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') if features is not none else key %}
     {% do scorehouse._check_period(call, period) %}
     {% set limits = scorehouse._options(call, 'thresholds', thresholds, {'joint_shift': 0.2, 'p_value': 0.01}) %}
     {% for value in limits.values() %}

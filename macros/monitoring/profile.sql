@@ -4,10 +4,8 @@
     {% set call = 'profile' %}
     {% do scorehouse._check_relation(call, 'predictions', predictions, 'churn_predictions') %}
     {% do scorehouse._check_relation(call, 'reference', reference, 'ml_churn__reference') %}
-    {% if features is not none %}
-        {% do scorehouse._check_relation(call, 'features', features, 'customer_features') %}
-        {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') %}
-    {% endif %}
+    {% do scorehouse._check_relation(call, 'features', features, 'customer_features', optional=true) %}
+    {% set key = scorehouse._column_list(call, 'key', key, 'customer_id') if features is not none else key %}
     {% do scorehouse._check_relation(call, 'signature', signature, 'ml_churn__signature', optional=true) %}
     {% do scorehouse._check_text(
         call, 'day', day, 'the name of a column that holds a date or a timestamp',

@@ -22,22 +22,20 @@
         ]) %}
         {% do there.update({row['version'] | int | string: scorehouse._registry_facts(row)}) %}
     {% endfor %}
-    {% if here != there or rows | length != here | length %}
-        {% set named = [] %}
-        {% for number, facts in here.items() if facts['aliases'] %}
-            {% do named.append(number ~ ' --alias ' ~ facts['aliases'].split('|')[0]) %}
-        {% endfor %}
-        {% do scorehouse._fail(
-            call,
+    {% set named = [] %}
+    {% for number, facts in here.items() if facts['aliases'] %}
+        {% do named.append(number ~ ' --alias ' ~ facts['aliases'].split('|')[0]) %}
+    {% endfor %}
+    {% do scorehouse._check_facts(call, [
+        (here != there or rows | length != here | length,
             'the table ' ~ registry ~ ' differs from the registry in version control, the YAML of the seed ml_' ~ name
                 ~ ': ' ~ scorehouse._registry_difference(here, there),
             'a table that was loaded from this seed, and a YAML that scorehouse wrote for it',
             'run `dbt seed --select tag:ml_' ~ name ~ '`; if the CSV was edited by hand, run '
                 ~ '`scorehouse promote ' ~ name ~ ' ' ~ (named[0] if named else '<version> --alias <its alias>')
                 ~ '`, which writes the YAML from it; '
-                ~ '`scorehouse check` compares the two'
-        ) %}
-    {% endif %}
+                ~ '`scorehouse check` compares the two'),
+    ]) %}
 {% endmacro %}
 
 

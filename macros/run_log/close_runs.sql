@@ -4,14 +4,11 @@
    before it failed, gets its row here. A killed process does not get here, so its rows stay `started`. #}
 {% macro close_runs(results) %}
     {% if execute %}
-        {% set ended, unscored = {}, [] %}
-        {% for result in results or [] if result.node.resource_type == 'model' %}
-            {% if result.status in ['success', 'error'] %}
-                {% do ended.update({result.node.unique_id: result, result.node.relation_name: result}) %}
-            {% endif %}
-            {% if result.status in ['error', 'skipped'] %}
-                {% do unscored.append(result) %}
-            {% endif %}
+        {% set models = (results or []) | selectattr('node.resource_type', 'equalto', 'model') | list %}
+        {% set unscored = models | selectattr('status', 'in', ['error', 'skipped']) | list %}
+        {% set ended = {} %}
+        {% for result in models if result.status in ['success', 'error'] %}
+            {% do ended.update({result.node.unique_id: result, result.node.relation_name: result}) %}
         {% endfor %}
         {% if ended or unscored %}
             {% set rows = scorehouse._rows_of(

@@ -25,20 +25,19 @@
    does it. `ended` are dbt's results, by the node's id. #}
 {% macro _warehouse_drop_left(ended) %}
     {% set stays = target.type in ['bigquery', 'snowflake'] or (target.type == 'duckdb' and scorehouse._is_dbt2()) %}
-    {% for id, result in ended.items() if stays and result.status == 'error' and id in graph['nodes'] %}
+    {% for id, result in ended.items() if stays and result.status == 'error'
+        and ((graph['nodes'].get(id) or {}).get('config') or {}).get('materialized') == 'predictions' %}
         {% set node = graph['nodes'][id] %}
-        {% if node['config']['materialized'] == 'predictions' %}
-            {% set table = api.Relation.create(
-                database=node['database'], schema=node['schema'], identifier=node['alias'], type='table'
-            ) %}
-            {% set arguments = node['config']['meta'].get('scorehouse', {}).get('arguments', {}) %}
-            {% set versions = scorehouse._as_list(arguments.get('version') or arguments.get('alias')) %}
-            {% for name in ['features', 'plan', 'stage_0', 'stage_1', 'stage_2', 'new']
-                + scorehouse._each('part_<number>', versions) %}
-                {% call statement('drop_left') %}
-                    drop table if exists {{ scorehouse._beside(table, '__scorehouse_' ~ name) }}
-                {% endcall %}
-            {% endfor %}
-        {% endif %}
+        {% set table = api.Relation.create(
+            database=node['database'], schema=node['schema'], identifier=node['alias'], type='table'
+        ) %}
+        {% set arguments = node['config']['meta'].get('scorehouse', {}).get('arguments', {}) %}
+        {% set versions = scorehouse._as_list(arguments.get('version') or arguments.get('alias')) %}
+        {% for name in ['features', 'plan', 'stage_0', 'stage_1', 'stage_2', 'new']
+            + scorehouse._each('part_<number>', versions) %}
+            {% call statement('drop_left') %}
+                drop table if exists {{ scorehouse._beside(table, '__scorehouse_' ~ name) }}
+            {% endcall %}
+        {% endfor %}
     {% endfor %}
 {% endmacro %}
