@@ -64,8 +64,8 @@ BUGS = (
         edits=(
             (
                 "macros/predict/_check_registry_table.sql",
-                "and (threshold <= 0 or threshold > 1) %}",
-                "and false %}",
+                "and (threshold <= 0 or threshold > 1),",
+                "and false,",
             ),
         ),
         events=("threshold refused",),

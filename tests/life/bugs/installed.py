@@ -64,8 +64,8 @@ BUGS = (
         edits=(
             (
                 "macros/predict/_feature_columns.sql",
-                "call, place ~ ' lacks '",
-                "'scorehouse.predict(relation)', place ~ ' lacks '",
+                "_check_facts(call, [",
+                "_check_facts('scorehouse.predict(relation)', [",
             ),
         ),
         events=("column left out",),

@@ -11,8 +11,8 @@ BUGS = (
         edits=(
             (
                 "macros/run_log/close_runs.sql",
-                "{% if result.status in ['error', 'skipped'] %}",
-                "{% if result.status in ['error'] %}",
+                "selectattr('status', 'in', ['error', 'skipped'])",
+                "selectattr('status', 'in', ['error'])",
             ),
         ),
         events=("broken upstream",),

@@ -16,8 +16,8 @@ BUGS = (
             ),
             (
                 "macros/monitoring/_is_loaded.sql",
-                "if row[0] in missing %}",
-                "if row[0] in [] %}",
+                "row[0] in missing,",
+                "row[0] in [],",
             ),
             (
                 "src/scorehouse/registry/seeds.py",
