@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import yaml
 from churn import FEATURES, ROWS
 from lake import LakeProject, needs_lake
 from monitored import run as command
-from project import DbtProject
+from project import DbtProject, Row
+from sql_alone import ARGUMENTS, TABLES, TRIED, Told, check_nights, register_challenger, told, told_by_duckdb
 
 pytestmark = needs_lake
 KEY = {"key": "id", "passthrough": ["shop"]}
@@ -190,3 +192,31 @@ def test_a_table_in_a_lake_beside_is_refused_before_anything_is_scored(door: str
     ended = project.build()
     assert "its database is 'lake', but the run log is in 'house'" in ended.messages["scored"]
     assert project.query("select count(*) from duckdb_tables() where table_name like 'scored%'") == [(0,)]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
+    """What the tables of a lake hold after each of three nights, and those of a DuckDB file."""
+    lake = LakeProject(tmp_path_factory.mktemp("nights") / "house")
+    register_challenger(lake.folder, "churn")
+    for table, arguments in TABLES.items():
+        lake.sql_model(table, "churn", **{**ARGUMENTS, **arguments})
+
+    def build(select: str) -> None:
+        lake.features(select)
+        lake.build("--select", "ml_churn", "features", *TABLES).check()
+
+    def query(select: str) -> list[Row]:
+        # the row that a run began with stays in a lake
+        ended = "(select * from scorehouse_run_log where status <> 'started')"
+        return lake.query(select.replace("scorehouse_run_log", ended))
+
+    theirs = told_by_duckdb(tmp_path_factory.mktemp("told") / "house", lake.folder, "churn")
+    return told(build, query), theirs
+
+
+@pytest.mark.parametrize("table", TRIED)
+def test_three_nights_are_those_of_a_file(
+    table: str, both: tuple[list[Told], list[Told]], record_property: Callable[[str, object], None]
+) -> None:
+    check_nights(*both, table, record_property)
