@@ -105,7 +105,7 @@ def columns() -> dict[str, Any]:
 
 
 def _column(column: Column) -> dict[str, str] | str:
-    """What differs from a column that has the metric's own name, and no interval; the interval where it is all."""
+    """What differs from a column with the metric's name and no interval; a word if only the interval does."""
     defaults = {field.name: field.default for field in fields(column)}
     own = {name: getattr(column, name) for name in ("interval", "n", "column", "by", "error")}
     found = {name: value for name, value in own.items() if value != defaults[name]}

@@ -1,6 +1,6 @@
-{#- The columns `reason_<number>_contribution<ending>` of a table, quoted and spelled as in the warehouse, by what stands
-    behind, such as `__week_1`. A table without any is refused, and with `is_plain` one whose columns all have an
-    ending. -#}
+{#- The columns `reason_<number>_contribution<ending>` of a table, quoted and spelled as in the warehouse, by what
+    stands behind, such as `__week_1`. A table without any is refused, and with `is_plain` one whose columns all have
+    an ending. -#}
 {% macro _contributions(call, argument, relation, columns, action, is_plain=false) %}
     {% set by_ending = {} %}
     {% for column in columns %}

@@ -17,8 +17,8 @@ cumulated as (
 {%- endmacro %}
 
 
-{#- The same of rows, whose label `y` is 1 or 0: CTEs `by_score`, with the squares of weights, and `cumulated`. `even` is
-    SQL of another side. -#}
+{#- The same of rows, whose label `y` is 1 or 0: CTEs `by_score`, with the squares of weights, and `cumulated`. `even`
+    is SQL of another side. -#}
 {% macro _cumulated_rows(source, groups, score, y, spec, even=none) -%}
 by_score as (
 
