@@ -13,7 +13,8 @@
 {#- One scan counts the NULLs of all columns. -#}
 {% set columns = columns or scorehouse._columns_but('columns_not_null', model, except) %}
 {% if not columns %}
-    {{ return('select 1 as null_rows limit 0') }}
+    {#- A table that is not there has none either, and is no success. #}
+    {{ return('select 0 as null_rows from ' ~ model ~ ' where 1 = 0') }}
 {% endif %}
 
 with counted as (

@@ -58,7 +58,7 @@ validation_errors as (
 
     union all
 
-    select null, null, null, null, null, null, null, null, count(*), 'no_rows'
+    select null, null, null, null, null, null, {{ 'null,' if registry is not none }} null, null, count(*), 'no_rows'
     from measured
     having count(*) = 0
     {%- endif %}

@@ -47,7 +47,7 @@
     {% if load_relation(registry) is not none %}
         {{ return(true) }}
     {% endif %}
-    {% do scorehouse._check_rules(call.partition('(')[0].partition('.')[2], [
+    {% do scorehouse._check_rules(call.split('(')[0].split('.') | last, [
         ('name', name, flags.WHICH not in ['compile', 'generate', 'list', 'parse'],
             'an ML model whose seed is loaded; ' ~ registry ~ ' does not exist',
             'run `dbt seed`, or `dbt build`, which loads it first'),
@@ -72,7 +72,7 @@
         {% do known.extend(aliases) %}
         {% do versions.append(row['version'] | int) if alias in aliases %}
     {% endfor %}
-    {% do scorehouse._check_rules(call.partition('(')[0].partition('.')[2], [
+    {% do scorehouse._check_rules(call.split('(')[0].split('.') | last, [
         ('alias', alias, versions | length != 1,
             'an alias that one version has; the aliases are ' ~ known | select | sort | join(', '),
             'use one of these aliases, or promote a version to this alias first'),

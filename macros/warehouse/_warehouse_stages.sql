@@ -77,9 +77,9 @@
     {% set label = fromjson(part['registry']['classes']) | first %}
     {% set found = names | join(', ') ~ ' for a ' ~ part['task'] ~ ' whose labels are '
         ~ ('text' if label is string else 'true or false' if label is boolean else 'numbers') %}
+    {% set first = scored.setdefault('outputs', found) %}
     {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
-        (scored.setdefault('outputs', found) != found,
-            'version ' ~ part['number'] ~ ' gives ' ~ found ~ '; another version gives ' ~ scored['outputs'],
+        (first != found, 'version ' ~ part['number'] ~ ' gives ' ~ found ~ '; another version gives ' ~ first,
             'versions with the same task and outputs in one scan', 'score them into separate tables'),
     ]) %}
     {{ return(names) }}

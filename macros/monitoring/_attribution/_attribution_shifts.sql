@@ -42,9 +42,9 @@ ordered as (
     select
         *,
         case when part = 'feature' then
-            row_number() over (partition by {{ window }}, metric order by abs(value) desc, feature)
+            row_number() over (partition by {{ window }}, part, metric order by abs(value) desc, feature)
         end as place,
-        row_number() over (partition by {{ window }}, metric order by reference_value desc, feature)
+        row_number() over (partition by {{ window }}, part, metric order by reference_value desc, feature)
             as reference_place
     from compared
 
