@@ -1,10 +1,8 @@
 {#- Refuses labels of which none is a class of the ML model: numbers computed from them would be of nothing. Labels are
     read when a query is about to run, and not where dbt only compiles. -#}
 {% macro _check_labels(call, labels, label, classes, positive=none) %}
-    {% if not execute or not classes or labels is none or flags.WHICH not in ['build', 'run', 'test', 'retry'] %}
-        {{ return('') }}
-    {% endif %}
-    {% if load_relation(labels) is none %}
+    {% if not execute or not classes or labels is none or flags.WHICH not in ['build', 'run', 'test', 'retry']
+        or load_relation(labels) is none %}
         {{ return('') }}
     {% endif %}
     {% set values, keys = classes | select('string') | list == [], [] %}

@@ -8,39 +8,33 @@
 {% set double = scorehouse._type_double() %}
 {% set has_usual = day is not none and (limits.min_rows or limits.max_change is not none) %}
 {% set day = scorehouse._identifier(day) if day is not none else none %}
-{% set most = limits.max_change or 0 %}
+{% set start = dbt.date_trunc('day', day) if day is not none %}
+{% set usual, most = '(case when n_before >= 3 then usual_rows * ', limits.max_change or 0 %}
 {% set problems = {
     'too_few': ('<', 'null' if limits.min_rows is none else limits.min_rows),
     'too_many': ('>', 'null' if limits.max_rows is none else limits.max_rows),
-    'fewer_than_usual': ('<', 'null' if limits.max_change is none else 'usual_lowest'),
-    'more_than_usual': ('>', 'null' if limits.max_change is none else 'usual_highest')
+    'fewer_than_usual': ('<', 'null' if limits.max_change is none
+        else usual ~ scorehouse._double_literal(1 - most) ~ ' end)'),
+    'more_than_usual': ('>', 'null' if limits.max_change is none
+        else usual ~ scorehouse._double_literal(1 + most) ~ ' end)')
 } %}
 {% set age, ahead = dbt.datediff('window_start', today, 'day'), dbt.datediff(today, 'day_ahead', 'day') %}
 {% set of_days = [('window_start', 'volume', '0', 'null', 'missing_day', 'missing_days')] if has_usual else [] %}
+{% do of_days.append(('cast(null as ' ~ stamp ~ ')', 'volume', 'count(*)', limits.min_rows, 'no_rows',
+    'windows having count(*) = 0')) if limits.min_rows %}
 {% do of_days.extend([
     ('window_start', 'age_days', age, 'allowed_days', 'no_new_rows', 'aged where ' ~ age ~ ' > allowed_days'),
     ('day_ahead', 'days_ahead', ahead, 'allowed_days', 'day_in_future', 'aged where day_ahead is not null')
 ]) if limits.max_age_days is not none %}
 with windows as (
 
-    {%- if day is not none %}
-
     select
-        cast(null as {{ text }}) as run_id,
-        cast({{ dbt.date_trunc('day', day) }} as {{ stamp }}) as window_start,
+        cast({{ 'null' if start else 'scoring_run_id' }} as {{ text }}) as run_id,
+        {{ 'cast(' ~ start ~ ' as ' ~ stamp ~ ')' if start else 'min(scored_at)' }} as window_start,
         count(*) as n_rows
     from {{ model }}
-    where {{ day }} is not null
-    group by {{ dbt.date_trunc('day', day) }}
-    {%- else %}
-
-    select
-        cast(scoring_run_id as {{ text }}) as run_id,
-        min(scored_at) as window_start,
-        count(*) as n_rows
-    from {{ model }}
-    group by scoring_run_id
-    {%- endif %}
+    {{ 'where ' ~ day ~ ' is not null' if start }}
+    group by {{ start or 'scoring_run_id' }}
 
 ),
 
@@ -59,16 +53,6 @@ earlier as (
 
 ),
 
-limited as (
-
-    select
-        *,
-        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 - most) }} end as usual_lowest,
-        case when n_before >= 3 then usual_rows * {{ scorehouse._double_literal(1 + most) }} end as usual_highest
-    from earlier
-
-),
-
 judged as (
 
     select
@@ -78,18 +62,16 @@ judged as (
             when n_rows {{ sign }} {{ limit }} then '{{ problem }}'
             {%- endfor %}
         end as problem
-    from limited
-    {%- if latest %}
-    {%- if day is none %}
+    from earlier
+    {%- if latest and not start %}
     where window_start = (select max(newest.window_start) from windows as newest)
-    {%- else %}
+    {%- elif latest %}
     where window_start < {{ today }}
         and window_start >= (
             select cast({{ dbt.dateadd('day', -2, 'max(newest.window_start)') }} as {{ stamp }})
             from windows as newest
             where newest.window_start < {{ today }}
         )
-    {%- endif %}
     {%- endif %}
 
 ),
@@ -146,20 +128,15 @@ allowed as (
 
 {#- A day that is to come in every time zone, long after the day before: a date that was mistyped. Forecasts go on day
     by day. The days from there on do not say that new rows come. #}
-steps as (
-
-    select
-        window_start,
-        {{ dbt.datediff('lag(window_start) over (order by window_start)', 'window_start', 'day') }}
-            as gap_days
-    from windows
-
-),
-
 ahead as (
 
     select min(window_start) as window_start
-    from steps
+    from (
+        select
+            window_start,
+            {{ dbt.datediff('lag(window_start) over (order by window_start)', 'window_start', 'day') }} as gap_days
+        from windows
+    ) as steps
     cross join allowed
     where window_start >= {{ to_come }}
         and gap_days > allowed_days
@@ -211,15 +188,6 @@ validation_errors as (
         '{{ problem }}'
     from {{ rows }}
     {%- endfor %}
-    {%- if limits.min_rows %}
-
-    union all
-
-    select
-        null, null, 'volume', count(*), {{ limits.min_rows }}, null, 'no_rows'
-    from windows
-    having count(*) = 0
-    {%- endif %}
 
 )
 

@@ -233,6 +233,8 @@ TABLE = (
            columns=clusters("sized", "mean", "n_own", "mean_score", "cluster_label")),
     # any task
     Metric("labels_arrived", "Labels arrived", HIGHER, SHARE),
+    Metric("labelled_days", "Labelled days",
+           definition="of the window, up to the newest prediction with a label; NULL in other windows"),
     Metric("rejected_share", "Rejected rows", LOWER, WATCHED | UNLABELLED | SHARE),
     Metric("score_shift", "Mean score", "", UNLABELLED),
     # drift

@@ -10,6 +10,8 @@ cohort_counts as (
         {{ 'sum(is_training)' if knows_training else 'cast(null as ' ~ dbt.type_bigint() ~ ')' }} as n_training,
         sum(is_scored) as n_scored,
         sum(is_labelled) as n_labelled,
+        {{ 'max(newest_labelled) as newest_labelled, sum(is_overdue * is_scored) as n_overdue,'
+            if spec.watches_labels }}
         {%- if scorehouse._is_bounded(spec) %}
         sum(case when is_usable = 1 and {{ scorehouse._is_bounded(spec) }} then 1 else 0 end) as n_bounded,
         {%- endif %}
@@ -63,9 +65,7 @@ usable as (
 
 {#- Whether the waiting days since the cohort's end are over and the required share of labels has arrived. -#}
 {% macro _is_mature(spec) -%}
-    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{
-            scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now()
-        }}
+    case when {{ dbt.dateadd('day', spec.days | int, 'window_end') }} <= {{ spec.now }}
             and n_labelled >= {{ scorehouse._double_literal(spec.share) }} * n_scored
             then 1 else 0 end
 {%- endmacro %}

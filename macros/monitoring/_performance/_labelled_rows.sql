@@ -14,6 +14,12 @@ prepared as (
         live.model_version as version,
         {{ start }} as window_start,
         live.row_status,
+        {%- if spec.watches_labels %}
+        fed.newest_labelled,
+        case when live.{{ spec.day }} > fed.newest_labelled
+            and {{ dbt.dateadd('day', (spec.days + 7) | int, 'live.' ~ spec.day) }} <= {{ spec.now }}
+            then 1 else 0 end as is_overdue,
+        {%- endif %}
         {{ scorehouse._task_columns(predictions, spec) }}
         {%- for segmentation in spec.segmentations %}
         {{ scorehouse._text_literal(segmentation | join('+') ~ '=') }}
@@ -21,6 +27,17 @@ prepared as (
         {%- endfor %}
         {{ 'case when ' ~ is_training ~ ' then 1 else 0 end' if is_training else '0' }} as is_training
     from live
+    {%- if spec.watches_labels %}
+    {#- Labels that come for whole windows at a time are in none until all are: they are late only after its end. #}
+    left join (
+        select model_name, max({{ spec.day }}) as newest_labelled
+        from live
+        where scorehouse_label is not null
+        group by model_name
+    ) as fed
+        on live.model_name = fed.model_name
+        and {{ start }} = {{ start | replace('live.' ~ spec.day, 'fed.newest_labelled') }}
+    {%- endif %}
     where live.{{ spec.day }} is not null
 
 ),

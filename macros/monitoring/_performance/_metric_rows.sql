@@ -1,10 +1,14 @@
 {#- The CTE `metric_rows`: each metric of a performance table with its interval, from the column that has it. -#}
 {% macro _metric_rows(spec) %}
 {%- set rejected = '((n_rows - n_scored) * 1e0 / nullif(n_rows, 0))' %}
-{%- set selects = [scorehouse._unpivoted('cohorts', {
+{%- set of_cohorts = {
     'labels_arrived': {'interval': 'wilson', 'n': '(n_scored * 1e0)'},
     'rejected_share': {'interval': 'wilson', 'n': '(n_rows * 1e0)', 'column': rejected}
-})] %}
+} %}
+{%- do of_cohorts.update({'labelled_days': {
+    'column': '(' ~ dbt.datediff('window_start', 'newest_labelled', 'day') ~ ' + 1)'
+}}) if spec.watches_labels %}
+{%- set selects = [scorehouse._unpivoted('cohorts', of_cohorts)] %}
 {%- for kind in scorehouse._performance_kinds(spec) %}
     {%- for cte, columns in scorehouse._metrics()['columns'][kind].items() %}
         {%- do selects.append(scorehouse._unpivoted(cte, columns)) %}

@@ -55,9 +55,16 @@ final as (
     {#- Coverage is computed from the rows that have a set or an interval. #}
     {%- set n_current = "case when metric in ('" ~ bounded | join("', '") ~ "') then n_bounded else n_usable end"
         if bounded else 'n_usable' %}
+    {%- set overdue = "when metric = 'labelled_days' and n_overdue * ln("
+        ~ scorehouse._double_literal([1 - spec.share, 1e-9] | max) ~ ") < ln(0.01e0) then 'overdue'"
+        if spec.watches_labels %}
+    {%- set n_current = "case when metric = 'labelled_days' then n_overdue else " ~ n_current ~ ' end'
+        if spec.watches_labels else n_current %}
     {%- set status %}case
             when n_rows = 0 then 'not_judged'
-            when metric in ('labels_arrived', 'rejected_share') then 'info'
+            {#- So many rows have no label by chance in under one percent, if the required share of them gets one. #}
+            {{ overdue }}
+            when metric in ('labels_arrived', 'rejected_share', 'labelled_days') then 'info'
             when is_shown = 0 then 'immature'
             when n_usable < {{ spec.min_rows }} or n_usable = 0 then 'too_small'
             when value is null then 'undefined'

@@ -54,6 +54,8 @@
         'label': scorehouse._column_list(call, 'label', label, 'churned')[0] if has_labels else none,
         'day': day or 'scored_at',
         'has_day': day is not none,
+        'now': scorehouse._moment(spec.as_of) if spec.as_of else scorehouse._utc_now(),
+        'watches_labels': call == 'performance' and has_labels and spec.days > 0,
         'period': period,
         'segmentations': scorehouse._segmentations(call, segments),
     }) %}

@@ -82,7 +82,7 @@ PERFORMANCE = {
         "`info` (no threshold); `immature` (labels are still "
         "to arrive); `complete` (all labels have arrived before the cohort has ended; not judged yet); "
         "`too_small`; `undefined`, such as the ROC AUC of one class; `not_judged` (the version was trained "
-        "on all of these days); or `estimate` (no labels were used)."
+        "on all of these days); `overdue` (labels come no more); or `estimate` (no labels were used)."
     ),
     "n_reference": "Scored predictions of the cohort.",
     "n_current": "Predictions with a label and a finite score, from which the value is computed.",

@@ -12,7 +12,8 @@ from scorehouse.report.contests import SMALL as POOL
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import metric_name, row_window, window_names
 
-CLAIMED, NO_CLAIM = ("ok", "below", "uncertain", "info"), ("labels_arrived", "rejected_share")
+CLAIMED = ("ok", "below", "uncertain", "info")
+NO_CLAIM = ("labels_arrived", "labelled_days", "rejected_share")
 UNJUDGED = ("immature", "complete", "too_small", "blind", "not_judged", "no_reference", "not_compared")
 # From where on a mean or spread is a fault of the data, if it got there in a step and not by ageing.
 SUDDEN = {name: one.drift.fault for name, one in METRICS.items() if one.drift and one.drift.fault}
@@ -27,7 +28,7 @@ select * exclude (age_, newest_) from (
         coalesce(
             max(window_start) filter (
                 value is not null and status in ('ok', 'below', 'uncertain', 'info', 'drift')
-                and metric not in ('labels_arrived', 'rejected_share')
+                and metric not in {NO_CLAIM}
             ) over (partition by ml_model, version),
             max(window_start) over (partition by ml_model, version)
         ) as newest_
