@@ -174,7 +174,7 @@ def all_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | Non
     """The alerts of one ML model, or of all, the worst first, with its name and live version."""
     alerts = [
         (data.name, data.live.version, alert)
-        for data in gather(warehouse, name, nodes=results.nodes if results else None)
+        for data in gather(warehouse, name, results=results)
         for alert in alerts_of(Rows(warehouse, data), results)
     ]
     return sorted(alerts, key=lambda named: named[2].level != "bad")

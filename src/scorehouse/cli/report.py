@@ -81,8 +81,7 @@ def report_command(
 
 def chapters_of(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Chapter]:
     """What the report says about one ML model, or about all."""
-    nodes = results.nodes if results else None
-    return [chapter_of(warehouse, data, results) for data in gather(warehouse, name, nodes=nodes)]
+    return [chapter_of(warehouse, data, results) for data in gather(warehouse, name, results=results)]
 
 
 def _write(report: Report, output: Path) -> tuple[Path, int]:

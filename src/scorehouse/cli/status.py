@@ -71,6 +71,8 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
             yield from _wrapped(said.text, 2)
         for alert in chapter.alerts:
             yield from _of_alert(alert)
+        if said.note:
+            yield from _wrapped(said.note, 2)
 
 
 def _of_alert(alert: Alert) -> Iterator[str]:

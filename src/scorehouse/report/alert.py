@@ -14,8 +14,9 @@ from scorehouse.report.warehouse import Row
 class Subject:
     """What an alert is about; alerts about one subject are one cause.
 
-    `kind` is `feature`, `pair`, `rows`, `scores`, `performance`, `segments` (with the metric as `name`),
-    `run`, `table` or `input` (with the prediction table), `retraining`, `version`, `dbt` or `source`.
+    `kind` is `feature`, `pair`, `rows`, `scores`, `performance`, `labels`, `segments` (with the metric as
+    `name`), `run`, `table` or `input` (with the prediction table), `retraining`, `version`, `dbt`, or
+    `source`.
     """
 
     kind: str

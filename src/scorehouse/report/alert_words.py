@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from scorehouse.report.volumes import LOADED
+from scorehouse.report.volumes import TEST as VOLUMES
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import (
     ago,
@@ -103,7 +105,13 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "age": lambda known, _: ago(known["age_days"]),
     "ended": lambda known, _: "warns" if known["level"] == "warn" else "failed",
     "least": lambda known, _: percent(known["limit"]),
-    "correct": lambda known, _: CORRECT if known["of_test"] else MEND,
+    "correct": lambda known, _: (
+        LOADED
+        if str(known.get("error")).startswith(f"test {VOLUMES} ")
+        else CORRECT
+        if known["of_test"]
+        else MEND
+    ),
 }
 CORRECT = "correct the rows where they come from, and build again"
 MEND = "mend what the message names, and build again"
@@ -128,6 +136,12 @@ WORDS: dict[str, Words] = {
     "run_skipped": Words(
         "runs", "Nothing was scored in {tables}: {error}", RUN + "dbt skipped it", "{correct}"
     ),
+    "version_not_built": Words(
+        "runs",
+        "{table} is of version {built}, and {alias} is version {version}",
+        "{table}: last scored {started_at:%d %b %Y, %H:%M}, before {alias} was moved or without its seed",
+        "{next}",
+    ),
     "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}", MEND),
     "run_without_rows": Words(
         "runs",
@@ -149,6 +163,13 @@ WORDS: dict[str, Words] = {
         "No new features since {newest:%d %b %Y, %H:%M}",
         "{table}: later runs read the same rows and values; {usual}",
         LOADER,
+    ),
+    "labels_stopped": Words(
+        "labels",
+        "Labels{of_output} have stopped: predictions after {newest:%d %b %Y} have none",
+        "{rows} of these have waited a week longer than labels take; what is said of performance is older",
+        "see why the table of labels brings no new rows, and load them; if labels come less often than "
+        "weekly, raise `days` of `maturity` in the performance table",
     ),
     "metric_below_limit": Words(
         "performance",

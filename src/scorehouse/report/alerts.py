@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -14,22 +12,17 @@ from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.faults import faults_of, units_of
-from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
+from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long, segment_faults, window_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
-from scorehouse.report.row_sql import Rows, rejected_rows
+from scorehouse.report.row_sql import Rows
+from scorehouse.report.run_alerts import age_alerts, run_alerts, target_option, version_alerts
 from scorehouse.report.warehouse import Row, Table, Warehouse
 from scorehouse.report.words import MOVED, row_window, slug
 
 TOLERANCE = 1e-9
-REASONS = 3  # for which a run rejected rows, in an alert
 DAYS = 3  # that are named as those in which a longer window has drifted
-# Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
-AGED = {
-    False: ("scores_old", "table", "max(started_at) as last_scored", ""),
-    True: ("features_old", "input", "started_at, input_fingerprint", "\norder by started_at desc"),
-}
 
 
 def facts_of(behind: Rows) -> list[Alert]:
@@ -60,7 +53,15 @@ def facts_of(behind: Rows) -> list[Alert]:
                 more: dict[str, Any] = {"sql": sql, "rows_sql": rows_sql, "numbers": numbers}
                 found.append(row_alert(code, subject, long, row, anchor, **more))
             seen[fact] = is_fault or seen.get(fact, False)
-    return found + _retraining_alerts(data, behind.warehouse.target) + _run_alerts(behind) + _age_alerts(data)
+    found += _label_alerts(behind)
+    target = behind.warehouse.target
+    return [
+        *found,
+        *_retraining_alerts(data, target),
+        *run_alerts(behind),
+        *version_alerts(data, target),
+        *age_alerts(data),
+    ]
 
 
 def _days_within(drift: list[Long], row: Row) -> str:
@@ -150,12 +151,28 @@ def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
     return found
 
 
+def _label_alerts(behind: Rows) -> list[Alert]:
+    """Labels that come no more, of each output once: several tables may be made of one table of labels."""
+    data, found = behind.data, dict[str, Alert]()
+    for long in data.performance:
+        for row in long.rows:
+            if row["status"] == "overdue" and row["segment"] == "all":
+                output = data.live.outputs.get(row.get("feature") or "", "")
+                newest = row["window_start"] + timedelta(days=row["value"] - 1)
+                numbers = {"of_output": f" of {output}" if output else "", "newest": newest}
+                more: Row = {"level": "bad", "state": "", "numbers": numbers}
+                anchor = f"{data.name}-performance"
+                alert = row_alert("labels_stopped", Subject("labels"), long, row, anchor, **more)
+                found.setdefault(output, alert)
+    return list(found.values())
+
+
 def _retraining_alerts(data: ModelData, target: str) -> list[Alert]:
     """The advice to retrain; where the data are at fault, what to look at before; or that nothing judges.
 
     A command names the target that was read; a file alone does not tell in which one to train.
     """
-    option = f" --target {shlex.quote(target)}" if target else ""
+    option = target_option(target)
     command = f"scorehouse retrain {data.name}{option or ' --target TARGET'}"
     sql = f"select *\nfrom {data.retraining_table}\nwhere ml_model = {DUCKDB.literal(data.name)}"
 
@@ -187,67 +204,6 @@ def _is_monitored(data: ModelData) -> bool:
     """Whether drift has a row of the version that scores, with a reference of it."""
     newest = [row for long in data.drift for row in long.at(long.windows[-1])]
     return bool({row["status"] for row in newest} - {"no_reference", "info"})
-
-
-def _run_alerts(behind: Rows) -> list[Alert]:
-    """How the newest night of each prediction table ended."""
-    data, alerts = behind.data, []
-    runs = [*map(data.judged, data.newest_runs())]
-    skipped = defaultdict[str, list[str]](list)  # tables by what stopped them: that is one cause
-    for run in runs:
-        skipped[stopped_by(run)].append(table_name(run))
-    for run in runs:
-        (code, level, _), share = limits.ending(run), limits.rejected_share(run)
-        cause = stopped_by(run)
-        if not code or (cause and table_name(run) != skipped[cause][0]):
-            continue
-        table, error = table_name(run), str(run.get("error") or "").splitlines()
-        numbers = {
-            "table": table,
-            **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
-            "rejected_share": share,
-            "error": error[0].rstrip(".") if error else "",
-            "of_test": cause.startswith("test "),
-            "tables": ", ".join(skipped[cause]),
-            "reject_reasons": reject_reasons(run).most_common(REASONS),
-        }
-        sql = (
-            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
-            f"from {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
-        )
-        is_rejected = code == "rows_rejected"
-        alerts.append(
-            Alert(
-                code,
-                level,
-                Subject("run", table),
-                sql,
-                numbers,
-                value=share if is_rejected else None,
-                rows_sql=behind.shown(rejected_rows(run)) if is_rejected else "",
-                state=data.run_before(run),
-                anchor=f"{data.name}-runs",
-            )
-        )
-    return alerts
-
-
-def _age_alerts(data: ModelData) -> list[Alert]:
-    """Prediction tables that are older than their rhythm, and those whose input does not change any more."""
-    alerts = []
-    for one in data.rhythms:
-        level, age = one.state(data.read_at), one.age(data.read_at)
-        if level == "ok":
-            continue
-        table = table_name({"prediction_table": one.table})
-        code, kind, columns, order = AGED[one.is_input]
-        sql = (
-            f"select {columns}\nfrom {data.run_log}\n"
-            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'{order}"
-        )
-        numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
-        alerts.append(Alert(code, level, Subject(kind, table), sql, numbers, anchor=f"{data.name}-runs"))
-    return alerts
 
 
 def value_sql(table: Table, row: Row) -> str:

@@ -5,6 +5,7 @@ Facts about pairs of features, about segments, and of monitors with one error ra
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -20,6 +21,7 @@ from scorehouse.report.monitors import Long
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.warehouse import Row
 
+COUNTED = r"Got \d+ results?, configured to \w+ if [^;]*"  # of a test that failed, in dbt's words
 MINOR = 0.02  # the share of the importance below which a feature is not an alert of its own
 SEVERAL = 3  # as many such features, and they are one alert
 TOGETHER = 0.6  # the correlation in training from which features that change are one alert
@@ -36,7 +38,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     facts += watched_facts(behind, {fact.subject for fact in facts})
     if results is not None:
         found = results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
-        facts += [_of_skipped(fact, facts) for fact in found]
+        for fact in found:
+            facts = [_with_fact(one, fact) for one in facts] + [_of_skipped(fact, facts)]
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)
@@ -57,6 +60,16 @@ def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
     runs = (one for one in facts if one.code == "run_skipped" and said in one.numbers["error"])
     run = next(runs, None)
     return replace(fact, subject=run.subject) if run else fact
+
+
+def _with_fact(run: Alert, failed: Alert) -> Alert:
+    """A skipped run with what its failed test found, where dbt has only counted."""
+    fact, said = failed.numbers.get("fact"), f"{failed.numbers['kind']} {failed.numbers['name']}: "
+    if run.code != "run_skipped" or not fact or said not in run.numbers["error"]:
+        return run
+    error, is_first = str(run.numbers["error"]), run.numbers["error"].startswith(said)
+    told = re.sub(f"({re.escape(said)}){COUNTED}", lambda found: found[1] + fact, error)
+    return replace(run, numbers={**run.numbers, "error": told}, action=failed.action if is_first else "")
 
 
 def _together(

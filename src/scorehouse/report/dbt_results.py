@@ -7,7 +7,8 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import duckdb
 
 from scorehouse.project.folder import reached, read_json
+from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.report import volumes
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import TOO_FEW, is_refusal, only_waits, refusal
 from scorehouse.report.warehouse import Row, Warehouse
@@ -27,6 +30,7 @@ REPEATS = {
     "no_drift": {"drift", "quality"},
     "no_score_drift": {"scores"},
     "performance_not_below_reference": {"performance"},
+    "labels_arrive": {"labels"},
     "rejected_share_below": {"runs"},
     "predictions_up_to_date": {"runs"},
     "no_worse_segments": {"segments"},
@@ -61,6 +65,7 @@ class Outcome:
     failures: int | None = None
     is_ours: bool = False
     challenger: str = ""
+    tested: str = ""  # the model or source that a test is of
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class DbtResults:
     nodes: dict[str, float | None]
     tested_at: str = ""
     checked_at: str = ""
+    # by ML model, the version of each alias in the project, which the warehouse may not have yet
+    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     command: str = ""  # whose results the last command has written over those of all before
 
     def of(self, ml_model: str, *, freshness: bool) -> list[Outcome]:
@@ -97,13 +104,15 @@ class DbtResults:
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
                 numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
                 rows = _failing_rows(one, warehouse)
-                numbers |= {"message": _found(one, next(iter(rows), {})), "checked_at": when}
+                fact, action = volumes.in_words(rows, one.tested) if one.test == volumes.TEST else ("", "")
+                said = f"{_count(one)}, for example: {fact}" if fact else _found(one, next(iter(rows), {}))
+                numbers |= {"message": said, "fact": fact, "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
-                refused = one.challenger and one.failures
-                action = f"scorehouse promote {ml_model} --remove {one.challenger}" if refused else ""
-                if action and only_waits(rows):
-                    action = f"wait for more labels; until then, builds stay green with: {action}"
+                if one.challenger and one.failures:
+                    action = f"scorehouse promote {ml_model} --remove {one.challenger}"
+                    if only_waits(rows):
+                        action = f"wait for more labels; until then, builds stay green with: {action}"
                 about = Subject(subject)
                 found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
         return found
@@ -130,17 +139,25 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
         for name, line in _lines(registries, nodes).items()
     }
     command = str(run.get("args", {}).get("which", ""))
-    return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), command)
+    aliases = {name: _aliases(folder.parent, name) for name in registries.values()}
+    return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), aliases, command)
+
+
+def _aliases(project: Path, name: str) -> dict[str, int]:
+    """The versions that have an alias in the project's seed; empty where its file is somewhere else."""
+    seeds = ModelSeeds(project, name)
+    known = seeds.versions() if seeds.registry_file.is_file() else []
+    return {alias: version.version for version in known for alias in version.aliases}
 
 
 def _failing_rows(one: Outcome, warehouse: Warehouse) -> list[Row]:
     """One of the rows that a test of ours found; those of other tests may be of the user's tables.
 
-    Of a gate, all rows: what is worse first, and what waits for labels last.
+    Of volumes, all rows; and of a gate: what is worse first, and what waits for labels last.
     """
     if not (one.failures and one.is_ours):
         return []
-    limit = "" if one.challenger else " limit 1"
+    limit = "" if one.challenger or one.test == volumes.TEST else " limit 1"
     try:
         rows = warehouse.rows(f"select * from (\n{one.sql}\n){limit}")
     except duckdb.Error:
@@ -152,20 +169,20 @@ def _found(one: Outcome, row: Row) -> str:
     """How many failures a test found, and what one of them says; else dbt's message."""
     if not one.failures:
         return one.text
-    said = f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
+    said = _count(one)
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
     if one.challenger and is_refusal(row):
         return f"{said}, for example: {refusal(row)}"
     if isinstance(start := row.get("window_start"), datetime):
-        if row.get("problem") == "missing_day":
-            return (
-                f"{said}, for example: no rows of {start:%Y-%m-%d}, a {start:%A}, between days that have rows"
-            )
         facts.append(in_window(start, row.get("window_end") or start + timedelta(days=1)))
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")
     return f"{said}, for example: {', '.join(facts)}" if facts else said
+
+
+def _count(one: Outcome) -> str:
+    return f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
 
 
 def _is_registry(node: dict[str, Any], database: str) -> bool:
@@ -246,7 +263,7 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     is_gate, asked = macro == "challenger_not_worse", called.get("kwargs") or {}
     challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
     found = result.get("failures")
-    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger)
+    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger, tested)
 
 
 def _time(artifact: dict[str, Any]) -> str:

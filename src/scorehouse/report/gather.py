@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from scorehouse.errors import RegistryError, did_you_mean
 from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED, SUCCESS
@@ -16,6 +17,9 @@ from scorehouse.report.contests import place_of
 from scorehouse.report.monitors import ALL, Long, Monitors
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
 from scorehouse.report.warehouse import Row, Table, Warehouse
+
+if TYPE_CHECKING:
+    from scorehouse.report.dbt_results import DbtResults
 
 CHAMPION = "champion"
 COSTS = 12  # periods and tables
@@ -52,6 +56,25 @@ class ModelData:
     rhythms: list[Rhythm]
     nodes: Mapping[str, float | None] | None
     read_at: datetime  # UTC without a zone, as in the run log
+    aliases: Mapping[str, int]  # with the version that each has in the project, or else in the warehouse
+
+    def unbuilt(self) -> Iterator[tuple[Row, int]]:
+        """The newest run of each table that was scored with another version than its alias has, with this."""
+        seen = set[str]()
+        for run in self.runs:
+            table, alias = table_name(run), str(run.get("alias_asked"))
+            if run["status"] != SUCCESS or run.get("is_live") is False or table in seen:
+                continue
+            seen.add(table)
+            is_known = self.nodes is None or str(run.get("node")) in self.nodes
+            if is_known and alias in self.aliases and self.aliases[alias] != run["model_version"]:
+                yield run, self.aliases[alias]
+
+    def scored_before(self, run: Row) -> Row | None:
+        """The last run that scored the table of a run that did not."""
+        earlier = self.runs[self.runs.index(run) + 1 :]
+        same = (one for one in earlier if one.get("prediction_table") == run.get("prediction_table"))
+        return next((one for one in same if one["status"] == SUCCESS), None)
 
     @property
     def ages(self) -> dict[str, Row]:
@@ -123,12 +146,12 @@ def gather(
     warehouse: Warehouse,
     name: str | None,
     number: int | None = None,
-    nodes: Mapping[str, float | None] | None = None,
+    results: DbtResults | None = None,
 ) -> list[ModelData]:
     """Everything about one ML model, or about all of them in the order of their names.
 
-    `number` chooses the version to tell about; by default it is the champion, or else the newest. `nodes` are
-    the models of the project, if it is known, with the age in hours that a test allows their predictions.
+    `number` chooses the version to tell about; by default it is the champion, or else the newest. `results`
+    know the models and the aliases of the project.
     """
     registries = {table.name.removeprefix("ml_"): table for table in warehouse.of_kind("registry")}
     if name is not None and name not in registries:
@@ -142,7 +165,7 @@ def gather(
     known = {one: _versions(warehouse, registries[one], one) for one in chosen}
     live = {one: _shown(versions, number) for one, versions in known.items()}
     tables = Monitors(warehouse, {one: version.version for one, version in live.items()})
-    return [_data(tables, registries[one], one, known[one], live[one], nodes) for one in chosen]
+    return [_data(tables, registries[one], one, known[one], live[one], results) for one in chosen]
 
 
 def _versions(warehouse: Warehouse, registry: Table, name: str) -> list[Version]:
@@ -169,9 +192,10 @@ def _data(
     name: str,
     versions: list[Version],
     live: Version,
-    nodes: Mapping[str, float | None] | None,
+    results: DbtResults | None,
 ) -> ModelData:
     warehouse, log = tables.warehouse, tables.warehouse.run_log
+    nodes, moved = (results.nodes, results.aliases.get(name)) if results else (None, None)
     now = datetime.now(UTC).replace(tzinfo=None)
     latest = now + timedelta(minutes=5)  # two machines may differ by as much
     reference = warehouse.beside(registry, "__reference")
@@ -224,6 +248,7 @@ def _data(
         rhythms=[one for one in rhythms if nodes is None or one.node in nodes],
         nodes=nodes,
         read_at=now,
+        aliases=moved or {alias: version.version for version in versions for alias in version.aliases},
     )
 
 

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.report import limits
 from scorehouse.report.sections import Chapter
+from scorehouse.report.words import stamp
 
 SAID = 3  # causes that the sentence names
 ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
 MORE = ("Segments", "Sequential alert")  # they count where they were judged, and are not missed where not
+MISSED = ("run_skipped", "run_failed")  # codes of runs after which nothing was built
 NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
 
 
@@ -24,6 +27,9 @@ class Headline:
     word: str
     text: str
     action: str = ""  # what to do about the first cause
+    causes: tuple[tuple[str, str], ...] = ()  # each with what to do
+    note: str = ""  # of what time the monitors are, where the last run did not score
+    more: int = 0  # causes that are not named
 
     @property
     def sentence(self) -> str:
@@ -36,9 +42,12 @@ def headline(chapter: Chapter) -> Headline:
         named, more = [alert.title for alert in chapter.alerts[:SAID]], len(chapter.alerts) - SAID
         if not named:  # of a run that has not finished
             named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
-        text = "; ".join(named) + (f"; and {more} more" if more > 0 else "") + "."
-        action = chapter.alerts[0].what_to_do if chapter.alerts else ""
-        return Headline(chapter.state, ACT if chapter.state == "bad" else WATCH, text, action)
+        note, more = _note(chapter), max(more, 0)
+        text = "; ".join(named) + (f"; and {more} more" if more else "") + "." + (note and f" {note}")
+        causes = tuple((alert.title, alert.what_to_do) for alert in chapter.alerts[:SAID])
+        action = causes[0][1] if causes else ""
+        word = ACT if chapter.state == "bad" else WATCH
+        return Headline(chapter.state, word, text, action, causes, note, more)
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
     needs = [(one.name.lower(), one.missing or one.text) for one in open_lights]
@@ -51,6 +60,16 @@ def headline(chapter: Chapter) -> Headline:
     if {need for _, need in needs} == {"not monitored"}:
         return Headline("none", UNJUDGED, f"monitor it: scorehouse scaffold monitors {chapter.data.name}")
     return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
+
+
+def _note(chapter: Chapter) -> str:
+    """Of what time the monitors are, which dbt skips with the prediction table."""
+    data = chapter.data
+    missed = [run for run in data.newest_runs() if limits.ending(run).code in MISSED]
+    if not missed or not (data.drift or data.performance):
+        return ""
+    before = data.scored_before(missed[0])
+    return f"What is said of drift and performance is of {stamp(before['started_at'])} UTC." if before else ""
 
 
 def overview(chapter: Chapter) -> dict[str, Any]:

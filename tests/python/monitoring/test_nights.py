@@ -21,6 +21,7 @@ from project import Build, DbtProject
 pytestmark = pytest.mark.slow
 
 PER_DAY, DAYS, TRAINED = 120, 40, 70
+LOADED = "look at the load of orders"
 UP_TO_DATE = "test_name:predictions_up_to_date"
 OF_ORDERS = ("--features", "orders", "--key", "order_id")
 
@@ -133,6 +134,9 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
         "feature_in_categories of orders.region": renamed,
         "volume_in_range of orders": good[~tonight],  # a day without upstream data
     }
+    day = good["ordered_on"].max() - pd.Timedelta(days=1)
+    correct = "correct the rows where they come from, and build again"
+    todo = {"volume_in_range of orders": f"{LOADED}: bring the rows that are missing, and build again"}
     for test, frame in nights.items():
         build = scored_again(house, frame)
         assert not build.success and build.statuses["late_predictions"] == "skipped"
@@ -145,7 +149,12 @@ def test_a_night_that_scored_nothing_is_red_until_the_next_good_one(house: DbtPr
         (alert, *others) = alerts(house, "--project-dir", house.folder)  # with dbt's results: one cause
         assert f"The dbt test {test} failed" in [fact["title"] for fact in alert["also"]]
         assert not any(test in one["title"] for one in others)
-        assert alert["what_to_do"] == "correct the rows where they come from, and build again"
+        assert alert["what_to_do"] == todo.get(test, correct)
+    # dbt has only counted: the rows that the test returns say what it found
+    found = f"no rows after {day:%Y-%m-%d}, 2 days ago; at most 1 are expected"
+    assert alert["title"] == title + found
+    (alone, *_) = alerts(house)
+    assert alone["what_to_do"] == "look at the load of the table that the test names, and build again"
     scored_again(house, good[~tonight])
     assert alerts(house)[0]["state"] == "continuing"
     said = overview(house)
@@ -207,6 +216,17 @@ def test_tests_that_would_stop_an_old_table_are_announced(house: DbtProject, tmp
     load(house, good)
     house.dbt("run", "--select", "orders").check()
     assert "the newest ordered_on of orders is 31 days old, and volume_in_range allows 1 " in said.output
+
+
+def test_an_alias_that_was_moved_in_the_project_is_not_built_yet(house: DbtProject) -> None:
+    seed = house.folder / "seeds/ml/late/ml_late.csv"
+    head, row = seed.read_text().splitlines()
+    assert row.startswith("late,1,") and ",champion," in row
+    moved = row.replace("late,1,", "late,2,", 1)
+    seed.write_text("\n".join([head, row.replace(",champion,", ",,", 1), moved]) + "\n")
+    assert alerts(house, code=0) == []
+    (alert,) = alerts(house, "--project-dir", house.folder)
+    assert alert["title"] == "late_predictions is of version 1, and champion is version 2"
 
 
 def test_a_day_to_come_is_named(house: DbtProject) -> None:

@@ -1,0 +1,101 @@
+"""What is wrong with the runs of one ML model: how they ended, of which version they are, and how old."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.registry.seeds import build_command
+from scorehouse.report import limits
+from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
+from scorehouse.report.row_sql import Rows, rejected_rows
+
+REASONS = 3  # for which a run rejected rows, in an alert
+# Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
+AGED = {
+    False: ("scores_old", "table", "max(started_at) as last_scored", ""),
+    True: ("features_old", "input", "started_at, input_fingerprint", "\norder by started_at desc"),
+}
+
+
+def run_alerts(behind: Rows) -> list[Alert]:
+    """How the newest night of each prediction table ended."""
+    data, alerts = behind.data, []
+    runs = [*map(data.judged, data.newest_runs())]
+    skipped = defaultdict[str, list[str]](list)  # tables by what stopped them: that is one cause
+    for run in runs:
+        skipped[stopped_by(run)].append(table_name(run))
+    for run in runs:
+        (code, level, _), share = limits.ending(run), limits.rejected_share(run)
+        cause = stopped_by(run)
+        if not code or (cause and table_name(run) != skipped[cause][0]):
+            continue
+        table, error = table_name(run), str(run.get("error") or "").splitlines()
+        numbers = {
+            "table": table,
+            **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
+            "rejected_share": share,
+            "error": error[0].rstrip(".") if error else "",
+            "of_test": cause.startswith("test "),
+            "tables": ", ".join(skipped[cause]),
+            "reject_reasons": reject_reasons(run).most_common(REASONS),
+        }
+        sql = (
+            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
+            f"from {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
+        )
+        is_rejected = code == "rows_rejected"
+        alerts.append(
+            Alert(
+                code,
+                level,
+                Subject("run", table),
+                sql,
+                numbers,
+                value=share if is_rejected else None,
+                rows_sql=behind.shown(rejected_rows(run)) if is_rejected else "",
+                state=data.run_before(run),
+                anchor=f"{data.name}-runs",
+            )
+        )
+    return alerts
+
+
+def version_alerts(data: ModelData, target: str) -> list[Alert]:
+    """Prediction tables of another version than the one that their alias has: it was moved, and not built."""
+    alerts = []
+    build = build_command(data.name) + target_option(target)
+    for run, version in data.unbuilt():
+        numbers = {"table": table_name(run), "built": run["model_version"], "alias": run["alias_asked"]}
+        numbers |= {"version": version, "started_at": run["started_at"], "next": build}
+        sql = (
+            f"select model_version\nfrom {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
+        )
+        subject, anchor = Subject("version", run["alias_asked"]), f"{data.name}-runs"
+        alerts.append(Alert("version_not_built", "warn", subject, sql, numbers, anchor=anchor, action=build))
+    return alerts
+
+
+def target_option(target: str) -> str:
+    """The option that names the target that was read; empty where a file alone was."""
+    return f" --target {shlex.quote(target)}" if target else ""
+
+
+def age_alerts(data: ModelData) -> list[Alert]:
+    """Prediction tables that are older than their rhythm, and those whose input does not change any more."""
+    alerts = []
+    for one in data.rhythms:
+        level, age = one.state(data.read_at), one.age(data.read_at)
+        if level == "ok":
+            continue
+        table = table_name({"prediction_table": one.table})
+        code, kind, columns, order = AGED[one.is_input]
+        sql = (
+            f"select {columns}\nfrom {data.run_log}\n"
+            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'{order}"
+        )
+        numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
+        alerts.append(Alert(code, level, Subject(kind, table), sql, numbers, anchor=f"{data.name}-runs"))
+    return alerts

@@ -1,0 +1,90 @@
+"""The first page and `scorehouse status`: several causes, labels that have stopped, older monitors."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from monitored import run
+from project import DbtProject
+
+
+@pytest.fixture
+def database(monitored_project: DbtProject, tmp_path: Path) -> Iterator[Path]:
+    yield Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
+
+
+def first_page(database: Path) -> str:
+    """What the line of an ML model on the first page says, without tags."""
+    folder = database.with_name("pages")
+    assert run("report", "wide", "--database", database, "--output", folder).exit_code == 0
+    line = (folder / "index.html").read_text().split('class="sentences"')[1].partition("</ol>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", line)).split())
+
+
+def status(database: Path) -> str:
+    return " ".join(run("status", "wide", "--database", database).output.split())
+
+
+def test_each_cause_has_its_own_advice(database: Path) -> None:
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    causes = [(one["title"], one["what_to_do"]) for one in said["causes"]]
+    assert len({todo for _, todo in causes[:3]}) > 1, "else one would do for all"
+    listed = " ".join(f"{title}. What to do: {todo}" for title, todo in causes[:3])
+    more = f" And {len(causes) - 3} more." if len(causes) > 3 else ""
+    assert f"{listed}{more}" in first_page(database)
+
+
+def test_labels_that_have_stopped_are_red_everywhere(database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into wide_performance by name select * replace ('labelled_days' as metric, "
+            "5 as value, null as threshold, 'overdue' as status, 640 as n_current) "
+            "from wide_performance where metric = 'labels_arrived' and segment = 'all' "
+            "order by window_start desc limit 1"
+        )
+        ((month,),) = connection.sql("select max(window_start) from wide_performance").fetchall()
+    title = f"Labels have stopped: predictions after 05 {month:%b %Y} have none"
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    (cause,) = (one for one in said["causes"] if one["code"] == "labels_stopped")
+    assert cause["title"] == title and cause["level"] == "bad" and cause["text"].startswith("640 of these ")
+    assert f"{title}. What to do: see why the table of labels brings no new rows" in first_page(database)
+    (light,) = (one for one in said["lights"] if one["name"] == "Performance")
+    assert light["state"] == "bad" and light["text"].endswith(", labels stopped")
+    assert "metric_below_limit" in [one["code"] for one in said["causes"]], "of the newest judged window"
+
+
+@pytest.mark.parametrize(("ended", "is_said"), [("skipped", True), ("failed", True), ("success", False)])
+def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: Path) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into scorehouse_run_log by name select * replace (uuid() as run_id, "
+            f"started_at + interval 1 minute as started_at, '{ended}' as status, 'test x: no' as error) "
+            "from scorehouse_run_log where model_name = 'wide' order by started_at desc limit 1"
+        )
+        query = (
+            "select max(started_at) from scorehouse_run_log where model_name = 'wide' and status = 'success'"
+        )
+        ((scored,),) = connection.sql(query).fetchall()
+    note = f"What is said of drift and performance is of {scored:%d %b %Y, %H:%M} UTC."
+    assert (note in status(database)) is (note in first_page(database)) is is_said
+
+
+def test_a_table_of_another_version_than_its_alias_is_amber(database: Path) -> None:
+    assert "is of version" not in status(database)
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("insert into ml_wide select * replace (2 as version) from ml_wide")
+        connection.sql("update ml_wide set aliases = null where version = 1")
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    (cause,) = (one for one in said["causes"] if one["code"] == "version_not_built")
+    assert cause["title"].endswith(" is of version 1, and champion is version 2")
+    assert cause["what_to_do"] == "dbt build --select tag:ml_wide+"
+    (light,) = (one for one in said["lights"] if one["name"] == "Last run")
+    assert (light["state"], light["text"]) == ("warn", "version 1, not 2")
