@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,18 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 Function = Callable[..., Any]
+
+
+class WholeNumber(click.IntRange):
+    """A whole number, called so where something else is given."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """A number, called so where something else is given."""
+
+    name = "number"
 
 
 def this_call() -> str:
@@ -100,6 +113,13 @@ def table(
 
     told = [f"too narrow for {', '.join(left_out)}: --json has all"] if left_out else []
     return [heading(line(columns)), *(line(row) for row in body), *told]
+
+
+def folded(text: str, indent: int, room: float | None = None) -> str:
+    """A text whose lines fit the terminal, all but the first indented; in one line where there is none."""
+    width = _room() if room is None else room
+    lines = [text] if width == math.inf else textwrap.wrap(text, int(width) - indent, break_long_words=False)
+    return ("\n" + " " * indent).join(lines)
 
 
 def _room() -> float:

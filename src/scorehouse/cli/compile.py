@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from scorehouse.cli.common import (
     FILE,
+    WholeNumber,
     echo,
     json_option,
     option,
@@ -50,7 +51,7 @@ ROWS = 50_000
 @click.option("--version", type=int, help="One version; default: all that are not archived.")
 @click.option("--features", type=FILE, help="Rows to prove on, .parquet or .csv.")
 @click.option("--table", help="Rows to prove on: a feature table of --database or --target.")
-@option("--rows", type=click.IntRange(min=1), default=ROWS, help="How many rows.")
+@option("--rows", type=WholeNumber(min=1), default=ROWS, help="How many rows.")
 @json_option
 @file_options
 def compile_command(

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import answer, find_version, heading, json_option, name_argument, option, table
+from scorehouse.cli.common import (
+    WholeNumber,
+    answer,
+    find_version,
+    heading,
+    json_option,
+    name_argument,
+    option,
+    table,
+)
 from scorehouse.cli.retrain import house_of
 from scorehouse.cli.target import Target, dbt_target_options
 from scorehouse.registry.seeds import ModelSeeds
@@ -28,7 +37,7 @@ SHOWN = ("roc_auc", "log_loss", "accuracy", "rmse", "mae")
 @click.option("--time", help="Its column by which the newest rows are held out, with --training.")
 @option(
     "--teacher-rows",
-    type=click.IntRange(0),
+    type=WholeNumber(0),
     default=0,
     help="Rows that a clone of the teacher learns from at most; 0: all.",
 )

@@ -16,6 +16,7 @@ from scorehouse.cli.common import (
     EXIT_DIFFERENT,
     FILE,
     FOLDER,
+    WholeNumber,
     answer,
     complete_reference,
     json_option,
@@ -49,7 +50,7 @@ from scorehouse.report.page import FILE as CARDS
 @click.option("--output", required=True, type=FOLDER, help="The folder to write.")
 @click.option("--key", type=FILE, help="PEM file of the private key that signs the pack.")
 @click.option("--file", type=FILE, help="The seal of the run log; default: as in `scorehouse evidence seal`.")
-@click.option("--sample", type=click.IntRange(1), help="Replay this many rows instead of all.")
+@click.option("--sample", type=WholeNumber(1), help="Replay this many rows instead of all.")
 @click.option("--no-replay", is_flag=True, help="Leave the replay out.")
 @results_option
 @target_options

@@ -10,6 +10,7 @@ import click
 from scorehouse.cli.common import (
     EXIT_DIFFERENT,
     FILE,
+    WholeNumber,
     answer,
     format_option,
     json_option,
@@ -112,7 +113,7 @@ def export_monitoring_command(name: str | None, output: Path, target: Target, as
 @click.option("--to", "url", help="URL to send the payload to, if there is an alert; it is not printed then.")
 @option(
     "--retries",
-    type=click.IntRange(0, 20),
+    type=WholeNumber(0, 20),
     default=4,
     help="How often to try again, with longer and longer pauses.",
 )

@@ -12,6 +12,8 @@ import click
 
 from scorehouse.cli.changes import Change
 from scorehouse.cli.common import (
+    Number,
+    WholeNumber,
     answer,
     count,
     find_version,
@@ -41,14 +43,14 @@ SHOWN = 30  # unseen faults, and faults that were not planted, in the terminal
 @option(
     "--alarms",
     "allowed",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.02,
     help="Share of windows in which a light may come on without a fault.",
 )
 @click.option(
     "--hold-out",
     "days",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="DAYS",
     help="Also predict the alarms of the last DAYS from those before, and compare.",
 )

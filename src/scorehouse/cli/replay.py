@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, answer, json_option, option, this_call, waiting
+from scorehouse.cli.common import EXIT_DIFFERENT, WholeNumber, answer, json_option, option, this_call, waiting
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("replay")
 @click.argument("run_id")
 @target_options
-@click.option("--sample", type=click.IntRange(1), help="Score this many rows instead of all.")
+@click.option("--sample", type=WholeNumber(1), help="Score this many rows instead of all.")
 @option(
     "--against",
     type=click.Choice(["table", "estimator"]),

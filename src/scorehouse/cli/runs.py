@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scorehouse.cli.common import answer, json_option, state, table
+from scorehouse.cli.common import WholeNumber, answer, json_option, state, table
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.errors import did_you_mean
 from scorehouse.project.run_log_place import rows_of, runs_of_log
@@ -31,9 +31,7 @@ SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the st
     metavar="DAY",
     help="All runs from this day on, in UTC.",
 )
-@click.option(
-    "--limit", type=click.IntRange(1), help=f"How many runs, from the newest on.  [default: {LIMIT}]"
-)
+@click.option("--limit", type=WholeNumber(1), help=f"How many runs, from the newest on.  [default: {LIMIT}]")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with every column of the run log.")
 @json_option
 def runs_command(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.common import WholeNumber, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import PASS, check_columns, check_tables, features_of
 from scorehouse.cli.monitored import Monitor, Monitored
 from scorehouse.cli.monitoring_columns import JOINT, SEQUENTIAL, WORST_SEGMENTS
@@ -53,7 +53,7 @@ ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
     multiple=True,
     help="Column of the labels; of several outputs, OUTPUT=COLUMN for each that is judged.",
 )
-@click.option("--label-days", type=click.IntRange(0), default=0, help="Days until labels are complete.")
+@click.option("--label-days", type=WholeNumber(0), default=0, help="Days until labels are complete.")
 @click.option(
     "--calibrate-to", help="Day after the predictions that calibrate estimates and intervals; default: all."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.common import Number, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.scaffold import (
     AUDIT,
@@ -50,7 +50,7 @@ PARTS = 256  # of which the sample takes some
 @name_argument
 @click.option("--features", required=True, help="dbt model with the features, one row per key.")
 @key_option
-@option("--share", type=click.FloatRange(0.004, 1), default=0.1, help="Share of the rows in the sample.")
+@option("--share", type=Number(0.004, 1), default=0.1, help="Share of the rows in the sample.")
 @option(
     "--period",
     type=click.Choice(("day", "week", "month")),

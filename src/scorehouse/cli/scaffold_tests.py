@@ -10,7 +10,16 @@ from typing import Any
 import click
 import yaml
 
-from scorehouse.cli.common import answer, echo, json_option, name_argument, option, print_json, project_option
+from scorehouse.cli.common import (
+    WholeNumber,
+    answer,
+    echo,
+    json_option,
+    name_argument,
+    option,
+    print_json,
+    project_option,
+)
 from scorehouse.cli.known_columns import check_columns, check_tables, days_old
 from scorehouse.errors import ConfigurationError
 from scorehouse.metrics import FEWEST, GROSS, METRICS, UNIT
@@ -58,7 +67,7 @@ COUNTED = ("numeric", "category", "other")
 @click.option("--day", help="Column with the date of a row: also tests that new rows come, and how many.")
 @option(
     "--max-age-days",
-    type=click.IntRange(0),
+    type=WholeNumber(0),
     default=1,
     help="How many days old the newest day may be.",
 )

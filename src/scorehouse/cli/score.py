@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorehouse.cli.common import (
+    WholeNumber,
     answer,
     complete_reference,
     count,
@@ -37,7 +38,7 @@ ROWS = 10
 @click.argument("reference", metavar="NAME", shell_complete=complete_reference)
 @click.option("--table", help="Feature table or view to read; default: what the newest run of NAME read.")
 @click.option("--key", "keys", multiple=True, help="Key column of --table; may be repeated.")
-@option("--limit", default=ROWS, type=click.IntRange(1), help="How many rows.")
+@option("--limit", default=ROWS, type=WholeNumber(1), help="How many rows.")
 @target_options
 @json_option
 def score_command(

@@ -16,6 +16,7 @@ from scorehouse.cli.common import (
     cell,
     count,
     find_version,
+    folded,
     heading,
     json_option,
     project_option,
@@ -42,7 +43,7 @@ CALIBRATED = "calibrated at registration by {method}, from {labels:,} labels"
 LISTED = ("ML model", "version", "aliases", "task", "trained on", "quality", "registered", "sha256")
 FIRST_TO_GO = ("sha256", "registered", "trained on", "task")
 FEATURE_FACTS = ("type", "minimum", "maximum", "null_share", "accepts_null", "accepts_unseen")
-SHIFT = "minimum_detectable"
+SHIFT, AGE = "minimum_detectable", "age in days"
 SHIFT_NOTE = f"{SHIFT}: the least shift of the mean that 80 % of months show; blind: above 2 deviations"
 
 
@@ -77,8 +78,29 @@ def facts_and_features(seeds: ModelSeeds, version: Version) -> dict[str, Any]:
     shifts = monthly_shifts(seeds.rows("reference", version.version))
     found = {name: "blind" if shift is None else shift for name, shift in shifts.items()}
     features = seeds.features(version.version)
-    shown = [{**row, SHIFT: found.get(row["feature"])} if found else row for row in features]
+    ages = ages_of(seeds.reference(version.version))
+    shown = [
+        {**row, **ages.get(row["feature"], {}), **({SHIFT: found.get(row["feature"])} if found else {})}
+        for row in features
+    ]
     return {**facts(version), "is_archived": version.version in seeds.archived(), "features": shown}
+
+
+def ages_of(reference: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is known in training of each feature that is a date and judged by its age, with its unit."""
+    dates = {row["name"] for row in reference if row["kind"] == "age"}
+    return {
+        row["name"]: {"minimum": row["lower"], "maximum": row["upper"], "unit": AGE}
+        for row in reference
+        if row["kind"] == "range" and row["name"] in dates
+    }
+
+
+def _with_unit(feature: Mapping[str, Any], fact: str) -> Any:
+    """A fact of a feature for the table; of a date, ages in days."""
+    value = feature.get(fact)
+    is_age = feature.get("unit") == AGE and fact in ("minimum", "maximum", SHIFT)
+    return f"{cell(value)} days" if is_age and isinstance(value, int | float) else value
 
 
 def facts(version: Version) -> dict[str, Any]:
@@ -136,7 +158,7 @@ def lines(version: Version, features: list[dict[str, Any]], seeds: ModelSeeds) -
     }
     knows = any(SHIFT in feature for feature in features)
     columns = ["feature", *FEATURE_FACTS, *([SHIFT] if knows else [])]
-    rows = [[feature.get(fact) for fact in columns] for feature in features]
+    rows = [[_with_unit(feature, fact) for fact in columns] for feature in features]
     others = [
         [one.version, _aliases(one, one.version in archived), one.training_rows, one.registered_at[:10]]
         for one in seeds.versions()
@@ -144,7 +166,7 @@ def lines(version: Version, features: list[dict[str, Any]], seeds: ModelSeeds) -
     return [
         heading(f"{version.label} ({version.task})"),
         *([version.description] if version.description else []),
-        *(f"  {label:<11} {text}" for label, text in known.items()),
+        *(f"  {label:<11} {folded(text, 14)}" for label, text in known.items()),
         "",
         *table(columns, rows),
         *([SHIFT_NOTE] if knows else []),

@@ -152,7 +152,8 @@ def require_test(
         raise _refused(call, "the last dbt command ran no tests", test)
     node, result = _find(manifest["nodes"], results["results"], test, call)
     if result["status"] != "pass":
-        found = f" and found {result['failures']} rows" if result.get("failures") else ""
+        rows = int(result.get("failures") or 0)
+        found = f" and found {rows:,} row{'' if rows == 1 else 's'}" if rows else ""
         raise _refused(call, f"{node['name']} ended with {result['status']!r}{found}", test)
     _check_registry(manifest["nodes"], node, seeds, test, call)
     alias = _challenger(node)
