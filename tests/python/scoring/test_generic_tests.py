@@ -17,6 +17,7 @@ import yaml
 from dbt.contracts.graph.manifest import Manifest
 
 from generic_tests import EXPECTED, GENERIC_TESTS, dbt, install
+from project import DbtProject
 
 # Test, its arguments, and how the error begins and goes on.
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
@@ -142,3 +143,16 @@ def test_every_argument_is_described(project: ProjectWithTests) -> None:
     assert not [m.name for m in macros if m.name.startswith("test_") and not m.description]
     public = [m for m in macros if m.name.startswith("test_")]
     assert not [(m.name, a.name) for m in public for a in m.arguments if not (a.type and a.description)]
+
+
+@pytest.mark.parametrize("settings", ["", "\n          config: {limit: 5}"])
+def test_a_table_that_is_not_there_is_no_success(tmp_path: Path, settings: str) -> None:
+    """Its columns are not known, so there is none to count the NULLs of."""
+    project = DbtProject(tmp_path / "house")
+    project.write("models/counted.sql", "select 1 as a")
+    test = f"\n      - scorehouse.columns_not_null:\n          arguments: {{}}{settings}"
+    project.write("models/counted.yml", f"models:\n  - name: counted\n    data_tests:{test}\n")
+    tested = project.dbt("test")
+    assert not tested.success
+    assert "counted does not exist" in str(tested.messages)
+    project.build().check()
