@@ -138,8 +138,8 @@ WORDS: dict[str, Words] = {
     ),
     "version_not_built": Words(
         "runs",
-        "{table} is of version {built}, and {alias} is version {version}",
-        "{table}: last scored {started_at:%d %b %Y, %H:%M}, before {alias} was moved or without its seed",
+        "{tables} of version {built}, and {alias} is version {version}",
+        "last scored {started_at:%d %b %Y, %H:%M}: {alias} has been moved, and nothing was built since",
         "{next}",
     ),
     "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}", MEND),

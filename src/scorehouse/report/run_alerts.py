@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
+from dataclasses import replace
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import build_command
@@ -11,6 +12,7 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
 from scorehouse.report.row_sql import Rows, rejected_rows
+from scorehouse.report.warehouse import Row
 
 REASONS = 3  # for which a run rejected rows, in an alert
 # Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
@@ -65,16 +67,21 @@ def run_alerts(behind: Rows) -> list[Alert]:
 
 def version_alerts(data: ModelData, target: str) -> list[Alert]:
     """Prediction tables of another version than the one that their alias has: it was moved, and not built."""
-    alerts = []
-    build = build_command(data.name) + target_option(target)
+    alerts, build = [], build_command(data.name) + target_option(target)
+    unbuilt = defaultdict[tuple[str, int, int], list[Row]](list)
     for run, version in data.unbuilt():
-        numbers = {"table": table_name(run), "built": run["model_version"], "alias": run["alias_asked"]}
-        numbers |= {"version": version, "started_at": run["started_at"], "next": build}
-        sql = (
-            f"select model_version\nfrom {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
-        )
-        subject, anchor = Subject("version", run["alias_asked"]), f"{data.name}-runs"
-        alerts.append(Alert("version_not_built", "warn", subject, sql, numbers, anchor=anchor, action=build))
+        unbuilt[str(run["alias_asked"]), run["model_version"], version].append(run)
+    for (alias, built, version), runs in unbuilt.items():
+        tables = sorted(map(table_name, runs))
+        numbers: Row = {
+            "tables": ", ".join(tables) + (" is" if len(tables) == 1 else " are"),
+            "built": built,
+        }
+        numbers |= {"alias": alias, "version": version, "started_at": runs[0]["started_at"], "next": build}
+        run_ids = ", ".join(DUCKDB.literal(str(run["run_id"])) for run in runs)
+        sql = f"select prediction_table, model_version\nfrom {data.run_log}\nwhere run_id in ({run_ids})"
+        alert = Alert("version_not_built", "warn", Subject("version", alias), sql, numbers, action=build)
+        alerts.append(replace(alert, anchor=f"{data.name}-runs"))
     return alerts
 
 

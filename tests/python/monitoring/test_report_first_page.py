@@ -84,7 +84,8 @@ def test_a_table_of_another_version_than_its_alias_is_amber(database: Path) -> N
         connection.sql("update ml_wide set aliases = null where version = 1")
     (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
     (cause,) = (one for one in said["causes"] if one["code"] == "version_not_built")
-    assert cause["title"].endswith(" is of version 1, and champion is version 2")
+    tables = "wide_challenge, wide_predictions, wide_reasons"
+    assert cause["title"] == f"{tables} are of version 1, and champion is version 2"
     assert cause["what_to_do"] == "dbt build --select tag:ml_wide+"
     (light,) = (one for one in said["lights"] if one["name"] == "Last run")
     assert (light["state"], light["text"]) == ("warn", "version 1, not 2")
