@@ -234,7 +234,7 @@ TABLE = (
     # any task
     Metric("labels_arrived", "Labels arrived", HIGHER, SHARE),
     Metric("labelled_days", "Labelled days",
-           definition="of the window, up to the newest prediction with a label; NULL in other windows"),
+           definition="of the window with the newest label, up to that"),
     Metric("rejected_share", "Rejected rows", LOWER, WATCHED | UNLABELLED | SHARE),
     Metric("score_shift", "Mean score", "", UNLABELLED),
     # drift
