@@ -47,7 +47,7 @@
 
 {#- Whether `performance` has a metric and no interval of it. -#}
 {% macro _has_no_interval(metric) %}
-    {% set found = [] %}
+    {% set found = ['labelled_days'] if metric == 'labelled_days' else [] %}
     {% for kind in scorehouse._metrics()['columns'].values() %}
         {% for columns in kind.values() %}
             {% for name, column in columns.items() if column is mapping and not column.get('interval')

@@ -234,7 +234,7 @@ TABLE = (
     # any task
     Metric("labels_arrived", "Labels arrived", HIGHER, SHARE),
     Metric("labelled_days", "Labelled days",
-           definition="of the window with the newest label, up to that"),
+           definition="from the start of the window to the newest label; 0 and less: it is before"),
     Metric("rejected_share", "Rejected rows", LOWER, WATCHED | UNLABELLED | SHARE),
     Metric("score_shift", "Mean score", "", UNLABELLED),
     # drift

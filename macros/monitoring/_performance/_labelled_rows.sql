@@ -5,6 +5,10 @@
 {% do spec.update({'known': scorehouse._known_classes(predictions, labels, spec)}) %}
 {%- set is_training = scorehouse._is_training_row(predictions, spec) if labels is not none %}
 {%- set start = 'cast(' ~ dbt.date_trunc(spec.period, 'live.' ~ spec.day) ~ ' as ' ~ dbt.type_timestamp() ~ ')' %}
+{#- Labels that come for whole windows at a time are in none until all are: they are late only after its end. #}
+{%- set due = '(case when ' ~ start ~ ' = ' ~ start | replace('live.' ~ spec.day, 'fed.newest_labelled')
+    ~ ' then cast(live.' ~ spec.day ~ ' as ' ~ dbt.type_timestamp() ~ ') else '
+    ~ scorehouse._period_end(spec.period, start) ~ ' end)' %}
 {{ scorehouse._live_rows(predictions, labels, spec) }},
 
 prepared as (
@@ -17,7 +21,7 @@ prepared as (
         {%- if spec.watches_labels %}
         fed.newest_labelled,
         case when live.{{ spec.day }} > fed.newest_labelled
-            and {{ dbt.dateadd('day', (spec.days + 7) | int, 'live.' ~ spec.day) }} <= {{ spec.now }}
+            and {{ dbt.dateadd('day', (spec.days + 7) | int, due) }} <= {{ spec.now }}
             then 1 else 0 end as is_overdue,
         {%- endif %}
         {{ scorehouse._task_columns(predictions, spec) }}
@@ -28,15 +32,14 @@ prepared as (
         {{ 'case when ' ~ is_training ~ ' then 1 else 0 end' if is_training else '0' }} as is_training
     from live
     {%- if spec.watches_labels %}
-    {#- Labels that come for whole windows at a time are in none until all are: they are late only after its end. #}
     left join (
         select model_name, max({{ spec.day }}) as newest_labelled
         from live
         where scorehouse_label is not null
+            and {{ dbt.dateadd('day', 0, spec.day) }} <= {{ spec.now }}
         group by model_name
     ) as fed
         on live.model_name = fed.model_name
-        and {{ start }} = {{ start | replace('live.' ~ spec.day, 'fed.newest_labelled') }}
     {%- endif %}
     where live.{{ spec.day }} is not null
 

@@ -6,7 +6,8 @@
     'rejected_share': {'interval': 'wilson', 'n': '(n_rows * 1e0)', 'column': rejected}
 } %}
 {%- do of_cohorts.update({'labelled_days': {
-    'column': '(' ~ dbt.datediff('window_start', 'newest_labelled', 'day') ~ ' + 1)'
+    'column': '(case when ' ~ dbt.dateadd('day', 0, 'newest_labelled') ~ ' < ' ~ dbt.dateadd('day', 0, 'window_end')
+        ~ ' then ' ~ dbt.datediff('window_start', 'newest_labelled', 'day') ~ ' + 1 end)'
 }}) if spec.watches_labels %}
 {%- set selects = [scorehouse._unpivoted('cohorts', of_cohorts)] %}
 {%- for kind in scorehouse._performance_kinds(spec) %}

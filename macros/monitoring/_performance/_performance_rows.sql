@@ -11,7 +11,7 @@
 {%- endfor %}
 {#- What is said of a cohort before its labels are there has no threshold. -#}
 {%- set limits = dict(spec.thresholds) %}
-{%- for name in ['labels_arrived', 'rejected_share'] %}
+{%- for name in ['labels_arrived', 'labelled_days', 'rejected_share'] %}
     {%- do limits.pop(name, none) %}
 {%- endfor %}
 metric_list as (
@@ -55,7 +55,7 @@ final as (
     {#- Coverage is computed from the rows that have a set or an interval. #}
     {%- set n_current = "case when metric in ('" ~ bounded | join("', '") ~ "') then n_bounded else n_usable end"
         if bounded else 'n_usable' %}
-    {%- set overdue = "when metric = 'labelled_days' and n_overdue * ln("
+    {%- set overdue = "when metric = 'labelled_days' and n_overdue >= 5 and n_overdue * ln("
         ~ scorehouse._double_literal([1 - spec.share, 1e-9] | max) ~ ") < ln(0.01e0) then 'overdue'"
         if spec.watches_labels %}
     {%- set n_current = "case when metric = 'labelled_days' then n_overdue else " ~ n_current ~ ' end'

@@ -118,7 +118,8 @@ def table(
 def folded(text: str, indent: int, room: float | None = None) -> str:
     """A text whose lines fit the terminal, all but the first indented; in one line where there is none."""
     width = _room() if room is None else room
-    lines = [text] if width == math.inf else textwrap.wrap(text, int(width) - indent, break_long_words=False)
+    keep = {"break_long_words": False, "break_on_hyphens": False}
+    lines = [text] if width == math.inf else textwrap.wrap(text, max(20, int(width) - indent), **keep)
     return ("\n" + " " * indent).join(lines)
 
 

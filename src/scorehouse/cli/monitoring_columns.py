@@ -85,7 +85,8 @@ PERFORMANCE = {
         "on all of these days); `overdue` (labels come no more); or `estimate` (no labels were used)."
     ),
     "n_reference": "Scored predictions of the cohort.",
-    "n_current": "Predictions with a label and a finite score, from which the value is computed.",
+    "n_current": "Predictions with a label and a finite score, from which the value is computed; "
+    "of `labelled_days`, those whose label is overdue.",
     "labels_arrived": "Share of the scored predictions that have a label.",
     "value_low": "Lower end of the 95 % interval of `value`; NULL if the metric has none.",
     "value_high": "Upper end of the 95 % interval of `value`; NULL if the metric has none.",

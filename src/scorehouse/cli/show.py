@@ -100,7 +100,11 @@ def _with_unit(feature: Mapping[str, Any], fact: str) -> Any:
     """A fact of a feature for the table; of a date, ages in days."""
     value = feature.get(fact)
     is_age = feature.get("unit") == AGE and fact in ("minimum", "maximum", SHIFT)
-    return f"{cell(value)} days" if is_age and isinstance(value, int | float) else value
+    return (
+        f"{cell(value)} day{'' if value == 1 else 's'}"
+        if is_age and isinstance(value, int | float)
+        else value
+    )
 
 
 def facts(version: Version) -> dict[str, Any]:

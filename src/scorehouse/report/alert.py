@@ -30,7 +30,7 @@ class Alert:
     `row` is the row of a monitoring table. `also` are the other alerts of the cause, set when alerts are
     grouped, and `together` the features that change with this one. `rows_sql` selects the rows behind the
     number; empty if they are not known. `state` is `new`, `continuing` or empty (nothing to compare with),
-    and `since` names the window in which it began. `action` is a command that mends it, if one is known.
+    and `since` names the window in which it began. `action` mends it, if that is known of this one.
     """
 
     code: str

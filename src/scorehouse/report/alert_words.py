@@ -139,7 +139,7 @@ WORDS: dict[str, Words] = {
     "version_not_built": Words(
         "runs",
         "{tables} of version {built}, and {alias} is version {version}",
-        "last scored {started_at:%d %b %Y, %H:%M}: {alias} has been moved, and nothing was built since",
+        "last scored {started_at:%d %b %Y, %H:%M}: {alias} has been moved, and nothing scored since",
         "{next}",
     ),
     "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}", MEND),

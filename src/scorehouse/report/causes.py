@@ -69,7 +69,9 @@ def _with_fact(run: Alert, failed: Alert) -> Alert:
         return run
     error, is_first = str(run.numbers["error"]), run.numbers["error"].startswith(said)
     told = re.sub(f"({re.escape(said)}){COUNTED}", lambda found: found[1] + fact, error)
-    return replace(run, numbers={**run.numbers, "error": told}, action=failed.action if is_first else "")
+    return replace(
+        run, numbers={**run.numbers, "error": told}, action=failed.action if is_first else run.action
+    )
 
 
 def _together(

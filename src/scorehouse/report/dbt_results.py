@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from scorehouse.errors import RegistryError
 from scorehouse.project.folder import reached, read_json
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.report import volumes
@@ -144,9 +145,12 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
 
 
 def _aliases(project: Path, name: str) -> dict[str, int]:
-    """The versions that have an alias in the project's seed; empty where its file is somewhere else."""
+    """The versions that have an alias in the project's seed; empty where its file is elsewhere or not ours."""
     seeds = ModelSeeds(project, name)
-    known = seeds.versions() if seeds.registry_file.is_file() else []
+    try:
+        known = seeds.versions() if seeds.registry_file.is_file() else []
+    except RegistryError:
+        return {}
     return {alias: version.version for version in known for alias in version.aliases}
 
 
@@ -254,7 +258,9 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     called = node.get("test_metadata") or {}
     macro, is_ours = str(called.get("name") or ""), called.get("namespace") == "scorehouse"
     # dbt makes a name of all arguments, unless the test has its own: it is shown by what it tests
-    tested = str(node.get("attached_node") or "").rpartition(".")[2]
+    parents = node.get("depends_on", {}).get("nodes", [])  # dbt attaches no test to a source
+    sources = [parent for parent in parents if parent.startswith("source.")]
+    tested = str(node.get("attached_node") or next(iter(sources), "")).rpartition(".")[2]
     is_made = bool(tested) and f"_{macro}_{tested}_" in f"_{name}_"
     about = f"{macro} of {tested}{column and '.'}{column}" if is_made else name
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()

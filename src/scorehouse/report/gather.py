@@ -66,7 +66,8 @@ class ModelData:
             if run["status"] != SUCCESS or run.get("is_live") is False or table in seen:
                 continue
             seen.add(table)
-            is_known = self.nodes is None or str(run.get("node")) in self.nodes
+            # without the results of dbt, a table may be one that the project has no more
+            is_known = self.nodes is not None and str(run.get("node")) in self.nodes
             if is_known and alias in self.aliases and self.aliases[alias] != run["model_version"]:
                 yield run, self.aliases[alias]
 

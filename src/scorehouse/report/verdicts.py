@@ -81,12 +81,12 @@ def _runs(data: ModelData) -> Verdict:
     """The worst of the newest runs, one per prediction table of the live version."""
     runs = data.newest_runs()
     endings = [limits.ending(data.judged(run)) for run in runs]
-    if unbuilt := next(data.unbuilt(), None):
+    state = worst(one.level for one in endings)
+    if state != "bad" and (unbuilt := next(data.unbuilt(), None)):
         run, version = unbuilt
         return Verdict("warn", f"version {run['model_version']}, not {version}")
     if not runs:
         return Verdict("none", "no run yet")
-    state = worst(one.level for one in endings)
     place = [one.level for one in endings].index(state)
     text = (limits.ending(runs[place]) if state == "ok" else endings[place]).text
     return Verdict(state, text if place == 0 else f"{text} in {table_name(runs[place])}")

@@ -26,19 +26,15 @@ class Words(NamedTuple):
 
 
 WORDS = {
-    "too_few": Words("{value} rows{of_day}; at least {threshold} are expected", BRING),
-    "fewer_than_usual": Words(
-        "{value} rows{of_day}; {usual} are usual, and at least {threshold} expected", BRING
-    ),
-    "too_many": Words("{value} rows{of_day}; at most {threshold} are expected", TWICE),
-    "more_than_usual": Words(
-        "{value} rows{of_day}; {usual} are usual, and at most {threshold} expected", TWICE
-    ),
-    "no_new_rows": Words("no rows after {day}, {value} days ago; at most {threshold} are expected", BRING),
+    "too_few": Words("{rows}{of_day}; at least {threshold} are expected", BRING),
+    "fewer_than_usual": Words("{rows}{of_day}; {usual} are usual, and at least {threshold} expected", BRING),
+    "too_many": Words("{rows}{of_day}; at most {threshold} are expected", TWICE),
+    "more_than_usual": Words("{rows}{of_day}; {usual} are usual, and at most {threshold} expected", TWICE),
+    "no_new_rows": Words("no rows after {day}, {days} ago; at most {threshold} are expected", BRING),
     "missing_day": Words("no rows of {day}, a {weekday}, between days that have rows", BRING),
     "no_rows": Words("no rows at all; at least {threshold} are expected", BRING),
     "day_in_future": Words(
-        "rows of {day}, which is {value} days ahead, and none of the days before",
+        "rows of {day}, which is {days} ahead, and none of the days before",
         "correct the date where the rows come from, such as a wrong year, and build again",
     ),
 }
@@ -55,5 +51,6 @@ def in_words(rows: Sequence[Row], table: str) -> Words:
     start, words = row["window_start"], WORDS[row["problem"]]
     day = f"{start:%Y-%m-%d}" if start else ""
     said = {name: limit(row[name]) for name in ("value", "threshold")} | {"usual": limit(row["usual_rows"])}
+    said |= {noun: f"{said['value']} {noun[:-1] if row['value'] == 1 else noun}" for noun in ("rows", "days")}
     said |= {"table": table, "day": day, "of_day": day and f" of {day}", "weekday": day and f"{start:%A}"}
     return Words(words.fact.format_map(said), words.action.format_map(said))
