@@ -9,13 +9,13 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -118,8 +118,9 @@ def table(
 def folded(text: str, indent: int, room: float | None = None) -> str:
     """A text whose lines fit the terminal, all but the first indented; in one line where there is none."""
     width = _room() if room is None else room
-    keep = {"break_long_words": False, "break_on_hyphens": False}
-    lines = [text] if width == math.inf else textwrap.wrap(text, max(20, int(width) - indent), **keep)
+    if width == math.inf:
+        return text
+    lines = wrap(text, max(20, int(width) - indent), break_long_words=False, break_on_hyphens=False)
     return ("\n" + " " * indent).join(lines)
 
 

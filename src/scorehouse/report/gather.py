@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -55,6 +55,7 @@ class ModelData:
     run_log: str
     rhythms: list[Rhythm]
     nodes: Mapping[str, float | None] | None
+    tables: Set[str]  # in the warehouse
     read_at: datetime  # UTC without a zone, as in the run log
     aliases: Mapping[str, int]  # with the version that each has in the project, or else in the warehouse
 
@@ -66,8 +67,7 @@ class ModelData:
             if run["status"] != SUCCESS or run.get("is_live") is False or table in seen:
                 continue
             seen.add(table)
-            # without the results of dbt, a table may be one that the project has no more
-            is_known = self.nodes is not None and str(run.get("node")) in self.nodes
+            is_known = table in self.tables if self.nodes is None else str(run.get("node")) in self.nodes
             if is_known and alias in self.aliases and self.aliases[alias] != run["model_version"]:
                 yield run, self.aliases[alias]
 
@@ -248,6 +248,7 @@ def _data(
         run_log=log.quoted if log else "",
         rhythms=[one for one in rhythms if nodes is None or one.node in nodes],
         nodes=nodes,
+        tables={table.name for table in warehouse.tables},
         read_at=now,
         aliases=moved or {alias: version.version for version in versions for alias in version.aliases},
     )

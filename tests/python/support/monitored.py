@@ -78,7 +78,7 @@ MODELS = {
     "wide_drift": """{{ scorehouse.drift(ref('wide_profiles'), ref('ml_wide__reference'), window='month',
         importance=ref('ml_wide__signature')) }}""",
     "wide_performance": """{{ scorehouse.performance(ref('wide_predictions'), ref('labels'), key='id',
-        label='y', day='day', segments=['region'], maturity={'days': 1, 'share': 0.9, 'as_of': '2025-06-01'},
+        label='y', day='day', segments=['region'], maturity={'days': 1, 'share': 0.9, 'as_of': '2025-05-05'},
         options={'thresholds': {'roc_auc': 0.99}}) }}""",
     "wide_calibration": """{{ scorehouse.calibration_table(ref('wide_predictions'), ref('labels'), key='id',
         label='y', options={'day': 'day'}, date_to='2025-03-01') }}""",
