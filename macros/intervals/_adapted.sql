@@ -3,7 +3,6 @@
     coverage of the window itself, `known_2` that of the window before, as far back as labels are late. -#}
 {% macro _adapted(spec, target) %}
 {% set own = ['ml_model', 'version', 'place', 'window_start', 'window_end'] %}
-{% set double = scorehouse._type_double() %}
 {% set measures = ['interval_level', 'coverage', 'n_labelled'] %}
 {% set known = scorehouse._each('known_<value>', range(1, spec.lag)) %}
 {#- Redshift needs the names of the columns of a recursive query, and BigQuery does not take them:
@@ -17,7 +16,7 @@ adapted{{ scorehouse._by_database({'default': ' (' ~ names ~ ')', 'bigquery': ''
         {{ target }} as asked_level,
         {% for name in measures %}{{ name }}, {% endfor -%}
         {%- for place in range(1, spec.lag) %}
-        {{ 'coverage' if place == 1 else 'cast(null as ' ~ double ~ ')' }} as known_{{ place }},
+        {{ 'coverage' if place == 1 else 'cast(null as ' ~ scorehouse._type_double() ~ ')' }} as known_{{ place }},
         {%- endfor %}
         {{ scorehouse._next_level(target, 'coverage', spec) if spec.lag == 1 else target }} as next_level
     from steps

@@ -2,7 +2,6 @@
     (`_effect`, at least 1), and what such windows reach (`_usual`); for windows of this length. A window longer than
     every unit that training knows has what the longest of them reaches in `_beyond` as well. -#}
 {% macro _drift_learned(cut, reference, window) %}
-{% set double = scorehouse._type_double() %}
 spans as (
 
     {{ scorehouse._window_spans('windows', 'profiles', window) }}
@@ -26,7 +25,7 @@ units as (
         {{ dbt.split_part('category', "' '", 1) }} as unit,
         lower as effect,
         upper as usual,
-        cast(row_count as {{ double }}) as window_rows
+        cast(row_count as {{ scorehouse._type_double() }}) as window_rows
     from {{ reference }}
     where kind = 'window'
     {%- endif %}

@@ -145,7 +145,7 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
 
 
 def _aliases(project: Path, name: str) -> dict[str, int]:
-    """The versions that have an alias in the project's seed; empty where its file is elsewhere or not ours."""
+    """The versions that have an alias in the project's seed; empty where its file cannot be read."""
     seeds = ModelSeeds(project, name)
     try:
         known = seeds.versions() if seeds.registry_file.is_file() else []

@@ -75,7 +75,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[MonitoredWarehouse,
         warehouse.model(
             name,
             f"{{{{ scorehouse.performance(source('raw', '{feed.table}'), source('raw', '{name}_labels'), "
-            f"key='id', label='y', day='day', period='{feed.period}', maturity={{{feed.maturity}, 'as_of': '{feed.as_of}'}}) }}}}",
+            f"key='id', label='y', day='day', period='{feed.period}', "
+            f"maturity={{{feed.maturity}, 'as_of': '{feed.as_of}'}}) }}}}",
         )
         tests[name] = {"min_share": 0.2, "after_days": 60, "as_of": feed.as_of}
     warehouse.tests(
