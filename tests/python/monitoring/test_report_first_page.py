@@ -14,6 +14,7 @@ import pytest
 
 from monitored import run
 from project import DbtProject
+from scorehouse.report.dbt_results import _outcome
 
 
 @pytest.fixture
@@ -89,3 +90,28 @@ def test_a_table_of_another_version_than_its_alias_is_amber(database: Path) -> N
     assert cause["what_to_do"] == "dbt build --select tag:ml_wide+"
     (light,) = (one for one in said["lights"] if one["name"] == "Last run")
     assert (light["state"], light["text"]) == ("warn", "version 1, not 2")
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into scorehouse_run_log by name select * replace (uuid() as run_id, 2 as model_version, "
+            "started_at + interval 1 minute as started_at, 'failed' as status, 'no room' as error) "
+            "from scorehouse_run_log where prediction_table like '%wide_predictions%' and is_live "
+            "order by started_at desc limit 1"
+        )
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    (light,) = (one for one in said["lights"] if one["name"] == "Last run")
+    assert light["state"] == "bad", "a run that failed is worse than one of another version"
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("drop table wide_predictions")
+    said = status(database)
+    assert "wide_challenge, wide_reasons are of version 1" in said
+
+
+def test_a_test_of_a_source_names_it() -> None:
+    """dbt attaches a test to a model, and to no source."""
+    node = {
+        "name": "source_scorehouse_volume_in_range_raw_orders_day",
+        "test_metadata": {"name": "volume_in_range", "namespace": "scorehouse"},
+        "depends_on": {"nodes": ["source.shop.raw.orders"]},
+    }
+    failed = {"unique_id": "test.shop.x.1", "status": "fail", "failures": 1, "message": "Got 1 result"}
+    assert _outcome(failed, node).tested == "orders"
