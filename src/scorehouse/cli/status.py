@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, over
 NEXT = {ACT: "need{} action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
 COLOURS = {ACT: "red", WATCH: "yellow", FINE: "green"}
 WIDEST = 110
+COMMAND = re.compile(r"\b(dbt|scorehouse) [a-z]")  # to copy, in one line
 
 
 @click.command("status")
@@ -81,7 +83,8 @@ def _of_alert(alert: Alert) -> Iterator[str]:
     yield from _wrapped(f"{alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
     if alert.text:
         yield from _wrapped(alert.text, 4)
-    yield f"    What to do: {alert.what_to_do}"
+    advice = f"What to do: {alert.what_to_do}"
+    yield from [f"    {advice}"] if COMMAND.search(advice) else _wrapped(advice, 4)
     for one in alert.also:
         if one.topic == "retraining":
             yield from _of_alert(one)

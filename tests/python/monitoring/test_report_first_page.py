@@ -62,6 +62,16 @@ def test_labels_that_have_stopped_are_red_everywhere(database: Path) -> None:
     assert "metric_below_limit" in [one["code"] for one in said["causes"]], "of the newest judged window"
 
 
+def test_status_fits_the_terminal_and_commands_stand_in_one_line(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = run("status", "wide", "--database", database).output.splitlines()
+    long = [line for line in lines if len(line) > 60]
+    assert all(" scorehouse " in line or " dbt " in line for line in long), long
+    assert any(line.startswith("    What to do: ") for line in lines)
+
+
 @pytest.mark.parametrize(("ended", "is_said"), [("skipped", True), ("failed", True), ("success", False)])
 def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
