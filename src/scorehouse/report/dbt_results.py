@@ -107,7 +107,7 @@ class DbtResults:
                 rows = _failing_rows(one, warehouse)
                 fact, action = volumes.in_words(rows, one.tested) if one.test == volumes.TEST else ("", "")
                 said = f"{_count(one)}, for example: {fact}" if fact else _found(one, next(iter(rows), {}))
-                numbers |= {"message": said, "fact": fact, "checked_at": when}
+                numbers |= {"message": said.rstrip("."), "fact": fact, "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
                 if one.challenger and one.failures:
