@@ -67,7 +67,11 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
         said = headline(chapter)
         yield ""
         word = click.style(said.word, fg=COLOURS.get(said.word), bold=True)
-        owner = f", owner {chapter.live.owner}" if chapter.live.owner else ""
+        owner = (
+            f", owner {chapter.live.owner}"
+            if chapter.live.owner
+            else ", no owner given" * bool(chapter.alerts)
+        )
         yield f"{word}  {heading(chapter.data.name)} version {chapter.live.version}{owner}"
         if not chapter.alerts:
             yield from _wrapped(said.text, 2)

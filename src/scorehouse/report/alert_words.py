@@ -169,7 +169,7 @@ WORDS: dict[str, Words] = {
         "Labels{of_output} have stopped: predictions after {newest:%d %b %Y} have none",
         "{rows} of these have waited a week longer than labels take; what is said of performance is older",
         "see why the table of labels brings no new rows, and load them; if labels come less often than "
-        "weekly, raise `days` of `maturity` in the performance table",
+        "weekly, raise days in maturity of the performance table",
     ),
     "metric_below_limit": Words(
         "performance",

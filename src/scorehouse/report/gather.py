@@ -64,9 +64,11 @@ class ModelData:
         seen = set[str]()
         for run in self.runs:
             table, alias = table_name(run), str(run.get("alias_asked"))
-            if run["status"] != SUCCESS or run.get("is_live") is False or table in seen:
+            if run.get("is_live") is False or table in seen:
                 continue
             seen.add(table)
+            if run["status"] != SUCCESS:  # what stopped it comes first
+                continue
             is_known = table in self.tables if self.nodes is None else str(run.get("node")) in self.nodes
             if is_known and alias in self.aliases and self.aliases[alias] != run["model_version"]:
                 yield run, self.aliases[alias]

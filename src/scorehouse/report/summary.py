@@ -69,7 +69,7 @@ def _note(chapter: Chapter) -> str:
     if not missed or not (data.drift or data.performance):
         return ""
     before = data.scored_before(missed[0])
-    return f"What is said of drift and performance is of {stamp(before['started_at'])} UTC." if before else ""
+    return f"Drift and performance were last computed on {stamp(before['started_at'])} UTC." if before else ""
 
 
 def overview(chapter: Chapter) -> dict[str, Any]:

@@ -238,7 +238,9 @@ def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Ver
     wrong = sum(one.level in ("warn", "bad") for one in found)
     lacking = [f"{one.name} {one.text}." for one in found if one.level == "none"]
     if wrong:
-        text = f"{wrong} of {len(found)} {'stale' if freshness else 'failed' if state == 'bad' else 'warn'}"
+        failed = sum(one.level == "bad" for one in found)
+        words = [f"{failed} failed"] * (failed > 0) + [f"{wrong - failed} warned"] * (wrong > failed)
+        text = f"{wrong} of {len(found)} stale" if freshness else f"{', '.join(words)} of {len(found)}"
     else:
         text = f"{len(found) - len(lacking)} {'fresh' if freshness else 'passed'}"
     text += f", {len(lacking)} not judged" if lacking else ""

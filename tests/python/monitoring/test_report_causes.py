@@ -231,7 +231,7 @@ def test_dbt_tests_and_freshness_are_lights_and_alerts(database: Path, tmp_path:
     (stage,) = failed["also"]  # the features
     assert (stage["title"], stage["level"]) == ("The dbt test stage failed", "bad")
     page = page_of(database, *told)
-    assert "<b>dbt tests</b>2 of 2 failed" in page and "<b>Sources</b>1 of 1 stale" in page
+    assert "<b>dbt tests</b>2 failed of 2" in page and "<b>Sources</b>1 of 1 stale" in page
 
 
 def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_what_a_failed_test_asks_for(
     assert ("too few rows have labels" in shown) == (set(problem.split()) == {"too_few_rows"})
 
 
-@pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 of 2 failed")])
+@pytest.mark.parametrize(("name", "text"), [("elsewhere", "not checked"), ("copy", "1 failed of 2")])
 def test_results_of_another_database_are_left_out(
     database: Path, tmp_path: Path, name: str, text: str
 ) -> None:

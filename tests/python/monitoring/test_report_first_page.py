@@ -84,7 +84,7 @@ def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: 
             "select max(started_at) from scorehouse_run_log where model_name = 'wide' and status = 'success'"
         )
         ((scored,),) = connection.sql(query).fetchall()
-    note = f"What is said of drift and performance is of {scored:%d %b %Y, %H:%M} UTC."
+    note = f"Drift and performance were last computed on {scored:%d %b %Y, %H:%M} UTC."
     assert (note in status(database)) is (note in first_page(database)) is is_said
 
 
