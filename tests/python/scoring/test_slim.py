@@ -103,7 +103,7 @@ def test_promotion_may_require_a_test(gated: DbtProject) -> None:
     refused(project, 2, "gate", "the last dbt command did not run it")
     declare(project, margin=0, min_rows=5000)
     assert not project.dbt("test").success
-    refused(project, 2, "gate", "gate ended with 'fail' and found 1 row:")
+    refused(project, 2, "gate", "gate ended with 'fail' and found 1 row.")
     shutil.rmtree(project.folder / "target")
     refused(project, 2, "gate", "cannot be read")
 
