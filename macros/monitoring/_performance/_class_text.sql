@@ -4,7 +4,7 @@
 {% endmacro %}
 
 
-{#- Class labels as a list of such texts. -#}
+{#- The same of several labels, as a list. -#}
 {% macro _class_texts(labels) %}
     {% set texts = [] %}
     {% for label in labels %}
