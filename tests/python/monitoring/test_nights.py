@@ -245,9 +245,13 @@ def test_a_day_to_come_is_named(house: DbtProject) -> None:
 def test_a_month_hides_what_its_last_days_show(house: DbtProject) -> None:
     """+2 sd on the last day is named by the window of that day, and asks nobody to retrain yet."""
     frame = rows(0, DAYS)
+    newest = frame["ordered_on"].max()
+    if newest.day < 8:  # a month of few days hides none of them: end with the month before
+        frame["ordered_on"] -= pd.Timedelta(days=newest.day)
     frame.loc[frame["ordered_on"] == frame["ordered_on"].max(), "weight"] += 20
     load(house, frame)
-    assert any("daily_drift" in name for name in warned(house.build().check()))
+    build = house.build("--exclude", "test_name:volume_in_range").check()
+    assert any("daily_drift" in name for name in warned(build))
     found = alerts(house, "--project-dir", house.folder)
     assert "weight" in {alert["feature"] for alert in found}, found
     assert house.query("select retrain, data_faults from late_retraining") == [(False, None)]
