@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,6 +64,46 @@ def _limits(tree: Tree, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return low[leaf], high[leaf], tree.value[leaf]
 
 
+@dataclass(frozen=True)
+class _Ranks:
+    """A column's numbers as their places in their order, which are compared in a quarter of the time.
+
+    `least` and `most` are those of the moves from each place to each later one; `low` and `high` say how many
+    numbers are up to a limit of each leaf.
+    """
+
+    least: np.ndarray
+    most: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, low: np.ndarray, high: np.ndarray) -> _Ranks:
+        """A missing number may go either way, as far as limits go."""
+        missing = np.isnan(numbers)
+        least, most = np.where(missing, -np.inf, numbers), np.where(missing, np.inf, numbers)
+        known = np.unique([least, most])
+        return cls(
+            _over_ranges(np.searchsorted(known, least).astype(np.int16), np.minimum, len(known)),
+            _over_ranges(np.searchsorted(known, most).astype(np.int16), np.maximum, -1),
+            np.searchsorted(known, low, side="right").astype(np.int16),
+            np.searchsorted(known, high, side="right").astype(np.int16),
+        )
+
+    def of_leaves(self, some: np.ndarray) -> _Ranks:
+        """The same of some of the leaves."""
+        return replace(self, low=self.low[some], high=self.high[some])
+
+    def reach(self, first: np.ndarray | int, last: np.ndarray | int) -> np.ndarray:
+        """Which leaves moves between these places may lead to, of shape (..., leaves)."""
+        least, most = (np.asarray(table[first, last])[..., None] for table in (self.least, self.most))
+        return np.asarray((self.low <= most) & (least < self.high))
+
+    def leave(self) -> np.ndarray:
+        """Which leaves some of the moves lead away from."""
+        return np.asarray((self.least[0, -1] < self.low) | (self.high <= self.most[0, -1]))
+
+
 class RowLimits:
     """The limits of the sums of one row, over boxes of moves of its changeable features."""
 
@@ -70,24 +111,19 @@ class RowLimits:
         self, leaves: Leaves, numbers: Sequence[np.ndarray], columns: Sequence[Sequence[int]]
     ) -> None:
         """`numbers` has all columns of the moves of each feature, `columns` those that read it."""
-        self.owners = [(place, column) for place, own in enumerate(columns) for column in own]
-        self.tables = []
-        changing = {column for _, column in self.owners}
-        row = numbers[0][:, 0]
-        kept = np.ones(len(leaves.tree), dtype=bool)
-        for column in set(range(len(row))) - changing:
-            if not np.isnan(row[column]):  # a missing value may go either way, as far as limits go
-                kept &= (leaves.low[:, column] < row[column]) & (row[column] <= leaves.high[:, column])
-        for place, column in self.owners:
-            values = numbers[place][column]
-            least = _over_ranges(np.where(np.isnan(values), -np.inf, values), np.minimum, np.inf)
-            most = _over_ranges(np.where(np.isnan(values), np.inf, values), np.maximum, -np.inf)
-            self.tables.append((least, most))
-            kept &= (leaves.low[:, column] < most[0, -1]) & (least[0, -1] <= leaves.high[:, column])
-        read = np.array([column for _, column in self.owners], dtype=np.int64)
-        self.low, self.high = leaves.low[kept][:, read].T, leaves.high[kept][:, read].T
-        self.value, self.tree = leaves.value[kept], leaves.tree[kept]
         self.model = leaves.model
+        self.owners = [(place, column) for place, own in enumerate(columns) for column in own]
+        ranks = [
+            _Ranks.of(numbers[place][column], leaves.low[:, column], leaves.high[:, column])
+            for place, column in self.owners
+        ]
+        row = numbers[0][:, 0]
+        kept = np.all([one.reach(0, -1) for one in ranks], axis=0)
+        for column in set(range(len(row))) - {column for _, column in self.owners}:
+            if not np.isnan(row[column]):
+                kept &= (leaves.low[:, column] < row[column]) & (row[column] <= leaves.high[:, column])
+        self.ranks = [one.of_leaves(kept) for one in ranks]
+        self.value, self.tree = leaves.value[kept], leaves.tree[kept]
         self.alone = [self._take_alone(place, numbers) for place in range(len(numbers))]
 
     def _take_alone(self, place: int, numbers: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -96,16 +132,14 @@ class RowLimits:
         They are those of the sums of these trees, which the sums of their limits are not.
         """
         mixed = np.zeros(len(self.tree), dtype=bool)
-        for (owner, _), (least, most), low, high in zip(
-            self.owners, self.tables, self.low, self.high, strict=True
-        ):
+        for (owner, _), ranks in zip(self.owners, self.ranks, strict=True):
             if owner != place:
-                mixed |= (low >= least[0, -1]) | (high < most[0, -1])
+                mixed |= ranks.leave()
         own = ~np.isin(self.tree, self.tree[mixed])
         moves = np.zeros((numbers[place].shape[1], len(numbers)), dtype=np.int64)
         moves[:, place] = np.arange(len(moves))
         low, high = self._of_trees(moves, moves, own)
-        self.low, self.high = self.low[:, ~own], self.high[:, ~own]
+        self.ranks = [one.of_leaves(~own) for one in self.ranks]
         self.value, self.tree = self.value[~own], self.tree[~own]
         return [
             (_over_ranges(least, np.minimum, np.inf), _over_ranges(most, np.maximum, -np.inf))
@@ -114,7 +148,7 @@ class RowLimits:
 
     def __call__(self, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and the highest sums, of shape (boxes, outputs), between these places."""
-        limits = self._of_trees(first, last, slice(None))
+        limits = self._of_trees(first, last, np.ones(len(self.tree), dtype=bool))
         for place, tables in enumerate(self.alone):
             for output, both in enumerate(tables):
                 for sums, table in zip(limits, both, strict=True):
@@ -125,29 +159,25 @@ class RowLimits:
         return low - slack * (1 + np.abs(low)), high + slack * (1 + np.abs(high))
 
     def _of_trees(
-        self, first: np.ndarray, last: np.ndarray, some: np.ndarray | slice
+        self, first: np.ndarray, last: np.ndarray, some: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the lowest and of the highest of the leaves of each tree that can be reached."""
         value, tree = self.value[some], self.tree[some]
-        inside = np.ones((len(first), len(value)), dtype=bool)
-        for (place, _), (least, most), low, high in zip(
-            self.owners, self.tables, self.low[:, some], self.high[:, some], strict=True
-        ):
-            ends = first[:, place], last[:, place]
-            inside &= (low < most[ends][:, None]) & (least[ends][:, None] <= high)
+        inside = np.ones((len(first), len(tree)), dtype=bool)
+        for (place, _), ranks in zip(self.owners, self.ranks, strict=True):
+            inside &= ranks.of_leaves(some).reach(first[:, place], last[:, place])
         starts = np.flatnonzero(np.append(True, tree[1:] != tree[:-1])[: len(tree)])
-        low_high = (
+        low, high = (
             [limit.reduceat(np.where(inside, each, outside), starts, axis=1).sum(axis=1) for each in value.T]
             for limit, outside in ((np.minimum, np.inf), (np.maximum, -np.inf))
         )
-        low, high = (np.column_stack(sums) for sums in low_high)
-        return low, high
+        return np.column_stack(low), np.column_stack(high)
 
 
 def _over_ranges(values: np.ndarray, limit: np.ufunc, empty: float) -> np.ndarray:
     """The smallest or the largest of the values from each place to each later one."""
-    table = np.broadcast_to(values, (len(values), len(values))).copy()
-    table[np.tril_indices(len(values), -1)] = empty
+    place = np.arange(len(values))
+    table = np.where(place[:, None] <= place, values, np.asarray(empty, dtype=values.dtype))
     return np.asarray(limit.accumulate(table, axis=1))
 
 
