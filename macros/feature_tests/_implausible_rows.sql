@@ -118,10 +118,15 @@ where problem is not null
 {% endmacro %}
 
 
-{#- Stops with what is wrong with a feature, and what to do. -#}
-{% macro _fail_as_implausible(model, name, limits, row) %}
-    {% set table = model.identifier if model is mapping else 'the feature table' %}
-    {% set rows = (row.n_rows | int) ~ ' rows' ~ (' of ' ~ (row.day | string)[:10] if row.day is not none else '') %}
+{#- Stops with what is wrong with a feature on the newest of the days, which other days are wrong, and what to do. -#}
+{% macro _fail_as_implausible(model, name, limits, found) %}
+    {% set table, row, days = model.identifier if model is mapping else 'the feature table', found[0], [] %}
+    {% for one in found %}
+        {% do days.append((one.day | string)[:10]) %}
+    {% endfor %}
+    {% set rows = (row.n_rows | int) ~ ' rows' ~ (' of ' ~ days[0] if row.day is not none else '') %}
+    {% set more = ' and ' ~ (days | length - 3) ~ ' more' if days | length > 3 else '' %}
+    {% set others = '; also wrong: ' ~ (days[1:3] | join(', ')) ~ more if days | length > 1 else '' %}
     {% set factor = '%.2g' | format(row.by_mean | default(0) | float) | float %}
     {% set said, expected = {
         'missing': (
@@ -143,7 +148,7 @@ where problem is not null
         )
     }[row.problem] %}
     {% do scorehouse._fail(
-        "scorehouse.feature_plausible('" ~ name ~ "')", name ~ ' of ' ~ table ~ ' ' ~ said, expected,
+        "scorehouse.feature_plausible('" ~ name ~ "')", name ~ ' of ' ~ table ~ ' ' ~ said ~ others, expected,
         'correct the rows where they come from, and build again: until then, nothing is scored from them. If they are'
             ~ ' right, register a version that was trained on such rows and write the tests again with `scorehouse'
             ~ ' scaffold tests`. If you can do neither, leave the day out with `config: {where: ...}`'

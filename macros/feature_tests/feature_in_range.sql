@@ -37,38 +37,30 @@ judged as (
         case
             when feature_value is null then null
             when {{ scorehouse._is_nan('feature_value') }} then {{ 'null' if allow_nan else "'nan'" }}
-            {%- if min_value is not none %}
-            when feature_value < {{ scorehouse._double_literal(min_value) }} then 'below_min'
-            {%- endif %}
-            {%- if max_value is not none %}
-            when feature_value > {{ scorehouse._double_literal(max_value) }} then 'above_max'
-            {%- endif %}
+            {{ 'when feature_value < ' ~ scorehouse._double_literal(min_value) ~ " then 'below_min'"
+                if min_value is not none }}
+            {{ 'when feature_value > ' ~ scorehouse._double_literal(max_value) ~ " then 'above_max'"
+                if max_value is not none }}
         end as problem
     from features
 
-),
-
-validation_errors as (
-
-    select * from judged
-    where problem = 'nan'
-        or (problem is not null and exists (
-            select 1
-            from (
-                select
-                    sum(case when problem in ('below_min', 'above_max') then 1e0 else 0e0 end) as n_outside,
-                    cast(count(feature_value) as {{ scorehouse._type_double() }}) as n_rows
-                from judged
-            ) as counted
-            where n_outside > {{ scorehouse._double_literal(max_share) }} * n_rows
-                {%- if training_rows is not none %}
-                and {{ scorehouse._outside_exponent(
-                    'n_outside', 'n_rows', scorehouse._double_literal(training_rows)
-                ) }} > {{ scorehouse._double_literal(4.605170185988091) }}  -- p below 0.01
-                {%- endif %}
-        ))
-
 )
 
-select * from validation_errors
+select * from judged
+where problem = 'nan'
+    or (problem is not null and exists (
+        select 1
+        from (
+            select
+                sum(case when problem in ('below_min', 'above_max') then 1e0 else 0e0 end) as n_outside,
+                cast(count(feature_value) as {{ scorehouse._type_double() }}) as n_rows
+            from judged
+        ) as counted
+        where n_outside > {{ scorehouse._double_literal(max_share) }} * n_rows
+            {%- if training_rows is not none %}
+            and {{ scorehouse._outside_exponent(
+                'n_outside', 'n_rows', scorehouse._double_literal(training_rows)
+            ) }} > {{ scorehouse._double_literal(4.605170185988091) }}  -- p below 0.01
+            {%- endif %}
+    ))
 {% endtest %}

@@ -19,10 +19,9 @@ from scorehouse.report.refit import newest_of, no_help, refit_in_words
 from scorehouse.report.row_sql import Rows
 from scorehouse.report.run_alerts import age_alerts, run_alerts, target_option, version_alerts
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.report.words import MOVED, row_window, slug
+from scorehouse.report.words import MOVED, few, row_window, slug
 
 TOLERANCE = 1e-9
-DAYS = 3  # that are named as those in which a longer window has drifted
 
 
 def facts_of(behind: Rows) -> list[Alert]:
@@ -75,8 +74,7 @@ def _days_within(drift: list[Long], row: Row) -> str:
         and (one["part"], one["feature"], one["segment"]) == (row["part"], row["feature"], row["segment"])
         and (start <= one["window_start"] < one["window_end"] <= end and window_of(one) != (start, end))
     }
-    found = [row_window(rows[window]) for window in sorted(rows)]
-    return ", ".join(found[:DAYS]) + (f" and {len(found) - DAYS} more" if len(found) > DAYS else "")
+    return few([row_window(rows[window]) for window in sorted(rows)])
 
 
 def _rank(row: Row, faults: list[Row]) -> tuple[bool, bool]:

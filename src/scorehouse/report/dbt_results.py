@@ -7,7 +7,7 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from scorehouse.report import volumes
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import TOO_FEW, is_refusal, only_waits, refusal
 from scorehouse.report.warehouse import Row, Warehouse
-from scorehouse.report.words import in_window, number, stamp
+from scorehouse.report.words import few, in_window, number, stamp
 
 NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
 LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
@@ -43,6 +43,7 @@ FACTS = (
     *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
     *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
 )
+BY_DAY = "feature_plausible"  # the test whose rows are days
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
 
@@ -106,7 +107,7 @@ class DbtResults:
                 numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
                 rows = _failing_rows(one, warehouse)
                 fact, action = volumes.in_words(rows, one.tested) if one.test == volumes.TEST else ("", "")
-                said = f"{_count(one)}, for example: {fact}" if fact else _found(one, next(iter(rows), {}))
+                said = f"{_count(one)}, for example: {fact}" if fact else _found(one, rows)
                 numbers |= {"message": said.rstrip("."), "fact": fact, "checked_at": when}
                 numbers["of_test"] = one.kind == "test"
                 anchor = f"{ml_model}-alerts"
@@ -157,11 +158,12 @@ def _aliases(project: Path, name: str) -> dict[str, int]:
 def _failing_rows(one: Outcome, warehouse: Warehouse) -> list[Row]:
     """One of the rows that a test of ours found; those of other tests may be of the user's tables.
 
-    Of volumes, all rows; and of a gate: what is worse first, and what waits for labels last.
+    Of volumes and days, all rows; and of a gate: what is worse first, and what waits for labels last.
     """
     if not (one.failures and one.is_ours):
         return []
     limit = "" if one.challenger or one.test == volumes.TEST else " limit 1"
+    limit = " order by day desc" if one.test == BY_DAY else limit
     try:
         rows = warehouse.rows(f"select * from (\n{one.sql}\n){limit}")
     except duckdb.Error:
@@ -169,16 +171,18 @@ def _failing_rows(one: Outcome, warehouse: Warehouse) -> list[Row]:
     return sorted(rows, key=lambda row: (row.get("problem") == TOO_FEW, row.get("problem") != "worse"))
 
 
-def _found(one: Outcome, row: Row) -> str:
-    """How many failures a test found, and what one of them says; else dbt's message."""
+def _found(one: Outcome, rows: Sequence[Row]) -> str:
+    """How many failures a test found, and what the first of them says; else dbt's message."""
     if not one.failures:
         return one.text
-    said = _count(one)
+    said, row = _count(one), next(iter(rows), {})
     facts = [str(row["problem"]).replace("_", " ")] if row.get("problem") else []
     if one.challenger and is_refusal(row):
         return f"{said}, for example: {refusal(row)}"
     if isinstance(start := row.get("window_start"), datetime):
         facts.append(in_window(start, row.get("window_end") or start + timedelta(days=1)))
+    if days := [f"{each['day']:%Y-%m-%d}" for each in rows if one.test == BY_DAY and each["day"]]:
+        facts.append(f"on {few(days)}")
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")

@@ -159,6 +159,11 @@ def in_window(start: datetime, end: datetime) -> str:
     return f"{'on' if is_day else 'in'} {window_text(start, end)}"
 
 
+def few(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def row_window(row: Mapping[str, Any]) -> str:
     """The window of a row, for use in a sentence."""
     return window_text(row["window_start"], row["window_end"])

@@ -174,11 +174,14 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
     good, before = rows(0, DAYS), house.query("select count(*) from late_predictions")
     last = good["ordered_on"] == good["ordered_on"].max()
     older = good["ordered_on"] == good["ordered_on"].max() - pd.Timedelta(days=3)
+    days = sorted(good["ordered_on"].unique(), reverse=True)
+    five = good["ordered_on"].isin(days[:5])
     weight = good["weight"]
     for wrong, when, said in (
         (100 * weight, last, "is in another unit: over the 120 rows of "),
         (100 * weight, last, "mean and spread are about 100 times"),
         (1000 * weight, older, " times those of training"),
+        (100 * weight, five, f"; also wrong: {days[1]:%Y-%m-%d}, {days[2]:%Y-%m-%d} and 2 more"),
         (weight / 100, last, "mean and spread are about 0.01 times"),
         (np.nan, last, "is missing in 120 of the 120 rows of "),
         (50.0, last, "has one value, 50.0, in all of the 120 rows of "),
@@ -193,6 +196,22 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
         title = alerts(house)[0]["title"]
         assert said in title and "scorehouse." not in title
     scored_again(house, good).check()
+
+
+def test_days_that_only_warn_are_named(house: DbtProject) -> None:
+    frame, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
+    days = sorted(frame["ordered_on"].unique(), reverse=True)[:5]
+    frame.loc[frame["ordered_on"].isin(days), "weight"] *= 100
+    tests.write_text(tests.read_text().replace("error", "warn"))
+    load(house, frame)
+    house.build("--select", "orders").check()
+    said = [
+        fact["text"]
+        for alert in alerts(house, "--project-dir", house.folder)
+        for fact in (alert, *alert["also"])
+    ]
+    three = ", ".join(f"{day:%Y-%m-%d}" for day in days[:3])
+    assert any(f"5 failures, for example: other unit, on {three} and 2 more" in text for text in said), said
 
 
 def test_an_argument_that_stops_the_scoring_is_named(house: DbtProject) -> None:
