@@ -15,8 +15,8 @@ class Subject:
     """What an alert is about; alerts about one subject are one cause.
 
     `kind` is `feature`, `pair`, `rows`, `scores`, `performance`, `labels`, `segments` (with the metric as
-    `name`), `run`, `table` or `input` (with the prediction table), `retraining`, `version`, `dbt`, or
-    `source`.
+    `name`), `run`, `failure` (of a run before the newest), `table` or `input` (with the prediction table),
+    `retraining`, `version`, `dbt`, or `source`.
     """
 
     kind: str
@@ -66,6 +66,7 @@ class Alert:
     def text(self) -> str:
         """The numbers behind the title."""
         said = phrase(WORDS[self.code].text, self.row or {}, self.numbers)
+        said += f"; {self.numbers['behind']}" if self.numbers.get("behind") else ""
         return f"{said}. {self.numbers['moved_by']}" if self.numbers.get("moved_by") else said
 
     @property

@@ -142,7 +142,9 @@ WORDS: dict[str, Words] = {
         "last scored {started_at:%d %b %Y, %H:%M}: {alias} has been moved, and nothing scored since",
         "{next}",
     ),
-    "run_failed": Words("runs", "The last scoring run {status}", RUN + "{why}", MEND),
+    "run_failed": Words(
+        "runs", "Scoring {table} {status}: {why}", "{started_at:%d %b %Y, %H:%M}: nothing scored since", MEND
+    ),
     "run_without_rows": Words(
         "runs",
         "The last scoring run found no rows",

@@ -28,6 +28,7 @@ TOGETHER = 0.6  # the correlation in training from which features that change ar
 LITTLE = Subject("features of little importance")
 # The codes of reasons to retrain, and the topics that say the same.
 REASONS = {"output_drift": ("scores",), "drift": ("drift", "quality")}
+CURRENT = ("runs", "tests", "sources")  # topics of how things stand now, not of what was scored last
 FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody should retrain
 
 
@@ -48,6 +49,13 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
         drivers = {"moved_by": shift_of(data.attribution[0], "reference")}
         causes = [
             replace(alert, numbers={**alert.numbers, **drivers}) if alert.subject.kind == "scores" else alert
+            for alert in causes
+        ]
+    if data.behind:  # what monitors say is older than a run that scored nothing
+        causes = [
+            alert
+            if alert.topic in CURRENT
+            else replace(alert, numbers={**alert.numbers, "behind": data.behind})
             for alert in causes
         ]
     causes.sort(key=lambda alert: _rank(alert, weights))

@@ -73,11 +73,37 @@ class ModelData:
             if is_known and alias in self.aliases and self.aliases[alias] != run["model_version"]:
                 yield run, self.aliases[alias]
 
+    def failure(self, run: Row) -> Row | None:
+        """The newest run that failed since the table of `run` was scored: `run`, or one that it covers."""
+        for other in self.runs[self.runs.index(run) :]:
+            same = other.get("prediction_table") == run.get("prediction_table")
+            if same and other.get("is_live") is not False and other["status"] not in (SKIPPED, STARTED):
+                return None if other["status"] == SUCCESS else other
+        return None
+
     def scored_before(self, run: Row) -> Row | None:
         """The last run that scored the table of a run that did not."""
         earlier = self.runs[self.runs.index(run) + 1 :]
         same = (one for one in earlier if one.get("prediction_table") == run.get("prediction_table"))
         return next((one for one in same if one["status"] == SUCCESS), None)
+
+    @property
+    def missed(self) -> tuple[Row, Row] | None:
+        """A run that scored nothing, and the last one before it that did: monitors know of that."""
+        for run in self.newest_runs():
+            missed = run if run["status"] == SKIPPED else self.failure(run)
+            if missed and (before := self.scored_before(run)):
+                return missed, before
+        return None
+
+    @property
+    def behind(self) -> str:
+        """Of when the monitors are, in words, where a run after them scored nothing; else empty."""
+        if not self.missed:
+            return ""
+        missed, before = self.missed
+        ended = "was skipped" if missed["status"] == SKIPPED else "failed"
+        return f"of {before['started_at']:%d %b %Y}, before the run that {ended}"
 
     @property
     def ages(self) -> dict[str, Row]:

@@ -25,7 +25,9 @@ AGED = {
 def run_alerts(behind: Rows) -> list[Alert]:
     """How the newest night of each prediction table ended."""
     data, alerts = behind.data, []
-    runs = [*map(data.judged, data.newest_runs())]
+    newest = [*map(data.judged, data.newest_runs())]
+    covered = [one for one in map(data.failure, newest) if one and one not in newest]
+    runs = newest + covered
     skipped = defaultdict[str, list[str]](list)  # tables by what stopped them: that is one cause
     for run in runs:
         skipped[stopped_by(run)].append(table_name(run))
@@ -53,7 +55,7 @@ def run_alerts(behind: Rows) -> list[Alert]:
             Alert(
                 code,
                 level,
-                Subject("run", table),
+                Subject("run" if run in newest else "failure", table),
                 sql,
                 numbers,
                 value=share if is_rejected else None,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorehouse.report import limits
 from scorehouse.report.sections import Chapter
 from scorehouse.report.words import stamp
 
@@ -15,7 +14,6 @@ ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
 MORE = ("Segments", "Sequential alert")  # they count where they were judged, and are not missed where not
-MISSED = ("run_skipped", "run_failed")  # codes of runs after which nothing was built
 NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
 
 
@@ -65,11 +63,9 @@ def headline(chapter: Chapter) -> Headline:
 def _note(chapter: Chapter) -> str:
     """Of what time the monitors are, which dbt skips with the prediction table."""
     data = chapter.data
-    missed = [run for run in data.newest_runs() if limits.ending(run).code in MISSED]
-    if not missed or not (data.drift or data.performance):
+    if not data.missed or not (data.drift or data.performance):
         return ""
-    before = data.scored_before(missed[0])
-    return f"Drift and performance were last computed on {stamp(before['started_at'])} UTC." if before else ""
+    return f"Drift and performance were last computed on {stamp(data.missed[1]['started_at'])} UTC."
 
 
 def overview(chapter: Chapter) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from scorehouse.report.rules import RULES
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import MOVED, ago, number, short_name
 
+# The lights that say how things stand now; the others are of what was scored last.
+CURRENT = ("Last run", "Last scored", "dbt tests", "Sources")
 JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 # Why no row of a table was judged, by status.
 UNJUDGED = {
@@ -66,9 +68,22 @@ def verdicts_of(
         "Sources": ("alerts", _dbt(data, results, freshness=True)),
     }
     return [
-        replace(light, name=name, anchor=f"{data.name}-{section}", rule=light.rule or RULES[name])
+        replace(
+            light if name in CURRENT else _dated(light, data.behind),
+            name=name,
+            anchor=f"{data.name}-{section}",
+            rule=light.rule or RULES[name],
+        )
         for name, (section, light) in lights.items()
     ]
+
+
+def _dated(light: Verdict, behind: str) -> Verdict:
+    """A light that a run after it, which scored nothing, has left behind: it is not green."""
+    if not behind or light.state == "none":
+        return light
+    state = "none" if light.state == "ok" else light.state
+    return replace(light, state=state, text=f"{light.text}, {behind}", missing=behind)
 
 
 def worst(states: Iterable[str]) -> str:
@@ -78,8 +93,9 @@ def worst(states: Iterable[str]) -> str:
 
 
 def _runs(data: ModelData) -> Verdict:
-    """The worst of the newest runs, one per prediction table of the live version."""
+    """The worst of the newest runs, one per prediction table of the live version, and what they cover."""
     runs = data.newest_runs()
+    runs += [one for one in map(data.failure, runs) if one and one not in runs]
     endings = [limits.ending(data.judged(run)) for run in runs]
     state = worst(one.level for one in endings)
     if state != "bad" and (unbuilt := next(data.unbuilt(), None)):

@@ -181,7 +181,7 @@ def test_a_failed_run_is_an_alert(monitored_project: DbtProject, tmp_path: Path)
     payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
     assert payload["status"] == "bad"
     failed = next(alert for alert in payload["alerts"] if alert["topic"] == "runs")
-    assert failed["title"] == "The last scoring run failed" and "it <broke>" in failed["text"]
+    assert failed["title"].startswith("Scoring wide_") and failed["title"].endswith(" failed: it <broke>")
     assert run("report", "wide", "--database", database, "--output", tmp_path / "r.html").exit_code == 0
     assert "it &lt;broke&gt;" in (tmp_path / "r.html").read_text()
 

@@ -30,6 +30,13 @@ def first_page(database: Path) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", line)).split())
 
 
+def page_of(database: Path) -> str:
+    """The page of an ML model, without entities."""
+    file = database.with_name("wide.html")
+    assert run("report", "wide", "--database", database, "--output", file).exit_code == 0
+    return html.unescape(file.read_text())
+
+
 def status(database: Path) -> str:
     return " ".join(run("status", "wide", "--database", database).output.split())
 
@@ -86,6 +93,55 @@ def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: 
         ((scored,),) = connection.sql(query).fetchall()
     note = f"Drift and performance were last computed on {scored:%d %b %Y, %H:%M} UTC."
     assert (note in status(database)) is (note in first_page(database)) is is_said
+
+
+def ended(database: Path, status: str, error: str) -> None:
+    """The next run of the table that was scored last has ended so."""
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into scorehouse_run_log by name select * replace (uuid() as run_id, "
+            "uuid() as parent_run_id, started_at + interval 1 minute as started_at, "
+            f"'{status}' as status, '{error}' as error) "
+            "from scorehouse_run_log where model_name = 'wide' order by started_at desc limit 1"
+        )
+
+
+def lights(database: Path) -> dict[str, tuple[str, str]]:
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    return {one["name"]: (one["state"], one["text"]) for one in said["lights"]}
+
+
+def test_a_failed_run_stays_named_until_one_succeeds(database: Path) -> None:
+    ended(database, "failed", "no room")
+    for status_of_next in ("skipped", "started"):
+        ended(database, status_of_next, "test x: no")
+        (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+        titles = [one["title"] for one in said["causes"] if one["topic"] == "runs"]
+        failed = next(title for title in titles if re.fullmatch(r"Scoring wide_\w+ failed: no room", title))
+        assert failed in status(database) and failed in first_page(database)
+        assert lights(database)["Last run"][0] == "bad"
+    assert any(title.startswith("The last scoring run is not finished") for title in titles), titles
+    ended(database, "success", "")
+    assert "no room" not in status(database) + first_page(database)
+
+
+def test_no_light_is_green_by_what_was_scored_before_a_failed_run(database: Path) -> None:
+    current = ("Last run", "Last scored", "dbt tests", "Sources")
+    before = lights(database)
+    ended(database, "failed", "no room")
+    after = lights(database)
+    judged = {name for name, (state, _) in before.items() if state != "none" and name not in current}
+    assert judged and "ok" in {before[name][0] for name in judged}
+    for name in judged:
+        state, text = after[name]
+        assert text.startswith(f"{before[name][1]}, of ") and text.endswith(", before the run that failed")
+        assert state == ("none" if before[name][0] == "ok" else before[name][0])
+        assert f"<b>{name}</b>{text}" in page_of(database)
+    payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
+    texts = [one["text"] for one in payload["alerts"] if one["topic"] in ("drift", "performance")]
+    assert texts and all(text.endswith(", before the run that failed") for text in texts), texts
+    ended(database, "success", "")
+    assert lights(database) == before
 
 
 def test_a_table_of_another_version_than_its_alias_is_amber(database: Path) -> None:
