@@ -63,10 +63,14 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
 
 
 def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
-    """A failed node of dbt that stopped the scoring belongs to the run that was skipped."""
-    said = f"{fact.numbers['kind']} {fact.numbers['name']}: "
-    runs = (one for one in facts if one.code == "run_skipped" and said in one.numbers["error"])
-    run = next(runs, None)
+    """A failed node of dbt that stopped the scoring belongs to the run that was skipped.
+
+    So do the other tests of a column that a test which stopped it is of.
+    """
+    said = [f"{fact.numbers['kind']} {fact.numbers['name']}: "]
+    said += [f" of {fact.numbers['column']}: "] * bool(fact.numbers["column"])
+    skipped = (one for one in facts if one.code == "run_skipped")
+    run = next((one for one in skipped if any(each in one.numbers["error"] for each in said)), None)
     return replace(fact, subject=run.subject) if run else fact
 
 

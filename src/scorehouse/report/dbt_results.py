@@ -68,6 +68,7 @@ class Outcome:
     is_ours: bool = False
     challenger: str = ""
     tested: str = ""  # the model or source that a test is of
+    column: str = ""  # its name behind that of the table, of a test of one
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class DbtResults:
                 fact, action = volumes.in_words(rows, one.tested) if one.test == volumes.TEST else ("", "")
                 said = f"{_count(one)}, for example: {fact}" if fact else _found(one, rows)
                 numbers |= {"message": said.rstrip("."), "fact": fact, "checked_at": when}
-                numbers["of_test"] = one.kind == "test"
+                numbers |= {"of_test": one.kind == "test", "column": one.column}
                 anchor = f"{ml_model}-alerts"
                 if one.challenger and one.failures:
                     action = f"scorehouse promote {ml_model} --remove {one.challenger}"
@@ -266,14 +267,15 @@ def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     sources = [parent for parent in parents if parent.startswith("source.")]
     tested = str(node.get("attached_node") or next(iter(sources), "")).rpartition(".")[2]
     is_made = bool(tested) and f"_{macro}_{tested}_" in f"_{name}_"
-    about = f"{macro} of {tested}{column and '.'}{column}" if is_made else name
+    column = column and f"{tested}.{column}"
+    about = f"{macro} of {column or tested}" if is_made else name
     code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
     if level == "warn" and (lacking := NOT_JUDGED.search(code)):
         return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
     is_gate, asked = macro == "challenger_not_worse", called.get("kwargs") or {}
     challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
     found = result.get("failures")
-    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger, tested)
+    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger, tested, column)
 
 
 def _time(artifact: dict[str, Any]) -> str:

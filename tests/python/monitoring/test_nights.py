@@ -176,7 +176,7 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
     older = good["ordered_on"] == good["ordered_on"].max() - pd.Timedelta(days=3)
     days = sorted(good["ordered_on"].unique(), reverse=True)
     five = good["ordered_on"].isin(days[:5])
-    weight = good["weight"]
+    weight, repeated = good["weight"], set[str]()
     for wrong, when, said in (
         (100 * weight, last, "is in another unit: over the 120 rows of "),
         (100 * weight, last, "mean and spread are about 100 times"),
@@ -193,8 +193,12 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
         assert house.query("select count(*) from late_predictions") == before
         (message,) = (text for text in build.messages.values() if "feature_plausible('weight')" in text)
         assert said in message and "What to do: correct the rows where they come from" in message
-        title = alerts(house)[0]["title"]
-        assert said in title and "scorehouse." not in title
+        (alert, *others) = alerts(house, "--project-dir", house.folder)
+        assert said in alert["title"] and "scorehouse." not in alert["title"]
+        named = [fact["title"] for one in others for fact in (one, *one["also"])]
+        assert not any("orders.weight" in title for title in named), "one cause, one alert"
+        repeated |= {fact["title"] for fact in alert["also"]}
+    assert "The dbt test feature_in_range of orders.weight warns" in repeated
     scored_again(house, good).check()
 
 
