@@ -84,6 +84,7 @@ class World:
     truth: dict[str, dict[Any, Row]] = field(default_factory=lambda: {s.table: {} for s in SUBJECTS})
     today: dt.date = START
     distorted: dict[str, Distort] = field(default_factory=dict)  # a fault of the loader, by table
+    labels_until: dt.date | None = None  # the day of the last label, where labels have stopped
     decay: float = 0.0  # how far the world has moved from what was trained on, 0 to 1
 
     def __post_init__(self) -> None:
@@ -138,10 +139,9 @@ class World:
         self.labels[subject.table].pop(key, None)
 
     def known_labels(self, subject: Subject) -> dict[Any, Any]:
-        """The labels that have arrived by today."""
-        return {
-            key: label for key, (label, known) in self.labels[subject.table].items() if known <= self.today
-        }
+        """The labels that have arrived by today, or until they stopped."""
+        until = self.labels_until or self.today
+        return {key: label for key, (label, known) in self.labels[subject.table].items() if known <= until}
 
 
 def _stored(subject: Subject, row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""Lights of drift that cannot turn red."""
+"""Lights that cannot turn red."""
 
 from __future__ import annotations
 
@@ -37,5 +37,11 @@ BUGS = (
         review="3",
         edits=((VERDICTS, f"when {BEYOND} then 'not_judged'", ""),),
         events=("clean night",),
+    ),
+    Bug(
+        "labels that come no more are never overdue",
+        review="-",
+        edits=(("macros/monitoring/_performance/_performance_rows.sql", "            {{ overdue }}\n", ""),),
+        events=("labels stop",),
     ),
 )

@@ -1,15 +1,17 @@
-"""Labels that are early or in the words of another system, and contests in the other layout."""
+"""Labels that are early, come no more, or in the words of another system; contests in the other layout."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shop import CHURN
+from shop import CHURN, ML_MODELS, MlModel
 from warehouse import RAW, quoted
 from world import LABEL_DAYS, TRAINING_DAYS
 
 from events.first_week import register
+from events.versions import retrained_and_promoted
 
 if TYPE_CHECKING:
     from life import Life
@@ -50,6 +52,7 @@ SOON = f"""\
 ) }}}}
 """
 EARLY = 100
+MONTH = 31
 
 
 def wide_contest(life: Life) -> None:
@@ -89,6 +92,39 @@ def labels_renamed(life: Life) -> None:
     life.build()
     life.check()
     life.remember()
+
+
+def labels_stop(life: Life) -> None:
+    """After a promotion no label comes for a month: an alert and `labels_arrive` say so until they come."""
+    retrained_and_promoted(life)
+    watched = [model for model in ML_MODELS if life.has_table(f"{model.name}_performance")]
+    life.world.labels_until = life.world.today
+    life.pass_days(MONTH)
+    life.build(codes=(0, 1))
+    life.remember_what_ended()
+    for model, alerts, statuses in said_of_labels(life, watched):
+        if not alerts or statuses != {"fail"}:
+            text = (
+                f"{model.name} has no label for a month, {alerts} alerts, and labels_arrive ends {statuses}"
+            )
+            life.violate("no fault unseen", text)
+    life.world.labels_until = None
+    life.load()
+    life.build()
+    life.check()
+    life.remember()
+    for model, alerts, statuses in said_of_labels(life, watched):
+        if alerts or statuses != {"pass"}:
+            text = f"labels of {model.name} are back, {alerts} alerts, and labels_arrive ends {statuses}"
+            life.violate("resolved", text)
+
+
+def said_of_labels(life: Life, models: list[MlModel]) -> Iterator[tuple[MlModel, int, set[str]]]:
+    """Of each ML model, how many alerts say that labels have stopped, and how `labels_arrive` ends."""
+    alerts = [alert["ml_model"] for alert in life.alerts() if alert["code"] == "labels_stopped"]
+    for model in models:
+        tests = [status for name, status in life.results().items() if f"labels_arrive_{model.name}_" in name]
+        yield model, alerts.count(model.name), set(tests)
 
 
 def few_labels(life: Life) -> None:
