@@ -84,7 +84,8 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
 def _of_alert(alert: Alert) -> Iterator[str]:
     """The cause, its numbers and what to do; then the advice on retraining that stands behind it."""
     since = f", since {alert.since}" if alert.since else ""
-    yield from _wrapped(f"{alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
+    kind = f"{alert.kind}{', first' if alert.first else ''}"
+    yield from _wrapped(f"{kind}: {alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
     if alert.text:
         yield from _wrapped(alert.text, 4)
     advice = f"What to do: {alert.what_to_do}"

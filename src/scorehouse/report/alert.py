@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.report.alert_words import FAULTS, WORDS, phrase
+from scorehouse.report.alert_words import FAULT, FAULTS, KINDS, REPAIR, WORDS, phrase
 from scorehouse.report.warehouse import Row
 
 
@@ -31,6 +31,7 @@ class Alert:
     grouped, and `together` the features that change with this one. `rows_sql` selects the rows behind the
     number; empty if they are not known. `state` is `new`, `continuing` or empty (nothing to compare with),
     and `since` names the window in which it began. `action` mends it, if that is known of this one.
+    `first` says that it is to be mended first, of several kinds.
     """
 
     code: str
@@ -47,11 +48,23 @@ class Alert:
     action: str = ""
     also: tuple[Alert, ...] = ()
     together: tuple[str, ...] = ()
+    first: bool = False
 
     @property
     def topic(self) -> str:
         """The section of the report that it belongs to."""
         return WORDS[self.code].topic
+
+    @property
+    def kind(self) -> str:
+        """How the cause is called: a data fault, also one that stopped the scoring, or by its topic."""
+        stopped = self.code == "run_skipped" and self.numbers["of_test"]
+        return FAULT if self.is_fault or stopped else KINDS[self.topic]
+
+    @property
+    def repair(self) -> int:
+        """Its place in the order of repair."""
+        return REPAIR.index(self.kind)
 
     @property
     def title(self) -> str:

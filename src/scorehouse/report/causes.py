@@ -59,7 +59,11 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
             for alert in causes
         ]
     causes.sort(key=lambda alert: _rank(alert, weights))
-    return _folded(causes, data)
+    causes = _folded(causes, data)
+    if len({alert.kind for alert in causes}) < 2:
+        return causes
+    first = min(causes, key=lambda alert: alert.repair)
+    return [replace(alert, first=alert is first) for alert in causes]
 
 
 def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:

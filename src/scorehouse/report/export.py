@@ -46,7 +46,10 @@ KINDS = {
 FORMATS = {".parquet": "parquet", ".json": "json", ".jsonl": "json"}
 ICONS = {"bad": ":red_circle:", "warn": ":warning:"}
 # What every fact says, as its attributes.
-FACTS = ("topic", "level", "title", "text", "value", "state", "since", "action", "what_to_do")
+FACTS = (
+    *("topic", "kind", "first", "level", "title", "text"),
+    *("value", "state", "since", "action", "what_to_do"),
+)
 SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
 
 Named = tuple[str, int, Alert]
@@ -124,7 +127,8 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     for name, version, alert in alerts[:SLACK_LIMIT]:
         facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]
         title, *texts = (escape(text, quote=False) for text in (alert.title, *facts))
-        state = f" ({alert.state})" if alert.state else ""
+        known = (alert.kind, "first" if alert.first else "", alert.state)
+        state = f" ({', '.join(filter(None, known))})"
         texts.append(escape(f"What to do: {alert.what_to_do}", quote=False))
         line = "\n".join([f"{ICONS[alert.level]} *{name} v{version}: {title}*{state}", *texts])
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.report.alert import Alert
 from scorehouse.report.sections import Chapter
 from scorehouse.report.words import stamp
 
@@ -25,7 +26,7 @@ class Headline:
     word: str
     text: str
     action: str = ""  # what to do about the first cause
-    causes: tuple[tuple[str, str], ...] = ()  # each with what to do
+    causes: tuple[Alert, ...] = ()  # the worst first; the one to mend first is among them
     note: str = ""  # of what time the monitors are, where the last run did not score
     more: int = 0  # causes that are not named
 
@@ -37,15 +38,16 @@ class Headline:
 def headline(chapter: Chapter) -> Headline:
     """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
     if chapter.state in ("bad", "warn"):  # the first causes, the worst first; the others are counted
-        named, more = [alert.title for alert in chapter.alerts[:SAID]], len(chapter.alerts) - SAID
+        shown, more = chapter.alerts[:SAID], len(chapter.alerts) - SAID
+        shown[SAID - 1 :] = [alert for alert in chapter.alerts[SAID:] if alert.first] or shown[SAID - 1 :]
+        named = [alert.title for alert in shown]
         if not named:  # of a run that has not finished
             named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
         note, more = _note(chapter), max(more, 0)
         text = "; ".join(named) + (f"; and {more} more" if more else "") + "." + (note and f" {note}")
-        causes = tuple((alert.title, alert.what_to_do) for alert in chapter.alerts[:SAID])
-        action = causes[0][1] if causes else ""
+        action = shown[0].what_to_do if shown else ""
         word = ACT if chapter.state == "bad" else WATCH
-        return Headline(chapter.state, word, text, action, causes, note, more)
+        return Headline(chapter.state, word, text, action, tuple(shown), note, more)
     judged = [one.name for one in chapter.verdicts if one.name in (*SUBSTANCE, *MORE) and one.state == "ok"]
     open_lights = [one for one in chapter.verdicts if one.name in SUBSTANCE and one.state == "none"]
     needs = [(one.name.lower(), one.missing or one.text) for one in open_lights]

@@ -43,11 +43,33 @@ def status(database: Path) -> str:
 
 def test_each_cause_has_its_own_advice(database: Path) -> None:
     (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
-    causes = [(one["title"], one["what_to_do"]) for one in said["causes"]]
-    assert len({todo for _, todo in causes[:3]}) > 1, "else one would do for all"
-    listed = " ".join(f"{title}. What to do: {todo}" for title, todo in causes[:3])
+    causes = said["causes"]
+    assert len({one["what_to_do"] for one in causes[:3]}) > 1, "else one would do for all"
+    pills = [
+        f"{'act' if one['level'] == 'bad' else 'watch'}: {one['kind']}{' first' if one['first'] else ''}"
+        for one in causes[:3]
+    ]
+    listed = " ".join(
+        f"{pill} {one['title']}. What to do: {one['what_to_do']}"
+        for pill, one in zip(pills, causes[:3], strict=True)
+    )
     more = f" And {len(causes) - 3} more." if len(causes) > 3 else ""
     assert f"{listed}{more}" in first_page(database)
+
+
+def test_what_is_to_be_mended_first_is_marked_everywhere(database: Path) -> None:
+    """A fault of the data goes before drift, and drift before performance, whatever is worse."""
+    order = ("data fault", "pipeline", "drift", "score drift", "segment", "performance")
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    kinds = [one["kind"] for one in said["causes"]]
+    assert set(kinds) <= set(order) and {"data fault", "performance"} <= set(kinds), kinds
+    assert kinds[0] == "performance", "the worst"
+    (first,) = (one for one in said["causes"] if one["first"])
+    assert first["kind"] == "data fault"
+    assert f"data fault, first: {first['title']} (" in status(database)
+    assert f"watch: data fault first {first['title']}." in first_page(database)
+    message = run("export", "alerts", "wide", "--database", database, "--format", "slack").output
+    assert f"{first['title']}* (data fault, first, " in message
 
 
 def test_labels_that_have_stopped_are_red_everywhere(database: Path) -> None:
