@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.evidence import manifest as packed
 from scorehouse.evidence.seal import digest
 from scorehouse.forgetting.people import People
 from scorehouse.forgetting.tables import condition
@@ -41,7 +42,7 @@ READERS = {
 DATABASES = (".duckdb", ".wal", ".db", ".sqlite", ".ducklake")
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".xlsx", ".pkl", ".joblib", ".npz", ".pdf", ".avro", ".orc")
 LARGEST = 200 * 2**20  # bytes of a text that is searched
-EXPORT, PAGE, OURS, OTHER = "export", "explanation", "report, log or letter", "file"
+EXPORT, PAGE, OURS, OTHER = "export", "explanation", "report, log or alert", "file"
 
 
 def files_of(roots: Sequence[Path]) -> Iterator[Path]:
@@ -78,6 +79,8 @@ def kind_of(file: Path, project: Path, people: People) -> str:
     if _is_left(file) or (file.parent.name.startswith(PREFIX) and (file.parent / MANIFEST).is_file()):
         return EXPORT
     inside = file.relative_to(project).parts if file.is_relative_to(project) else ()
+    if _answers(file, people):
+        return PAGE
     if file.suffix == ".html":
         text = file.read_text(encoding="utf-8", errors="replace")
         if (heading := HEADING.search(text)) and _explains(html.unescape(heading[1]), people):
@@ -106,6 +109,16 @@ def _explains(heading: str, people: People) -> bool:
     named = dict(part.split(" ", 1) for part in parts if " " in part)
     values = {name.lower(): value for name, value in named.items()}
     return tuple(values.get(name.lower(), "") for name in people.columns) in set(people.keys)
+
+
+def _answers(file: Path, people: People) -> bool:
+    """Whether a file is of a folder of `scorehouse answer` about one of the persons."""
+    try:
+        written = json.loads((file.parent / packed.MANIFEST).read_text(encoding="utf-8"))
+        is_own = written["kind"] == packed.ANSWER and file.name in (*packed.UNLISTED, *written["files"])
+        return is_own and _explains(written["subject"].partition(" about ")[2], people)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_letters(file: Path) -> bool:
@@ -163,6 +176,8 @@ def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
     """Take the persons out of a file that is ours; returns what was done."""
     if kind == PAGE:
         file.unlink()
+        with suppress(OSError):  # if it was the last file of a letter
+            file.parent.rmdir()
         return "removed"
     if kind == EXPORT:
         return "rewritten"  # with its whole batch, by `forget_in_exports`

@@ -29,6 +29,7 @@ BEYOND = (
     "backups of the database and of these files",
     "clones and the history of the Git repository",
     "evidence packs and exports that were handed over, and tables of other systems until the next export",
+    f"hidden folders, {', '.join(files.NOT_SEARCHED)}, which are not searched",
     "fingerprints and scores of runs into tables that had lost the person before",
     "older snapshots of a lake, until they are expired",
     "the other targets of this project: call this once for each of them",
@@ -125,9 +126,10 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
         is_ours = kind != files.OTHER or any(file.is_relative_to(root) for root in job.roots[1:])
         why = "" if is_ours else "none of ours: name it with --also"
         why = "in Git, and in its history" if file.resolve() in tracked else why
-        if (shown := job.people.unnamed(named)) != named and kind != files.PAGE:
-            named, hits, why = shown, hits + 1, "the key is in its name: rename it"
-        found.append((Place(named, kind, how, hits, why=why if hits else ""), file))
+        shown = job.people.unnamed(named)
+        if shown != named and kind != files.PAGE:
+            hits, why = hits + 1, "the key is in its name: rename it"
+        found.append((Place(shown, kind, how, hits, why=why if hits else ""), file))
     return found, who
 
 

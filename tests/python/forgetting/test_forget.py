@@ -92,6 +92,8 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
     call(
         "explain", "churn", "--key", "person-0008-bonne", "--table", "scores", *TARGET, "--html", "other.html"
     )
+    for key in (PERSON, "person-0008-bonne"):
+        call("answer", "churn", "--key", key, "--table", "scores", *TARGET, "--output", f"letters/{key}")
     letter = {"key": "a", "payload": {"text": f"{PERSON} is odd"}}
     house.write("undelivered_alerts.jsonl", json.dumps(letter) + "\n")
     assert set(traces(house.folder, PERSON)) >= {
@@ -101,6 +103,7 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
         "mart",
         "house.duckdb",
         "why.html",
+        f"letters/{PERSON}/answer.json",
     }
     house.query("delete from features where person_id = 'person-0007-bonne'")
     done = forget("--key", PERSON)
@@ -109,6 +112,8 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
     assert sum(done["runs"].values()) == 2 and done["persons"] == 1
     assert "written" in done and Path(done["written"]).is_file()
     assert (house.folder / "other.html").is_file() and not (house.folder / "why.html").exists()
+    assert [path.name for path in (house.folder / "letters").iterdir()] == ["person-0008-bonne"]
+    assert "nothing was altered" in call("evidence", "verify", "letters/person-0008-bonne").stdout
     for node in ("scores", "history"):
         replayed = json.loads(call("replay", run_id(house, node), *TARGET, "--json").stdout)
         assert (replayed["rows_compared"], replayed["rows_different"], replayed["same_input"]) == (
