@@ -199,8 +199,14 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People
     """Write a table in a file without the persons' rows; returns how many there were."""
     where = _condition(connection, file, people) if file.suffix in READERS else None
     if hits := _count(connection, file, where) if where else 0:
-        kept, new = f"select * from {_relation(file)} where not {where}", file.with_name(f"{file.name}.new")
+        new, place = file.with_name(f"{file.name}.new"), DUCKDB.quote("persons:place")
+        rows = f"(select *, row_number() over () as {place} from {_relation(file)})"
+        kept = f"select * exclude ({place}) from {rows} where not {where} order by {place}"
         options = FORMATS[file.suffix.removeprefix(".")]
+        if file.suffix == ".parquet":  # the prediction of an impact says there what it is of
+            about = "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'"
+            for (said,) in connection.execute(about, [str(file)]).fetchall():
+                options += f", kv_metadata {{scorehouse: {DUCKDB.literal(said)}}}"
         connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")
         os.replace(new, file)
     return hits

@@ -450,14 +450,15 @@ def test_a_killed_rewrite_of_exports_loses_no_batch(
 def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
     """A number as 7.0, odd lines, packed files, escapes of HTML and JSON, and a name in a path."""
     house.query("create table shops as select '15098' as id")
-    house.write("as_number.csv", "id,x\n15098.0,1\n150980.0,2\n")
+    others = "".join(f"{number},2\n" for number in range(190_000, 150_980, -1))
+    house.write("as_number.csv", f"id,x\n15098.0,1\n{others}")
     house.write("odd.csv", "id,x\n" + "1,2\n" * 30_000 + '"15098 id 15098,5\n7,8,9,"x\n')
     house.write("packed.csv.gz", "id 1")
     house.write("of_15098.txt", "nothing")
     done = forget("--key", "id=15098", "--also", "shops", "--also", "as_number.csv", code=3)
     found = {place["place"]: (place["found"], place["searched"]) for place in done["places"]}
     assert found["as_number.csv"] == (1, "by its columns") and found["odd.csv"] == (1, "by its text")
-    assert Path("as_number.csv").read_text() == "id,x\n150980.0,2\n"
+    assert Path("as_number.csv").read_text() == f"id,x\n{others}"
     assert "packed.csv.gz" in done["without"]["not: it is packed"]
     key = "O'Neill \u00e9 & Co"
     house.query(f"insert into shops values ('{key.replace(chr(39), chr(39) * 2)}')")

@@ -129,6 +129,15 @@ def test_what_changed_since_is_counted_apart_and_another_outcome_is_found(projec
     assert altered["keys_different"] == found["keys_different"] + 2 and not altered["came_true"]
 
 
+def test_who_is_forgotten_since_is_not_compared(project: DbtProject) -> None:
+    impact(project, "2")
+    forgotten = scorehouse(project, "forget", "--key", "id=50", "--target", "dev")
+    assert forgotten.exit_code == 3  # the feature table has it still
+    promoted(project)
+    found = impact(project, "--check")
+    assert found["came_true"] and (found["keys_compared"], found["keys_gone"]) == (1999, 0)
+
+
 def test_a_new_threshold_is_a_move_too(project: DbtProject) -> None:
     found = impact(project, "1", "--threshold", "0.3")
     ups = project.query("select count(*) from scores where score >= 0.3 and score < 0.5")[0][0]
