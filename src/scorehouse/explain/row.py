@@ -97,14 +97,16 @@ def find_rows(
     """
     newest = next(newest_runs(connection, run_log, name, table, call))
     columns = logged_options(newest, call).row_key
-    if wrong := next((key for key in keys if sorted(key) != sorted(columns)), None):
+    spelled = [{name.lower(): value for name, value in key.items()} for key in keys]
+    lower = [column.lower() for column in columns]
+    if wrong := next((key for key in spelled if sorted(key) != sorted(lower)), None):
         raise ConfigurationError(
             call,
             f"--keys has the columns {list(wrong)}, and a row is identified by {list(columns)}",
             expected="these columns and no others, a value of each in every line",
             action="correct the file of keys",
         )
-    asked = [tuple(key[column] for column in columns) for key in keys]
+    asked = [tuple(key[column] for column in lower) for key in spelled]
     texts = [f"{quote(column)}::varchar" for column in columns]
     values = ", ".join(f"({', '.join(map(literal, key))})" for key in dict.fromkeys(asked))
 
@@ -171,7 +173,7 @@ def newest_runs(
 
 def wanted_key(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[str, str]:
     """The value of each column of the key, from `value` or `column=value`."""
-    if len(columns) == 1 and len(keys) == 1 and not keys[0].startswith(f"{columns[0]}="):
+    if len(columns) == 1 and len(keys) == 1 and not keys[0].lower().startswith(f"{columns[0].lower()}="):
         return {columns[0]: keys[0]}
     pairs = dict(key.split("=", 1) for key in keys if "=" in key)
     if len(pairs) == len(keys) and len(pairs) == len(columns):

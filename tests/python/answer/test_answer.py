@@ -184,14 +184,14 @@ def test_a_letter_is_signed_and_what_is_altered_is_found(project: DbtProject, tm
 
 def test_the_table_of_many_keys_has_each_answer(project: DbtProject, tmp_path: Path) -> None:
     asked, made = tmp_path / "asked.csv", tmp_path / "answers.csv"
-    asked.write_text("id\n" + "\n".join([*KEYS, "999"]) + "\n")
+    asked.write_text("ID\n" + "\n".join([*KEYS, "999"]) + "\n")
     said = answer(project, "boosted", "--keys", str(asked), "--output", str(made)).output
     assert "20 answers" in said and "1 key not found" in said
     with made.open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [line["id"] for line in lines] == [*KEYS, "999"] and lines[-1]["status"] == "not found"
+    assert [line["ID"] for line in lines] == [*KEYS, "999"] and lines[-1]["status"] == "not found"
     for line in lines[:4]:
-        found = document(project, "boosted", "--key", line["id"])
+        found = document(project, "boosted", "--key", f"ID={line['ID']}")
         change = found["alternative"]
         assert line["decision"] == found["story"]["decided"]
         assert line["other_decision"] == (change["decision"] if change["flips"] else "")
