@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import jinja2
@@ -16,7 +17,9 @@ from scorehouse.answer.answer import Answer
 from scorehouse.answer.settings import Answers
 
 WIDTH = 80
+DATA = 12  # digits: those of amounts, not those of what a float makes of them
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&])")
+REJECTED = re.compile(r"(?:^|;)\w+:([^=;]+)")
 Cells = Sequence[tuple[str, ...]]
 
 
@@ -63,7 +66,7 @@ class Letter:
         decided = story.decided_then
         score = table.get("score")
         if table.get("reject_reason") is not None:
-            yield self._text("no_score", reason=str(table["reject_reason"]))
+            yield self._text("no_score", reason=self._rejected(str(table["reject_reason"])))
         elif decided is None:
             yield self._text("prediction", score=self._result(table))
         elif isinstance(score, float) and answer.limits:
@@ -75,7 +78,7 @@ class Letter:
         facts = {"time": story.scored_at[:19], "version": str(story.version), "model": story.name}
         yield self._text("by", **facts, run=story.run_id)
         if story.has_changed and (reason := story.now.get("reject_reason")) is not None:
-            yield self._text("spoiled", reason=str(reason))
+            yield self._text("spoiled", reason=self._rejected(str(reason)))
         elif story.has_changed:
             now = self._result(story.now) if story.decided is None else self._decision(story.decided)
             yield self._text("changed", decision=now)
@@ -91,17 +94,18 @@ class Letter:
     def _data(self) -> Iterator[Block]:
         story, words = self.answer.story, self.words
         head = (words["datum"], words["value"])
-        named = [(self._feature(part.feature), self._value(part.value)) for part in story.parts]
+        named = [(self._feature(part.feature), self._value(part.value, DATA)) for part in story.parts]
         if story.total is None:
             if story.no_reasons is not None:
-                yield self._text("no_parts", reason=story.no_reasons)
+                yield self._text("no_parts")
             yield Block("table", rows=[head, *named])
             return
         parts = [self._signed(part.contribution or 0.0) for part in story.parts]
         rows = [(*head, words["part"]), (words["start"], "", self._signed(story.base or 0.0))]
         rows += [(*name, part) for name, part in zip(named, parts, strict=True)]
         yield Block("table", rows=[*rows, (words["total"], "", self._signed(story.total))])
-        yield self._text("parts", unit=f"{story.unit} ({story.output})" if story.output else story.unit)
+        unit = words.get(story.unit, story.unit)
+        yield self._text("parts", unit=f"{unit} ({story.output})" if story.output else unit)
 
     def _elsewhere(self) -> Iterator[Block]:
         answer, found = self.answer, self.answer.alternative
@@ -134,7 +138,7 @@ class Letter:
             self.words["if_instead"].format(
                 feature=self._feature(each.feature),
                 becomes=self._value(each.becomes, exact=True),
-                value=self._value(each.value),
+                value=self._value(each.value, DATA),
             )
             for each in changes
         ]
@@ -145,6 +149,11 @@ class Letter:
 
     def _heading(self, key: str) -> Block:
         return Block("heading", self.words[key])
+
+    def _rejected(self, reason: str) -> str:
+        """The features that a reason like `null:age;out_of_range:income=-1` names."""
+        known = {part.feature for part in self.answer.story.parts}
+        return self._features([name for name in REJECTED.findall(reason) if name in known]) or reason
 
     def _features(self, names: Sequence[str]) -> str:
         named = [self._feature(name) for name in names]
@@ -161,13 +170,15 @@ class Letter:
         known = {str(key): value for key, value in names.items()}.get(name, name)
         return str(known.get(self.language, name)) if isinstance(known, Mapping) else str(known)
 
-    def _value(self, value: Any, *, exact: bool = False) -> str:
-        """A number with six digits, or, as what a replay was given, with all that it has."""
+    def _value(self, value: Any, digits: int = 6, *, exact: bool = False) -> str:
+        """A score with six digits; data as they are, and what a replay was given with all that it has."""
         if value is None:
             return self.words["missing"]
-        if not isinstance(value, float):
+        if isinstance(value, bool):
+            return self.words["true" if value else "false"]
+        if not isinstance(value, float | Decimal):
             return str(value)
-        text = repr(value).removesuffix(".0") if exact else f"{value:.6g}"
+        text = repr(float(value)).removesuffix(".0") if exact else f"{float(value):.{digits}g}"
         return text.replace(".", self.words["decimal"])
 
     def _signed(self, value: float) -> str:

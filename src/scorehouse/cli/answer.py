@@ -100,6 +100,8 @@ def _one(
     found, letter = answering(find_row(opened.connection, opened.run_log, name, table, keys, call))
     document = found.to_dict()
     said = list(lines(letter.blocks()))
+    if found.story.no_reasons:
+        said += ["", f"no contributions: {found.story.no_reasons}"]
     if output is not None:
         story, now = found.story, datetime.now(UTC)
         files = {

@@ -222,9 +222,10 @@ def test_a_version_without_contributions_and_without_cells_is_answered(tmp_path:
         if len(others):
             (change,) = found["alternative"]["changes"]
             assert abs(change["becomes"] - own["income"]) == others.min()
-    assert "is not known: it was registered with program=False" in " ".join(
-        answer(project, "loans", "--key", "7").output.split()
-    )
+    said = answer(project, "loans", "--key", "7", "--output", str(tmp_path / "letter")).output
+    assert "no contributions: it was registered with program=False" in said
+    text = (tmp_path / "letter" / "letter.md").read_text()
+    assert "is not known." in text and "program" not in text.replace("same program", "")
 
 
 def test_where_nothing_flips_the_nearest_miss_is_told(project: DbtProject, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -21,11 +23,12 @@ from scorehouse import load, register
 from scorehouse.answer.answer import Answer, Answerer
 from scorehouse.answer.letter import Letter, lines
 from scorehouse.answer.moves import moves_of
-from scorehouse.answer.settings import Answers, Change, read_answers
+from scorehouse.answer.settings import WORDS, Answers, Change, read_answers
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import LoggedRow
 from scorehouse.explain.story import Explainer
 from scorehouse.program.choose import ProgramFiles
+from scorehouse.program.reasons.stored_reasons import UNITS
 from scorehouse.registry.policy import load_policy
 from scorehouse.registry.signature import Feature
 from scorehouse.registry.version import FRAGILE
@@ -181,5 +184,23 @@ def test_a_decision_about_data_that_are_rejected_today_is_told(tmp_path: Path) -
     then = {"id": 5, "prediction": 9.5, "band": "low", "reject_reason": None}
     said = letter(answerer, answerer.answer(row_of(answerer, then, balance=None, years=7)))
     assert (
-        "The decision was low." in said and "those of today cannot be used: " in said and "None" not in said
+        "The decision was low." in said and "those of today cannot be used: balance." in said
+    ) and "None" not in said
+
+
+def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
+    """Units, booleans and decimal points are words of its language; why there are no parts is not in it."""
+    shipped = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    assert shipped["de"].keys() == shipped["en"].keys() >= {unit for pair in UNITS.values() for unit in pair}
+    X = pd.DataFrame({"news": WIDE.years > 15, "years": WIDE.years})
+    answerer = answerer_of(
+        tmp_path, LogisticRegression().fit(X, X.news), X, X.news, {"news": None}, task="classification"
     )
+    found = answerer.answer(row_of(answerer, {"id": 5, "prediction": True}, news=True, years=20))
+    answerer.answers = replace(answerer.answers, words=shipped["de"])
+    said = letter(answerer, found)
+    assert "in Log-Odds, aus der" in said and "news nein (statt ja)" in said
+    amount = replace(found.story.parts[0], value=Decimal("1234567.89"))  # of a column of DECIMAL
+    story = replace(found.story, total=None, no_reasons="registered otherwise", parts=(amount,))
+    said = letter(answerer, replace(found, story=story))
+    assert "ist nicht bekannt. Daten" in said and "registered" not in said and " 1234567,89 " in said
