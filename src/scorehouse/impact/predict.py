@@ -91,11 +91,11 @@ def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
         raise _wrong(call, f"there is no file {str(file)!r}")
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-        reader = csv.DictReader(lines, skipinitialspace=True)
-        names = tuple(name.strip().lower() for name in reader.fieldnames or ())
-        rows = [[str(value or "").strip() for value in list(row.values())[: len(names)]] for row in reader]
+        head, *rows = [row for row in csv.reader(lines, skipinitialspace=True) if row] or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise _wrong(call, f"{file.name} is no CSV file in UTF-8 ({error})") from error
+    names = tuple(name.strip().lower() for name in head)
+    rows = [[*map(str.strip, row), *[""] * (len(names) - len(row))] for row in rows]
     by_level = len(names) == 2 and names[0] in outcomes and names[1] == "value"
     if names not in HEADERS and not by_level:
         raise _wrong(
@@ -107,7 +107,7 @@ def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or not all(words):
+        if not math.isfinite(value) or not all(words) or len(words) >= len(names):
             raise _wrong(call, f"line {number} of {file.name} is {','.join([*words, text])!r}")
         if tuple(words) in found:
             raise _wrong(call, f"line {number} of {file.name} repeats {' -> '.join(words)}")

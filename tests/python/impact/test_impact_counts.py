@@ -110,6 +110,7 @@ def test_value_counts_moves_once_and_names_gaps(found: list[Change]) -> None:
         ("decision,value\nno,much\n", "line 2 of worth.csv is 'no,much'"),
         ("decision,value\nno,inf\n", "line 2 of worth.csv is 'no,inf'"),
         ("before,after,value\nno,,1\n", "line 2 of worth.csv is 'no,,1'"),
+        ("before,after,value\nno,yes,1,5\n", "line 2 of worth.csv is 'no,yes,1,5'"),
         ("before,after,value\nno,yes\n", "line 2 of worth.csv is 'no,yes,'"),
     ],
 )
