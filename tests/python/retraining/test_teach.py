@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
@@ -188,6 +188,21 @@ def test_who_cannot_teach(teacher: Any, problem: str, action: str, monkeypatch: 
     assert problem in refused.value.problem and action in refused.value.action
     if isinstance(teacher, Small):
         assert taught(teacher, rows, job(teacher_rows=300), is_new=True).gap["mean"] < 0.2
+
+
+class Summed(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A forest in threads adds its trees in another order each time: the last place differs."""
+
+    calls = 0
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        self.calls += 1
+        return (1e8 + X["x"].to_numpy()) * (1 + self.calls % 2 * np.finfo(np.float64).eps)
+
+
+def test_the_last_place_of_a_large_number_is_not_another_answer() -> None:
+    regression = job(parent={"task": "regression", "version": 3, "name": "slow"})
+    teach._check_scores(Summed(), frames().holdout[["number", "x"]], regression)
 
 
 def test_too_few_rows_to_measure_with_are_refused() -> None:
