@@ -136,6 +136,7 @@ def prove_as_given(
     wrong = differing_rows(kernel.outputs.fields, expected, scored, limit)
     if not len(wrong):
         return
+    _check_twice(kernel, training, expected, scored, limit)
     row = int(wrong[0])
     suspects = _suspects(kernel, training, wrong[:ROWS_TRIED], expected, limit)
     others = " and others" if len(wrong) > ROWS_NAMED else ""
@@ -149,6 +150,23 @@ def prove_as_given(
         action="convert these columns to plain numbers, booleans or strings before fitting, fit again, and "
         "register that estimator with the same frame",
     )
+
+
+def _check_twice(
+    kernel: Kernel, training: Training, expected: Sequence[pa.Array], scored: pa.RecordBatch, limit: float
+) -> None:
+    """Raise EstimatorError for an estimator whose results differ when it is asked again."""
+    again = _asked(kernel, training.given)
+    twice = pa.RecordBatch.from_arrays([*again, scored.column(REJECT_REASON)], schema=scored.schema)
+    found = (len(differing_rows(kernel.outputs.fields, one, twice, limit)) for one in (expected, again))
+    if (differ := next(found) - next(found)) > 0:
+        raise EstimatorError(
+            kernel.call,
+            f"{type(kernel.estimator).__name__} is not deterministic: asked twice for the same "
+            f"{scored.num_rows:,} training rows, it says something else of {differ:,}",
+            expected="an estimator that says the same of the same row each time",
+            action="give it a fixed random state, or average it over many draws, and register it again",
+        )
 
 
 def _was_asked(kernel: Kernel, training: Training, scored: pa.RecordBatch, gave: Any) -> bool:

@@ -166,3 +166,18 @@ def test_nullable_numbers_in_chunks_are_registered(dtype: str, make_kernel: Make
         "no",
         "yes",
     )
+
+
+class Moody(LogisticRegression):  # type: ignore[misc]
+    """It says something else each time, whatever form its columns have."""
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        chance = np.random.default_rng().uniform(size=len(X))
+        return np.column_stack([1 - chance, chance])
+
+
+def test_an_estimator_that_is_not_deterministic_is_named_so(make_kernel: MakeKernel) -> None:
+    """The column of int8 is in another form too, and not the cause."""
+    X = pd.DataFrame({"a": (np.arange(ROWS) % 9).astype(np.int8), "b": np.arange(ROWS) % 7})
+    with pytest.raises(ScorehouseError, match="Moody is not deterministic: asked twice for the same 400"):
+        make_kernel(Moody().fit(X, X.b > 3), X, X.b > 3, task="classification", program=False)
