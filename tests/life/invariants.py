@@ -223,7 +223,8 @@ def same_words(life: Life, payload: dict[str, Any], moment: dt.datetime) -> Iter
     message = json.JSONDecoder().raw_decode(ended.output[ended.output.index("{") :])[0]
     said = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
     life.house.run("scorehouse", "report", "--target", life.target)
-    page = html.unescape("".join(path.read_text() for path in (life.house.folder / REPORT).rglob("*.html")))
+    pages = (path.read_text() for path in (life.house.folder / REPORT).rglob("*.html"))
+    page = html.unescape("".join(pages).replace("<wbr>", ""))
     for number, alert in enumerate(payload["alerts"]):
         title = alert["title"]
         if number >= len(said) or title not in html.unescape(said[number]):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.report.words import breakable
 
 Key = tuple[str, ...]
 REDACTED = "[forgotten]"
@@ -36,7 +37,7 @@ class People:
         for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
             in_html = (html.escape(value), html.escape(value, False))
             in_json = (_in_json(value), _in_json(_in_json(value)))  # JSON may be a string of JSON, too
-            for written in dict.fromkeys([value, *in_html, *in_json]):
+            for written in dict.fromkeys([value, *in_html, *map(breakable, in_html), *in_json]):
                 if words := list(WORD.finditer(written)):
                     longest = max(words, key=lambda word: len(word[0]))
                     self._values.setdefault(longest[0], []).append((longest.start(), written))

@@ -5,6 +5,7 @@ The model card of a version has what the registry and the warehouse know, and wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,6 +28,8 @@ from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import headline
 from scorehouse.report.words import metric_name, metric_value, number, rows, size
 
+# A page piece by piece: what is no text of it, or a text
+PIECES = re.compile(r"<(style|title|pre|svg)\b.*?</\1>|<[^>]*>|[^<]+", re.DOTALL)
 GENERATOR = "scorehouse report"  # marks a page as ours, so that no page of somebody else is replaced
 INDEX = "index.html"
 ORDER = ("bad", "warn", "none", "ok")
@@ -112,7 +115,8 @@ def card_path(chapter: Chapter) -> str:
 
 
 def _render(template: str, report: Report, **own: Any) -> str:
-    return _environment().get_template(template).render({**report.facts, **own})
+    page = _environment().get_template(template).render({**report.facts, **own})
+    return PIECES.sub(lambda one: one[0] if one[0][0] == "<" else words.breakable(one[0]), page)
 
 
 @cache

@@ -193,6 +193,11 @@ def _length(start: datetime, end: datetime) -> str:
     return "days"
 
 
+def breakable(text: str) -> str:
+    """A text of HTML in which names may break after an underscore, and nowhere else."""
+    return re.sub(r"(?<=\w)_(?=\w)", "_<wbr>", text)
+
+
 def prose(text: str) -> str:
     """A text of the registry as HTML: what stands between backticks is code, and all else is text."""
     return do_mark_safe(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text)))

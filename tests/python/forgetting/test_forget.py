@@ -22,6 +22,7 @@ from scorehouse.forgetting.files import forget_in_exports
 from scorehouse.forgetting.people import People
 from scorehouse.forgetting.tables import hold
 from scorehouse.project.forgotten import SECRET_FILE
+from scorehouse.report.words import breakable
 from small_churn import X, Y, classifier
 
 PERSON = "person-0007-bonne"
@@ -460,13 +461,14 @@ def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
     assert found["as_number.csv"] == (1, "by its columns") and found["odd.csv"] == (1, "by its text")
     assert Path("as_number.csv").read_text() == f"id,x\n{others}"
     assert "packed.csv.gz" in done["without"]["not: it is packed"]
-    key = "O'Neill \u00e9 & Co"
+    key = "O'Neill_jr \u00e9 & Co"
     house.query(f"insert into shops values ('{key.replace(chr(39), chr(39) * 2)}')")
-    house.write("target/page.html", f"<p>{html.escape(key)}</p>")
+    written = html.escape(key)
+    house.write("target/page.html", f"<p>{written}</p><b>{breakable(written)}</b>")
     house.write("logs/own.log", json.dumps({"key": key}))
     house.write(f"of_{key}_mine.txt", "nothing")
     done = forget("--key", f"id={key}", "--also", "shops", code=3)
-    assert Path("target/page.html").read_text() == "<p>[forgotten]</p>"
+    assert Path("target/page.html").read_text() == "<p>[forgotten]</p><b>[forgotten]</b>"
     assert json.loads(Path("logs/own.log").read_text()) == {"key": "[forgotten]"}
     left = {place["place"]: place["why"] for place in done["places"] if place["remaining"]}
     assert left == {"of_[forgotten]_mine.txt": "the key is in its name: rename it"}

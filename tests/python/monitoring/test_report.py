@@ -23,7 +23,7 @@ from scorehouse.report.warehouse import Warehouse
 def text_of(page: str) -> str:
     """The words of a page, without its tags."""
     page = re.sub(r"<(style|title)>.*?</\1>", " ", page, flags=re.S)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", ""))).split())
 
 
 @pytest.fixture(scope="module")

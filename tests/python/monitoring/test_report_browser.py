@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -9,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -87,6 +89,27 @@ LABELS = [  # names of bins whose letters are of every width
     ["北京市朝阳区", "上海市", "广州市天河区", "深圳", "杭州市"],
     [str(number * 1000) for number in range(31)],
 ]  # fmt: skip
+
+
+# Pieces of names, up to their underscores, that stand in more than one line.
+BROKEN = """
+(() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), broken = [];
+  let count = 0;
+  while (texts.nextNode()) {
+    const node = texts.currentNode, element = node.parentElement;
+    if (element.closest('svg, pre, title, .skip') || !element.checkVisibility()) continue;
+    for (const piece of node.data.matchAll(/[A-Za-z0-9]+_?/g)) {
+      const range = document.createRange();
+      range.setStart(node, piece.index); range.setEnd(node, piece.index + piece[0].length);
+      count += piece[0].endsWith('_');
+      const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (lines.size > 1) broken.push(piece[0]);
+    }
+  }
+  return {count, broken};
+})()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +195,26 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, report: Path, width:
     browser.value(OPENED)
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(WIDER) == []
+
+
+def test_a_phone_breaks_names_at_underscores(
+    browser: Browser, monitored_project: DbtProject, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
+    table = "predictions_of_wide_customers_of_the_whole_country_by_region"
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            f"update scorehouse_run_log set status = 'failed', error = 'no {table}', "
+            f"prediction_table = 'house.main.{table}' where model_name = 'wide'"
+        )
+    told = ["--database", str(database), "--output", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, ["report", *told]).exit_code == 0
+    browser.size(390)
+    for page in ("index.html", "models/wide.html"):
+        browser.open(tmp_path / "out" / page)
+        found = settled(browser, BROKEN)
+        assert found["count"] > 5
+        assert found["broken"] == []
 
 
 @pytest.mark.parametrize("width", [390, 1400])

@@ -27,14 +27,14 @@ def first_page(database: Path) -> str:
     folder = database.with_name("pages")
     assert run("report", "wide", "--database", database, "--output", folder).exit_code == 0
     line = (folder / "index.html").read_text().split('class="sentences"')[1].partition("</ol>")[0]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", line)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", line.replace("<wbr>", ""))).split())
 
 
 def page_of(database: Path) -> str:
-    """The page of an ML model, without entities."""
+    """The page of an ML model, without entities and breaks within names."""
     file = database.with_name("wide.html")
     assert run("report", "wide", "--database", database, "--output", file).exit_code == 0
-    return html.unescape(file.read_text())
+    return html.unescape(file.read_text().replace("<wbr>", ""))
 
 
 def status(database: Path) -> str:

@@ -54,7 +54,7 @@ def test_runs_are_drawn_with_their_reasons_and_versions(page: str) -> None:
 
 
 def test_cost_and_contest_are_said(page: str) -> None:
-    row = page.split("Cost of runs")[1].split("</table>")[0]
+    row = page.split("Cost of runs")[1].split("</table>")[0].replace("<wbr>", "")
     for said in ("2026-02-01", "wide_predictions", "168,000", "25.0 %", "76 s"):
         assert said in row, said
     assert 'class="contest">The challenger (version 2) is ' in page
