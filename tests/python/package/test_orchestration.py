@@ -84,6 +84,22 @@ def test_cron_does_not_run_twice_at_once(project: Path) -> None:
         assert score(project)[0] == 75
 
 
+@pytest.mark.slow
+def test_what_the_image_of_the_page_runs(project: Path, tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/how-to/orchestrate.md").read_text()
+    lines = page.split("```dockerfile\n")[1].partition("```")[0].splitlines()
+    (deps,) = (line.removeprefix("RUN ").split() for line in lines if line.startswith("RUN dbt "))
+    entry = json.loads(lines[-1].removeprefix("ENTRYPOINT "))
+    folder, data = tmp_path / "shop", tmp_path / "data"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("dbt_packages", "*.duckdb"))
+    data.mkdir()
+    profiles = (folder / "profiles.yml").read_text()
+    (folder / "profiles.yml").write_text(profiles.replace("corner_shop.duckdb", f"{data}/shop.duckdb"))
+    for command in (deps, [*entry, "--target", "dev"]):
+        subprocess.run(command, cwd=folder, env=environment(), check=True)
+    assert (data / "shop.duckdb").exists()
+
+
 def module(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None and spec.loader is not None
