@@ -118,7 +118,7 @@ def people_of(given: Sequence[str], file: Path | None, known: Sequence[Sequence[
     if file is not None:
         return _of_file(file, call)
     pairs = dict(each.split("=", 1) for each in given if re.match(r"\w+=", each))
-    alone = sorted({columns[0] for columns in known if len(columns) == 1})
+    alone = list({columns[0].lower(): columns[0] for columns in known if len(columns) == 1}.values())
     if len(given) == 1 and len(alone) == 1 and not pairs:
         pairs = {alone[0]: given[0]}
     elif len(pairs) != len(given):

@@ -19,7 +19,7 @@ from project import DbtProject
 from scorehouse.cli.main import main
 from scorehouse.evidence.seal import digest
 from scorehouse.forgetting.files import forget_in_exports
-from scorehouse.forgetting.people import People
+from scorehouse.forgetting.people import People, people_of
 from scorehouse.forgetting.tables import hold
 from scorehouse.project.forgotten import SECRET_FILE
 from scorehouse.report.words import breakable
@@ -310,6 +310,11 @@ def test_a_target_that_cannot_be_written(house: DbtProject) -> None:
     house.write("profiles.yml", profiles.replace("type: duckdb", "type: postgres"))
     assert "is of type 'postgres'" in call("forget", "--key", PERSON, *TARGET, code=1).output
     assert house.database.read_bytes() == before
+
+
+def test_columns_whose_names_differ_in_case_are_one_key() -> None:
+    people = people_of([PERSON], None, [("Person_ID",), ("person_id",)], "scorehouse forget")
+    assert (people.columns[0].lower(), people.keys) == ("person_id", ((PERSON,),))
 
 
 def test_only_persons_are_named_by_text() -> None:
