@@ -67,9 +67,9 @@ def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterato
         spent = f"about {cost.seconds:.2g} s, by {cost.of_rows:,} rows that version {cost.version} scored"
     runs = f" in {cost.runs} runs, by max_rows" if cost.runs > 1 else ""
     yield Section("cost", notes=[f"the next run scores {count(cost.rows, 'key')}{runs}: {spent}"])
-    yield Section(
-        "", notes=[f"every key: {file}", f"after the run: scorehouse impact {move.before.name} --check"]
-    )
+    again = f"scorehouse impact {move.before.name} --check --table {move.table}"
+    again += f" --alias {move.alias}" if move.alias != "champion" else ""
+    yield Section("", notes=[f"every key: {file}", f"after the run: {again}"])
 
 
 def _moves(outcome: str, changes: Sequence[Change], rows: int, values: Values | None) -> Section:
