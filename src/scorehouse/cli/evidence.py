@@ -19,6 +19,7 @@ from scorehouse.cli.common import (
     WholeNumber,
     answer,
     complete_reference,
+    count,
     json_option,
     project_option,
     reference_argument,
@@ -227,7 +228,7 @@ def _lines(found: Verified, key: Path | None) -> Iterator[str]:
         signature = "key signature not verified (name the public key with --key)"
     else:
         signature = "not signed: whoever can write to the folder can write it anew"
-    said = f"{len(found.differences)} differences" if found.differences else "nothing was altered"
+    said = count(len(found.differences), "difference") if found.differences else "nothing was altered"
     yield f"{manifest.get('subject')}: {len(manifest['files'])} files, {said}, {signature}"
 
 
