@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from scorehouse.report.volumes import LOADED
@@ -20,6 +21,8 @@ from scorehouse.report.words import (
     p_value,
     percent,
 )
+
+WIDEST = 160  # letters of a database's message in a title
 
 
 class Words(NamedTuple):
@@ -95,7 +98,10 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "most": lambda known, row: metric_limit(row["metric"], known["limit"]),
     "share": lambda _, row: percent(row["share_of_rows"]),
     # of runs, of dbt and of several features
-    "why": lambda known, _: known["error"] or "no error message was recorded",
+    "why": lambda known, _: shorten(
+        known["error"] or "no error message was recorded", WIDEST, placeholder=" …"
+    ),
+    "in_full": lambda known, _: f": {known['error']}" if len(known["error"]) > WIDEST else "",
     "rejected": lambda known, _: (
         "every row" if known["rejected_share"] == 1 else f"{percent(known['rejected_share'])} of its rows"
     ),
@@ -143,7 +149,10 @@ WORDS: dict[str, Words] = {
         "{next}",
     ),
     "run_failed": Words(
-        "runs", "Scoring {table} {status}: {why}", "{started_at:%d %b %Y, %H:%M}: nothing scored since", MEND
+        "runs",
+        "Scoring {table} {status}: {why}",
+        "{started_at:%d %b %Y, %H:%M}, nothing scored since{in_full}",
+        MEND,
     ),
     "run_without_rows": Words(
         "runs",

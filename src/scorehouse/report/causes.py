@@ -28,7 +28,7 @@ TOGETHER = 0.6  # the correlation in training from which features that change ar
 LITTLE = Subject("features of little importance")
 # The codes of reasons to retrain, and the topics that say the same.
 REASONS = {"output_drift": ("scores",), "drift": ("drift", "quality")}
-CURRENT = ("runs", "tests", "sources")  # topics of how things stand now, not of what was scored last
+OF_SCORED = ("quality", "drift", "scores")  # topics of what was scored last
 FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody should retrain
 
 
@@ -37,6 +37,13 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     data = behind.data
     facts = facts_of(behind)
     facts += watched_facts(behind, {fact.subject for fact in facts})
+    if data.behind:  # what monitors say is older than a run that scored nothing
+        facts = [
+            replace(fact, numbers={**fact.numbers, "behind": data.behind})
+            if fact.topic in OF_SCORED
+            else fact
+            for fact in facts
+        ]
     if results is not None:
         found = results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
         for fact in found:
@@ -49,13 +56,6 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
         drivers = {"moved_by": shift_of(data.attribution[0], "reference")}
         causes = [
             replace(alert, numbers={**alert.numbers, **drivers}) if alert.subject.kind == "scores" else alert
-            for alert in causes
-        ]
-    if data.behind:  # what monitors say is older than a run that scored nothing
-        causes = [
-            alert
-            if alert.topic in CURRENT
-            else replace(alert, numbers={**alert.numbers, "behind": data.behind})
             for alert in causes
         ]
     causes.sort(key=lambda alert: _rank(alert, weights))
@@ -71,11 +71,11 @@ def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
 
     So do the other tests of a column that a test which stopped it is of.
     """
+    skipped = [one for one in facts if one.code == "run_skipped"]
     said = [f"{fact.numbers['kind']} {fact.numbers['name']}: "]
     said += [f" of {fact.numbers['column']}: "] * bool(fact.numbers["column"])
-    skipped = (one for one in facts if one.code == "run_skipped")
-    run = next((one for one in skipped if any(each in one.numbers["error"] for each in said)), None)
-    return replace(fact, subject=run.subject) if run else fact
+    stopped = (run for each in said for run in skipped if each in run.numbers["error"])
+    return replace(fact, subject=run.subject) if (run := next(stopped, None)) else fact
 
 
 def _with_fact(run: Alert, failed: Alert) -> Alert:

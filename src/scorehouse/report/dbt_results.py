@@ -182,7 +182,8 @@ def _found(one: Outcome, rows: Sequence[Row]) -> str:
         return f"{said}, for example: {refusal(row)}"
     if isinstance(start := row.get("window_start"), datetime):
         facts.append(in_window(start, row.get("window_end") or start + timedelta(days=1)))
-    if days := [f"{each['day']:%Y-%m-%d}" for each in rows if one.test == BY_DAY and each["day"]]:
+    alike = [each for each in rows if one.test == BY_DAY and each["problem"] == row["problem"]]
+    if days := [f"{each['day']:%Y-%m-%d}" for each in alike if each["day"]]:
         facts.append(f"on {few(days)}")
     for name in FACTS:
         if (value := row.get(name)) is not None and value != "all":

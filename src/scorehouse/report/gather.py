@@ -89,10 +89,12 @@ class ModelData:
 
     @property
     def missed(self) -> tuple[Row, Row] | None:
-        """A run that scored nothing, and the last one before it that did: monitors know of that."""
-        for run in self.newest_runs():
+        """A run that scored nothing, and the last one before it that did, of any table: monitors know of that."""
+        live = (run for run in self.runs if run.get("is_live") is not False)
+        before = next((run for run in live if run["status"] == SUCCESS), None)
+        for run in self.newest_runs() if before else ():
             missed = run if run["status"] == SKIPPED else self.failure(run)
-            if missed and (before := self.scored_before(run)):
+            if missed and before and missed["started_at"] > before["started_at"]:
                 return missed, before
         return None
 

@@ -8,7 +8,8 @@ from scorehouse.report.words import percent
 FAR_WARN, FAR_BAD = (f"{limits.FAR[level]:g}" for level in ("warn", "bad"))
 RULES = {
     "Last run": (
-        "Red when the newest run failed, was skipped, found no rows, or rejected more than "
+        "Red when a run has failed since the table was scored, or the newest one was skipped, found no rows, "
+        "or rejected more than "
         f"{percent(limits.REJECTED_BAD)} of its rows; amber above {percent(limits.REJECTED_WARN)}, or when "
         "its version is not the one that the alias has now. A run that found nothing to score is judged by "
         "the last run before it that scored rows. With several prediction tables, the worst one counts."

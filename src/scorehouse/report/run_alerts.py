@@ -55,7 +55,7 @@ def run_alerts(behind: Rows) -> list[Alert]:
             Alert(
                 code,
                 level,
-                Subject("run" if run in newest else "failure", table),
+                Subject("failure" if code == "run_failed" else "run", table),
                 sql,
                 numbers,
                 value=share if is_rejected else None,

@@ -18,7 +18,7 @@ from scorehouse.report.warehouse import Row
 from scorehouse.report.words import MOVED, ago, number, short_name
 
 # The lights that say how things stand now; the others are of what was scored last.
-CURRENT = ("Last run", "Last scored", "dbt tests", "Sources")
+OF_SCORED = ("Data quality", "Drift", "Scores")  # lights of what was scored last
 JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 # Why no row of a table was judged, by status.
 UNJUDGED = {
@@ -69,7 +69,7 @@ def verdicts_of(
     }
     return [
         replace(
-            light if name in CURRENT else _dated(light, data.behind),
+            _dated(light, data.behind) if name in OF_SCORED else light,
             name=name,
             anchor=f"{data.name}-{section}",
             rule=light.rule or RULES[name],
@@ -83,7 +83,7 @@ def _dated(light: Verdict, behind: str) -> Verdict:
     if not behind or light.state == "none":
         return light
     state = "none" if light.state == "ok" else light.state
-    return replace(light, state=state, text=f"{light.text}, {behind}", missing=behind)
+    return replace(light, state=state, text=f"{light.text}, {behind}")
 
 
 def worst(states: Iterable[str]) -> str:

@@ -205,7 +205,8 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
 def test_days_that_only_warn_are_named(house: DbtProject) -> None:
     frame, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
     days = sorted(frame["ordered_on"].unique(), reverse=True)[:5]
-    frame.loc[frame["ordered_on"].isin(days), "weight"] *= 100
+    frame.loc[frame["ordered_on"].isin(days[:-1]), "weight"] *= 100
+    frame.loc[frame["ordered_on"] == days[-1], "weight"] = None  # another problem, and not of these days
     tests.write_text(tests.read_text().replace("error", "warn"))
     load(house, frame)
     house.build("--select", "orders").check()
@@ -215,7 +216,7 @@ def test_days_that_only_warn_are_named(house: DbtProject) -> None:
         for fact in (alert, *alert["also"])
     ]
     three = ", ".join(f"{day:%Y-%m-%d}" for day in days[:3])
-    assert any(f"5 failures, for example: other unit, on {three} and 2 more" in text for text in said), said
+    assert any(f"5 failures, for example: other unit, on {three} and 1 more" in text for text in said), said
 
 
 def test_an_argument_that_stops_the_scoring_is_named(house: DbtProject) -> None:

@@ -117,15 +117,23 @@ def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: 
     assert (note in status(database)) is (note in first_page(database)) is is_said
 
 
-def ended(database: Path, status: str, error: str) -> None:
-    """The next run of the table that was scored last has ended so."""
+def ended(database: Path, status: str, error: str, table: str = "") -> None:
+    """The next run of the table that was scored last, or of another one, has ended so."""
+    other = f", '{table}' as prediction_table" if table else ""
     with duckdb.connect(str(database)) as connection:
         connection.sql(
             "insert into scorehouse_run_log by name select * replace (uuid() as run_id, "
-            "uuid() as parent_run_id, started_at + interval 1 minute as started_at, "
-            f"'{status}' as status, '{error}' as error) "
-            "from scorehouse_run_log where model_name = 'wide' order by started_at desc limit 1"
+            "uuid() as parent_run_id, (select max(started_at) from scorehouse_run_log where model_name = 'wide') "
+            f"+ interval 1 minute as started_at, '{status}' as status, '{error}' as error{other}) "
+            "from scorehouse_run_log where model_name = 'wide' and prediction_table <> 'another' "
+            "order by started_at desc limit 1"
         )
+
+
+def subject_of_failure(database: Path) -> dict[str, str]:
+    payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
+    (found,) = (one for one in payload["alerts"] if one["code"] == "run_failed")
+    return dict(found["subject"])
 
 
 def lights(database: Path) -> dict[str, tuple[str, str]]:
@@ -135,24 +143,31 @@ def lights(database: Path) -> dict[str, tuple[str, str]]:
 
 def test_a_failed_run_stays_named_until_one_succeeds(database: Path) -> None:
     ended(database, "failed", "no room")
+    failure = subject_of_failure(database)
     for status_of_next in ("skipped", "started"):
         ended(database, status_of_next, "test x: no")
         (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
         titles = [one["title"] for one in said["causes"] if one["topic"] == "runs"]
         failed = next(title for title in titles if re.fullmatch(r"Scoring wide_\w+ failed: no room", title))
         assert failed in status(database) and failed in first_page(database)
-        assert lights(database)["Last run"][0] == "bad"
+        assert lights(database)["Last run"][0] == "bad" and subject_of_failure(database) == failure
     assert any(title.startswith("The last scoring run is not finished") for title in titles), titles
     ended(database, "success", "")
     assert "no room" not in status(database) + first_page(database)
 
 
 def test_no_light_is_green_by_what_was_scored_before_a_failed_run(database: Path) -> None:
-    current = ("Last run", "Last scored", "dbt tests", "Sources")
+    """Labels, runs and tests go on; and the lights are as before once any table was scored again."""
+    of_scored = ("Data quality", "Drift", "Scores")
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("update wide_drift set status = 'ok' where part = 'output'")
+        connection.sql("update wide_attribution set status = 'ok'")
     before = lights(database)
     ended(database, "failed", "no room")
     after = lights(database)
-    judged = {name for name, (state, _) in before.items() if state != "none" and name not in current}
+    judged = {name for name in of_scored if before[name][0] != "none"}
+    others = before.keys() - {*judged, "Last run"}
+    assert {name: before[name] for name in others} == {name: after[name] for name in others}
     assert judged and "ok" in {before[name][0] for name in judged}
     for name in judged:
         state, text = after[name]
@@ -160,8 +175,12 @@ def test_no_light_is_green_by_what_was_scored_before_a_failed_run(database: Path
         assert state == ("none" if before[name][0] == "ok" else before[name][0])
         assert f"<b>{name}</b>{text}" in page_of(database)
     payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
-    texts = [one["text"] for one in payload["alerts"] if one["topic"] in ("drift", "performance")]
-    assert texts and all(text.endswith(", before the run that failed") for text in texts), texts
+    texts = [one["text"] for one in payload["alerts"] if one["topic"] in ("quality", "drift")]
+    assert texts and all(", before the run that failed" in text for text in texts), texts
+    ended(database, "success", "", table="another")
+    again = lights(database)
+    assert again["Last run"][0] == "bad"
+    assert all(again[name] == before[name] for name in of_scored)
     ended(database, "success", "")
     assert lights(database) == before
 
