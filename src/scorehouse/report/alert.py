@@ -15,7 +15,7 @@ class Subject:
     """What an alert is about; alerts about one subject are one cause.
 
     `kind` is `feature`, `pair`, `rows`, `scores`, `performance`, `labels`, `segments` (with the metric as
-    `name`), `run`, `failure` (of a run before the newest), `table` or `input` (with the prediction table),
+    `name`), `run`, `failure` (of a run), `table` or `input` (with the prediction table),
     `retraining`, `version`, `dbt`, or `source`.
     """
 

@@ -89,7 +89,7 @@ class ModelData:
 
     @property
     def missed(self) -> tuple[Row, Row] | None:
-        """A run that scored nothing, and the last one before it that did, of any table: monitors know of that."""
+        """A run that scored nothing, and the last before it that did, of any table: monitors know of that."""
         live = (run for run in self.runs if run.get("is_live") is not False)
         before = next((run for run in live if run["status"] == SUCCESS), None)
         for run in self.newest_runs() if before else ():

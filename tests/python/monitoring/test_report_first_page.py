@@ -122,11 +122,12 @@ def ended(database: Path, status: str, error: str, table: str = "") -> None:
     other = f", '{table}' as prediction_table" if table else ""
     with duckdb.connect(str(database)) as connection:
         connection.sql(
-            "insert into scorehouse_run_log by name select * replace (uuid() as run_id, "
-            "uuid() as parent_run_id, (select max(started_at) from scorehouse_run_log where model_name = 'wide') "
-            f"+ interval 1 minute as started_at, '{status}' as status, '{error}' as error{other}) "
-            "from scorehouse_run_log where model_name = 'wide' and prediction_table <> 'another' "
-            "order by started_at desc limit 1"
+            "insert into scorehouse_run_log by name with runs as ("
+            "from scorehouse_run_log where model_name = 'wide' order by started_at desc) "
+            "select * replace (uuid() as run_id, uuid() as parent_run_id, "
+            "(select max(started_at) from runs) + interval 1 minute as started_at, "
+            f"'{status}' as status, '{error}' as error{other}) "
+            "from runs where prediction_table <> 'another' limit 1"
         )
 
 
