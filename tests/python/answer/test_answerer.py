@@ -199,6 +199,7 @@ def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
     found = answerer.answer(row_of(answerer, {"id": 5, "prediction": True}, news=True, years=20))
     answerer.answers = replace(answerer.answers, words=shipped["de"])
     said = letter(answerer, found)
+    assert "Berechnet am 2026-01-01 UTC" in said
     assert "in Log-Odds, aus der" in said and "news nein (statt ja)" in said
     amount = replace(found.story.parts[0], value=Decimal("1234567.89"))  # of a column of DECIMAL
     story = replace(found.story, total=None, no_reasons="registered otherwise", parts=(amount,))
