@@ -10,7 +10,7 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.sections import Chapter
 from scorehouse.report.words import stamp
 
-SAID = 3  # causes that the sentence names
+SAID = 3  # causes that the sentence names, and the one to mend first
 ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 # Lights that judge the ML model itself. Runs that ended well say nothing about its quality.
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
@@ -38,12 +38,11 @@ class Headline:
 def headline(chapter: Chapter) -> Headline:
     """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
     if chapter.state in ("bad", "warn"):  # the first causes, the worst first; the others are counted
-        shown, more = chapter.alerts[:SAID], len(chapter.alerts) - SAID
-        shown[SAID - 1 :] = [alert for alert in chapter.alerts[SAID:] if alert.first] or shown[SAID - 1 :]
-        named = [alert.title for alert in shown]
+        shown = chapter.alerts[:SAID] + [alert for alert in chapter.alerts[SAID:] if alert.first]
+        named, more = [alert.title for alert in shown], len(chapter.alerts) - len(shown)
         if not named:  # of a run that has not finished
             named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
-        note, more = _note(chapter), max(more, 0)
+        note = _note(chapter)
         text = "; ".join(named) + (f"; and {more} more" if more else "") + "." + (note and f" {note}")
         action = shown[0].what_to_do if shown else ""
         word = ACT if chapter.state == "bad" else WATCH

@@ -242,7 +242,7 @@ def test_the_commands_and_the_service_show_the_outputs(
     assert set(COLUMNS) <= set(answer[0])
     page = tmp_path / "report.html"
     run("report", "demand", "--target", "dev", "--output", str(page))
-    text = page.read_text()
+    text = page.read_text().replace("<wbr>", "")
     assert "Mean absolute error of week_1" in text and "output week_2" in text
     wrong = CliRunner().invoke(main, ["scaffold", *MONITORS[:-1], "week_9=units_2"])
     assert wrong.exit_code == 2 and "OUTPUT=COLUMN" in wrong.output and "week_1, week_2" in wrong.output
