@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from scorehouse.answer.alternative import Changed
 from scorehouse.answer.answer import Answer
 from scorehouse.answer.settings import Answers
 
 WIDTH = 80
-DATA = 12  # digits: those of amounts, not those of what a float makes of them
+DIGITS = 12  # of data: those of amounts, not those of what a float makes of them
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&])")
 REJECTED = re.compile(r"(?:^|;)\w+:([^=;]+)")
 Cells = Sequence[tuple[str, ...]]
@@ -94,7 +95,7 @@ class Letter:
     def _data(self) -> Iterator[Block]:
         story, words = self.answer.story, self.words
         head = (words["datum"], words["value"])
-        named = [(self._feature(part.feature), self._value(part.value, DATA)) for part in story.parts]
+        named = [(self._feature(part.feature), self._value(part.value, _datum)) for part in story.parts]
         if story.total is None:
             if story.no_reasons is not None:
                 yield self._text("no_parts")
@@ -137,8 +138,8 @@ class Letter:
         said = [
             self.words["if_instead"].format(
                 feature=self._feature(each.feature),
-                becomes=self._value(each.becomes, exact=True),
-                value=self._value(each.value, DATA),
+                becomes=self._value(each.becomes, _whole),
+                value=self._value(each.value, _datum),
             )
             for each in changes
         ]
@@ -170,19 +171,35 @@ class Letter:
         known = {str(key): value for key, value in names.items()}.get(name, name)
         return str(known.get(self.language, name)) if isinstance(known, Mapping) else str(known)
 
-    def _value(self, value: Any, digits: int = 6, *, exact: bool = False) -> str:
-        """A score with six digits; data as they are, and what a replay was given with all that it has."""
+    def _value(self, value: Any, written: Callable[[float], str] = "{:.6g}".format) -> str:
+        """A score with six digits, or what `written` makes of a float."""
         if value is None:
             return self.words["missing"]
         if isinstance(value, bool):
             return self.words["true" if value else "false"]
         if not isinstance(value, float | Decimal):
             return str(value)
-        text = repr(float(value)).removesuffix(".0") if exact else f"{float(value):.{digits}g}"
+        text = f"{value:f}" if isinstance(value, Decimal) else written(value)
         return text.replace(".", self.words["decimal"])
 
     def _signed(self, value: float) -> str:
         return f"{value:+.4f}".replace(".", self.words["decimal"])
+
+
+def _whole(value: float) -> str:
+    """What a replay was given, with all that it has."""
+    return np.format_float_positional(value, trim="-")
+
+
+def _datum(value: float) -> str:
+    """As a person knows it: 0.1 for what a sum, or a column of FLOAT, makes of 0.1."""
+    if abs(value) >= 10 ** (DIGITS - 2):  # whose cents would be cut
+        return _whole(value)
+    text = np.format_float_positional(value, DIGITS, fractional=False, trim="-")
+    narrow = np.float32(value)
+    if float(text) != value == float(narrow):
+        return np.format_float_positional(narrow, trim="-")
+    return text
 
 
 def markdown(blocks: Iterator[Block]) -> str:

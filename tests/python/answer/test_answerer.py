@@ -205,3 +205,32 @@ def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
     story = replace(found.story, total=None, no_reasons="registered otherwise", parts=(amount,))
     said = letter(answerer, replace(found, story=story))
     assert "ist nicht bekannt. Daten" in said and "registered" not in said and " 1234567,89 " in said
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (float(np.float32(0.1)), "0,1"),  # of a column of FLOAT
+        (float(np.float32(1234.56)), "1234,56"),
+        (0.1 + 0.2, "0,3"),
+        (2_097_152.25, "2097152,25"),  # whose shortest text as a FLOAT ends with ,2
+        (12_345_678_901.23, "12345678901,23"),
+        (1.5e12, "1500000000000"),
+        (1e-7, "0,0000001"),
+        (1e300, f"1{300 * '0'}"),
+        (Decimal("12345678901.23"), "12345678901,23"),
+        (Decimal("1.5E+12"), "1500000000000"),
+        (True, "ja"),
+        (7, "7"),
+        (None, "fehlt"),
+    ],
+)
+def test_data_are_written_as_people_know_them(tmp_path: Path, value: Any, text: str) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}})
+    found = answerer.answer(row_of(answerer, balance=1.23, years=7))
+    parts = (replace(found.story.parts[0], value=value), *found.story.parts[1:])
+    german = yaml.safe_load(WORDS.read_text(encoding="utf-8"))["de"]
+    found = replace(found, story=replace(found.story, parts=parts))
+    blocks = Letter(found, Answers(words=german), "de").blocks()
+    table = next(block for block in blocks if block.kind == "table")
+    assert table.rows[2][1] == text
