@@ -176,7 +176,7 @@ class Letter:
         if value is None:
             return self.words["missing"]
         if isinstance(value, bool):
-            return self.words["true" if value else "false"]
+            return self.words["is_true" if value else "is_false"]
         if not isinstance(value, float | Decimal):
             return str(value)
         text = f"{value:f}" if isinstance(value, Decimal) else written(value)

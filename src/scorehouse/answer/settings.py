@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,18 @@ WORDS = Path(__file__).with_name("words.yml")
 NUMBERS = ("double", "integer")
 MOST_STEPS = 2.0**53  # from 0: whole numbers that a double holds
 ACTION = f"correct {FILE}"
+BOOL = "tag:yaml.org,2002:bool"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads yes, no, on and off as texts: `no` is Norwegian, and `yes` may be a decision."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in those if tag != BOOL]
+    for first, those in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(BOOL, re.compile("(?i:true|false)$"), list("tTfF"))
 
 
 class Change(Arguments):
@@ -132,7 +145,7 @@ def read_answers(project: Path, name: str, signature: Signature, language: str, 
     """
     file = project / FILE
     try:
-        found = (yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None) or {}
+        found = (yaml.load(file.read_text(encoding="utf-8"), _Loader) if file.is_file() else None) or {}
         shipped = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _bad(call, f"{str(file)!r} cannot be read ({error})", "a file of YAML") from error

@@ -30,7 +30,7 @@ from scorehouse.explain.story import Explainer
 from scorehouse.program.choose import ProgramFiles
 from scorehouse.program.reasons.stored_reasons import UNITS
 from scorehouse.registry.policy import load_policy
-from scorehouse.registry.signature import Feature
+from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import FRAGILE
 
 RNG = np.random.default_rng(3)
@@ -234,3 +234,16 @@ def test_data_are_written_as_people_know_them(tmp_path: Path, value: Any, text: 
     blocks = Letter(found, Answers(words=german), "de").blocks()
     table = next(block for block in blocks if block.kind == "table")
     assert table.rows[2][1] == text
+
+
+@pytest.mark.parametrize("language", ["fr", "no"])
+def test_a_language_and_a_decision_are_written_without_quotes(tmp_path: Path, language: str) -> None:
+    """YAML takes true, false, yes, no, on and off for booleans, as keys too."""
+    keys = yaml.safe_load(WORDS.read_text(encoding="utf-8"))["en"]
+    words = "\n".join(f"    {json.dumps(key) if ': ' in key else key}: ord" for key in keys)
+    said = "it: {decisions: {yes: oui, no: non}, changeable: {new: {values: [true, False]}}}"
+    (tmp_path / "answers.yml").write_text(f"{said}\nwords:\n  {language}:\n{words}\n")
+    signature = Signature((Feature(name="new", dtype="bool", type="boolean"),), "frame")
+    answers = read_answers(tmp_path, "it", signature, language, "x")
+    assert set(answers.words.values()) == {"ord"} and answers.decisions == {"yes": "oui", "no": "non"}
+    assert answers.changeable["new"].values == (True, False)
