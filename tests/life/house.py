@@ -82,7 +82,7 @@ class House:
     def _begin_warm(self) -> dict[str, str]:
         """dbt begins as a fork of a process of this life that has imported dbt alone: see `warm/`."""
         program, address = self.installation.environment / "bin" / "dbt", self.clock.file.with_name("dbt")
-        words = (str(program), str(os.getpid()), str(address))
+        words = (str(os.getpid()), str(address), str(program))
         return {"PYTHONPATH": str(WARM), "SCOREHOUSE_WARM_DBT": os.pathsep.join(words)}
 
     def close(self) -> None:

@@ -55,8 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STANDARD_ERROR] = os.dup(2)
     if sys.platform == "linux" and "SCOREHOUSE_WARM_DBT" not in os.environ:  # which workers inherit
         folder = tempfile.mkdtemp(prefix="dbt-")
-        words = [str(Path(sys.executable).with_name("dbt")), str(os.getpid()), f"{folder}/socket"]
-        os.environ["SCOREHOUSE_WARM_DBT"] = os.pathsep.join(words)
+        programs = (str(Path(sys.executable).with_name(name)) for name in ("dbt", "scorehouse"))
+        words = os.pathsep.join([str(os.getpid()), f"{folder}/socket", *programs])
+        os.environ["SCOREHOUSE_WARM_DBT"] = words
         config.add_cleanup(lambda: shutil.rmtree(folder))
     if "SCOREHOUSE_WARM_DBT" in os.environ and "COVERAGE_PROCESS_CONFIG" in os.environ:
         os.environ["SCOREHOUSE_COVERAGE"] = os.environ.pop("COVERAGE_PROCESS_CONFIG")  # see sitecustomize.py

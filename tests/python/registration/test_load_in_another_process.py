@@ -19,7 +19,7 @@ from scorehouse import load, register
 from scorehouse.errors import ArtifactError, EstimatorError
 from scorehouse.registration import prove_loaded
 from scorehouse.registration.check_project import check_project
-from virtual_environments import kept_variables
+from virtual_environments import WARM, kept_variables
 
 SCRIPT = """
 import numpy as np
@@ -40,6 +40,13 @@ if __name__ == "__main__":
 """
 FUNCTION = "def doubled(rows):\n    return rows * 2\n"
 WORDS = ("does not load in a fresh process", "PYTHONPATH", "module_paths")
+
+
+@pytest.fixture(autouse=True)
+def begun_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has imported nothing before, as in other tests (`warm/`); it is known by its PYTHONPATH."""
+    monkeypatch.delenv("SCOREHOUSE_WARM_DBT", raising=False)
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}{os.pathsep}{WARM}")
 
 
 def train(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -123,17 +123,19 @@ def signals(project: DbtProject, *, asks: bool) -> None:
     project.features(SIGNALS.format(retrain=asks, reasons=reasons), name="loyal_retraining")
 
 
-def retrain(project: DbtProject, *words: str, name: str = "loyal") -> subprocess.CompletedProcess[str]:
+def retrain(
+    project: DbtProject, *words: str, name: str = "loyal", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """`scorehouse retrain` as a scheduler calls it."""
-    return scorehouse(project, "retrain", name, "--target", "dev", *words)
+    return scorehouse(project, "retrain", name, "--target", "dev", *words, **variables)
 
 
-def scorehouse(project: DbtProject, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command in the shop's folder."""
+def scorehouse(project: DbtProject, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command in the shop's folder, with these environment variables."""
     return subprocess.run(
         [SCOREHOUSE, *words],
         cwd=project.folder,
-        env={**os.environ, "NO_COLOR": "1", "DBT_PROFILES_DIR": str(project.folder)},
+        env={**os.environ, "NO_COLOR": "1", "DBT_PROFILES_DIR": str(project.folder), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,9 +1,11 @@
-"""Let a dbt command of the tests begin in a process that has imported dbt already, instead of its own.
+"""Let a command of the tests begin in a process that has imported dbt and more already, instead of its own.
 
-Python imports this module at its start, where PYTHONPATH names this folder. Half of the time of a small dbt
-command goes to dbt's imports, and the tests run hundreds. The command is the real one: its own process, made
-by fork, with the words, folder, environment, limits and standard streams of this one, which waits for it,
-passes signals on and ends as it does. `warm_dbt.py` is the other side. Any other program starts as always.
+Python imports this module at its start, where PYTHONPATH names this folder. Half of the time of a small
+command, `dbt` or `scorehouse`, goes to the imports of libraries, and the tests run hundreds. The command is
+the real one: its own process, made by fork, with the words, folder, environment, limits and standard streams
+of this one, which waits for it, passes signals on and ends as it does. `warm_dbt.py` is the other side. So
+begin the processes in which registration tries what it has written, and retraining trains. Any other program
+starts as always.
 
 Lines are counted by the process that runs the command. So that the one that waits need not import coverage
 before this module is reached, tests pass coverage's settings on by a name of their own.
@@ -13,13 +15,25 @@ import contextlib
 import os
 import sys
 
-# The program, the process of the test run, and the address of the process that has imported dbt.
-PROGRAM, _, ELSEWHERE = os.environ.get("SCOREHOUSE_WARM_DBT", "").partition(os.pathsep)
+# The process of the test run, the address of the process that has imported, and the programs.
+OWNER, *ELSEWHERE = os.environ.get("SCOREHOUSE_WARM_DBT", "").split(os.pathsep)
+PROGRAMS = ELSEWHERE[1:]
+OF_COMMANDS = [
+    f"import scorehouse.{name} as _; _.serve()" for name in ("registration.fresh", "retraining.worker")
+]
 
-if PROGRAM and sys.orig_argv[1:2] == [PROGRAM]:
+
+def begins_warm(words: list[str]) -> bool:
+    """Whether this Python was started as one of the programs, or by `scorehouse` for a part of its work."""
+    if words[:2] == ["-P", "-c"] and words[2] in OF_COMMANDS:
+        return os.path.join(os.path.dirname(sys.executable), "scorehouse") in PROGRAMS
+    return words[:1] != [] and words[0] in PROGRAMS
+
+
+if PROGRAMS and begins_warm(sys.orig_argv[1:]):
     from warm_client import run_elsewhere
 
-    run_elsewhere(*ELSEWHERE.split(os.pathsep, 1))
+    run_elsewhere(OWNER, *ELSEWHERE)
 
 if settings := os.environ.pop("SCOREHOUSE_COVERAGE", None):
     os.environ["COVERAGE_PROCESS_CONFIG"] = settings

@@ -1,4 +1,4 @@
-"""The side of a dbt command that waits: see sitecustomize.py."""
+"""The side of a command that waits: see sitecustomize.py."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ import time
 from pathlib import Path
 
 SERVER = Path(__file__).with_name("warm_dbt.py")
+# A fork has none of the threads that an import starts.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 
 
-def run_elsewhere(owner: str, address: str) -> None:
+def run_elsewhere(owner: str, address: str, *programs: str) -> None:
     """Run this command in a fork of the process at `address`, and end as it ends.
 
     The first command starts that process, which ends with the process `owner`. Returns where it cannot start,
     as with a dbt that has no such modules or a DuckDB with threads of its own: then commands begin cold.
     """
-    line = _connected(owner, address)
+    line = _connected(owner, address, *programs)
     if line is None:
         return
     umask = os.umask(0)
@@ -52,8 +54,10 @@ def run_elsewhere(owner: str, address: str) -> None:
     os._exit(code)
 
 
-def _connected(owner: str, address: str) -> socket.socket | None:
+def _connected(owner: str, address: str, *programs: str) -> socket.socket | None:
     """A connection with the process that has imported dbt, which is started where there is none."""
+    seed = os.environ.get("PYTHONHASHSEED", "")  # which a process reads at its start
+    address += seed
     failed = Path(f"{address}.failed")
     with open(f"{address}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -65,9 +69,13 @@ def _connected(owner: str, address: str) -> socket.socket | None:
             return line
         own = ("COVERAGE_", "DBT_", "PYTHON", "SCOREHOUSE_")
         server = subprocess.Popen(
-            [sys.executable, str(SERVER), owner, address],
+            [sys.executable, str(SERVER), owner, address, *programs],
             cwd="/",
-            env={name: value for name, value in os.environ.items() if not name.startswith(own)},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith(own)},
+                **ONE_THREAD,
+                **({"PYTHONHASHSEED": seed} if seed else {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,14 +1,16 @@
-"""A process that has imported dbt, and a fork of it for each dbt command of the tests: see sitecustomize.py.
+"""A process that has imported dbt, and a fork of it for each command of the tests: see sitecustomize.py.
 
-    python warm_dbt.py OWNER ADDRESS
+    python warm_dbt.py OWNER ADDRESS PROGRAM...
 
 It ends with the process OWNER, or when the file ADDRESS is removed.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
@@ -19,30 +21,46 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
 
 import dbt.adapters.duckdb.connections
 import dbt.cli.main
 import dbt.include.duckdb
 import dbt.include.global_project
+import dbt.task.build
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.artifacts.resources.v1.config import NodeConfig
 from dbt.artifacts.resources.v1.model import ModelConfig
 from dbt.clients.jinja_static import statically_extract_macro_calls
 from dbt.contracts.graph import nodes, unparsed
+from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
 from dbt.contracts.selection import SelectorFile
-from dbt_common.clients.jinja import extract_toplevel_blocks, parse
-from dbt_common.tests import enable_test_caching
+from dbt_common.clients.jinja import extract_toplevel_blocks, get_template, parse
+from dbt_common.dataclass_schema import dbtClassMixin
+
+sys.path.append(str(Path(__file__).parents[1]))
+import many_commands  # noqa: F401  # which spares dbt what it would do in each command
+
+sys.path.pop()
 
 with contextlib.suppress(ImportError):  # lives do not install it
     import coverage
 
-# What a command imports for itself only where it needs it: what is imported here, no test could see missing.
-UNLOADED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "scorehouse")
+# Where `scorehouse` begins here, too. Where only dbt does, as in lives, a command imports them for itself:
+# what is imported here, no test could see missing.
+LIBRARIES = (
+    *("numpy", "pandas", "pyarrow.compute", "pyarrow.parquet", "joblib", "scipy.special", "scipy.stats"),
+    *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.linear_model"),
+    *("sklearn.metrics", "sklearn.pipeline", "sklearn.preprocessing"),
+)
+UNLOADED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
 # Whose JSON schemas dbt makes at their first use, in each command anew.
 VALIDATED = (
     *(Configuration, DuckDBCredentials, PackageConfig, ProfileConfig, Project, ProjectFlags, SelectorFile),
@@ -59,12 +77,17 @@ BLOCKS = {"macro", "materialization", "test", "data_test"}  # as dbt asks for th
 LOOK_SECONDS = 2
 
 
-def main(owner: str, address: str) -> None:
+def main(owner: str, address: str, *programs: str) -> None:
     assert not [name for name in UNLOADED if name in sys.modules]
+    if any(Path(program).name == "scorehouse" for program in programs):
+        for name in LIBRARIES:
+            importlib.import_module(name)
+    assert "scorehouse" not in sys.modules, "its lines are counted, and a test may change it"
     assert resource_tracker._resource_tracker._fd is None, "forks would share locks"
     # DuckDB 1.5 starts one when it is imported
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would not have the other threads"
-    prepare()
+    if "PYTHONHASHSEED" not in os.environ:  # else it is retraining's process, which runs no dbt
+        prepare()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     Path(address).unlink(missing_ok=True)  # of one that was killed
     listener.bind(address)
@@ -86,16 +109,28 @@ def main(owner: str, address: str) -> None:
 
 
 def prepare() -> None:
-    """Make once what every command would make again: JSON schemas, and the parsed Jinja of macros."""
+    """Make once what every command would make again: schemas, readers, and the compiled Jinja of macros."""
     for validated in VALIDATED:
         validated.json_schema()
-    enable_test_caching()  # of dbt's own tests, for parsed Jinja
+    for described in subclasses(dbtClassMixin):  # which write their readers and writers at the first use
+        with contextlib.suppress(Exception):  # nothing is what most cannot be read from
+            described.from_dict({})
+        with contextlib.suppress(Exception):
+            described.to_dict(object.__new__(described))
+    Manifest.from_msgpack(Manifest().to_msgpack())
     for folder in MACROS:
         for file in sorted(folder.rglob("*.sql")):
             for block in extract_toplevel_blocks(file.read_text(), BLOCKS, collect_raw_data=False):
                 parse(block.full_block)
+                get_template(block.full_block, {})
                 with contextlib.suppress(Exception):  # of the macros' names, which only a command knows
                     statically_extract_macro_calls(block.full_block, {})
+
+
+def subclasses(parent: type) -> Iterator[Any]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from subclasses(child)
 
 
 def session(line: socket.socket) -> None:
@@ -150,14 +185,47 @@ def become(told: dict[str, Any], streams: list[int]) -> None:
     time.tzset()
     random.seed()
     sys.orig_argv[:] = [sys.executable, *told["words"]]
-    sys.argv[:] = told["words"]
-    sys.path[:] = [os.path.dirname(told["words"][0]), *told["path"]]
+    sys.path[:] = told["path"]
     sys.stdin, sys.stdout, sys.stderr = read(0), written(1), written(2)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     if settings := os.environ.pop("SCOREHOUSE_COVERAGE", None):
         os.environ["COVERAGE_PROCESS_CONFIG"] = settings
         coverage.process_startup(force=True)
-    runpy.run_path(told["words"][0], run_name="__main__")
+    try:
+        begin(told["words"])
+    except SystemExit as ended:
+        code = ended.code
+        del ended
+        if isinstance(code, int | None):
+            end(code or 0)
+        raise SystemExit(code) from None
+
+
+def begin(words: list[str]) -> None:
+    """Run a program, or the text that `-P -c` names."""
+    if words[0] != "-P":
+        sys.argv[:] = words
+        sys.path.insert(0, os.path.dirname(words[0]))
+        runpy.run_path(words[0], run_name="__main__")
+        return
+    sys.argv[:] = ["-c", *words[3:]]
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(compile(words[2], "<string>", "exec"), vars(sys.modules["__main__"]))
+
+
+def end(code: int) -> NoReturn:
+    """End as Python does, without taking apart all that was imported, which takes longer than most commands.
+
+    Python would let go of the database then, which dbt has left open.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    dbt.adapters.duckdb.connections.DuckDBConnectionManager.close_all_connections()
+    gc.collect()  # what was there before the command is frozen
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def read(stream: int) -> Any:
