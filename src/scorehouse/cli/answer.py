@@ -87,7 +87,7 @@ def _one(
     as_json: bool,
 ) -> None:
     from scorehouse.answer.letter import lines, markdown, page
-    from scorehouse.evidence.manifest import ANSWER, require_new, write_pack
+    from scorehouse.evidence.manifest import ANSWER, TOLD, require_new, write_pack
     from scorehouse.explain.row import find_row
     from scorehouse.registry.key_signature import read_key
 
@@ -107,7 +107,7 @@ def _one(
         files = {
             "letter.md": markdown(letter.blocks()).encode(),
             "letter.html": page(letter.blocks(), language).encode(),
-            "answer.json": (json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n").encode(),
+            TOLD: (json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n").encode(),
         }
         facts = {
             "kind": ANSWER,

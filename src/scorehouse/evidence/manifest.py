@@ -20,6 +20,7 @@ from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_file
 MANIFEST = "MANIFEST.json"
 FORMAT = 1
 ANSWER = "answer"  # the kind of a folder that `scorehouse answer` writes; packs have none
+TOLD = "answer.json"  # all that a letter says, in that folder
 UNLISTED = (MANIFEST, KEY_SIGNATURE)
 VERSION, SIGNATURE, RUNS, SEAL, BOM = "version.json", "signature.json", "runs.jsonl", "seal.jsonl", "bom.json"
 

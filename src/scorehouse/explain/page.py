@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from itertools import accumulate
 
 import jinja2
@@ -26,6 +28,7 @@ def page(story: Story) -> str:
         trim_blocks=True,
     )
     environment.filters.update(said=said, sentence=sentence, shown=shown, waterfall=waterfall)
+    environment.filters["json"] = partial(json.dumps, default=str)  # of the key, for `scorehouse forget`
     return environment.get_template("story.html").render(story=story)
 
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -34,7 +35,7 @@ from scorehouse.registry.seeds import replace_file
 NOT_SEARCHED = ("dbt_packages", "node_modules", "__pycache__")  # and hidden folders
 BY_DBT = ("target", "logs")
 GENERATED = 'name="generator" content="scorehouse'
-HEADING = re.compile(r"<h1>([^<]*)</h1>")  # of a page that explains one row: `node: column value, ...`
+KEY = re.compile(r'<h1 data-key="([^"]*)"')  # of a page that explains one row
 READERS = {
     ".parquet": "read_parquet({})",
     ".csv": "read_csv({}, all_varchar = true, header = true, allow_quoted_nulls = false)",
@@ -83,7 +84,7 @@ def kind_of(file: Path, project: Path, people: People) -> str:
         return PAGE
     if file.suffix == ".html":
         text = file.read_text(encoding="utf-8", errors="replace")
-        if (heading := HEADING.search(text)) and _explains(html.unescape(heading[1]), people):
+        if (key := KEY.search(text)) and _is_about(_read_json(html.unescape(key[1])), people):
             return PAGE
         if GENERATED in text:
             return OURS
@@ -103,20 +104,25 @@ def folder_of(file: Path) -> Path:
     return folder.parent if folder.name.startswith((PARTIAL + PREFIX, REPLACED)) else folder
 
 
-def _explains(heading: str, people: People) -> bool:
-    """Whether the heading of a page is about a row of one of the persons."""
-    parts = heading.partition(": ")[2].split(", ")
-    named = dict(part.split(" ", 1) for part in parts if " " in part)
-    values = {name.lower(): value for name, value in named.items()}
+def _is_about(key: Any, people: People) -> bool:
+    """Whether the key of a row, by column, is one of the persons'."""
+    values = {name.lower(): str(value) for name, value in key.items()} if isinstance(key, dict) else {}
     return tuple(values.get(name.lower(), "") for name in people.columns) in set(people.keys)
+
+
+def _read_json(text: str) -> Any:
+    with suppress(ValueError):
+        return json.loads(text)
+    return None
 
 
 def _answers(file: Path, people: People) -> bool:
     """Whether a file is of a folder of `scorehouse answer` about one of the persons."""
     try:
         written = json.loads((file.parent / packed.MANIFEST).read_text(encoding="utf-8"))
+        told = json.loads((file.parent / packed.TOLD).read_text(encoding="utf-8"))
         is_own = written["kind"] == packed.ANSWER and file.name in (*packed.UNLISTED, *written["files"])
-        return is_own and _explains(written["subject"].partition(" about ")[2], people)
+        return is_own and _is_about(told["story"]["key"], people)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -141,7 +147,7 @@ def search(
 
 def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
     if kind == PAGE:
-        return 1, "by its heading"
+        return 1, "by its key"
     if file.suffix in READERS and (where := _condition(connection, file, people)):
         with suppress(duckdb.Error):  # an odd line behind those that tell the columns
             return _count(connection, file, where), "by its columns"

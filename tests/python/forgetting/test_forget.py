@@ -132,6 +132,22 @@ def test_a_person_is_nowhere_and_all_others_stay_valid(house: DbtProject) -> Non
         assert "nothing to write" in written and "39 unchanged" in written
 
 
+def test_letters_and_pages_are_known_by_the_whole_key(house: DbtProject) -> None:
+    """Also by one with a comma, and not as that of another person whose name begins it."""
+    for name, place in (("Smith", 8), ("Smith, Ann Mary", 7)):
+        for table in ("features", "scores"):
+            house.query(
+                f"update {table} set person_id = '{name}' where person_id = 'person-000{place}-bonne'"
+            )
+        call("explain", "churn", "--key", name, "--table", "scores", *TARGET, "--html", f"why_{place}.html")
+        call("answer", "churn", "--key", name, "--table", "scores", *TARGET, "--output", f"letter_{place}")
+    files = ("MANIFEST.json", "answer.json", "letter.html", "letter.md")
+    for name, place in (("Smith", 8), ("Smith, Ann Mary", 7)):
+        done = forget("--key", name, "--dry-run")
+        pages = [each["place"] for each in done["places"] if each["kind"] in ("explanation", "letter")]
+        assert pages == [f"why_{place}.html", *(f"letter_{place}/{file}" for file in files)]
+
+
 @pytest.mark.slow
 def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     """The feature table still has the person, as it is when its source was not cleaned yet."""
