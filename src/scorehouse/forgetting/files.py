@@ -43,7 +43,8 @@ READERS = {
 DATABASES = (".duckdb", ".wal", ".db", ".sqlite", ".ducklake")
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".xlsx", ".pkl", ".joblib", ".npz", ".pdf", ".avro", ".orc")
 LARGEST = 200 * 2**20  # bytes of a text that is searched
-EXPORT, PAGE, OURS, OTHER = "export", "explanation", "report, log or alert", "file"
+EXPORT, PAGE, LETTER, OURS, OTHER = "export", "explanation", "letter", "report, log or alert", "file"
+REMOVED = (PAGE, LETTER)
 
 
 def files_of(roots: Sequence[Path]) -> Iterator[Path]:
@@ -76,12 +77,12 @@ def in_git(project: Path) -> set[Path]:
 
 
 def kind_of(file: Path, project: Path, people: People) -> str:
-    """What a file is to us. Pages are removed, exports and ours lose the values, others are only named."""
+    """What a file is to us: removed (pages, letters), redacted (exports, ours), or only named (others)."""
     if _is_left(file) or (file.parent.name.startswith(PREFIX) and (file.parent / MANIFEST).is_file()):
         return EXPORT
     inside = file.relative_to(project).parts if file.is_relative_to(project) else ()
     if _answers(file, people):
-        return PAGE
+        return LETTER
     if file.suffix == ".html":
         text = file.read_text(encoding="utf-8", errors="replace")
         if (key := KEY.search(text)) and _is_about(_read_json(html.unescape(key[1])), people):
@@ -146,7 +147,7 @@ def search(
 
 
 def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
-    if kind == PAGE:
+    if kind in REMOVED:
         return 1, "by its key"
     if file.suffix in READERS and (where := _condition(connection, file, people)):
         with suppress(duckdb.Error):  # an odd line behind those that tell the columns
@@ -180,10 +181,11 @@ def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People
 
 def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> str:
     """Take the persons out of a file that is ours; returns what was done."""
-    if kind == PAGE:
+    if kind in REMOVED:
         file.unlink()
-        with suppress(OSError):  # if it was the last file of a letter
-            file.parent.rmdir()
+        with suppress(OSError):  # whose folder goes with its last file
+            if kind == LETTER:
+                file.parent.rmdir()
         return "removed"
     if kind == EXPORT:
         return "rewritten"  # with its whole batch, by `forget_in_exports`

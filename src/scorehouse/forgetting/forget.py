@@ -127,7 +127,7 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
         why = "" if is_ours else "none of ours: name it with --also"
         why = "in Git, and in its history" if file.resolve() in tracked else why
         shown = job.people.unnamed(named)
-        if shown != named and kind != files.PAGE:
+        if shown != named and kind not in files.REMOVED:
             hits, why = hits + 1, "the key is in its name: rename it"
         found.append((Place(shown, kind, how, hits, why=why if hits else ""), file))
     return found, who
