@@ -152,9 +152,10 @@ class Letter:
         return Block("heading", self.words[key])
 
     def _rejected(self, reason: str) -> str:
-        """The features that a reason like `null:age;out_of_range:income=-1` names."""
+        """The features of a reason like `null:age;out_of_range:income=-1`, or that nothing came out."""
         known = {part.feature for part in self.answer.story.parts}
-        return self._features([name for name in REJECTED.findall(reason) if name in known]) or reason
+        named = [name for name in REJECTED.findall(reason) if name in known]
+        return self._features(named) or self.words["no_result"]
 
     def _features(self, names: Sequence[str]) -> str:
         named = [self._feature(name) for name in names]
@@ -179,7 +180,7 @@ class Letter:
             return self.words["is_true" if value else "is_false"]
         if not isinstance(value, float | Decimal):
             return str(value)
-        text = f"{value:f}" if isinstance(value, Decimal) else written(value)
+        text = f"{value.normalize():f}" if isinstance(value, Decimal) else written(value)
         return text.replace(".", self.words["decimal"])
 
     def _signed(self, value: float) -> str:

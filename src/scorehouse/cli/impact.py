@@ -87,6 +87,7 @@ def impact_command(
             "--check repeats a prediction: name only NAME, --alias, --table and the target"
         )
     seeds = ModelSeeds(target.project, name)
+    options = {"target": target.target, "database": target.database, "folder": folder}
     folder = folder or seeds.project / KEPT
     try:
         with target.opened() as opened:
@@ -99,7 +100,7 @@ def impact_command(
                     found, file = _predicted(opened, seeds, folder, segments, values, key, **moved)
                 gates = _gates(target, name)
                 document = {**found.to_dict(), "gates": gates, "file": str(file)}
-                sections = list(impact_sections(found, gates, file))
+                sections = list(impact_sections(found, gates, file, options))
     except (duckdb.Error, OSError) as error:
         raise ConfigurationError(
             f"{this_call()} {name}",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,10 @@ class Section:
     notes: Sequence[str] = ()
 
 
-def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterator[Section]:
+def impact_sections(
+    found: Impact, gates: dict[str, str], file: Path, options: Mapping[str, Any]
+) -> Iterator[Section]:
+    """`options` of the command are those to be given again; what is empty is left out."""
     from scorehouse.impact.changes import ALL
     from scorehouse.impact.predict import total
 
@@ -67,8 +71,10 @@ def impact_sections(found: Impact, gates: dict[str, str], file: Path) -> Iterato
         spent = f"about {cost.seconds:.2g} s, by {cost.of_rows:,} rows that version {cost.version} scored"
     runs = f" in {cost.runs} runs, by max_rows" if cost.runs > 1 else ""
     yield Section("cost", notes=[f"the next run scores {count(cost.rows, 'key')}{runs}: {spent}"])
-    again = f"scorehouse impact {move.before.name} --check --table {move.table}"
-    again += f" --alias {move.alias}" if move.alias != "champion" else ""
+    alias = "" if move.alias == "champion" else move.alias
+    again = f"scorehouse impact {move.before.name} --check"
+    for option, value in {"table": move.table, "alias": alias, **options}.items():
+        again += f" --{option} {shlex.quote(str(value))}" if value else ""
     yield Section("", notes=[f"every key: {file}", f"after the run: {again}"])
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import markupsafe
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
@@ -35,7 +36,7 @@ class People:
 
     def __post_init__(self) -> None:
         for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
-            in_html = (html.escape(value), html.escape(value, False))
+            in_html = (html.escape(value), html.escape(value, False), str(markupsafe.escape(value)))
             in_json = (_in_json(value), _in_json(_in_json(value)))  # JSON may be a string of JSON, too
             for written in dict.fromkeys([value, *in_html, *map(breakable, in_html), *in_json]):
                 if words := list(WORD.finditer(written)):
@@ -67,7 +68,9 @@ class People:
                     start = word.start("word") - offset
                     if start < 0 or not text.startswith(value, start) or not _is_whole(text, start, value):
                         continue
-                    if is_telling(value) or named.search(text, max(0, start - NEAR), start):
+                    if is_telling(value.replace("<wbr>", "")) or named.search(
+                        text, max(0, start - NEAR), start
+                    ):
                         hits.append((start, value))
         for start, value in sorted(hits, key=lambda hit: (hit[0], -len(hit[1]))):  # the longer of two
             if start >= end:
@@ -103,7 +106,8 @@ def is_telling(value: str) -> bool:
 
 def _is_whole(text: str, start: int, value: str) -> bool:
     """Whether a value is not a part of a longer word or number."""
-    before, after = text[max(0, start - 2) : start], text[start + len(value) : start + len(value) + 2]
+    before = text[max(0, start - 7) : start].removesuffix("<wbr>")[-2:]
+    after = text[start + len(value) : start + len(value) + 2]
     if escape := ESCAPE_BEFORE.search(text, max(0, start - 6), start):
         before = chr(int(escape["code"] or "20", 16))
     is_longer = re.search(r"[\w-]$|\d\.$", before) or re.match(r"[\w-]|\.\d", after)

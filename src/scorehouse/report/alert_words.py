@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from textwrap import shorten
 from typing import Any, NamedTuple
 
 from scorehouse.report.volumes import LOADED
@@ -98,8 +97,8 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "most": lambda known, row: metric_limit(row["metric"], known["limit"]),
     "share": lambda _, row: percent(row["share_of_rows"]),
     # of runs, of dbt and of several features
-    "why": lambda known, _: shorten(
-        known["error"] or "no error message was recorded", WIDEST, placeholder=" …"
+    "why": lambda known, _: (
+        known["error"][:WIDEST] + " …" * (len(known["error"]) > WIDEST) or "no error message was recorded"
     ),
     "in_full": lambda known, _: f": {known['error']}" if len(known["error"]) > WIDEST else "",
     "rejected": lambda known, _: (

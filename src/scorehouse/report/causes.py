@@ -28,7 +28,7 @@ TOGETHER = 0.6  # the correlation in training from which features that change ar
 LITTLE = Subject("features of little importance")
 # The codes of reasons to retrain, and the topics that say the same.
 REASONS = {"output_drift": ("scores",), "drift": ("drift", "quality")}
-OF_SCORED = ("quality", "drift", "scores")  # topics of what was scored last
+OF_SCORED = ("quality", "drift", "scores", "retraining")  # topics of what was scored last
 FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody should retrain
 
 
@@ -137,6 +137,7 @@ def _cause(subject: Subject, group: Sequence[Alert]) -> Alert:
     level = "bad" if any(fact.level == "bad" for fact in own) else first.level
     if subject == LITTLE:
         numbers = {"n_features": len({fact.subject for fact in group}), "limit": MINOR}
+        numbers["behind"] = first.numbers.get("behind", "")
         return Alert("features_of_little_importance", level, subject, "", numbers, also=tuple(group))
     others = sorted({fact.feature for fact in group if fact.feature} - {subject.name})
     also = tuple(fact for fact in group if fact is not first)

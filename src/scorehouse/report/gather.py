@@ -81,19 +81,16 @@ class ModelData:
                 return None if other["status"] == SUCCESS else other
         return None
 
-    def scored_before(self, run: Row) -> Row | None:
-        """The last run that scored the table of a run that did not."""
-        earlier = self.runs[self.runs.index(run) + 1 :]
-        same = (one for one in earlier if one.get("prediction_table") == run.get("prediction_table"))
-        return next((one for one in same if one["status"] == SUCCESS), None)
-
     @property
     def missed(self) -> tuple[Row, Row] | None:
-        """A run that scored nothing, and the last before it that did, of any table: monitors know of that."""
-        live = (run for run in self.runs if run.get("is_live") is not False)
-        before = next((run for run in live if run["status"] == SUCCESS), None)
-        for run in self.newest_runs() if before else ():
+        """A run that scored nothing, and the last one before it that did, of which monitors know.
+
+        A table that another command has scored since ends it: monitors were built after that.
+        """
+        scored = [run for run in self._live_runs() if run["status"] == SUCCESS]
+        for run in self.newest_runs():
             missed = run if run["status"] == SKIPPED else self.failure(run)
+            before = next((one for one in scored if missed and not _beside(one, missed)), None)
             if missed and before and missed["started_at"] > before["started_at"]:
                 return missed, before
         return None
@@ -117,14 +114,24 @@ class ModelData:
         """The newest run of the live version in each prediction table, the largest table first."""
         newest: dict[str, Row] = {}
         sizes: Counter[str] = Counter()
-        for run in self.runs:  # one that was killed, or failed early, has no version and no rows
-            if self.nodes is not None and str(run.get("node")) not in self.nodes:
-                continue  # what the project has no more is not late
-            if run["model_version"] in (self.live.version, None) and run.get("is_live") is not False:
-                table = str(run.get("prediction_table") or run.get("node"))
-                newest.setdefault(table, run)
-                sizes[table] = max(sizes[table], run["rows_in"] or 0)
+        for run in self._live_runs():
+            table = str(run.get("prediction_table") or run.get("node"))
+            newest.setdefault(table, run)
+            sizes[table] = max(sizes[table], run["rows_in"] or 0)
         return [newest[table] for table, _ in sizes.most_common()]
+
+    def _live_runs(self) -> list[Row]:
+        """Those of the live version, also ones that were killed, or failed early, and have no version.
+
+        What the project has no more is not late.
+        """
+        return [
+            run
+            for run in self.runs
+            if (self.nodes is None or str(run.get("node")) in self.nodes)
+            and run["model_version"] in (self.live.version, None)
+            and run.get("is_live") is not False
+        ]
 
     def judged(self, run: Row) -> Row:
         """The run to judge by: `run`, or if it found nothing to score, the last one that scored the table.
@@ -151,6 +158,12 @@ class ModelData:
                 is_bad = limits.ending(other).level in ("bad", "warn")
                 return "continuing" if is_bad and stopped_by(other) == stopped_by(run) else "new"
         return ""
+
+
+def _beside(run: Row, other: Row) -> bool:
+    """Whether they are runs of two tables by one command."""
+    same = run["invocation_id"] == other["invocation_id"]
+    return same and run.get("prediction_table") != other.get("prediction_table")
 
 
 def stopped_by(run: Row) -> str:

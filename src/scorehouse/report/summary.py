@@ -64,9 +64,9 @@ def headline(chapter: Chapter) -> Headline:
 def _note(chapter: Chapter) -> str:
     """Of what time the monitors are, which dbt skips with the prediction table."""
     data = chapter.data
-    if not data.missed or not (data.drift or data.performance):
+    if not data.missed or not data.drift:
         return ""
-    return f"Drift and performance were last computed on {stamp(data.missed[1]['started_at'])} UTC."
+    return f"Drift was last computed on {stamp(data.missed[1]['started_at'])} UTC."
 
 
 def overview(chapter: Chapter) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from scorehouse.report.rules import RULES
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import MOVED, ago, number, short_name
 
-# The lights that say how things stand now; the others are of what was scored last.
-OF_SCORED = ("Data quality", "Drift", "Scores")  # lights of what was scored last
+OF_SCORED = ("Data quality", "Drift", "Scores", "Retraining")  # lights of what was scored last
 JUDGED, NOT_JUDGED = ("ok", "drift", "small_drift"), "not_judged"
 # Why no row of a table was judged, by status.
 UNJUDGED = {

@@ -186,6 +186,9 @@ def test_a_decision_about_data_that_are_rejected_today_is_told(tmp_path: Path) -
     assert (
         "The decision was low." in said and "those of today cannot be used: balance." in said
     ) and "None" not in said
+    failed = then | {"prediction": None, "band": None, "reject_reason": "estimator_error:ValueError"}
+    said = letter(answerer, answerer.answer(row_of(answerer, failed, balance=1.0, years=7)))
+    assert "could not be used: nothing can be computed from them." in said and "ValueError" not in said
 
 
 def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
@@ -220,6 +223,7 @@ def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
         (1e300, f"1{300 * '0'}"),
         (Decimal("12345678901.23"), "12345678901,23"),
         (Decimal("1.5E+12"), "1500000000000"),
+        (Decimal("1200.000000000"), "1200"),
         (True, "ja"),
         (7, "7"),
         (None, "fehlt"),

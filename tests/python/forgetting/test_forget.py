@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import markupsafe
 import pytest
 from click.testing import CliRunner, Result
 
@@ -354,6 +355,15 @@ def test_only_persons_are_named_by_text() -> None:
     people = People(("name",), (("nadia",), ("\u00c9ric",)))
     for keys in ((("anna",), ("anna@x.de",)), (("anna@x.de",), ("anna",))):
         assert People(("name",), keys).redacted("see anna@x.de now") == ("see [forgotten] now", 1)
+    people = People(("name",), (("north",), ("a_b",), ("O'Neill_jr",)))
+    for text, left in (
+        ("predictions_<wbr>north", "predictions_<wbr>north"),
+        ("a_<wbr>b", "a_<wbr>b"),
+        ("name a_<wbr>b", "name [forgotten]"),
+        (breakable(str(markupsafe.escape("O'Neill_jr"))), "[forgotten]"),
+    ):
+        assert people.redacted(text)[0] == left
+    people = People(("name",), (("nadia",), ("\u00c9ric",)))
     twice = json.dumps({"payload": json.dumps({"name": "\u00c9ric"})})
     assert people.redacted(r"C:\nadia")[0] == r"C:\[forgotten]"
     assert json.loads(people.redacted(twice)[0]) == {"payload": '{"name": "[forgotten]"}'}

@@ -50,7 +50,9 @@ def test_of_several_tables_the_last_scored_is_taken_and_the_others_are_named(pro
     assert f"the last scored table that champion decides; for another: --table {' or '.join(others)}" in (
         ended.stdout
     )
-    assert ended.stdout.endswith(f"after the run: scorehouse impact toy --check --table {table}\n")
+    assert ended.stdout.endswith(
+        f"after the run: scorehouse impact toy --check --table {table} --target dev\n"
+    )
     found = impact(project, "2", "--table", others[0])
     assert (found["table"], found["other_tables"]) == (others[0], [])
     assert "name the --table or --folder" in refused(project, "--check", "--table", others[-1])

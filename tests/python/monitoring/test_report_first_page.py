@@ -113,11 +113,11 @@ def test_monitors_of_an_earlier_run_say_so(ended: str, is_said: bool, database: 
             "select max(started_at) from scorehouse_run_log where model_name = 'wide' and status = 'success'"
         )
         ((scored,),) = connection.sql(query).fetchall()
-    note = f"Drift and performance were last computed on {scored:%d %b %Y, %H:%M} UTC."
+    note = f"Drift was last computed on {scored:%d %b %Y, %H:%M} UTC."
     assert (note in status(database)) is (note in first_page(database)) is is_said
 
 
-def ended(database: Path, status: str, error: str, table: str = "") -> None:
+def ended(database: Path, status: str, error: str, table: str = "", command: str = "tonight") -> None:
     """The next run of the table that was scored last, or of another one, has ended so."""
     other = f", '{table}' as prediction_table" if table else ""
     with duckdb.connect(str(database)) as connection:
@@ -126,7 +126,7 @@ def ended(database: Path, status: str, error: str, table: str = "") -> None:
             "from scorehouse_run_log where model_name = 'wide' order by started_at desc) "
             "select * replace (uuid() as run_id, uuid() as parent_run_id, "
             "(select max(started_at) from runs) + interval 1 minute as started_at, "
-            f"'{status}' as status, '{error}' as error{other}) "
+            f"'{command}' as invocation_id, '{status}' as status, '{error}' as error{other}) "
             "from runs where prediction_table <> 'another' limit 1"
         )
 
@@ -159,7 +159,7 @@ def test_a_failed_run_stays_named_until_one_succeeds(database: Path) -> None:
 
 def test_no_light_is_green_by_what_was_scored_before_a_failed_run(database: Path) -> None:
     """Labels, runs and tests go on; and the lights are as before once any table was scored again."""
-    of_scored = ("Data quality", "Drift", "Scores")
+    of_scored = ("Data quality", "Drift", "Scores", "Retraining")
     with duckdb.connect(str(database)) as connection:
         connection.sql("update wide_drift set status = 'ok' where part = 'output'")
         connection.sql("update wide_attribution set status = 'ok'")
@@ -178,7 +178,9 @@ def test_no_light_is_green_by_what_was_scored_before_a_failed_run(database: Path
     payload = json.loads(run("export", "alerts", "wide", "--database", database).output)
     texts = [one["text"] for one in payload["alerts"] if one["topic"] in ("quality", "drift")]
     assert texts and all(", before the run that failed" in text for text in texts), texts
-    ended(database, "success", "", table="another")
+    ended(database, "success", "", table="another")  # beside it, by the same command
+    assert lights(database) == after
+    ended(database, "success", "", table="another", command="later")
     again = lights(database)
     assert again["Last run"][0] == "bad"
     assert all(again[name] == before[name] for name in of_scored)

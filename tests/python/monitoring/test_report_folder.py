@@ -61,7 +61,7 @@ def test_the_index_says_what_to_do_with_the_worst_first(folder: Path) -> None:
     index = (folder / "index.html").read_text()
     rows = re.findall(r'<li class="(\w+)">(.*?)</li>', index.split('class="sentences"')[1], re.S)
     first, second = [(state, said_in(row)) for state, row in rows]
-    said = "wide Act act: performance ROC AUC is worse than allowed"
+    said = "wide Act performance ROC AUC is worse than allowed"
     assert first[0] == "bad" and first[1].startswith(said)
     assert first[1].count("Owner: tests") == 1
     assert second[0] == "none" and "Owner" not in second[1], second
