@@ -29,7 +29,7 @@ BEYOND = (
     "backups of the database and of these files",
     "clones and the history of the Git repository",
     "evidence packs and exports that were handed over, and tables of other systems until the next export",
-    f"hidden folders, {', '.join(files.NOT_SEARCHED)}, which are not searched",
+    f"hidden folders and {', '.join(files.NOT_SEARCHED)}, which are not searched",
     "fingerprints and scores of runs into tables that had lost the person before",
     "older snapshots of a lake, until they are expired",
     "the other targets of this project: call this once for each of them",
