@@ -152,7 +152,7 @@ class Letter:
         return Block("heading", self.words[key])
 
     def _rejected(self, reason: str) -> str:
-        """The features of a reason like `null:age;out_of_range:income=-1`, or that nothing came out."""
+        """The features that a reason like `null:age;out_of_range:income=-1` names, or words for others."""
         known = {part.feature for part in self.answer.story.parts}
         named = [name for name in REJECTED.findall(reason) if name in known]
         return self._features(named) or self.words["no_result"]

@@ -102,6 +102,9 @@ def _one(
     said = list(lines(letter.blocks()))
     if found.story.no_reasons:
         said += ["", f"no contributions: {found.story.no_reasons}"]
+    reasons = (found.story.table.get("reject_reason"), found.story.now["reject_reason"])
+    for reason in dict.fromkeys(filter(None, reasons)):
+        said += ["", f"rejected: {reason}"]
     if output is not None:
         story, now = found.story, datetime.now(UTC)
         files = {

@@ -299,3 +299,13 @@ def test_a_project_has_its_own_words(project: DbtProject, tmp_path: Path) -> Non
     twin = project.copy(tmp_path / "twin")
     twin.write("answers.yml", yaml.safe_dump({"words": {"en": {"title": "Our decision"}}}))
     assert answer(twin, "linear", "--key", "3").output.startswith("Our decision\n")
+
+
+def test_the_terminal_has_the_reason_that_the_letter_says_in_words(
+    project: DbtProject, tmp_path: Path
+) -> None:
+    twin, folder = project.copy(tmp_path / "twin"), tmp_path / "letter"
+    execute(twin, "update linear_scored set reject_reason = 'not_finite:prediction' where id = 3")
+    said = answer(twin, "linear", "--key", "3", "--output", str(folder)).stdout
+    assert "rejected: not_finite:prediction" in said
+    assert "not_finite" not in (folder / "letter.md").read_text()

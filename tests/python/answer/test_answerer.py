@@ -188,7 +188,7 @@ def test_a_decision_about_data_that_are_rejected_today_is_told(tmp_path: Path) -
     ) and "None" not in said
     failed = then | {"prediction": None, "band": None, "reject_reason": "estimator_error:ValueError"}
     said = letter(answerer, answerer.answer(row_of(answerer, failed, balance=1.0, years=7)))
-    assert "could not be used: nothing can be computed from them." in said and "ValueError" not in said
+    assert "could not be used: the computation gave no result." in said and "ValueError" not in said
 
 
 def test_a_letter_has_no_word_of_another_language(tmp_path: Path) -> None:
@@ -251,3 +251,15 @@ def test_a_language_and_a_decision_are_written_without_quotes(tmp_path: Path, la
     answers = read_answers(tmp_path, "it", signature, language, "x")
     assert set(answers.words.values()) == {"ord"} and answers.decisions == {"yes": "oui", "no": "non"}
     assert answers.changeable["new"].values == (True, False)
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "gave no result"), ("de", "ergab kein Ergebnis")])
+@pytest.mark.parametrize("reason", ["estimator_error:ValueError", "not_finite:prediction"])
+def test_a_reason_that_is_no_feature_is_said_in_words(
+    tmp_path: Path, language: str, said: str, reason: str
+) -> None:
+    answerer = wide(tmp_path, {"balance": {"step": 0.01}})
+    row = row_of(answerer, {"id": 5, "reject_reason": reason}, balance=1.23, years=7)
+    words = yaml.safe_load(WORDS.read_text(encoding="utf-8"))[language]
+    text = " ".join(lines(Letter(answerer.answer(row), Answers(words=words), language).blocks()))
+    assert f"{said}." in " ".join(text.split()) and reason not in text
