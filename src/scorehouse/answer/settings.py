@@ -25,7 +25,7 @@ BOOL = "tag:yaml.org,2002:bool"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads yes, no, on and off as texts: `no` is Norwegian, and `yes` may be a decision."""
+    """Reads yes, no, on and off as texts, since `no` may be a language and `yes` a decision."""
 
 
 _Loader.yaml_implicit_resolvers = {

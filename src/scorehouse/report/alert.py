@@ -6,8 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.report.alert_words import FAULT, FAULTS, KINDS, REPAIR, WORDS, phrase
+from scorehouse.report.alert_words import FAULTS, WORDS, phrase
 from scorehouse.report.warehouse import Row
+
+FAULT = "data fault"
+# How a cause is called, by its topic, in the order of repair: those below may follow from those above.
+KINDS = {
+    "runs": "pipeline",
+    "sources": "source",
+    "tests": "dbt test",
+    "quality": "data quality",
+    "labels": "labels",
+    "drift": "drift",
+    "scores": "score drift",
+    "segments": "segment",
+    "sequential": "performance",
+    "performance": "performance",
+    "retraining": "retraining",
+}
+REPAIR = (FAULT, *dict.fromkeys(KINDS.values()))
 
 
 @dataclass(frozen=True)

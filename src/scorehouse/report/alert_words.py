@@ -284,19 +284,3 @@ WORDS: dict[str, Words] = {
 # Faults of the data, the most specific first.
 FAULTS = ("unit_changed", "feature_fault", "rows_repeated")
 TOPICS = tuple(dict.fromkeys(words.topic for words in WORDS.values()))
-FAULT = "data fault"
-# How a cause is called, by its topic, in the order of repair: those below may follow from those above.
-KINDS = {
-    "runs": "pipeline",
-    "sources": "source",
-    "tests": "dbt test",
-    "quality": "data quality",
-    "labels": "labels",
-    "drift": "drift",
-    "scores": "score drift",
-    "segments": "segment",
-    "sequential": "performance",
-    "performance": "performance",
-    "retraining": "retraining",
-}
-REPAIR = (FAULT, *dict.fromkeys(KINDS.values()))

@@ -16,9 +16,10 @@ from scorehouse.report.alert_words import TOPICS
 from scorehouse.report.alerts import drifted, facts_of, row_alert, value_sql
 from scorehouse.report.attribution import shift_of
 from scorehouse.report.dbt_results import DbtResults
-from scorehouse.report.gather import ModelData, table_name
+from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long
 from scorehouse.report.row_sql import Rows
+from scorehouse.report.runs import table_name
 from scorehouse.report.warehouse import Row
 
 COUNTED = r"Got \d+ results?, configured to \w+ if [^;]*"  # of a test that failed, in dbt's words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scorehouse.errors import RegistryError, did_you_mean
-from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED, SUCCESS
+from scorehouse.project.run_log_place import SKIPPED, STARTED, SUCCESS
 from scorehouse.registry.version import Version
 from scorehouse.report import limits
 from scorehouse.report.contests import place_of
 from scorehouse.report.monitors import ALL, Long, Monitors
 from scorehouse.report.rhythm import Rhythm, rhythms_of, runs_of
+from scorehouse.report.runs import beside, stopped_by, table_name
 from scorehouse.report.warehouse import Row, Table, Warehouse
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ModelData:
         scored = [run for run in self._live_runs() if run["status"] == SUCCESS]
         for run in self.newest_runs():
             missed = run if run["status"] == SKIPPED else self.failure(run)
-            before = next((one for one in scored if missed and not _beside(one, missed)), None)
+            before = next((one for one in scored if missed and not beside(one, missed)), None)
             if missed and before and missed["started_at"] > before["started_at"]:
                 return missed, before
         return None
@@ -158,32 +158,6 @@ class ModelData:
                 is_bad = limits.ending(other).level in ("bad", "warn")
                 return "continuing" if is_bad and stopped_by(other) == stopped_by(run) else "new"
         return ""
-
-
-def _beside(run: Row, other: Row) -> bool:
-    """Whether they are runs of two tables by one command."""
-    same = run["invocation_id"] == other["invocation_id"]
-    return same and run.get("prediction_table") != other.get("prediction_table")
-
-
-def stopped_by(run: Row) -> str:
-    """What failed before a run that dbt skipped, such as `test not_null of orders.price`; else empty."""
-    return str(run.get("error") or "").partition(": ")[0] if run["status"] == SKIPPED else ""
-
-
-def run_status(run: Row) -> str:
-    """The status of a run as the page shows it."""
-    return NOT_FINISHED if run["status"] == STARTED else str(run["status"])
-
-
-def reject_reasons(run: Row) -> Counter[str]:
-    """The rows that a run rejected, by reason."""
-    return Counter(json.loads(run.get("reject_reasons") or "{}"))
-
-
-def table_name(run: Row) -> str:
-    """Name of the prediction table of a run, without database and schema."""
-    return str(run.get("prediction_table") or run.get("node") or "").rpartition(".")[2].strip('"`')
 
 
 def gather(

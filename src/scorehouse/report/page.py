@@ -23,7 +23,7 @@ from scorehouse.registry.program_facts import undated
 from scorehouse.registry.version import MULTILABEL, Version
 from scorehouse.report import contests, words
 from scorehouse.report.alert_words import series_name
-from scorehouse.report.gather import reject_reasons, run_status, table_name
+from scorehouse.report.runs import reject_reasons, run_status, table_name
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import headline
 from scorehouse.report.words import metric_name, metric_value, number, rows, size

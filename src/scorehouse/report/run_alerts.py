@@ -10,8 +10,9 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.registry.seeds import build_command
 from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
-from scorehouse.report.gather import ModelData, reject_reasons, stopped_by, table_name
+from scorehouse.report.gather import ModelData
 from scorehouse.report.row_sql import Rows, rejected_rows
+from scorehouse.report.runs import reject_reasons, stopped_by, table_name
 from scorehouse.report.warehouse import Row
 
 REASONS = 3  # for which a run rejected rows, in an alert

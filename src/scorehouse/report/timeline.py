@@ -9,7 +9,8 @@ from itertools import pairwise
 from scorehouse.drawing.plot import APART, tick_texts, ticks, width_of
 from scorehouse.drawing.svg import element, text, title
 from scorehouse.report import charts
-from scorehouse.report.gather import ModelData, reject_reasons
+from scorehouse.report.gather import ModelData
+from scorehouse.report.runs import reject_reasons
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import number, stamp
 

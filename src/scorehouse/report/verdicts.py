@@ -9,11 +9,12 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert
 from scorehouse.report.causes import alerted, pairs_of
 from scorehouse.report.dbt_results import DbtResults
-from scorehouse.report.gather import ModelData, table_name
+from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import segment_faults
 from scorehouse.report.performance import Performance
 from scorehouse.report.refit import newest_of, no_help
 from scorehouse.report.rules import RULES
+from scorehouse.report.runs import table_name
 from scorehouse.report.warehouse import Row
 from scorehouse.report.words import MOVED, ago, number, short_name
 

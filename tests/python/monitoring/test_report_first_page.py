@@ -45,8 +45,9 @@ def test_each_cause_has_its_own_advice(database: Path) -> None:
     (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
     causes = said["causes"]
     assert len({one["what_to_do"] for one in causes[:3]}) > 1, "else one would do for all"
+    assert said["state"] == "bad"  # which is said once, so that a cause says what differs from it
     pills = [
-        f"{'act' if one['level'] == 'bad' else 'watch'}: {one['kind']}{' first' if one['first'] else ''}"
+        f"{'' if one['level'] == 'bad' else 'watch: '}{one['kind']}{' first' if one['first'] else ''}"
         for one in causes[:3]
     ]
     listed = " ".join(

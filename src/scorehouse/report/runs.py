@@ -1,0 +1,35 @@
+"""What one row of the run log says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED
+from scorehouse.report.warehouse import Row
+
+
+def beside(run: Row, other: Row) -> bool:
+    """Whether they are runs of two tables by one command."""
+    same = run["invocation_id"] == other["invocation_id"]
+    return same and run.get("prediction_table") != other.get("prediction_table")
+
+
+def stopped_by(run: Row) -> str:
+    """What failed before a run that dbt skipped, such as `test not_null of orders.price`; else empty."""
+    return str(run.get("error") or "").partition(": ")[0] if run["status"] == SKIPPED else ""
+
+
+def run_status(run: Row) -> str:
+    """The status of a run as the page shows it."""
+    return NOT_FINISHED if run["status"] == STARTED else str(run["status"])
+
+
+def reject_reasons(run: Row) -> Counter[str]:
+    """The rows that a run rejected, by reason."""
+    return Counter(json.loads(run.get("reject_reasons") or "{}"))
+
+
+def table_name(run: Row) -> str:
+    """Name of the prediction table of a run, without database and schema."""
+    return str(run.get("prediction_table") or run.get("node") or "").rpartition(".")[2].strip('"`')
