@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import markupsafe
 import pyarrow as pa
 
 from scorehouse.errors import ConfigurationError
@@ -36,7 +35,9 @@ class People:
 
     def __post_init__(self) -> None:
         for value in dict.fromkeys(key[0] for key in self.keys) if len(self.columns) == 1 else ():
-            in_html = (html.escape(value), html.escape(value, False), str(markupsafe.escape(value)))
+            text = html.escape(value, quote=False)
+            by_jinja = text.replace('"', "&#34;").replace("'", "&#39;")
+            in_html = (html.escape(value), text, by_jinja)
             in_json = (_in_json(value), _in_json(_in_json(value)))  # JSON may be a string of JSON, too
             for written in dict.fromkeys([value, *in_html, *map(breakable, in_html), *in_json]):
                 if words := list(WORD.finditer(written)):
