@@ -32,10 +32,10 @@ MACRO = """\
     docs/generate_reference.py writes it from src/scorehouse/program/sql/dialects.py, which has the sources.
     -#}
 {% macro _dialect() %}
-    {% set dialects = {
+    {{ return(scorehouse._by_database({
+        'default': {},
 FACTS
-    } %}
-    {{ return(dialects.get(target.type, {})) }}
+    })) }}
 {% endmacro %}
 """
 

@@ -3,13 +3,13 @@
     docs/generate_reference.py writes it from src/scorehouse/program/sql/dialects.py, which has the sources.
     -#}
 {% macro _dialect() %}
-    {% set dialects = {
+    {{ return(scorehouse._by_database({
+        'default': {},
         'snowflake': {'backslash': true, 'statement': 1000000},
         'bigquery': {'backslash': true, 'statement': 1048576},
         'redshift': {'backslash': true, 'statement': 16777216},
         'databricks': {'backslash': true},
         'clickhouse': {'backslash': true, 'statement': 262144},
         'spark': {'backslash': true}
-    } %}
-    {{ return(dialects.get(target.type, {})) }}
+    })) }}
 {% endmacro %}
