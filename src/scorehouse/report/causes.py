@@ -34,7 +34,10 @@ FAULTY = ("quality", "drift", "runs")  # topics of data faults, for which nobody
 
 
 def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
-    """One alert per cause, the worst first, then by importance. What repeats other facts is among them."""
+    """One alert per cause: the worst first, of these the one to mend first, then by importance.
+
+    What repeats other facts is among them.
+    """
     data = behind.data
     facts = facts_of(behind)
     facts += watched_facts(behind, {fact.subject for fact in facts})
@@ -64,7 +67,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     if len({alert.kind for alert in causes}) < 2:
         return causes
     first = min(causes, key=lambda alert: alert.repair)
-    return [replace(alert, first=alert is first) for alert in causes]
+    marked = [replace(alert, first=alert is first) for alert in causes]
+    return sorted(marked, key=lambda alert: (alert.level != "bad", not alert.first))
 
 
 def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:

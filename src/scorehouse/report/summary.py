@@ -26,7 +26,7 @@ class Headline:
     word: str
     text: str
     action: str = ""  # what to do about the first cause
-    causes: tuple[Alert, ...] = ()  # the worst first; the one to mend first is among them
+    causes: tuple[Alert, ...] = ()  # the worst first, of these the one to mend first
     note: str = ""  # of what time the monitors are, where the last run did not score
     more: int = 0  # causes that are not named
 
