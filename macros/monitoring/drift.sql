@@ -72,22 +72,6 @@ both_rows as (
 
 {{ scorehouse._drift_verdicts(cut, limits, effects, window, importance, against, min_segment_rows) }},
 
-placed as (
-
-    select
-        judged.*,
-        features.importance,
-        features.place
-    from judged
-    inner join features
-        on {{ scorehouse._same_feature('judged', 'features') }}
-    {#- Of a thousand shops, nearly all rows say that nothing is missing; they have counted as windows and verdicts. #}
-    where judged.is_small = 0
-        or judged.value <> 0e0
-        or judged.status <> 'ok'
-
-),
-
 {#- Of missing and filled shares, all rows count; of the other metrics, those with a value. -#}
 {% set of_all_rows = "case when metric in ('missing_share', 'filled_share') then rows_<side> else n_<side> end" %}
 final as (
@@ -106,7 +90,11 @@ final as (
         reason,
         minimum_detectable,
         time_zone
-    from placed
+    from judged
+    {#- Of a thousand shops, nearly all rows say that nothing is missing; they have counted as windows and verdicts. #}
+    where is_small = 0
+        or value <> 0e0
+        or status <> 'ok'
 
 )
 
