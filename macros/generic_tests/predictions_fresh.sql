@@ -10,29 +10,21 @@
     {% do scorehouse._check_bool(call, 'require_rows', require_rows) %}
 
 {#- A timestamp in the future means a wrong clock or time zone, and hides stale rows. -#}
-{% set now = scorehouse._utc_now() %}
+{% set now, stamp = scorehouse._utc_now(), scorehouse._identifier(timestamp_column) %}
 {% set max_age_seconds = (max_age_hours * 3600) | round | int %}
 {% set clock_skew_seconds = 300 %}
 
-with predictions as (
+with judged as (
 
     select
         cast(scoring_run_id as {{ dbt.type_string() }}) as scoring_run_id,
-        {{ scorehouse._identifier(timestamp_column) }} as stamped_at
-    from {{ model }}
-
-),
-
-judged as (
-
-    select
-        *,
+        {{ stamp }} as stamped_at,
         case
-            when stamped_at is null then 'no_timestamp'
-            when stamped_at < {{ dbt.dateadd('second', -max_age_seconds, now) }} then 'too_old'
-            when stamped_at > {{ dbt.dateadd('second', clock_skew_seconds, now) }} then 'in_future'
+            when {{ stamp }} is null then 'no_timestamp'
+            when {{ stamp }} < {{ dbt.dateadd('second', -max_age_seconds, now) }} then 'too_old'
+            when {{ stamp }} > {{ dbt.dateadd('second', clock_skew_seconds, now) }} then 'in_future'
         end as problem
-    from predictions
+    from {{ model }}
 
 ),
 

@@ -172,6 +172,44 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     assert not failed.success and "forgotten persons would return" in failed.messages["scores"]
 
 
+def tests_of(table: str) -> dict[str, Any]:
+    every = {"features": "ref('features')", "key": "person_id"}
+    tests = [
+        {"one_prediction_per_row": {"name": f"rows_of_{table}", "arguments": every}},
+        {
+            "one_prediction_per_row": {
+                "name": f"scored_rows_of_{table}",
+                "arguments": every,
+                "config": {"where": "row_status = 'scored'"},
+            }
+        },
+        {"predictions_up_to_date": {}},
+        {"predictions_fresh": {"arguments": {"max_age_hours": 24}}},
+        {"rejected_share_below": {"arguments": {"max_share": 0}}},
+        {"volume_in_range": {"arguments": {"min_rows": 1, "max_rows": 40}}},
+    ]
+    named = [{f"scorehouse.{test}": given for test, given in each.items()} for each in tests]
+    return {"name": table, "data_tests": named}
+
+
+@pytest.mark.slow
+def test_tests_stay_green_until_another_row_is_missing(house: DbtProject) -> None:
+    """The feature table still has the person: as many rows as the newest run left out may be missing."""
+    tests = {"version": 2, "models": [tests_of("scores"), tests_of("history")]}
+    house.write("models/tests.yml", json.dumps(tests))
+    forget("--key", PERSON, code=3)
+    for words in ((), (), ("--full-refresh",)):
+        house.build(*words).check()
+    house.query("delete from scores where person_id = 'person-0008-bonne'")
+    failed = house.dbt("test")
+    red = {name: failed.messages[name] for name, status in failed.statuses.items() if status == "fail"}
+    assert set(red) == {"rows_of_scores", "scored_rows_of_scores"}
+    assert all("Got 2 results" in message for message in red.values())  # the forgotten one is among them
+    house.query("update scorehouse_run_log set rows_barred = 0 where node like '%.history'")
+    failed = house.dbt("test", "--select", "rows_of_history")
+    assert "Got 1 result" in failed.messages["rows_of_history"]
+
+
 @pytest.mark.slow
 def test_a_preview_leaves_them_out(house: DbtProject) -> None:
     forget("--key", PERSON, code=3)  # the feature table has the person

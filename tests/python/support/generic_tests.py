@@ -166,6 +166,7 @@ def install(folder: Path) -> Path:
     package = folder / "dbt_packages" / "scorehouse"
     for part in (MACROS / "_checks", MACROS / "_sql", GENERIC_TESTS):
         shutil.copytree(part, package / part.relative_to(REPOSITORY), dirs_exist_ok=True)
+    shutil.copy(MACROS / "run_log" / "run_log_relation.sql", package / "macros")
     (package / "dbt_project.yml").write_text(yaml.safe_dump({"name": "scorehouse", "version": "0.1.0"}))
     packages = {"packages": [{"local": str(package)}]}  # dbt-core 1.12 refuses one that is not listed
     (folder / "packages.yml").write_text(yaml.safe_dump(packages))
