@@ -73,7 +73,9 @@ def forget_command(
     if bool(keys) == (file is not None):
         raise click.UsageError("name one person with --key, or a file of many with --keys")
     target.require_name()
-    place, call = target.place(), this_call()
+    call = this_call()
+    _check_duckdb(target.adapter, call)
+    place = target.place()
     _check_writable(place, call)
     with waiting("searching"):
         job = _job(target, place, keys, file, also, seal or seal_file(target))
@@ -88,6 +90,20 @@ def forget_command(
     answer(as_json, document, _lines(done, written, is_new=is_new and not dry_run))
     if done.left:
         ctx.exit(EXIT_DIFFERENT)
+
+
+def _check_duckdb(adapter: str, call: str) -> None:
+    """Refuse other databases, whose rows these commands do not read, with what to do there by hand."""
+    if adapter == "duckdb":
+        return
+    raise ConfigurationError(
+        call,
+        f"persons are forgotten in DuckDB files only, and the target is of type {adapter!r}",
+        expected="a target of `type: duckdb`; nothing was changed",
+        action=f"on {adapter}, delete the rows by SQL: first from the features and their sources, or the "
+        "next run scores them again, then from prediction tables and what dbt makes from them; free the "
+        "space (such as `vacuum full`), and delete exports and letters. A replay of these runs then differs",
+    )
 
 
 def _check_writable(place: Place, call: str) -> None:
