@@ -67,6 +67,41 @@ def test_a_signal_ends_it_and_who_kills_it_leaves_nothing_behind(project: DbtPro
             time.sleep(0.05)
 
 
+SCRIPT = """
+import pickle, sys
+from beside import Step
+
+class Own:
+    pass
+
+print(sys.argv, __name__, __file__, sys.path[0], type(pickle.loads(pickle.dumps(Own()))) is Own)
+print(Step.__module__, sys.modules.get("sklearn") is not None, file=sys.stderr)
+sys.exit({"": None, "3": 3, "a sentence": "a sentence"}[" ".join(sys.argv[1:])])
+"""
+
+
+@pytest.mark.slow
+def test_a_script_is_the_one_that_begins_cold(tmp_path: Path) -> None:
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml/beside.py").write_text("class Step:\n    pass\n")
+    (tmp_path / "ml/train.py").write_text(SCRIPT)
+    for words in ((), ("3",), ("a sentence",), ("an error",)):
+        cold, warmed = (
+            subprocess.run(
+                [sys.executable, "ml/train.py", *words],
+                cwd=tmp_path,
+                env={n: v for n, v in os.environ.items() if warm or n != "SCOREHOUSE_WARM_DBT"},
+                capture_output=True,
+                text=True,
+            )
+            for warm in (False, True)
+        )
+        assert (warmed.stdout, warmed.returncode) == (cold.stdout, cold.returncode)
+        # what had been imported before says where it began
+        assert cold.stderr.startswith("beside False\n")
+        assert warmed.stderr == cold.stderr.replace("False", "True", 1)
+
+
 def still_open(file: Path) -> bool:
     """Whether another process holds the file."""
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):

@@ -16,7 +16,6 @@ import json
 import os
 import random
 import resource
-import runpy
 import select
 import signal
 import socket
@@ -193,24 +192,34 @@ def become(told: dict[str, Any], streams: list[int]) -> None:
         coverage.process_startup(force=True)
     try:
         begin(told["words"])
+        end(0)
     except SystemExit as ended:
         code = ended.code
         del ended
         if isinstance(code, int | None):
             end(code or 0)
-        raise SystemExit(code) from None
+        print(code, file=sys.stderr)
+        end(1)
+    except Exception as error:
+        traceback = error.__traceback__
+        for _ in ("become", "begin"):
+            traceback = traceback and traceback.tb_next
+        sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+        end(1)
 
 
 def begin(words: list[str]) -> None:
-    """Run a program, or the text that `-P -c` names."""
-    if words[0] != "-P":
+    """Run a program or script, or the text that `-P -c` names."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    if words[0] == "-P":
+        sys.argv[:] = ["-c", *words[3:]]
+        text, name = words[2], "<string>"
+    else:
         sys.argv[:] = words
-        sys.path.insert(0, os.path.dirname(words[0]))
-        runpy.run_path(words[0], run_name="__main__")
-        return
-    sys.argv[:] = ["-c", *words[3:]]
-    sys.modules["__main__"] = ModuleType("__main__")
-    exec(compile(words[2], "<string>", "exec"), vars(sys.modules["__main__"]))
+        sys.path.insert(0, os.path.dirname(os.path.realpath(words[0])))
+        name = main.__file__ = os.path.abspath(words[0])
+        text = Path(name).read_text()
+    exec(compile(text, name, "exec"), vars(main))
 
 
 def end(code: int) -> NoReturn:
