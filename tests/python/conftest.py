@@ -169,6 +169,15 @@ def make_kernel(tmp_path: Path) -> MakeKernel:
     return functools.partial(registered_kernel, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the compiler's registered cases, which all processes of a test run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cases"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> DbtProject:
     """An empty dbt project of this test."""

@@ -25,7 +25,7 @@ from compile_cases import CASES
 from compile_kernel import kernel_of
 from dialects.project import ProjectOfDialects, unpack_adapters
 from linear_reasons import columns_of, explained_rows
-from project import DbtProject, MakeKernel
+from project import DbtProject
 
 pytestmark = pytest.mark.foreign
 WHEEL = "dbt-clickhouse==1.10.3"
@@ -33,8 +33,8 @@ VARIABLES = {"scorehouse_compiled_sql": {"dialects": ["duckdb", "clickhouse"]}}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_equals_the_kernel(name: str, make_kernel: MakeKernel, tmp_path: Path) -> None:
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+def test_equals_the_kernel(name: str, cases: Path, tmp_path: Path) -> None:
+    frame, kernel = kernel_of(name, cases, program=False)
     parity = clickhouse_parity(tmp_path, frame, kernel)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity

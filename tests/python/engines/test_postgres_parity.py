@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compile_cases import CASES
@@ -9,7 +11,6 @@ from compile_kernel import kernel_of
 from compile_kinds import LINEAR_KINDS, TREE_KINDS, rest_marked
 from postgres.parity import postgres_parity
 from postgres.server import Server
-from project import MakeKernel
 
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
 
@@ -24,8 +25,8 @@ EDGES = {
 
 
 @pytest.mark.parametrize("name", rest_marked(CASES, LINEAR_KINDS | TREE_KINDS | EDGES, pytest.mark.soak))
-def test_equals_the_kernel(name: str, server: Server, make_kernel: MakeKernel) -> None:
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+def test_equals_the_kernel(name: str, server: Server, cases: Path) -> None:
+    frame, kernel = kernel_of(name, cases, program=False)
     with server.connect() as connection:
         parity = postgres_parity(connection, frame, kernel)
     assert parity.proven, parity

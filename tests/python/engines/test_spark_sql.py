@@ -18,7 +18,6 @@ pytest.importorskip("pyspark", reason="needs the extra `spark`")
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from compile_kinds import LINEAR_KINDS, rest_marked
-from project import MakeKernel
 from scorehouse import SegmentedRegressor, register
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.spark.engine import METHOD_BYTES, METHOD_SETTING
@@ -49,9 +48,9 @@ def session(spark_project: SparkProject) -> Any:
     return session_of(spark_project)
 
 
-def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
+def assert_equals_duckdb(name: str, session: Any, cases: Path) -> None:
     """Labels, statuses and reasons are equal on training rows and hard rows, and scores within 1e-12."""
-    frame, kernel = kernel_of(name, make_kernel)
+    frame, kernel = kernel_of(name, cases)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
     training = training_batch(frame, "test")
     rows = pa.Table.from_batches([training, hard_rows(kernel.signature, compiled.probes, training)])
@@ -67,19 +66,19 @@ def assert_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_duckdb(name: str, session: Any, make_kernel: MakeKernel) -> None:
-    assert_equals_duckdb(name, session, make_kernel)
+def test_equals_duckdb(name: str, session: Any, cases: Path) -> None:
+    assert_equals_duckdb(name, session, cases)
 
 
 @pytest.mark.parametrize("settings", AS_USERS_RUN, ids=["ansi", "short methods"])
 @pytest.mark.parametrize("name", ["LogisticRegression  3", "PoissonRegressor", "TargetEncoder 3"])
 def test_equals_duckdb_as_users_run_it(
-    name: str, settings: dict[str, str], session: Any, make_kernel: MakeKernel
+    name: str, settings: dict[str, str], session: Any, cases: Path
 ) -> None:
     with ExitStack() as stack:
         for setting, value in settings.items():
             stack.enter_context(spark_setting(session, setting, value))
-        assert_equals_duckdb(name, session, make_kernel)
+        assert_equals_duckdb(name, session, cases)
 
 
 def test_executors_need_no_python(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,7 +28,7 @@ pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
 from compile_kernel import kernel_of
 from dialects.project import ProjectOfDialects, unpack_adapters
 from microsoft_parser import MicrosoftParser
-from project import DbtProject, MakeKernel
+from project import DbtProject
 from scorehouse.program.sql.compile import compile_sql
 from transact import in_duckdb
 
@@ -106,10 +107,8 @@ def test_microsofts_parser_reads_what_dbt_prints(printed: dict[str, str], parser
 
 @pytest.mark.capability("parses")
 @pytest.mark.parametrize("name", ["parts of dates", "FunctionTransformer log sqrt abs", "KMeans"])
-def test_microsofts_parser_reads_families(
-    name: str, parser: MicrosoftParser, make_kernel: MakeKernel
-) -> None:
-    _, kernel = kernel_of(name, make_kernel, program=False)
+def test_microsofts_parser_reads_families(name: str, parser: MicrosoftParser, cases: Path) -> None:
+    _, kernel = kernel_of(name, cases, program=False)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "sqlserver")
     assert parser.faults(compiled.text) == []
 

@@ -20,7 +20,6 @@ from compile_kernel import example_kernel, kernel_of
 from emulated import KIND
 from emulated_table import ParityTable, parity_table
 from parity_rows import ROW, parity_of, parity_rows
-from project import MakeKernel
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import Parity
 from scorehouse.program.sql.compile import compile_sql
@@ -42,8 +41,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParityTable]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_the_kernel(name: str, table: ParityTable, make_kernel: MakeKernel, tmp_path: Path) -> None:
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+def test_equals_the_kernel(name: str, table: ParityTable, cases: Path, tmp_path: Path) -> None:
+    frame, kernel = kernel_of(name, cases, program=False)
     parity = parity_on(table, kernel, lambda compiled: parity_rows(compiled, frame), tmp_path)
     assert parity.proven, parity
     assert parity.reason_differences == 0, parity

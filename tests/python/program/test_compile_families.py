@@ -7,6 +7,7 @@ values, NaN, infinities, extremes and unseen categories.
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,8 @@ NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_the_kernel(name: str, make_kernel: MakeKernel) -> None:
-    frame, kernel = kernel_of(name, make_kernel)
+def test_equals_the_kernel(name: str, cases: Path) -> None:
+    frame, kernel = kernel_of(name, cases)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
     parity, trial, by_database = compared(compiled, kernel, frame)
     assert parity.proven, parity

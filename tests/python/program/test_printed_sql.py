@@ -5,12 +5,13 @@ T-SQL is also run, by DuckDB in the words that sqlglot finds for it.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from compile_kinds import TREE_KINDS, rest_marked
-from project import MakeKernel
 from scorehouse.errors import CompileError
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.dialects import DIALECTS
@@ -23,8 +24,8 @@ NAMES = rest_marked(CASES, TREE_KINDS, pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_database_reads_what_was_compiled(name: str, make_kernel: MakeKernel) -> None:
-    frame, kernel = kernel_of(name, make_kernel)
+def test_every_database_reads_what_was_compiled(name: str, cases: Path) -> None:
+    frame, kernel = kernel_of(name, cases)
     compared = 0
     for dialect in DIALECTS.values():
         try:
@@ -52,8 +53,8 @@ def test_every_database_reads_what_was_compiled(name: str, make_kernel: MakeKern
         ("case when (", "case when not ("),
     ],
 )
-def test_a_change_of_the_text_is_seen(old: str, new: str, make_kernel: MakeKernel) -> None:
-    _, kernel = kernel_of("HistGradientBoostingClassifier 2", make_kernel)
+def test_a_change_of_the_text_is_seen(old: str, new: str, cases: Path) -> None:
+    _, kernel = kernel_of("HistGradientBoostingClassifier 2", cases)
     compiled = compile_sql(kernel.estimator, kernel.version, kernel.signature, "postgres")
     columns = [compiled.dialect.quote(feature) for feature in compiled.features]
     text = compiled.render("features")

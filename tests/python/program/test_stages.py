@@ -34,10 +34,10 @@ CUT = {  # case -> a database that has it, and the fewest stages
 
 
 @pytest.mark.parametrize("name", [name for name in CUT if name in CASES])
-def test_stages_equal_one_statement(name: str, make_kernel: MakeKernel) -> None:
+def test_stages_equal_one_statement(name: str, cases: Path) -> None:
     """To the last bit, on training rows and on those that the gate makes to break a backend."""
     database, fewest = CUT[name]
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+    frame, kernel = kernel_of(name, cases, program=False)
     asked = (kernel.estimator, kernel.version, kernel.signature, database)
     assert compile_sql(*asked).stages == ()
     backend = compile_sql(*asked, statement_bytes=MOST)
@@ -49,8 +49,8 @@ def test_stages_equal_one_statement(name: str, make_kernel: MakeKernel) -> None:
     assert not differ_in_stages(backend, pa.Table.from_batches(tried).combine_chunks())
 
 
-def test_a_database_that_runs_no_stages_refuses(make_kernel: MakeKernel) -> None:
-    _, kernel = kernel_of("GradientBoostingClassifier 2", make_kernel, program=False)
+def test_a_database_that_runs_no_stages_refuses(cases: Path) -> None:
+    _, kernel = kernel_of("GradientBoostingClassifier 2", cases, program=False)
     for database in ("redshift", "databricks", "clickhouse"):
         with pytest.raises(CompileError, match=f"bytes of SQL.*\n.*at most 10,000 on {database}"):
             compile_sql(kernel.estimator, kernel.version, kernel.signature, database, statement_bytes=MOST)

@@ -17,7 +17,6 @@ from click.testing import CliRunner
 from compile_cases import CASES
 from compile_kernel import kernel_of
 from forests import forest
-from project import MakeKernel
 from proved import compared, sql_parity
 from scorehouse import register
 from scorehouse.cli.main import main
@@ -71,9 +70,9 @@ def marked(names: list[str], quick: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", marked(NAMES, QUICK))
-def test_functions_equal_sql_bit_by_bit(name: str, make_kernel: MakeKernel) -> None:
+def test_functions_equal_sql_bit_by_bit(name: str, cases: Path) -> None:
     """And the estimator, within the tolerance of SQL; a warehouse gets the texts that DuckDB called."""
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+    frame, kernel = kernel_of(name, cases, program=False)
     plain = compile_sql(kernel.estimator, kernel.version, kernel.signature, "duckdb")
     compiled = replace(in_functions(kernel), probes=plain.probes)  # the edges, for hard rows
     parity, _, found = compared(compiled, kernel, frame)
@@ -86,11 +85,9 @@ def test_functions_equal_sql_bit_by_bit(name: str, make_kernel: MakeKernel) -> N
 
 
 @pytest.mark.parametrize("name", marked(IN_FLOAT32, []))
-def test_sums_in_float32_are_exact_and_links_within_their_tolerance(
-    name: str, make_kernel: MakeKernel
-) -> None:
+def test_sums_in_float32_are_exact_and_links_within_their_tolerance(name: str, cases: Path) -> None:
     """So XGBoost scores where SQL refuses it for lack of such a type."""
-    frame, kernel = kernel_of(name, make_kernel, program=False)
+    frame, kernel = kernel_of(name, cases, program=False)
     parity = sql_parity(in_functions(kernel), kernel, frame)
     assert parity.proven and parity.tolerance == 1e-6, parity.problem
     with pytest.raises(CompileError, match="it adds in float32"):
@@ -98,10 +95,8 @@ def test_sums_in_float32_are_exact_and_links_within_their_tolerance(
     assert in_functions(kernel, "snowflake").functions
 
 
-def test_a_text_that_is_too_long_is_cut_between_trees(
-    make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frame, kernel = kernel_of("GradientBoostingClassifier 2", make_kernel, program=False)
+def test_a_text_that_is_too_long_is_cut_between_trees(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, kernel = kernel_of("GradientBoostingClassifier 2", cases, program=False)
     (whole,) = in_functions(kernel).functions
     _, _, expected = compared(in_functions(kernel), kernel, frame)
     monkeypatch.setattr(functions, "LONGEST_TEXT", len(whole.text) - 1)
@@ -120,8 +115,8 @@ def test_a_text_that_is_too_long_is_cut_between_trees(
         in_functions(kernel)
 
 
-def test_other_arrays_are_refused_where_they_run(make_kernel: MakeKernel) -> None:
-    _, kernel = kernel_of("GradientBoostingClassifier 2", make_kernel, program=False)
+def test_other_arrays_are_refused_where_they_run(cases: Path) -> None:
+    _, kernel = kernel_of("GradientBoostingClassifier 2", cases, program=False)
     (one,) = in_functions(kernel).functions
     rows = pd.DataFrame(np.zeros((3, one.arguments)))
     assert called(one)(rows).nunique() == 1
@@ -133,9 +128,9 @@ def test_other_arrays_are_refused_where_they_run(make_kernel: MakeKernel) -> Non
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 5000])
-def test_a_row_does_not_depend_on_its_batch(rows: int, make_kernel: MakeKernel) -> None:
+def test_a_row_does_not_depend_on_its_batch(rows: int, cases: Path) -> None:
     """A row alone takes several trees at a time, a large batch comes in blocks: the same bits."""
-    _, kernel = kernel_of("HistGradientBoostingClassifier 2", make_kernel, program=False)
+    _, kernel = kernel_of("HistGradientBoostingClassifier 2", cases, program=False)
     (one,) = in_functions(kernel).functions
     numbers = np.random.default_rng(0).normal(scale=50, size=(rows, one.arguments))
     numbers[numbers > 60] = np.nan
@@ -148,9 +143,9 @@ def test_a_row_does_not_depend_on_its_batch(rows: int, make_kernel: MakeKernel) 
     assert found.iloc[::500].tolist() == alone
 
 
-def test_a_text_has_nothing_that_its_way_would_change(make_kernel: MakeKernel) -> None:
+def test_a_text_has_nothing_that_its_way_would_change(cases: Path) -> None:
     """dbt renders it as Jinja, and the adapters put it between $$ or three single quotes."""
-    _, kernel = kernel_of("HistGradientBoostingClassifier 2", make_kernel, program=False)
+    _, kernel = kernel_of("HistGradientBoostingClassifier 2", cases, program=False)
     (one,) = in_functions(kernel).functions
     assert not re.search(r"\{\{|\{%|\{#|\$\$|'''", one.text)
     imports = set(re.findall(r"^(?:import|from) (\w+)", one.text, re.MULTILINE))
@@ -239,12 +234,12 @@ def test_stored_sql_calls_no_function() -> None:
 
 
 @pytest.mark.foreign
-def test_as_a_pandas_udf_of_spark(make_kernel: MakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_a_pandas_udf_of_spark(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     pyspark = pytest.importorskip("pyspark", reason="needs the extra `spark`")
     from pyspark.sql.functions import pandas_udf
 
-    _, kernel = kernel_of("categories by name", make_kernel, program=False)
+    _, kernel = kernel_of("categories by name", cases, program=False)
     (one,) = in_functions(kernel).functions
     numbers = np.random.default_rng(0).integers(-2, 9, size=(500, one.arguments)).astype(float)
     numbers[numbers == 8] = np.nan

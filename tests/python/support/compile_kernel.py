@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 
 from compile_case import features, target
 from compile_cases import CASES
-from project import REPOSITORY, MakeKernel
+from project import REPOSITORY, kernel_in, registered
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.version import Version
 
 
-def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.DataFrame, Kernel]:
-    """Fit and register the estimator of a case; `facts` are more arguments of registration."""
+def kernel_of(name: str, cases: Path, **facts: Any) -> tuple[pd.DataFrame, Kernel]:
+    """Fit and register the estimator of a case; `facts` are more arguments of registration.
+
+    In the folder `cases`, whose processes share what one of them has registered. Each test loads it anew.
+    """
+    place = cases / hashlib.sha256(repr((name, sorted(facts.items()))).encode()).hexdigest()[:16]
+    kept = place.with_suffix(".joblib")
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            folder = Path(tempfile.mkdtemp(dir=cases))
+            unfinished = folder / "made.joblib"
+            joblib.dump((folder, *_registered(name, folder, **facts)), unfinished)
+            unfinished.rename(kept)
+    folder, frame, version = joblib.load(kept)
+    return frame, kernel_in(folder, version)
+
+
+def _registered(name: str, folder: Path, **facts: Any) -> tuple[pd.DataFrame, Version]:
     case = CASES[name]
     rng = np.random.default_rng(0)
     frame = features(case, rng)
@@ -35,8 +58,8 @@ def kernel_of(name: str, make_kernel: MakeKernel, **facts: Any) -> tuple[pd.Data
             more = {"categorical_feature": ["visits"]}
         estimator = case.make().fit(frame, y, **more)
         labels = None if case.is_shared else y
-        kernel = make_kernel(estimator, frame, labels, task=case.task, threshold=case.threshold, **facts)
-    return frame, kernel
+        facts |= {"task": case.task, "threshold": case.threshold}
+        return frame, registered(folder, estimator, frame, labels, **facts)
 
 
 def example_kernel(name: str, number: int) -> Kernel:

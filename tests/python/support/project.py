@@ -223,8 +223,15 @@ def registered_kernel(
     folder: Path, estimator: Any, X: Any, y: Any = None, *, strict: Iterable[str] = (), **facts: Any
 ) -> Kernel:
     """Register, then load what was written: the kernel as a scoring run has it."""
+    return kernel_in(folder, registered(folder, estimator, X, y, **facts), strict)
+
+
+def registered(folder: Path, estimator: Any, X: Any, y: Any = None, **facts: Any) -> Version:
     (folder / "dbt_project.yml").write_text(yaml.safe_dump({"vars": PRINTED}))
-    version = register(estimator, "tried", X, y, project_dir=folder, **grouped(facts))
+    return register(estimator, "tried", X, y, project_dir=folder, **grouped(facts))
+
+
+def kernel_in(folder: Path, version: Version, strict: Iterable[str] = ()) -> Kernel:
     artifact = folder / version.artifact
     signature = Signature.from_json(artifact.with_name("signature.json").read_bytes())
     return Kernel(joblib.load(artifact), version, signature, strict=frozenset(strict), call="test")
