@@ -14,11 +14,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from scorehouse.cli import GROUPS, SHARED, SUBCOMMANDS
-from scorehouse.cli.common import EXIT_FAULT, echo
+from scorehouse.cli.common import EXIT_FAULT, echo, this_call
 from scorehouse.errors import ScorehouseError
 from scorehouse.load_lock import loading
 
 CLAUSE_ENDS = re.compile(r"[:;] "), re.compile(r", ")
+CALLED = f"{__name__}.called"  # where a context keeps the words of the command that an error came from
 Summaries = Mapping[str, str]
 
 
@@ -90,6 +91,42 @@ class _Group(click.Group):
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Like click's method, but keep the words of the command that an error came from."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if hint := _argument_instead(error):
+                error.message, error.possibilities = f"{error.message} {hint}", None
+            raise
+        except ScorehouseError:
+            ctx.meta.setdefault(CALLED, f"{this_call()} {ctx.invoked_subcommand or ''}".rstrip())
+            raise
+
+
+def _argument_instead(error: click.NoSuchOption) -> str:
+    """How the command takes by an argument what was given as an option; empty if it does not."""
+    if error.ctx is None:
+        return ""
+    arguments = {each.name for each in error.ctx.command.params if isinstance(each, click.Argument)}
+    word = error.option_name.lstrip("-")
+    if word in arguments:
+        return f"Give the {word} alone, as in the usage above."
+    if word in ("alias", "version") and "reference" in arguments:
+        return "The first argument has it, as in churn@challenger or churn/2."
+    return ""
+
+
+def _by_command(error: ScorehouseError, command: str) -> str:
+    """The message of an error, which begins with the command that the user wrote."""
+    said = str(error)
+    if error.call.startswith("scorehouse "):
+        return said
+    if error.call == "scorehouse":
+        return command + said.removeprefix(error.call)
+    words = command.removeprefix("scorehouse ")
+    return f"scorehouse {said}" if f"{error.call} ".startswith(f"{words} ") else f"{command}: {said}"
+
 
 def _short(summary: str, limit: int = 45) -> str:
     """The sentence, or as many of its clauses as fit; click's cut if not even the first one does."""
@@ -116,8 +153,8 @@ class _Main(_Group):
         try:
             return super().invoke(ctx)
         except ScorehouseError as error:
-            said = str(error).removeprefix("scorehouse ")  # of a command, whose call begins with the program
-            echo(click.style("scorehouse", fg="red") + (": " if said == str(error) else " ") + said, err=True)
+            said = _by_command(error, ctx.meta.get(CALLED, "scorehouse"))
+            echo(click.style("scorehouse", fg="red") + said.removeprefix("scorehouse"), err=True)
             ctx.exit(EXIT_FAULT)
         except OF_FILES as error:
             if error.filename is None:

@@ -167,6 +167,35 @@ def test_another_engine_is_refused_with_words_before_anything_is_written(
     assert sorted(copy.rglob("*")) == before
 
 
+def test_an_error_begins_with_the_command_that_was_called(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in ("list", "check churn", "evidence seal --target dev"):
+        command = words.removesuffix(" churn").removesuffix(" --target dev")
+        assert run(*words.split(), code=1).startswith(f"scorehouse {command}: no dbt_project.yml in ")
+    monkeypatch.chdir(shop)
+    assert run("show", "chrun", code=1).startswith("scorehouse show chrun: there is no ML model 'chrun' in ")
+    assert run("promote", "churn", "9", code=1).startswith("scorehouse promote: promote('churn', 9, ")
+    said = run("importance", "churn", "--features", "no.csv", code=1)
+    assert said.startswith("scorehouse importance: --features no.csv: the file does not exist.")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("show churn --version 2", "The first argument has it, as in churn@challenger or churn/2."),
+        ("score churn --alias challenger", "The first argument has it"),
+        ("promote churn --version 2", "Give the version alone, as in the usage above."),
+        ("diff churn --old 1 --new 2", "Give the old alone, as in the usage above."),
+        ("runs --targt dev", "--target"),
+    ],
+)
+def test_an_option_that_is_an_argument_says_so(words: str, hint: str) -> None:
+    said = run(*words.split(), code=2)
+    assert "No such option" in said and hint in said and "--json" not in said
+
+
 def test_profiles_are_looked_for_where_dbt_looks(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
