@@ -89,7 +89,16 @@ def read_profile(project: Path, folder: Path | None = None, name: str | None = N
                 action="name the profile with --profile",
             )
         name = str(settings["profile"])
-    profile = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(name) or {}
+    profiles = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    if name not in profiles:
+        known = sorted(set(map(str, profiles)) - {"config"})
+        raise ConfigurationError(
+            this_call(),
+            f"there is no profile {name!r} in {str(file)!r}{did_you_mean(name, known)}",
+            expected=f"one of its profiles {', '.join(known)}" if known else "a profile in this file",
+            action="correct --profile or the profile of dbt_project.yml, or name --profiles-dir",
+        )
+    profile = profiles[name] or {}
     return Profile(file, name, profile.get("outputs") or {}, str(profile.get("target") or "default"))
 
 

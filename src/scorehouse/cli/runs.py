@@ -21,13 +21,23 @@ DAYS, LIMIT = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S"), 20
 SHORT_ID = 8  # characters of a run's id that are shown; a replay accepts the start of an id
 
 
+class Day(click.DateTime):
+    """A day, or a second of it, called so where something else is given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a day such as 2026-11-01, nor 2026-11-01 08:30:00.", param, ctx)
+
+
 @click.command("runs")
 @target_options
 @click.option("--model", "ml_model", help="Runs of this ML model only.")
 @click.option("--failed", is_flag=True, help="Only runs that failed or never finished.")
 @click.option(
     "--since",
-    type=click.DateTime(DAYS),
+    type=Day(DAYS),
     metavar="DAY",
     help="All runs from this day on, in UTC.",
 )

@@ -200,6 +200,8 @@ def test_runs_since_a_day_as_csv(database: Path) -> None:
     assert len(rows) == 2 and rows[0].keys() >= {"run_id", "error"} and newest > rows[1]["started_at"]
     assert len(json.loads(run("runs", "--database", database, "--since", newest, "--json"))) == 1
     assert run("runs", "--database", database, "--since", "2999-01-01", "--csv") == ""
+    said = run("runs", "--database", database, "--since", "yesterday", code=2)
+    assert "'yesterday' is neither a day such as 2026-11-01" in said and "%" not in said
 
 
 def test_runs_as_json_and_filtered(database: Path) -> None:
@@ -217,7 +219,10 @@ def test_the_default_target_is_read_and_said(
     assert "or the --target that writes it" in run("runs", "--profile", "shop", code=2)
     said = run("runs", "--profile", "chop", "--profiles-dir", tmp_path, code=2)
     where = f"'{tmp_path}/profiles.yml'"
-    assert f"or the --target that writes it (there is no target of the profile 'chop' in {where})" in said
+    near = f"there is no profile 'chop' in {where}; did you mean 'shop'?"
+    assert f"or the --target that writes it ({near})" in said
+    said = run("runs", "--profile", "chop", "--profiles-dir", tmp_path, "--target", "dev", code=1)
+    assert f"scorehouse runs: {near}\n  Expected: one of its profiles shop." in said
     ours = ("--profile", "shop", "--profiles-dir", tmp_path)
     assert "or the --target that writes it, one of dev" in run("evidence", "seal", *ours, code=2)
     named = ("runs", *ours, "--json", "--target")
