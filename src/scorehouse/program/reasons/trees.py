@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.program.native.kernel import Packed, add_trees
-from scorehouse.program.native.layout import TreeModel, pack
+from scorehouse.program.native.layout import TreeModel
 from scorehouse.program.native.reasons import Attribution
 from scorehouse.program.reasons.stored_reasons import Contributions, StoredReasons, canonical_columns
 from scorehouse.program.text_columns import TextColumns
@@ -86,10 +86,10 @@ class TreeReasons(StoredReasons):
     def single(self) -> bool:
         return self.model.ensemble.single
 
-    @cached_property
+    @property
     def packed(self) -> Packed:
         """The trees without tops; their sums are doubles, even where the library rounds them to float32."""
-        return pack(self.model, tops=False, single=False)
+        return self.attribution.packed
 
     def contributions_of(self, numbers: Sequence[np.ndarray], rows: int) -> Contributions:
         block = in_block(numbers, rows)
