@@ -8,9 +8,7 @@ import functools
 import gc
 import json
 import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +25,7 @@ from typing import Any
 import mutant_plugin
 import pytest
 from coverage import Coverage
+from limited import in_fork
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = Path("src") / "scorehouse"
@@ -155,23 +154,6 @@ class Tree:
         return [str(test) for test in json.loads(self.told.read_text())]
 
 
-def in_fork(run: Callable[[], int], seconds: float | None = None) -> int:
-    """The exit code of what runs in a process of its own; negative if it does not end in time."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        try:
-            os._exit(run())
-        finally:
-            os._exit(70)
-    ended = os.pidfd_open(child)
-    select.select([ended], [], [], seconds)
-    os.close(ended)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # what a test left running, too
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def measure(tree: Tree, folder: Path, places: Iterable[str]) -> None:
     """Run the tests of each folder once, and keep what each took and which lines it ran."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -207,7 +189,7 @@ def _measured(tree: Tree, place: str, kept: Path) -> int:
 
 
 class Tests:
-    """What each test took, and the tests that run each line of a file."""
+    """What each test took of a processor, and the tests that run each line of a file."""
 
     def __init__(self, folder: Path, places: Iterable[str]) -> None:
         self.seconds, self.shared = dict[str, float](), dict[str, float]()

@@ -6,7 +6,8 @@
 A mutant is one operator, number, comparison or keyword changed. The quick tests of its room are run once with
 line coverage, processes that they start included; those that run the line of a mutant are asked, the quickest
 first, until one of them fails. Prints each mutant that survived, and the share that was killed with its 95 %
-interval (Wilson). What differs in annotations or decorators alone is no mutant.
+interval (Wilson). What differs in annotations or decorators alone is no mutant. Seconds are those of a
+processor (limited.py), so that a draw at idle priority beside other work gives the same figure.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def main() -> int:
     parser.add_argument("--room", choices=ROOMS, action="append", help="default: all, one after the other")
     parser.add_argument("--count", type=int, default=70, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=float, default=6.0, help="seconds of tests for one mutant")
+    parser.add_argument("--most", type=float, default=6.0, help="processor seconds of tests for one mutant")
     parser.add_argument(
         "--map", type=Path, help="a folder with the lines that each test runs; what it lacks is measured"
     )
