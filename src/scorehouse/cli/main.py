@@ -97,7 +97,8 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             if hint := _argument_instead(error):
-                error.message, error.possibilities = f"{error.message} {hint}", None
+                message = f"{error.message} {hint}"
+                raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
             raise
         except ScorehouseError:
             ctx.meta.setdefault(CALLED, f"{this_call()} {ctx.invoked_subcommand or ''}".rstrip())
