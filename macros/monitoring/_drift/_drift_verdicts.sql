@@ -24,8 +24,9 @@
 {#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
     for a month. #}
 {% set of_memory = ['ml_model', 'memory_version', 'segment', 'part', 'feature', 'metric'] %}
-{% set places = 'partition by ' ~ of_memory | join(', ') ~ ' order by window_place rows between ' ~ known.windows
-    ~ ' preceding and ' %}
+{% set of_window = 'partition by ' ~ of_memory | join(', ') ~ ', window_place' %}
+{% set places = 'partition by ' ~ of_memory | join(', ') ~ ', version_place order by window_place rows between '
+    ~ known.windows ~ ' preceding and ' %}
 {% set before, long_before = places ~ known.step_over ~ ' preceding', places ~ known.gross.days ~ ' preceding' %}
 {% set least_windows = 3 * known.step_over %}
 {#- Never below what is certain, as far as that is known. #}
@@ -103,12 +104,11 @@ metric_rows as (
 segment_windows as (
 
     select
-        {{ of_memory | join(', ') }}, window_place,
-        max(value) as value
+        *,
+        case when segment <> 'all' and {{ of_few_rows }} then 1 else 0 end as is_remembered,
+        row_number() over ({{ of_window }} order by version) as version_place,
+        max(value) over ({{ of_window }}) as window_value
     from metric_rows
-    where segment <> 'all'
-        and {{ of_few_rows }}
-    group by {{ of_memory | join(', ') }}, window_place
 
 ),
 
@@ -116,11 +116,12 @@ memory as (
 
     select
         *,
-        count(*) over ({{ before }}) as n_before,
+        count(*) over ({{ before }}) as n_first,
         case
-            when count(*) over ({{ long_before }}) >= {{ least_windows }} then max(value) over ({{ long_before }})
-            else max(value) over ({{ before }})
-        end as reached_before
+            when count(*) over ({{ long_before }}) >= {{ least_windows }}
+                then max(window_value) over ({{ long_before }})
+            else max(window_value) over ({{ before }})
+        end as first_reached
     from segment_windows
 
 ),
@@ -128,13 +129,10 @@ memory as (
 remembered as (
 
     select
-        metric_rows.*,
-        case when memory.segment is null then 0 else 1 end as is_remembered,
-        memory.n_before,
-        memory.reached_before
-    from metric_rows
-    left join memory
-        on {{ scorehouse._same('metric_rows', 'memory', of_memory + ['window_place']) }}
+        *,
+        max(case when version_place = 1 then n_first end) over ({{ of_window }}) as n_before,
+        max(case when version_place = 1 then first_reached end) over ({{ of_window }}) as reached_before
+    from memory
 
 ),
 
