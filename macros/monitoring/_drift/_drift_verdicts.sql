@@ -24,9 +24,8 @@
 {#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
     for a month. #}
 {% set of_memory = ['ml_model', 'memory_version', 'segment', 'part', 'feature', 'metric'] %}
-{% set of_window = 'partition by ' ~ of_memory | join(', ') ~ ', window_place' %}
-{% set places = 'partition by ' ~ of_memory | join(', ') ~ ', version_place order by window_place rows between '
-    ~ known.windows ~ ' preceding and ' %}
+{% set places = 'partition by ' ~ of_memory | join(', ') ~ ' order by window_place rows between ' ~ known.windows
+    ~ ' preceding and ' %}
 {% set before, long_before = places ~ known.step_over ~ ' preceding', places ~ known.gross.days ~ ' preceding' %}
 {% set least_windows = 3 * known.step_over %}
 {#- Never below what is certain, as far as that is known. #}
@@ -104,11 +103,12 @@ metric_rows as (
 segment_windows as (
 
     select
-        *,
-        case when segment <> 'all' and {{ of_few_rows }} then 1 else 0 end as is_remembered,
-        row_number() over ({{ of_window }} order by version) as version_place,
-        max(value) over ({{ of_window }}) as window_value
+        {{ of_memory | join(', ') }}, window_place,
+        max(value) as value
     from metric_rows
+    where segment <> 'all'
+        and {{ of_few_rows }}
+    group by {{ of_memory | join(', ') }}, window_place
 
 ),
 
@@ -116,12 +116,11 @@ memory as (
 
     select
         *,
-        count(*) over ({{ before }}) as n_first,
+        count(*) over ({{ before }}) as n_before,
         case
-            when count(*) over ({{ long_before }}) >= {{ least_windows }}
-                then max(window_value) over ({{ long_before }})
-            else max(window_value) over ({{ before }})
-        end as first_reached
+            when count(*) over ({{ long_before }}) >= {{ least_windows }} then max(value) over ({{ long_before }})
+            else max(value) over ({{ before }})
+        end as reached_before
     from segment_windows
 
 ),
@@ -129,10 +128,13 @@ memory as (
 remembered as (
 
     select
-        *,
-        max(case when version_place = 1 then n_first end) over ({{ of_window }}) as n_before,
-        max(case when version_place = 1 then first_reached end) over ({{ of_window }}) as reached_before
-    from memory
+        metric_rows.*,
+        case when memory.segment is null then 0 else 1 end as is_remembered,
+        memory.n_before,
+        memory.reached_before
+    from metric_rows
+    left join memory
+        on {{ scorehouse._same('metric_rows', 'memory', of_memory + ['window_place']) }}
 
 ),
 
