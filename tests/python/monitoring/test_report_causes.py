@@ -234,6 +234,21 @@ def test_dbt_tests_and_freshness_are_lights_and_alerts(database: Path, tmp_path:
     assert "<b>dbt tests</b>2 failed of 2" in page and "<b>Sources</b>1 of 1 stale" in page
 
 
+def test_of_the_worst_the_one_to_mend_first_stands_first(database: Path, tmp_path: Path) -> None:
+    """Though it is no fault of the data, and the topic of another comes before."""
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("update wide_drift set status = 'ok'")
+    folder = results(tmp_path / "target", "copy")
+    (folder / "sources.json").unlink()
+    found = alerts_of(database, "--dbt-target", folder)
+    assert [one["kind"] for one in found if one["level"] == "bad"] == ["dbt test", "performance"]
+    assert [one["first"] for one in found] == [True, *[False] * (len(found) - 1)]
+    (said,) = json.loads(
+        run("status", "wide", "--database", database, "--dbt-target", folder, "--json").output
+    )
+    assert said["what_to_do"] == found[0]["what_to_do"]
+
+
 def test_a_failed_test_says_what_it_found(database: Path, tmp_path: Path) -> None:
     """dbt counts rows and makes names of all arguments: neither says what is wrong."""
     folder = results(tmp_path / "target", "copy")
