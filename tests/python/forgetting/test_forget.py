@@ -206,6 +206,10 @@ def test_tests_stay_green_until_another_row_is_missing(house: DbtProject) -> Non
     assert set(red) == {"rows_of_scores", "scored_rows_of_scores"}
     assert all("Got 2 results" in message for message in red.values())  # the forgotten one is among them
     house.query("update scorehouse_run_log set rows_barred = 0 where node like '%.history'")
+    house.query(  # a later run of another table, whose name without quotes is a part of this one's
+        "update scorehouse_run_log set prediction_table = 'history', rows_barred = 40, "
+        "started_at = started_at + interval 1 day where node like '%.scores'"
+    )
     failed = house.dbt("test", "--select", "rows_of_history")
     assert "Got 1 result" in failed.messages["rows_of_history"]
 
