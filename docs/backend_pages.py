@@ -23,6 +23,7 @@ WITH = {
     "sklearn.OneHotEncoder": "`drop`, `handle_unknown`, `min_frequency`, `max_categories`",
     "sklearn.SplineTransformer": "not periodic",
     "sklearn.SimpleImputer": "with and without indicator",
+    "skrub.TableVectorizer": "no `StringEncoder`, no numbers or times in texts",
 }
 USAGE = Path(__file__).with_name("usage.csv")  # by benchmarks/usage.py
 MOST_NAMED, MOST_MISSING = 60, 8
@@ -101,8 +102,7 @@ def page() -> str:
         "",
         "scikit-learn's linear models, networks, trees and forests have the same backends with several",
         "outputs or labels. `MultiOutputRegressor`, `MultiQuantileRegressor` and `MultiOutputClassifier`",
-        "have those that all of their estimators have. XGBoost's own training on several targets has",
-        "none: the estimator scores.",
+        "have those that all of their estimators have. XGBoost's own training on several targets has none.",
         "",
         "## Without a program",
         "",
@@ -111,7 +111,7 @@ def page() -> str:
         "## Limits of one statement",
         "",
         "What is beyond them is [cut into stages](compiled_sql.md#stages).",
-        "`predict()` and `scored()` also refuse a statement that the database would not accept.",
+        "`predict()` and `scored()` refuse what the database would not accept.",
         "",
     ]
     rows = [

@@ -16,7 +16,7 @@ from pathlib import Path
 
 PROJECT = Path("pyproject.toml")
 EVERYTHING = (
-    *("dev", "skops", "onnx", "boosters", "remote", "sql", "postgres"),
+    *("dev", "skops", "onnx", "boosters", "skrub", "remote", "sql", "postgres"),
     *("mlflow", "docs", "orchestration", "openlineage", "evidence", "mcp", "iceberg"),
 )
 OTHERS = ("delta", "dbt112", "duckdb15", "dbt2", "snowflake", "bigquery", "clickhouse", "mutants")

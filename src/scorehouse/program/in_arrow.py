@@ -41,6 +41,7 @@ from scorehouse.program.text_columns import Batch, TextColumns, Texts, of_each_t
 
 TYPES: Mapping[str, pa.DataType] = {
     "double": pa.float64(),
+    "real": pa.float32(),
     "integer": pa.int64(),
     "boolean": pa.bool_(),
     "text": pa.string(),
@@ -70,22 +71,25 @@ CALLS: Mapping[str, str | Callable[..., Any]] = {
     "ln": "ln",
     "mod": lambda x, by: pc.subtract(x, pc.multiply(pc.divide(x, by), by)),
     "not": "invert",
+    "replace": lambda x, old, new: pc.replace_substring(x, pattern=old.as_py(), replacement=new.as_py()),
     "sigmoid": lambda x: pc.divide(ONE, pc.add(ONE, pc.exp(pc.negate(x)))),
     "sqrt": "sqrt",
 }
 
 
 def unknown_parts(program: Program) -> set[str]:
-    """What Arrow cannot compute of a program: names of calls and of casts."""
-    found = set()
+    """What Arrow cannot compute of a program: names of calls and of casts.
+
+    It rounds to float32, and sums doubles alone.
+    """
     exprs = [expr for step in program.steps for _, expr in step.made]
-    for expr in [*exprs, *(expr for _, expr in program.outputs)]:
-        for part in walk(expr):
-            if isinstance(part, Call) and part.name not in CALLS:
-                found.add(part.name)
-            if isinstance(part, Cast) and (part.type == "text" or part.type not in TYPES):
-                found.add(f"cast to {part.type}")
-    return found
+    exprs += [expr for _, expr in program.outputs]
+    casts = [part for expr in exprs for part in walk(expr) if isinstance(part, Cast)]
+    rounding = {id(cast.arg) for cast in casts if cast.type == "double"}
+    called = {part.name for expr in exprs for part in walk(expr) if isinstance(part, Call)}
+    found = called - CALLS.keys()
+    left = (cast.type for cast in casts if cast.type != "real" or id(cast) not in rounding)
+    return found | {f"cast to {type}" for type in left if type in ("text", "real") or type not in TYPES}
 
 
 class ArrowProgram:

@@ -47,6 +47,7 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
     for value in values:
         if value.kind in ("text", TIME):
             raise refused(f"the estimator reads the column {value.name!r} itself, which is no number")
+    values = [b.rounded(value) for value in values]
     if b.failures and not refuses_missing:
         raise refused("its steps refuse some values while they compute")
     if b.failures:

@@ -21,7 +21,7 @@ VARIABLE = "scorehouse_load_policy"
 LIBRARY_CHOICES = ("refuse", "warn")
 CHOICES = {"pickle": ("pinned", "refuse"), "estimator": ("allowed", "never")}
 SCIKIT_LEARN = "scikit-learn"
-INSIDE_A_PICKLE = ("lightgbm", "xgboost", "catboost")
+INSIDE_A_PICKLE = ("lightgbm", "xgboost", "catboost", "skrub")
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ from sklearn.tree import (
 
 from compile_case import NUMBERS, TIMES, Case, columns, encoded
 from compile_combined import combined
+from compile_tables import tables
 from scorehouse import (
     CalendarParts,
     DaysSinceEpoch,
@@ -83,7 +84,7 @@ from scorehouse import (
     days_since_epoch,
 )
 
-CASES: dict[str, Case] = combined()
+CASES: dict[str, Case] = {**combined(), **tables()}
 
 
 def _regressions() -> None:

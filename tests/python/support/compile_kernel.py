@@ -15,6 +15,7 @@ import pandas as pd
 
 from compile_case import features, target
 from compile_cases import CASES
+from compile_tables import with_gaps
 from project import REPOSITORY, kernel_in, registered
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.registry import artifact
@@ -48,6 +49,8 @@ def _registered(name: str, folder: Path, **facts: Any) -> tuple[pd.DataFrame, Ve
     y = target(frame, case, rng)
     if name.endswith("categories of a frame"):
         frame["visits"] = ("v" + frame["visits"].astype(str)).astype("category")
+    if name.startswith("skrub"):
+        frame = with_gaps(frame, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         more: dict[str, Any] = {}

@@ -18,7 +18,7 @@ LINEAR_KINDS = {
     *("OneHotEncoder {'min_frequency': 40, 'handle_unknown': 'infrequent_if_exist'}", "TargetEncoder number"),
     *("OrdinalEncoder unknown nan", "two outputs, RegressorChain", "quantiles"),
     *("SplineTransformer", "Normalizer", "StackingClassifier 3", "VotingRegressor of targets"),
-    *("VotingClassifier 2", "FixedThresholdClassifier"),
+    *("VotingClassifier 2", "FixedThresholdClassifier", "skrub LogisticRegression"),
 }
 TREE_KINDS = {
     *(
@@ -27,6 +27,7 @@ TREE_KINDS = {
         "HistGradientBoostingClassifier 2",
         "days before trees",
     ),
+    *("skrub HistGradientBoostingClassifier", "skrub RandomForestClassifier"),
     *("GradientBoostingClassifier 2", "LightGBM 2", "XGBoost 2", "AdaBoostClassifier 3", "CatBoost plans"),
 }
 

@@ -115,11 +115,11 @@ class Builder:
     """Collects the columns of each step while the converters walk through the estimator.
 
     `probes` collects, by feature, the values at which something changes: split thresholds and edges;
-    `failures` the conditions of rows on which the estimator raises ValueError.
-    `converters` are the functions for the steps that it meets; they are passed in, since they call the
-    builder. `has_real`: the dialect has a float32 type. `largest` is the largest magnitude of a feature that
-    it computes with. `excess` is raised at the first tree if all trees together are known to be too large.
-    With `functions_of`, how their names begin, trees become `functions`.
+    `failures` the conditions of rows on which the estimator raises ValueError. `converters` are the functions
+    for the steps that it meets; they are passed in, since they call the builder. `has_real`: the dialect has
+    a float32 type. `largest` is the largest magnitude of a feature that it computes with. `excess` is raised
+    at the first tree if all trees together are known to be too large. With `functions_of`, how their names
+    begin, trees become `functions`. `in_singles`: a step has made all columns float32.
     """
 
     signature: Signature
@@ -134,6 +134,7 @@ class Builder:
     probes: dict[int, set[float]] = field(default_factory=lambda: defaultdict(set), init=False)
     nodes: int = field(default=0, init=False)
     failures: list[Expr] = field(default_factory=list, init=False)
+    in_singles: bool = field(default=False, init=False)
     _gate: Expr | None = field(default=None, init=False)
     _behind_gate: frozenset[str] = field(default=frozenset(), init=False)
     _levels: dict[str, int] = field(default_factory=dict, init=False)
@@ -194,7 +195,7 @@ class Builder:
                 self.call,
                 f"training held the feature {value.name!r} in float32",
                 expected="doubles, since this database has no such type",
-                action="train on a frame of float64, and register again",
+                action="train on float64, or trees without an imputer, and register again",
             )
         own = self.signature.features[value.origin.position] if value.origin else None
         is_finite = own is not None and not own.accepts_non_finite
@@ -231,8 +232,7 @@ class Builder:
 
     def sum(self, terms: Sequence[Expr], hint: str) -> Expr:
         """A long sum in order, in pieces that every parser accepts."""
-        total = terms[:TERMS_LIMIT]
-        rest = terms[TERMS_LIMIT:]
+        total, rest = terms[:TERMS_LIMIT], terms[TERMS_LIMIT:]
         while rest:
             total = [self.bind(Sum(tuple(total)), hint), *rest[: TERMS_LIMIT - 1]]
             rest = rest[TERMS_LIMIT - 1 :]

@@ -58,9 +58,12 @@ def feature_union(b: Builder, estimator: Any, values: list[Value]) -> list[Value
 def scoring_pipeline(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
     """All steps but the last transform; the last one scores."""
     *steps, (name, last) = estimator.steps
+    in_singles = b.in_singles
     values = _through(b, steps, values)
     with b.inside(name):
-        return b.predict(last, values, method)
+        scores = b.predict(last, values, method)
+    b.in_singles = in_singles
+    return scores
 
 
 def search(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:

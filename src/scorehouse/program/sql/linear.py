@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,17 @@ def regression(b: Builder, estimator: Any, values: list[Value], method: str) -> 
     """The weighted sum, through the inverse of the link; or one sum for each output."""
     model = _model(b, estimator, values, method)
     if len(model.weights) > 1:
-        return KINDS[model.after](b, _sums(b, model, values))
-    weights = np.asarray(model.weights, dtype=np.float64)
-    return KINDS[model.after](b, [weighted_sum(b, values, weights, float(model.intercepts[0]))])
+        scores = KINDS[model.after](b, _sums(b, model, values))
+    else:
+        weights = np.asarray(model.weights, dtype=np.float64)
+        scores = KINDS[model.after](b, [weighted_sum(b, values, weights, float(model.intercepts[0]))])
+    return _in_its_type(b, estimator, scores)
+
+
+def _in_its_type(b: Builder, estimator: Any, scores: Scores) -> Scores:
+    """Whether the estimator, which was fitted on float32, adds in it."""
+    coefficients = np.asarray(getattr(estimator, "coef_", 0.0))
+    return replace(scores, single=b.in_singles and coefficients.dtype == np.float32)
 
 
 def classification(b: Builder, estimator: Any, values: list[Value], method: str) -> Scores:
@@ -56,7 +64,7 @@ def classification(b: Builder, estimator: Any, values: list[Value], method: str)
     raw = _sums(b, model, values)
     if gives_labels(estimator):
         return of_labels([Scores((one,)) for one in raw])
-    return KINDS[model.after](b, raw)
+    return _in_its_type(b, estimator, KINDS[model.after](b, raw))
 
 
 def _model(b: Builder, estimator: Any, values: list[Value], method: str) -> LinearModel:

@@ -22,6 +22,7 @@ from scorehouse.program.sql import (
     scale,
     several,
     splines,
+    tables,
     times,
 )
 from scorehouse.program.sql.builder import Converters
@@ -52,6 +53,8 @@ TRANSFORMERS: Mapping[str, Callable[..., Any]] = {
     "sklearn.OneHotEncoder": encode.lookup_encoder,
     "sklearn.OrdinalEncoder": encode.lookup_encoder,
     "sklearn.TargetEncoder": encode.lookup_encoder,
+    "skrub.TableVectorizer": tables.table_vectorizer,
+    "skrub.SquashingScaler": tables.squashing_scaler,
     "scorehouse.DaysSinceEpoch": times.days_since_epoch,
     "scorehouse.CalendarParts": times.calendar_parts,
 }
@@ -93,6 +96,7 @@ TAKE_SINGLES = frozenset(
         *(MULTI_OUTPUT, QUANTILES, MULTI_LABEL),
         *SEGMENTED,
         *("sklearn.MissingIndicator", "sklearn.FunctionTransformer"),  # the identity
+        "skrub.TableVectorizer",  # which rounds
     )
 )
 

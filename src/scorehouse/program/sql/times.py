@@ -42,7 +42,7 @@ def calendar_parts(b: Builder, estimator: Any, values: list[Value]) -> list[Valu
     made = []
     for value in values:
         _check_time(b, estimator, value)
-        parts = _Parts(b, value)
+        parts = Parts(b, value)
         made += [value.made(PARTS[part](parts), f"{part} {value.name}") for part in estimator.parts]
     return made
 
@@ -52,7 +52,7 @@ def _check_time(b: Builder, estimator: Any, value: Value) -> None:
         raise b.refuse(estimator, f"the column {value.name!r} is no date or timestamp")
 
 
-class _Parts:
+class Parts:
     """A time as the number of its day since 1970, and its microseconds of that day.
 
     The date is that of H. Hinnant (chrono-compatible low-level date algorithms, 2014): years begin in March,
@@ -68,6 +68,11 @@ class _Parts:
 
     def hour(self) -> Expr:
         return _floor(Cast(self.of_day, "double"), HOUR)
+
+    def within(self, micros: int, count: int) -> Expr:
+        """How many whole units of so many microseconds, up to the `count` that make the next larger one."""
+        all_of_day = self._bound(_floor(Cast(self.of_day, "double"), micros), f"units of {micros}")
+        return Arith("-", all_of_day, multiply(_floor(all_of_day, count), float(count)))
 
     def weekday(self) -> Expr:
         days = add([self.days, number(3.0)])  # 1970 began on a Thursday
@@ -113,12 +118,12 @@ class _Parts:
         return self.b.bind(expr, f"{hint} {self.name}")
 
 
-PARTS: Mapping[str, Callable[[_Parts], Expr]] = {
-    "year": _Parts.year,
-    "month": _Parts.month,
-    "day": _Parts.day,
-    "weekday": _Parts.weekday,
-    "hour": _Parts.hour,
+PARTS: Mapping[str, Callable[[Parts], Expr]] = {
+    "year": Parts.year,
+    "month": Parts.month,
+    "day": Parts.day,
+    "weekday": Parts.weekday,
+    "hour": Parts.hour,
 }
 
 
