@@ -118,3 +118,14 @@ def test_a_database_without_float32_has_the_trees(make_kernel: MakeKernel) -> No
                 compile_sql(*asked)
         else:
             assert "replace(" in compile_sql(*asked).text or kind == "histogram"
+
+
+def test_native_code_reads_what_float32_is(make_kernel: MakeKernel) -> None:
+    rng = np.random.default_rng(0)
+    frame = table(rng).assign(amount=64.0 + rng.integers(0, 40, ROWS) * 2.0**-17)  # neighbours in float32
+    frame["seen"] = pd.to_datetime(1_700_000_000 + rng.integers(0, 40, ROWS) * 32, unit="s")
+    frame.loc[0, "plan"] = None
+    target = ((frame["amount"] > frame["amount"].median()) ^ frame["plan"].isna()).to_numpy().astype(int)
+    estimator = skrub.tabular_pipeline(ESTIMATORS["histogram"]()).fit(frame, target)
+    kernel = make_kernel(estimator, frame, target, task="classification")
+    assert {"native", "sql"} <= kernel.version.program.keys(), kernel.version.program.get("refused")
