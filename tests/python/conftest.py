@@ -248,7 +248,8 @@ def spark_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkPro
 
     os.environ.update(environment())
     folder = tmp_path_factory.mktemp("spark") / "house"
-    yield spark.SparkProject(folder, spark.quick(folder))
+    of_drift = {"spark.driver.memory": "2g"}  # in which Spark plans it
+    yield spark.SparkProject(folder, spark.quick(folder, **of_drift))
     spark.stop_session()
 
 
