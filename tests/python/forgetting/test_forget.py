@@ -172,7 +172,7 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     assert not failed.success and "forgotten persons would return" in failed.messages["scores"]
 
 
-def tests_of(table: str) -> dict[str, Any]:
+def guarded_by(table: str) -> dict[str, Any]:
     every = {"features": "ref('features')", "key": "person_id"}
     tests = [
         {"one_prediction_per_row": {"name": f"rows_of_{table}", "arguments": every}},
@@ -195,7 +195,7 @@ def tests_of(table: str) -> dict[str, Any]:
 @pytest.mark.slow
 def test_tests_stay_green_until_another_row_is_missing(house: DbtProject) -> None:
     """The feature table still has the person: as many rows as the newest run left out may be missing."""
-    tests = {"version": 2, "models": [tests_of("scores"), tests_of("history")]}
+    tests = {"version": 2, "models": [guarded_by("scores"), guarded_by("history")]}
     house.write("models/tests.yml", json.dumps(tests))
     forget("--key", PERSON, code=3)
     for words in ((), (), ("--full-refresh",)):

@@ -242,6 +242,11 @@ def _read_literal(node: exp.Literal) -> Form:
     return number(float(node.this)) if "e" in node.this.lower() else ("literal", int(node.this))
 
 
+def _read_line_end(node: exp.Chr) -> Form:
+    (code,) = node.expressions
+    return ("literal", chr(int(code.this)))
+
+
 def _read_negative(node: exp.Neg) -> Form:
     form = _read(node.this)
     if form[0] == "double":
@@ -306,6 +311,7 @@ _READERS: dict[type, Callable[[Any], Form]] = {
     exp.Paren: lambda node: _read(node.this),
     exp.Column: lambda node: ("column", node.name),
     exp.Literal: _read_literal,
+    exp.Chr: _read_line_end,
     exp.National: lambda node: ("literal", node.this),
     exp.Boolean: lambda node: ("literal", bool(node.this)),
     exp.Null: lambda node: NULL,
