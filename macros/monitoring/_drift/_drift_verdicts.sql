@@ -23,8 +23,6 @@
 {% set is_large = "(segment = 'all' or segment like '%=(small groups)' or rows_current >= " ~ min_segment_rows ~ ')' %}
 {#- The windows before, but for the newest ones: a fault does not hide itself for as long, nor, where windows are many,
     for a month. #}
-{#- Missing and constant values need no training: they are compared over versions. #}
-{% set over_versions = "case when metric in ('missing_share', 'constant_value') then 0 else version end" %}
 {% set of_memory = ['ml_model', 'memory_version', 'segment', 'part', 'feature', 'metric'] %}
 {% set places = 'partition by ' ~ of_memory | join(', ') ~ ' order by window_place rows between ' ~ known.windows
     ~ ' preceding and ' %}
@@ -76,7 +74,8 @@ metric_rows as (
         windows.run_id, windows.window_start, windows.window_end, windows.time_zone,
         case when {{ is_large }} then 0 else 1 end as is_small,
         metric,
-        {{ over_versions }} as memory_version,
+        {#- Missing and constant values need no training: they are compared over versions. #}
+        case when metric in ('missing_share', 'constant_value') then 0 else version end as memory_version,
         {%- for column, values, otherwise in [
             ('value', dict(zip(names, names)), none), ('own_limit', scorehouse._threshold_cases(limits, names), none),
             ('least_effect', scorehouse._threshold_cases(effects, names), none), ('expected_value', expected, '0e0'),
@@ -100,25 +99,16 @@ metric_rows as (
 ),
 
 {#- Of a segment, its own windows tell what it reaches: where a feature has one value per shop and day, or none on
-    Sundays, rows are no independent witnesses. Versions that score the same window are one. From `measured`, since
-    Spark plans anew what is read twice. #}
+    Sundays, rows are no independent witnesses. Versions that score the same window are one. #}
 segment_windows as (
 
     select
-        measured.ml_model,
-        {{ over_versions }} as memory_version,
-        segment, part, feature, metric,
-        windows.place as window_place,
-        max({{ scorehouse._case_of('metric', dict(zip(known.few_rows, known.few_rows))) }}) as value
-    from measured
-    inner join windows
-        on measured.window_id = windows.window_id
-    cross join (
-        {{ scorehouse._given_names('metric', known.few_rows) }}
-    ) as metric_names
+        {{ of_memory | join(', ') }}, window_place,
+        max(value) as value
+    from metric_rows
     where segment <> 'all'
-        and part = 'feature'
-    group by measured.ml_model, {{ over_versions }}, segment, part, feature, metric, windows.place
+        and {{ of_few_rows }}
+    group by {{ of_memory | join(', ') }}, window_place
 
 ),
 
