@@ -249,10 +249,13 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     if version is not None:
         found = [row for row in rows if row.version == version]
         if not found:
+            numbers = ", ".join(str(row.version) for row in rows)
             raise RegistryError(
                 call,
                 f"ML model {name!r} has no version {version}",
-                expected=f"one of the versions {', '.join(str(row.version) for row in rows)}",
+                expected=f"one of the versions {numbers}"
+                if len(rows) > 1
+                else f"version {numbers}, the only one",
                 action="name one of these, or register the version first",
             )
         return found[0]
@@ -263,7 +266,7 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
         raise RegistryError(
             call,
             f"no version of ML model {name!r} has the alias {alias!r}{hint}",
-            expected=f"one of the aliases {known}" if known else "an alias; there is none yet",
+            expected=f"one of the aliases {', '.join(known)}" if known else "an alias; there is none yet",
             action="correct the alias"
             if hint
             else f"run `scorehouse promote {name} {rows[-1].version} --alias {alias}` and `dbt seed`",

@@ -291,7 +291,7 @@ def test_what_is_said_of_a_version_that_is_not_there() -> None:
     cases: list[tuple[list[Version], dict[str, Any], str, str]] = [
         ([], {"alias": "a"}, "the registry has no versions", "at least one row"),
         (versions, {"version": 7}, "ML model 'm' has no version 7", "one of the versions 1, 2, 3"),
-        (versions, {"alias": "champoin"}, "did you mean 'champion'", "one of the aliases ['champion']"),
+        (versions, {"alias": "champoin"}, "did you mean 'champion'", "one of the aliases champion"),
         (versions[:1], {"alias": "blue"}, "the alias 'blue'", "an alias; there is none yet"),
     ]
     for known, asked, problem, expected in cases:

@@ -69,7 +69,7 @@ CASES: dict[str, Case] = {
     "unknown_alias": Case(
         (
             "no version of ML model 'unknown_alias' has the alias 'champoin'; did you mean 'champion'?",
-            "one of the aliases ['champion']",
+            "Expected: one of the aliases champion.",
             "What to do: correct the alias",
         ),
         arguments={"alias": "champoin"},
@@ -77,7 +77,7 @@ CASES: dict[str, Case] = {
     "unknown_version": Case(
         (
             "ML model 'unknown_version' has no version 7",
-            "one of the versions 1",
+            "version 1, the only one",
             "register the version first",
         ),
         arguments={"version": 7},
