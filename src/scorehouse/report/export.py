@@ -51,6 +51,7 @@ FACTS = (
     *("value", "state", "since", "action", "what_to_do"),
 )
 SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
+SLACK_HEADER = 150  # characters
 
 Named = tuple[str, int, Alert]
 
@@ -114,15 +115,27 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     }
 
 
+def _summary(alerts: Sequence[Named]) -> str:
+    """What `scorehouse status` says first: "1 needs action: demand. 1 to watch: churn."."""
+    red = list(dict.fromkeys(name for name, _, alert in alerts if alert.level == "bad"))
+    amber = list(dict.fromkeys(name for name, _, _ in alerts if name not in red))
+    parts = [
+        *([f"{len(red)} need{'s' if len(red) == 1 else ''} action: {', '.join(red)}."] if red else []),
+        *([f"{len(amber)} to watch: {', '.join(amber)}."] if amber else []),
+    ]
+    return " ".join(parts) or "Monitoring: nothing needs attention"
+
+
 def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     """Alerts as a message for Slack's incoming webhooks: `text` for notifications, `blocks` for the message.
 
     Shape: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
     """
     count = len(alerts)
-    summary = "Monitoring: nothing needs attention" if not count else f"Monitoring: {count} alerts"
+    summary = _summary(alerts)
+    header = summary if len(summary) <= SLACK_HEADER else f"{summary[: SLACK_HEADER - 1]}…"
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": summary, "emoji": True}}
+        {"type": "header", "text": {"type": "plain_text", "text": header, "emoji": True}}
     ]
     for name, version, alert in alerts[:SLACK_LIMIT]:
         facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]

@@ -80,7 +80,7 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     assert drifted["state"] == "new" and drifted["also"][0]["title"] == "f01 has drifted"
     assert run(*told, "--format", "slack").exit_code == 0
     message = json.loads(file.read_text())
-    assert message["text"] == "Monitoring: 4 alerts"
+    assert message["text"] == "1 needs action: wide." == message["blocks"][0]["text"]["text"]
     kinds = [block["type"] for block in message["blocks"]]
     assert kinds == ["header", *["section"] * 4, "context"]
     assert "p &lt; 1e" in message["blocks"][3]["text"]["text"]
