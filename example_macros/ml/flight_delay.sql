@@ -482,7 +482,7 @@ with sh_step_1 as (
             + (sh_column_129 * -0.08012026584706673e0)
             + (sh_column_130 * 0.007161229221883602e0)
             + (sh_column_131 * -0.000498444128245328e0)
-            + -0.40655335006021687e0
+            + -0.4065533500602168e0
         ) end as sh_total_0
     from sh_step_3
 )
@@ -864,7 +864,7 @@ with sh_step_1 as (
             + (sh_column_129 * '-0.08012026584706673e0'::float8)
             + (sh_column_130 * '0.007161229221883602e0'::float8)
             + (sh_column_131 * '-0.000498444128245328e0'::float8)
-            + '-0.40655335006021687e0'::float8
+            + '-0.4065533500602168e0'::float8
         ) end as sh_total_0
     from sh_step_3
     offset 0

@@ -10,6 +10,7 @@ a product with it adds the intercepts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,7 +109,9 @@ def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndar
     for layer in layers:
         if layer.kind == "product":
             own = layer.arrays[0][:, :, 0]
-            intercepts = own[:, :-1] @ intercepts + own[:, -1]
+            # to the same bits wherever it is computed, which a sum of BLAS has not
+            moved = [math.fsum(line) for line in (own[:, :-1] * intercepts).tolist()]
+            intercepts = np.array(moved) + own[:, -1]
             weights = own[:, :-1] @ weights if is_mixed else own[:, :-1] * weights[:, 0]
             is_mixed = True
         elif layer.kind == "normalise":
