@@ -23,7 +23,7 @@ WITH = {
     "sklearn.OneHotEncoder": "`drop`, `handle_unknown`, `min_frequency`, `max_categories`",
     "sklearn.SplineTransformer": "not periodic",
     "sklearn.SimpleImputer": "with and without indicator",
-    "skrub.TableVectorizer": "no `StringEncoder`, no numbers or times in texts",
+    "skrub.TableVectorizer": "no `StringEncoder`, no numbers or times as text",
 }
 USAGE = Path(__file__).with_name("usage.csv")  # by benchmarks/usage.py
 MOST_NAMED, MOST_MISSING = 60, 8

@@ -16,9 +16,8 @@ from scorehouse.report.alert import Alert
 from scorehouse.report.export import facts_of_alert
 from scorehouse.report.page import by_state
 from scorehouse.report.sections import Chapter
-from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, headline, overview
+from scorehouse.report.summary import ACT, FINE, NEXT, WATCH, counted, headline, overview
 
-NEXT = {ACT: "need{} action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
 COLOURS = {ACT: "red", WATCH: "yellow", FINE: "green"}
 WIDEST = 110
 COMMAND = re.compile(r"\b(dbt|scorehouse) [a-z]")  # to copy, in one line
@@ -57,12 +56,7 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
     names: dict[str, list[str]] = {word: [] for word in NEXT}
     for chapter in chapters:
         names[headline(chapter).word].append(chapter.data.name)
-    counts = [
-        f"{len(found)} {NEXT[word].format('s' if len(found) == 1 else '')}: {', '.join(found)}"
-        for word, found in names.items()
-        if found
-    ]
-    yield heading(f"{'. '.join(counts)}.")
+    yield heading(counted(names))
     for chapter in chapters:
         said = headline(chapter)
         yield ""

@@ -12,6 +12,7 @@ from typing import Any
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.report.alert import Alert
+from scorehouse.report.summary import ACT, FINE, UNJUDGED, WATCH, counted
 from scorehouse.report.verdicts import worst
 from scorehouse.report.warehouse import Table, Warehouse
 
@@ -116,14 +117,10 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
 
 
 def _summary(alerts: Sequence[Named]) -> str:
-    """What `scorehouse status` says first: "1 needs action: demand. 1 to watch: churn."."""
+    """What `scorehouse status` says first, of the ML models that have alerts."""
     red = list(dict.fromkeys(name for name, _, alert in alerts if alert.level == "bad"))
     amber = list(dict.fromkeys(name for name, _, _ in alerts if name not in red))
-    parts = [
-        *([f"{len(red)} need{'s' if len(red) == 1 else ''} action: {', '.join(red)}."] if red else []),
-        *([f"{len(amber)} to watch: {', '.join(amber)}."] if amber else []),
-    ]
-    return " ".join(parts) or "Monitoring: nothing needs attention"
+    return counted({ACT: red, WATCH: amber, UNJUDGED: [], FINE: []}) or "Monitoring: nothing needs attention"
 
 
 def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:

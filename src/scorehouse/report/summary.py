@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,15 @@ ACT, WATCH, FINE, UNJUDGED = "Act", "Watch", "Fine", "Not judged"
 SUBSTANCE = ("Data quality", "Drift", "Scores", "Performance")
 MORE = ("Segments", "Sequential alert")  # they count where they were judged, and are not missed where not
 NEEDS = {"not monitored": "no table has it", "no threshold set": "no limit is set"}
+
+
+NEXT = {ACT: "need{} action", WATCH: "to watch", UNJUDGED: "not judged", FINE: "fine"}
+
+
+def counted(names: Mapping[str, Sequence[str]]) -> str:
+    """The first sentence on several ML models: "1 needs action: demand. 1 to watch: churn."."""
+    found = [(NEXT[word].format("s" if len(names[word]) == 1 else ""), names[word]) for word in NEXT]
+    return " ".join(f"{len(own)} {said}: {', '.join(own)}." for said, own in found if own)
 
 
 @dataclass(frozen=True)

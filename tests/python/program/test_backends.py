@@ -28,6 +28,7 @@ from scorehouse import register
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
 from scorehouse.kernel.scorer import Kernel
+from scorehouse.program.matrix.layers import dot
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.reasons.trees import LinearReasons
 from scorehouse.program.sql.compile import compile_sql
@@ -335,3 +336,8 @@ def test_the_examples_are_proven_for_this_release(name: str) -> None:
         written = macro_file(REPOSITORY, name).read_text()
         assert not set(text.splitlines()) - set(written.splitlines())  # what differs, to be read
         assert text in written
+
+
+def test_constants_are_summed_in_no_order() -> None:
+    """A sum from one end to the other, as of BLAS, is 0, 1 or 2, as the processor has it."""
+    assert dot(np.array([1e16, 1.0, 1.0, -1e16]), np.ones(4)) == 2.0

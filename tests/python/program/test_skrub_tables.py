@@ -78,9 +78,9 @@ def many(frame: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
 
 
 REFUSED = {
-    "StringEncoder: it computes with pieces of texts": many,
-    "ToFloat: it reads numbers in texts by rules": lambda frame, rng: frame["amount"].round(2).astype(str),
-    "ToDatetime: it reads times in texts by rules": lambda frame, rng: pd.Series(
+    "StringEncoder: it computes with substrings": many,
+    "ToFloat: it parses numbers by rules": lambda frame, rng: frame["amount"].round(2).astype(str),
+    "ToDatetime: it parses times by rules": lambda frame, rng: pd.Series(
         pd.date_range("2020-01-01", periods=ROWS).strftime("%Y-%m-%d")
     ),
     "DatetimeEncoder: the parts of 'more' are those of a time zone": lambda frame, rng: pd.Series(

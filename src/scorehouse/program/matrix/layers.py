@@ -101,6 +101,11 @@ def segments_of(layers: Sequence[Layer]) -> set[int]:
     return {array.shape[-1] for layer in layers for array in layer.arrays}
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """A sum of products to the same bits on every processor, which BLAS does not promise."""
+    return math.fsum((a * b).tolist())
+
+
 def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Weights and intercepts of a chain of one segment that reads `read` columns; None if a layer bends."""
     # a weight a column, until a product mixes them
@@ -109,9 +114,7 @@ def one_product(layers: Sequence[Layer], read: int) -> tuple[np.ndarray, np.ndar
     for layer in layers:
         if layer.kind == "product":
             own = layer.arrays[0][:, :, 0]
-            # to the same bits wherever it is computed, which a sum of BLAS has not
-            moved = [math.fsum(line) for line in (own[:, :-1] * intercepts).tolist()]
-            intercepts = np.array(moved) + own[:, -1]
+            intercepts = np.array([dot(line, intercepts) for line in own[:, :-1]]) + own[:, -1]
             weights = own[:, :-1] @ weights if is_mixed else own[:, :-1] * weights[:, 0]
             is_mixed = True
         elif layer.kind == "normalise":

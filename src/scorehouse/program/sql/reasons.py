@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from scorehouse.errors import CompileError
 from scorehouse.kernel import arrays
+from scorehouse.program.matrix.layers import dot
 from scorehouse.program.reasons.prove_reasons import explained
 from scorehouse.program.reasons.stored_reasons import TOLERANCE
 from scorehouse.program.reasons.trees import LinearReasons
@@ -51,15 +51,10 @@ def compile_reasons(backend: LinearReasons, like: CompiledSql, call: str) -> Com
             name = PART.format(output=k, feature=feature)
             outputs.append((name, b.bind(part, name.removeprefix("sh_"))))
         total = weighted_sum(b, values, weights, float(intercept))
-        outputs.append((BASE.format(output=k), number(_dot(weights, backend.means) + float(intercept))))
+        outputs.append((BASE.format(output=k), number(dot(weights, backend.means) + float(intercept))))
         outputs.append((TOTAL.format(output=k), b.bind(total, f"total {k}")))
     program, names = finished(b, outputs, like.dialect), tuple(name for name, _ in outputs)
     return CompiledSql(like.version, like.dialect, like.signature, program, names)
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """The same bits on every machine, which a sum of BLAS has not."""
-    return math.fsum((a * b).tolist())
 
 
 def _columns(b: Builder, backend: LinearReasons) -> list[Value]:
@@ -88,7 +83,7 @@ def _part(b: Builder, values: Sequence[Value], weights: np.ndarray, means: np.nd
     """The sum of weight times distance from the mean. All columns of an encoded text are one lookup."""
     coded = [i for i, value in enumerate(values) if is_coded(value.expr)]
     terms, _ = with_lookups([(values[i].expr, float(weights[i])) for i in coded])
-    shift = -_dot(weights[coded], means[coded])
+    shift = -dot(weights[coded], means[coded])
     if shift != 0.0:
         terms.append(number(shift))
     for i, value in enumerate(values):

@@ -65,7 +65,7 @@ def _through(b: Builder, step: Any, later: list[Any], values: list[Value]) -> li
     if kind := STEPS.get(name_of(step)):
         return kind(b, step, values)
     if type(step).__name__ in ENCODERS_OF_PIECES:
-        raise b.refuse(step, "it computes with pieces of texts, which has no exact equivalent in SQL")
+        raise b.refuse(step, "it computes with substrings, which SQL cannot do to the last bit")
     return b.transform(step, values)
 
 
@@ -136,19 +136,19 @@ def _no_values(b: Builder, step: Any, values: list[Value]) -> list[Value]:
 
 def _floats(b: Builder, step: Any, values: list[Value]) -> list[Value]:
     if any(value.kind == "text" for value in values):
-        raise b.refuse(step, "it reads numbers in texts by rules that no database has")
+        raise b.refuse(step, "it parses numbers by rules that no database has")
     return [_single(value) for value in values]
 
 
 def _times(b: Builder, step: Any, values: list[Value]) -> list[Value]:
     if any(value.kind != TIME for value in values):
-        raise b.refuse(step, "it reads times in texts by rules that no database has")
+        raise b.refuse(step, "it parses times by rules that no database has")
     return values
 
 
 def _texts(b: Builder, step: Any, values: list[Value]) -> list[Value]:
     if any(value.kind != "text" for value in values):
-        raise b.refuse(step, "it makes texts of other values")
+        raise b.refuse(step, "it turns other types into text")
     return values
 
 
