@@ -12,6 +12,7 @@ from typing import Any, Self
 
 _TRACEBACK = BaseException.__dict__["__traceback__"]
 FIELDS = ("call", "problem", "expected", "action")
+TO_DO = "  What to do: "
 
 
 class ScorehouseError(Exception):
@@ -29,7 +30,7 @@ class ScorehouseError(Exception):
         self.expected = expected
         self.action = action
         super().__init__(
-            f"{call}: {_ended(problem)}\n  Expected: {_ended(expected)}\n  What to do: {_ended(action)}"
+            f"{call}: {_ended(problem)}\n  Expected: {_ended(expected)}\n{TO_DO}{_ended(action)}"
         )
 
     def fields(self) -> dict[str, str]:

@@ -21,9 +21,10 @@ from scorehouse.cli.common import (
     project_option,
 )
 from scorehouse.cli.known_columns import check_columns, check_tables, days_old
+from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.metrics import FEWEST, GROSS, METRICS, UNIT
-from scorehouse.project.dbt_text import dump_yaml, with_columns
+from scorehouse.project.dbt_text import dump_yaml, needs_quotes, with_columns
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature
@@ -38,6 +39,7 @@ CHANCE = 1e-6  # that a day has one value only
 COMMON = (
     0.25  # a value that more rows have may be the only one of a day: 0 of all sales when shops are closed
 )
+BETWEEN = "chr(31)"  # between the columns of a key: the unit separator, which no value has
 COUNTED = ("numeric", "category", "other")
 
 
@@ -50,6 +52,7 @@ COUNTED = ("numeric", "category", "other")
     default="model",
     help="What the feature table is in dbt.",
 )
+@click.option("--key", "keys", multiple=True, help="Key column; may be repeated: one row per key.")
 @option("--alias", default="champion", help="Alias of the version.")
 @click.option("--version", type=int, help="The version; default: the one with the alias.")
 @option(
@@ -88,7 +91,7 @@ def scaffold_tests_command(
     \b
     Example:
       scorehouse scaffold tests churn --table churn_features --output models/churn/_features.yml
-      scorehouse scaffold tests churn --table churn_features --day signed_up_on
+      scorehouse scaffold tests churn --table churn_features --key customer_id --day signed_up_on
     """
     from scorehouse.registry import artifact
     from scorehouse.registry.policy import load_policy
@@ -99,7 +102,13 @@ def scaffold_tests_command(
     policy = load_policy(project)
     signature = artifact.read_signature(project, chosen, policy, call)
     check_tables(project, call, {"--table": options["table"]})
-    check_columns(project, call, options["table"], {"--day": options["day"]}, features=signature.names)
+    check_columns(
+        project,
+        call,
+        options["table"],
+        {"--key": options["keys"], "--day": options["day"]},
+        features=signature.names,
+    )
     reference = ModelSeeds(project, name).reference(chosen.version)
     text = feature_tests_yaml(chosen, signature, reference, **options)
     if output == "-":
@@ -134,6 +143,7 @@ def feature_tests_yaml(
     *,
     table: str,
     resource: str,
+    keys: Sequence[str],
     severity: str,
     range_severity: str,
     day: str | None,
@@ -143,17 +153,20 @@ def feature_tests_yaml(
 
     `severity` applies to tests whose failing rows are rejected by scoring (types, NULL, unseen categories)
     and to gross faults, `range_severity` to the tests for values outside the training range, which scoring
-    accepts, and for days with unusually few or many rows. If `day` names the column with the date of a row,
+    accepts, and for days with unusually few or many rows. A key that is NULL or there twice stops scoring, so
+    the tests of `keys` are errors. If `day` names the column with the date of a row,
     no new rows for more than `max_age_days` (and the usual gaps) are as severe as rejected rows: nothing new
     would be scored.
     """
     rows = version.training_rows
     gross = gross_limits(signature.features, reference, has_days=day is not None)
     on = {} if day is None else {"day": day}
+    keyed = [{"name": key, "data_tests": _of_key(keys)} for key in keys if key not in signature.names]
     columns = (
         {
             "name": each.name,
             "data_tests": [
+                *(_of_key(keys) if each.name in keys else ()),
                 *_rejecting(each, severity),
                 *_range(each, range_severity, rows),
                 *_gross(each, severity, gross[each.name], on),
@@ -161,18 +174,29 @@ def feature_tests_yaml(
         }
         for each in signature.features
     )
-    entry: dict[str, Any] = {"name": table}
+    entry: dict[str, Any] = {"name": table, "data_tests": []}
+    if len(keys) > 1:
+        parts = (DUCKDB.quote(key) if needs_quotes(key) else key for key in keys)
+        whole = f"concat({f', {BETWEEN}, '.join(parts)})"
+        entry["data_tests"].append({"unique": {"arguments": {"column_name": whole}}})
     if day is not None:
         newest = {"day": day, "max_age_days": max_age_days}
         usual = {"day": day, "max_change": MAX_CHANGE, "latest": True}
         name = "scorehouse.volume_in_range"
-        entry["data_tests"] = [_test(name, severity, **newest), _test(name, range_severity, **usual)]
-    document = {"version": 2, f"{resource}s": [with_columns(entry, columns)]}
+        entry["data_tests"] += [_test(name, severity, **newest), _test(name, range_severity, **usual)]
+    if not entry["data_tests"]:
+        del entry["data_tests"]
+    document = {"version": 2, f"{resource}s": [with_columns(entry, [*keyed, *columns])]}
     head = (
         f"# Written by `scorehouse scaffold tests {version.name}` from the signature of {version.label}.\n"
         "# Yours to edit; where the table is described already, move the tests there.\n"
     )
     return head + dump_yaml(document)
+
+
+def _of_key(keys: Sequence[str]) -> list[str]:
+    """The tests of a key column. A key of several columns is unique as a whole: a test of the table."""
+    return ["not_null", "unique"] if len(keys) == 1 else ["not_null"]
 
 
 def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:

@@ -72,10 +72,15 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
 
 
 def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
-    """A failed node of dbt that stopped the scoring belongs to the run that was skipped.
+    """A failed node of dbt that stopped or did the scoring belongs to the run that was skipped or failed.
 
     So do the other tests of a column that a test which stopped it is of.
     """
+    failed = (
+        one for one in facts if one.code == "run_failed" and one.numbers["table"] == fact.numbers["name"]
+    )
+    if not fact.numbers["of_test"] and (run := next(failed, None)):
+        return replace(fact, subject=run.subject)
     skipped = [one for one in facts if one.code == "run_skipped"]
     said = [f"{fact.numbers['kind']} {fact.numbers['name']}: "]
     said += [f" of {fact.numbers['column']}: "] * bool(fact.numbers["column"])

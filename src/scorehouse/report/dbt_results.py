@@ -43,6 +43,11 @@ FACTS = (
     *("output", "segment", "feature", "metric", "value", "threshold", "reference_value"),
     *("challenger_value", "live_value", "difference_low", "margin", "n_rows"),
 )
+# What dbt's own tests count, in words.
+COUNTED = {
+    "unique": "{n} value{s} of {column} found more than once",
+    "not_null": "{n} row{s} of {tested} without {column}",
+}
 BY_DAY = "feature_plausible"  # the test whose rows are days
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
@@ -52,9 +57,7 @@ class Outcome:
     """One result of dbt. `kind` is `test`, `source`, `model` and so on; `test` is the macro of a test.
 
     `failures` is how many rows a test found, and `is_ours` whether the package has its macro; `challenger` is
-    the alias that a gate judges.
-
-    `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
+    the alias that a gate judges. `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
     """
 
     name: str
@@ -107,8 +110,10 @@ class DbtResults:
                 code, subject = ("source_stale", "source") if freshness else ("dbt_failed", "dbt")
                 numbers: Row = {"kind": one.kind, "name": one.about or one.name, "level": one.level}
                 rows = _failing_rows(one, warehouse)
-                fact, action = volumes.in_words(rows, one.tested) if one.test == volumes.TEST else ("", "")
-                said = f"{_count(one)}, for example: {fact}" if fact else _found(one, rows)
+                fact, action = _counted(one), ""
+                if one.test == volumes.TEST:
+                    fact, action = volumes.in_words(rows, one.tested)
+                said = f"{_count(one)}, for example: {fact}" if action else fact or _found(one, rows)
                 numbers |= {"message": said.rstrip("."), "fact": fact, "checked_at": when}
                 numbers |= {"of_test": one.kind == "test", "column": one.column}
                 anchor = f"{ml_model}-alerts"
@@ -159,7 +164,7 @@ def _aliases(project: Path, name: str) -> dict[str, int]:
 def _failing_rows(one: Outcome, warehouse: Warehouse) -> list[Row]:
     """One of the rows that a test of ours found; those of other tests may be of the user's tables.
 
-    Of volumes and days, all rows; and of a gate: what is worse first, and what waits for labels last.
+    Of volumes and days, all rows; of a gate, what is worse first, and what waits for labels last.
     """
     if not (one.failures and one.is_ours):
         return []
@@ -189,6 +194,14 @@ def _found(one: Outcome, rows: Sequence[Row]) -> str:
         if (value := row.get(name)) is not None and value != "all":
             facts.append(f"{name} {number(value) if isinstance(value, float) else value}")
     return f"{said}, for example: {', '.join(facts)}" if facts else said
+
+
+def _counted(one: Outcome) -> str:
+    """What a failed test of dbt's own has found, in words; empty for other tests."""
+    if not one.failures or one.is_ours or one.test not in COUNTED:
+        return ""
+    said = {"n": f"{one.failures:,}", "s": "" if one.failures == 1 else "s", "tested": one.tested}
+    return COUNTED[one.test].format(**said, column=one.column.rpartition(".")[2])
 
 
 def _count(one: Outcome) -> str:

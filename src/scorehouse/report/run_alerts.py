@@ -12,7 +12,7 @@ from scorehouse.report import limits
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.gather import ModelData
 from scorehouse.report.row_sql import Rows, rejected_rows
-from scorehouse.report.runs import reject_reasons, stopped_by, table_name
+from scorehouse.report.runs import error_of, reject_reasons, stopped_by, table_name
 from scorehouse.report.warehouse import Row
 
 REASONS = 3  # for which a run rejected rows, in an alert
@@ -37,12 +37,12 @@ def run_alerts(behind: Rows) -> list[Alert]:
         cause = stopped_by(run)
         if not code or (cause and table_name(run) != skipped[cause][0]):
             continue
-        table, error = table_name(run), str(run.get("error") or "").splitlines()
+        table, (error, action) = table_name(run), error_of(run)
         numbers = {
             "table": table,
             **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
             "rejected_share": share,
-            "error": error[0].rstrip(".") if error else "",
+            "error": error,
             "of_test": cause.startswith("test "),
             "tables": ", ".join(skipped[cause]),
             "reject_reasons": reject_reasons(run).most_common(REASONS),
@@ -63,6 +63,7 @@ def run_alerts(behind: Rows) -> list[Alert]:
                 rows_sql=behind.shown(rejected_rows(run)) if is_rejected else "",
                 state=data.run_before(run),
                 anchor=f"{data.name}-runs",
+                action=action,
             )
         )
     return alerts

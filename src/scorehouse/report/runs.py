@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from scorehouse.errors import TO_DO
 from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED
 from scorehouse.report.warehouse import Row
 
@@ -18,6 +19,18 @@ def beside(run: Row, other: Row) -> bool:
 def stopped_by(run: Row) -> str:
     """What failed before a run that dbt skipped, such as `test not_null of orders.price`; else empty."""
     return str(run.get("error") or "").partition(": ")[0] if run["status"] == SKIPPED else ""
+
+
+def error_of(run: Row) -> tuple[str, str]:
+    """What went wrong, and what to do about it; the second is empty for an error that is not ours.
+
+    Where a run was skipped, several tests may have failed before it.
+    """
+    first, *lines = str(run.get("error") or "").splitlines() or [""]
+    actions = [line.partition(TO_DO)[2] for line in lines if line.startswith(TO_DO)]
+    is_called = actions and run["status"] != SKIPPED
+    problem = first.partition(": ")[2] if is_called else first
+    return problem.replace(".; ", "; ").rstrip("."), "".join(actions).rstrip(".")
 
 
 def run_status(run: Row) -> str:

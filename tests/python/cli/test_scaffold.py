@@ -92,6 +92,29 @@ def test_what_is_written_runs_both_ways(registered: DbtProject) -> None:
         assert f"Got {count} result" in bad.messages[name]
 
 
+@pytest.mark.parametrize("keys", [("id",), ("id", "plan")])
+def test_a_key_that_is_there_twice_or_null_stops_the_build(
+    registered: DbtProject, keys: tuple[str, ...]
+) -> None:
+    file = registered.folder / "models" / "_features.yml"
+    options = [word for key in keys for word in ("--key", key)]
+    assert scaffold(registered, "--output", str(file), *options).exit_code == 0
+    once = "select 1 as id, 5.5e0 as amount, 3 as visits, 'plain' as plan, true as active"
+    both = (once, once.replace("'plain'", "'ü'"))  # a key of two columns differs
+    bad = (*both, once, once.replace("1 as id", "null::int as id"))
+
+    def found(rows: tuple[str, ...]) -> dict[str, str]:
+        built = run_tests(registered, "\nunion all ".join(rows))
+        names = [name for name in built.statuses if name.startswith(("unique_", "not_null_features_id"))]
+        return {name.partition("_features_")[0]: built.messages[name] for name in names}
+
+    assert len(found((once,))) == 2
+    whole = found(both)["unique"]
+    assert ("Got 1 result" in whole) is (len(keys) == 1), whole
+    said = found(bad)
+    assert "Got 1 result" in said["unique"] and "Got 1 result" in said["not_null"], said
+
+
 def test_types_are_found_even_in_an_empty_table(registered: DbtProject) -> None:
     file = registered.folder / "models" / "_features.yml"
     scaffold(registered, "--output", str(file))

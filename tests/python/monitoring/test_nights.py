@@ -202,6 +202,39 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
     scored_again(house, good).check()
 
 
+def test_rows_that_were_loaded_twice_are_one_cause(house: DbtProject) -> None:
+    """Scoring refuses them, and says what to do; a test of the key says so beside what else is wrong."""
+    good, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
+    twice = good["ordered_on"] == good["ordered_on"].max()
+    twice &= good["order_id"] % 4 == 0
+    doubled = pd.concat([good, good[twice]])
+    build = scored_again(house, doubled)
+    assert build.statuses["late_predictions"] == "error"
+    (alert, *others) = alerts(house, "--project-dir", house.folder)
+    assert alert["title"].startswith("Scoring late_predictions failed: the key "), alert["title"]
+    assert alert["what_to_do"].startswith("deduplicate in the feature model")
+    assert [fact["title"] for fact in alert["also"]] == ["The dbt model late_predictions failed"]
+    assert not any("late_predictions failed" in one["title"] for one in others)
+    scored_again(house, good).check()
+
+    written = tests.read_text()
+    tests.write_text(
+        written.replace(
+            "  columns:\n", "  columns:\n  - name: order_id\n    data_tests: [unique, not_null]\n", 1
+        )
+    )
+    last = doubled["ordered_on"] == doubled["ordered_on"].max()
+    build = scored_again(house, doubled.assign(weight=doubled["weight"].mask(last, 100 * doubled["weight"])))
+    tests.write_text(written)
+    assert build.statuses["late_predictions"] == "skipped"
+    (alert, *_) = alerts(house, "--project-dir", house.folder)
+    assert "is in another unit" in alert["title"] and ".;" not in alert["title"]
+    assert (
+        f"unique of orders.order_id: {twice.sum()} values of order_id found more than once" in alert["title"]
+    )
+    scored_again(house, good).check()
+
+
 def test_days_that_only_warn_are_named(house: DbtProject) -> None:
     frame, tests = rows(0, DAYS), house.folder / "models/_orders.yml"
     days = sorted(frame["ordered_on"].unique(), reverse=True)[:5]
