@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ KINDS = {
     "performance": "performance",
     "retraining": "retraining",
 }
+ALIKE = 3  # facts of one kind that are told of a cause; the others are counted
 REPAIR = (FAULT, *dict.fromkeys(KINDS.values()))
 
 
@@ -103,6 +105,22 @@ class Alert:
     def what_to_do(self) -> str:
         """Its command, or what its code tells."""
         return self.action or phrase(WORDS[self.code].action, self.row or {}, self.numbers)
+
+    @property
+    def told(self) -> list[Alert]:
+        """Of its other facts, the first of each kind."""
+        counts = Counter([self.code])
+        shown = []
+        for one in self.also:
+            counts[one.code] += 1
+            if counts[one.code] <= ALIKE:
+                shown.append(one)
+        return shown
+
+    @property
+    def untold(self) -> str:
+        """How many of its other facts are not among those."""
+        return f"and {count} more" if (count := len(self.also) - len(self.told)) else ""
 
     @property
     def fault(self) -> int:

@@ -107,6 +107,7 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "by_reason": lambda known, _: "".join(
         f", {count:,} for {reason}" for reason, count in known["reject_reasons"]
     ),
+    "found": lambda known, _: f"{known['message']}; " if known["message"] else "",
     "age": lambda known, _: ago(known["age_days"]),
     "ended": lambda known, _: "warns" if known["level"] == "warn" else "failed",
     "least": lambda known, _: percent(known["limit"]),
@@ -128,7 +129,7 @@ WORSE_SCORES = "look for faults of the data first; if there are none, measure wh
 SCHEDULE = "see why no scheduled build has scored since, and build"
 LOADER = "see why its loader brings no new rows, and load them"
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
-DBT = "{message}; checked {checked_at}"
+DBT = "{found}checked {checked_at}"
 DRIFT = "{measure} {value} {in_window}{within}; limit {threshold}{chance}{certainty}; {rows} rows"
 # By code; the first sections are the first to act on.
 WORDS: dict[str, Words] = {

@@ -80,12 +80,18 @@ def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
         one for one in facts if one.code == "run_failed" and one.numbers["table"] == fact.numbers["name"]
     )
     if not fact.numbers["of_test"] and (run := next(failed, None)):
-        return replace(fact, subject=run.subject)
+        return replace(fact, subject=run.subject, numbers={**fact.numbers, "message": ""})
     skipped = [one for one in facts if one.code == "run_skipped"]
     said = [f"{fact.numbers['kind']} {fact.numbers['name']}: "]
     said += [f" of {fact.numbers['column']}: "] * bool(fact.numbers["column"])
-    stopped = (run for each in said for run in skipped if each in run.numbers["error"])
-    return replace(fact, subject=run.subject) if (run := next(stopped, None)) else fact
+    stopped = ((run, each) for each in said for run in skipped if each in run.numbers["error"])
+    run, each = next(stopped, (None, ""))
+    if run is None:
+        return fact
+    numbers = (
+        {**fact.numbers, "message": ""} if each == said[0] else fact.numbers
+    )  # the run tells what it found
+    return replace(fact, subject=run.subject, numbers=numbers)
 
 
 def _with_fact(run: Alert, failed: Alert) -> Alert:

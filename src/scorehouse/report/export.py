@@ -135,7 +135,8 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
         {"type": "header", "text": {"type": "plain_text", "text": header, "emoji": True}}
     ]
     for name, version, alert in alerts[:SLACK_LIMIT]:
-        facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.also)]
+        facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.told)]
+        facts += filter(None, [alert.untold])
         title, *texts = (escape(text, quote=False) for text in (alert.title, *facts))
         known = (alert.kind, "first" if alert.first else "", alert.state)
         state = f" ({', '.join(filter(None, known))})"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -10,7 +12,8 @@ import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.report.export import LONG_COLUMNS
+from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.export import LONG_COLUMNS, slack
 
 TABLES = {
     "drift": "wide_drift",
@@ -129,3 +132,20 @@ def test_every_command_tells_in_json_what_it_wrote(monitored_project: DbtProject
     assert written == {"written": str(table), "rows": len(table.read_text().splitlines())}
     written = json.loads(run("export", "alerts", "wide", *place, payload).output)
     assert written == {"written": str(payload), "alerts": 4}
+
+
+@pytest.mark.parametrize(
+    ("alike", "told", "untold"), [(1, 1, ""), (2, 2, ""), (3, 2, "and 1 more"), (6, 2, "and 4 more")]
+)
+def test_facts_that_are_alike_are_counted(alike: int, told: int, untold: str) -> None:
+    """What is of another kind is told."""
+    numbers = {"started_at": datetime(2026, 3, 1), "table": "t", "status": "failed", "error": "no room"}
+    head, other = (
+        Alert(code, "bad", Subject("run", "t"), "select 1", numbers)
+        for code in ("run_failed", "run_without_rows")
+    )
+    cause = replace(head, also=(*[head] * alike, other))
+    assert [one.code for one in cause.told] == ["run_failed"] * told + ["run_without_rows"]
+    assert cause.untold == untold
+    message = slack([("churn", 1, cause)], datetime(2026, 3, 1))["blocks"][1]["text"]["text"]
+    assert message.count("Scoring t failed") == 1 + told and ("\n" + untold in message if untold else True)
