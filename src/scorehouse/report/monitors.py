@@ -43,7 +43,9 @@ order by window_start, segment, metric
 ALL = "select * from {table} where {live}"
 # Segments have no windows, and of each series of a sequential monitor the newest window holds all evidence.
 NEWEST = {
-    "worst_segments": "select * from {table} where {live} order by metric, place",
+    "worst_segments": """
+select * from {table} where {live} order by metric, difference_low * share_of_rows desc, place
+""",
     "sequential": """
 select * from {table} where {live}
 qualify row_number() over (

@@ -90,3 +90,20 @@ def test_a_pool_is_named_only_where_no_member_is() -> None:
         [("place=large", "constant_value"), ("place=large", "psi")],
     ):
         assert named((*others, pool)) == [[others[0][0], POOL]]
+
+
+def test_the_segment_that_costs_most_is_the_one_named(monitored_project: DbtProject, tmp_path: Path) -> None:
+    """Not a small part of it that is worse still."""
+    database = Path(shutil.copy(monitored_project.database, tmp_path / "copy.duckdb"))
+    with duckdb.connect(str(database)) as connection:
+        connection.sql("create temp table one as from wide_segments limit 1; delete from wide_segments")
+        connection.sql(
+            "insert into wide_segments by name select one.* replace (named as segment, number as place, "
+            "'worse' as status, 0.02 as threshold, at_least as difference_low, share as share_of_rows) "
+            "from one, (values ('region=south and place=A', 1, 0.9, 0.05), ('region=south', 2, 0.6, 0.25), "
+            "('region=north', 3, 0.1, 0.3)) as segments(named, number, at_least, share)"
+        )
+    ended = run("export", "alerts", "wide", "--database", database)
+    (worse,) = (one for one in json.loads(ended.output)["alerts"] if one["code"] == "segment_worse")
+    assert worse["title"].endswith("region=south"), worse["title"]
+    assert [fact["segment"] for fact in worse["also"]] == ["region=south and place=A", "region=north"]
