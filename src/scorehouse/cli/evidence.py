@@ -31,10 +31,11 @@ from scorehouse.cli.show import find_reference
 from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ScorehouseError
 from scorehouse.evidence import collect
+from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.manifest import Verified, require_new, verify, write_pack
 from scorehouse.evidence.oversight import oversight_of
 from scorehouse.evidence.pack import Material, contents, facts
-from scorehouse.evidence.seal import Line, read_seal, to_lines
+from scorehouse.evidence.seal import Line, read_seal
 from scorehouse.project.folder import find_project
 from scorehouse.registry import artifact
 from scorehouse.registry.artifact import sign_version

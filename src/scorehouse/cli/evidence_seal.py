@@ -14,6 +14,7 @@ import click
 from scorehouse.cli.common import EXIT_DIFFERENT, FILE, answer, count, echo, json_option, this_call
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.seal import (
     RUN,
     Finding,
@@ -24,7 +25,6 @@ from scorehouse.evidence.seal import (
     read_seal,
     rows_forgotten,
     sealed,
-    to_lines,
 )
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.registry.seeds import replace_file

@@ -19,7 +19,7 @@ import duckdb
 import yaml
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.evidence.seal import digest, facts_of
+from scorehouse.evidence.canonical import digest, facts_of
 from scorehouse.project.run_log_place import STARTED, SUCCESS
 from scorehouse.registry import artifact
 from scorehouse.registry.policy import LoadPolicy

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from scorehouse.errors import ConfigurationError, LoadRefusedError
-from scorehouse.evidence.seal import canonical, chain_findings, digest, from_lines, head, row_digests
+from scorehouse.evidence.canonical import canonical, digest, from_lines
+from scorehouse.evidence.seal import chain_findings, head, row_digests
 from scorehouse.registry.key_signature import KEY_SIGNATURE, read_key, sign_files, signed_files
 
 MANIFEST = "MANIFEST.json"

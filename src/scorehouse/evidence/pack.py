@@ -15,7 +15,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from scorehouse.evidence import manifest
-from scorehouse.evidence.seal import Line, facts_of, head, in_bytes, to_lines
+from scorehouse.evidence.canonical import facts_of, in_bytes, to_lines
+from scorehouse.evidence.seal import Line, head
 from scorehouse.registry.artifact import pinned_files, signed_digests
 from scorehouse.registry.version import Version
 

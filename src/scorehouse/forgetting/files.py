@@ -17,7 +17,7 @@ import duckdb
 
 from scorehouse.dialect import DUCKDB
 from scorehouse.evidence import manifest as packed
-from scorehouse.evidence.seal import digest
+from scorehouse.evidence.canonical import digest
 from scorehouse.forgetting.people import People
 from scorehouse.forgetting.tables import condition
 from scorehouse.outbox.files import (

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 
 from scorehouse.errors import ConfigurationError, did_you_mean
-from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal, sealed, to_lines
+from scorehouse.evidence.canonical import to_lines
+from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal, sealed
 from scorehouse.forgetting import files, tables
 from scorehouse.forgetting.people import Key, People
 from scorehouse.forgetting.rewrite import bytes_found, written_anew

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scorehouse.errors import ConfigurationError
-from scorehouse.evidence.seal import from_lines, in_bytes, to_lines
+from scorehouse.evidence.canonical import from_lines, in_bytes, to_lines
 from scorehouse.registration.lock import holding
 from scorehouse.registry.seeds import replace_file
 

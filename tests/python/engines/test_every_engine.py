@@ -22,7 +22,8 @@ from project import NAME
 from scorehouse import promote
 from scorehouse.cli.evidence_seal import read_log
 from scorehouse.cli.target import Target
-from scorehouse.evidence.seal import findings, row_digest, sealed
+from scorehouse.evidence.canonical import row_digest
+from scorehouse.evidence.seal import findings, sealed
 
 COUNTS = ("rows_new", "rows_changed", "rows_stale", "rows_unchanged", "rows_vanished")
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)

@@ -12,22 +12,19 @@ from typing import Any
 import pytest
 
 from scorehouse.errors import ConfigurationError
+from scorehouse.evidence.canonical import canonical, from_lines, row_digest, to_lines
 from scorehouse.evidence.seal import (
     NOTHING,
     PRUNED,
     RUN,
     SEAL,
     Line,
-    canonical,
     findings,
-    from_lines,
     head,
     head_finding,
     link,
     read_seal,
-    row_digest,
     sealed,
-    to_lines,
 )
 
 Row = dict[str, Any]

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from project import DbtProject
 from scorehouse.cli.main import main
-from scorehouse.evidence.seal import digest
+from scorehouse.evidence.canonical import digest
 from scorehouse.forgetting.files import forget_in_exports
 from scorehouse.forgetting.people import People, people_of
 from scorehouse.forgetting.tables import hold
