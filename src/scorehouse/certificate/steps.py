@@ -264,7 +264,7 @@ def _require_null(step: Any) -> None:
 
 
 def _is_text(column: Column) -> bool:
-    while column[0] in ("fill", "map"):
+    while column[0] == "fill" or (column[0] == "map" and SAME in column[2].values()):  # not an encoder's
         column = column[1]
     return column[0] == "feature" and column[2] == "text"
 

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
@@ -37,6 +38,7 @@ X = pd.DataFrame(
     }
 )
 NUMBERS = X[["a", "b"]]
+OPEN_CODES = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 Y = X["a"] + (X["city"] == "Köln")
 
 
@@ -93,6 +95,16 @@ def test_steps_that_are_not_read(estimator: Any, frame: pd.DataFrame, reason: st
     assert parts["products" if products else "trees"].certified
 
 
+@pytest.mark.parametrize("encoder", [OneHotEncoder(handle_unknown="ignore"), OPEN_CODES])
+def test_numbers_of_an_encoder_are_filled_as_numbers(encoder: Any) -> None:
+    """An imputer of everything behind an encoder, whose columns are made of texts and are none."""
+    steps = make_column_transformer((encoder, ["city"]), remainder="passthrough", sparse_threshold=0.0)
+    for model in (RandomForestRegressor(2, max_depth=3), LinearRegression()):
+        products = isinstance(model, LinearRegression)
+        estimator = make_pipeline(steps, SimpleImputer(), model).fit(X, Y)
+        assert parts_of(stored(estimator, X, products=products))["preprocessing"].certified
+
+
 @pytest.mark.heavy
 def test_zeros_that_xgboost_takes_as_missing() -> None:
     xgb = pytest.importorskip("xgboost", reason="the extra `boosters` is not installed")
@@ -133,8 +145,7 @@ def test_narrow_arrays_wrap_larger_numbers() -> None:
 
 def test_an_ordinal_encoder_that_numbers_none() -> None:
     frame = X.assign(city=X["city"].astype(object).where(np.arange(len(X)) % 9 > 0, None))
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    model = behind(encoder, RandomForestRegressor(2, max_depth=3)).fit(frame, Y)
+    model = behind(OPEN_CODES, RandomForestRegressor(2, max_depth=3)).fit(frame, Y)
     parts = parts_of(stored(model, frame))
     assert parts["preprocessing"].reason.startswith("an ordinal encoder that knows None")
 
