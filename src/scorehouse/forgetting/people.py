@@ -38,8 +38,11 @@ class People:
             text = html.escape(value, quote=False)
             by_jinja = text.replace('"', "&#34;").replace("'", "&#39;")
             in_html = (html.escape(value), text, by_jinja)
-            in_json = (_in_json(value), _in_json(_in_json(value)))  # JSON may be a string of JSON, too
-            for written in dict.fromkeys([value, *in_html, *map(breakable, in_html), *in_json]):
+            once = [_in_json(value, is_ascii=is_ascii) for is_ascii in (True, False)]
+            twice = [_in_json(text, is_ascii=is_ascii) for text in once for is_ascii in (True, False)]
+            quoted = [value.replace(mark, 2 * mark) for mark in ("'", '"')]  # in SQL and CSV
+            others = (*in_html, *map(breakable, in_html), *once, *twice, *quoted)
+            for written in dict.fromkeys([value, *others]):
                 if words := list(WORD.finditer(written)):
                     longest = max(words, key=lambda word: len(word[0]))
                     self._values.setdefault(longest[0], []).append((longest.start(), written))
@@ -96,8 +99,8 @@ class People:
         return "".join([*parts, text[end:]]), count
 
 
-def _in_json(value: str) -> str:
-    return json.dumps(value)[1:-1]
+def _in_json(value: str, *, is_ascii: bool) -> str:
+    return json.dumps(value, ensure_ascii=is_ascii)[1:-1]
 
 
 def is_telling(value: str) -> bool:

@@ -412,6 +412,20 @@ def test_only_persons_are_named_by_text() -> None:
     assert json.loads(people.redacted(twice)[0]) == {"payload": '{"name": "[forgotten]"}'}
 
 
+def test_a_value_is_found_however_it_is_quoted() -> None:
+    """JSON with its letters as they are, JSON in JSON, SQL such as a log's, and a CSV file's text."""
+    key = """ "Jos\u00e9" O'Neill\\jr #23 """.strip()
+    people = People(("name",), ((key,),))
+    forms = [key, key.replace("'", "''"), key.replace('"', '""'), html.escape(key)]
+    plain = [json.dumps(key, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
+    forms += [
+        *plain,
+        *(json.dumps(one, ensure_ascii=is_ascii)[1:-1] for one in plain for is_ascii in (True, False)),
+    ]
+    for form in forms:
+        assert people.redacted(f"<'{form}'>, not {form}0") == (f"<'[forgotten]'>, not {form}0", 1), form
+
+
 @pytest.mark.slow
 def test_background_rows_in_git_are_named(house: DbtProject) -> None:
     """The background of reasons has real rows of features: a person's stands in the repository."""
