@@ -86,7 +86,14 @@ class Answerer:
             if numbers[name].type == "double":
                 near = [float(one[0]) for one in neighbours(np.array([value]), numbers[name].dtype)]
                 step = steps.get(name, {}).get("step", 0.0)
-            tried += [(name, each) for each in (*near, value + step, value - step)]
+            ends = [end for end in (numbers[name].minimum, numbers[name].maximum) if end is not None]
+            for each in (
+                value + step,
+                value - step,
+            ):  # no step leaves what training had, such as -1 of a count
+                if not ends or min(value, *ends) <= each <= max(value, *ends):
+                    near.append(each)
+            tried += [(name, each) for each in near]
         if not tried:
             return ()
         columns = {

@@ -129,6 +129,17 @@ def test_a_step_of_a_whole_number_is_tried(tmp_path: Path, visits: int, is_near:
     assert ("No single step of one number" in letter(answerer, answer)) is not is_near
 
 
+@pytest.mark.parametrize(("late", "is_near"), [(0, False), (1, True), (-1, True)])
+def test_no_step_leaves_what_training_had(tmp_path: Path, late: int, is_near: bool) -> None:
+    """Nobody has -1 late payments, so that the decision would be another one is not told of 0."""
+    X = pd.DataFrame({"late": np.arange(100) % 10, "debt": np.arange(100) / 7})
+    model = LogisticRegression().fit(X, X.late > 4)
+    model.coef_, model.intercept_ = np.array([[4.0, 0.0]]), np.array([2.0 if late < 1 else -3.0])
+    answerer = answerer_of(tmp_path, model, X, X.late > 4, {}, task="classification")
+    answer = answerer.answer(row_of(answerer, late=late, debt=0.5))
+    assert answer.fragile == (("late",) if is_near else ())
+
+
 @pytest.mark.parametrize(("kind", "value"), [("string", True), ("string", False), ("boolean", "yes")])
 def test_values_of_another_type_are_refused(kind: str, value: Any) -> None:
     feature = Feature(name="f", dtype="object", type=kind)
