@@ -17,6 +17,7 @@ from scorehouse.engines.duckdb.source import HASH_CANARY
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError
 from scorehouse.replay.logged_run import WIDEN, Known, logged_options, run_row
+from scorehouse.scoring.options import AS_OF
 
 literal, quote = DUCKDB.literal, DUCKDB.quote
 
@@ -59,17 +60,24 @@ def find_row(
     ConfigurationError where there is not exactly one such row.
     """
     looked: list[tuple[pa.Table, str, dict[str, str]]] = []
+    first: ConfigurationError | None = None
     for newest in newest_runs(connection, run_log, name, table, call):
         of = str(newest["prediction_table"])
         try:
             wanted = wanted_key(keys, logged_options(newest, call).row_key, call)
+        except ConfigurationError as error:  # a table of other keys, such as a history
+            first = first or error
+            continue
+        try:
             looked.append((_rows(connection, f"select * from {of} where {_where(wanted)}", call), of, wanted))
         except ConfigurationError:
             if not looked:
                 raise
-            continue  # a table of other keys, or one that is gone
+            continue  # a table that is gone
         if looked[-1][0].num_rows:
             break
+    if first and not looked:
+        raise first
     rows, of, wanted = looked[-1]
     if not rows.num_rows:  # of all tables that were looked at, the first is the one to name
         of, wanted = ", ".join(dict.fromkeys(each for _, each, _ in looked)), looked[0][2]
@@ -77,7 +85,7 @@ def find_row(
         rows = rows.filter(rows.column("is_live"))
     prediction = _only(rows, of, wanted, call).to_pylist()[0]
     run = run_row(connection, run_log, _run_id(prediction, of, call))
-    query = f"select * from ({run['feature_query']}) where {_where(wanted)}"
+    query = f"select * from ({_features(run, call)}) where {_where(wanted)}"
     found = _only(_rows(connection, query, call), "the feature table", wanted, call)
     return LoggedRow(run, prediction, found.combine_chunks().to_batches()[0])
 
@@ -90,14 +98,18 @@ def find_rows(
     keys: Sequence[Mapping[str, str]],
     call: str,
 ) -> list[LoggedRow | None]:
-    """The rows of the newest prediction table, or of `table`, with these keys, by column.
+    """The rows of the newest prediction table that has these columns as its key, or of `table`.
 
     None for a key that has not exactly one live row of predictions and one of features. Raises
     ConfigurationError for other columns than those of the key, and where the tables cannot be read.
     """
-    newest = next(newest_runs(connection, run_log, name, table, call))
-    columns = logged_options(newest, call).row_key
     spelled = [{name.lower(): value for name, value in key.items()} for key in keys]
+    runs = list(newest_runs(connection, run_log, name, table, call))
+    named = {name for key in spelled for name in key}
+    newest = next(
+        (run for run in runs if named == {*map(str.lower, logged_options(run, call).row_key)}), runs[0]
+    )
+    columns = logged_options(newest, call).row_key
     lower = [column.lower() for column in columns]
     if wrong := next((key for key in spelled if sorted(key) != sorted(lower)), None):
         raise ConfigurationError(
@@ -133,9 +145,19 @@ def find_rows(
             found.append(None)
             continue
         run = run_of(_run_id(prediction, str(newest["prediction_table"]), call))
-        features = features_of(run["feature_query"]).get(key, [])
+        features = features_of(_features(run, call)).get(key, [])
         found.append(LoggedRow(run, prediction, features[0]) if len(features) == 1 else None)
     return found
+
+
+def _features(run: Mapping[str, Any], call: str) -> str:
+    """SQL of the rows that a run read, with the date of a history that is no column of theirs."""
+    query, date = str(run["feature_query"]), logged_options(run, call).as_of_value
+    if date is None:
+        return query
+    return (
+        f"select *, {literal(date)}::{'date' if len(date) <= 10 else 'timestamp'} as {AS_OF} from ({query})"
+    )
 
 
 def newest_runs(

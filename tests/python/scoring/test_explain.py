@@ -201,3 +201,18 @@ def test_the_table_that_has_the_row_is_found(project: DbtProject) -> None:
     missing = explain(project, "churn", "--key", "999")
     assert missing.exit_code == 1
     assert {"churn_few", "churn_scored"} <= set(re.findall(r"\w+", missing.output)), "all that were looked at"
+
+
+def test_a_history_that_was_scored_since_has_another_key(project: DbtProject, tmp_path: Path) -> None:
+    project.sql_model("churn_history", "churn", key="id", as_of="2026-01-01")
+    project.build("--select", "churn_history").check()
+    assert story(project, "churn", "--key", "30")["node"] == "churn_scored"
+    assert story(project, "churn", "--key", "id=30", "--key", "as_of=2026-01-01")["node"] == "churn_history"
+    asked, made = tmp_path / "asked.csv", tmp_path / "answers.csv"
+    places = ["--project-dir", str(project.folder), "--database", str(project.database)]
+    for lines in ("id\n5\n", "id,as_of\n5,2026-01-01\n"):
+        asked.write_text(lines)
+        words = ["answer", "churn", "--keys", str(asked), "--output", str(made), *places]
+        ended = CliRunner().invoke(main, words)
+        assert ended.exit_code == 0 and ",answered," in made.read_text(), ended.output
+        made.unlink()
