@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ NO_DIFFERENCE = {
     *("name", "version", "artifact", "size_bytes", "registered_at", "program", "provenance"),
     *("metrics", "libraries"),
 }
+NOT_ONE_TEST = "quality: as registered, each version on test rows of its own"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Differences = dict[str, Any]
 
@@ -129,8 +129,8 @@ def lines(before: Version, after: Version, found: Differences) -> list[str]:
             [[name, item["change"], _what(item)] for name, item in features.items()],
         ),
     ]
-    shown = (["", *table(columns, rows)] for columns, rows in tables if rows)
-    return [heading(title), *chain.from_iterable(shown)]
+    shown = [line for columns, rows in tables if rows for line in ("", *table(columns, rows))]
+    return [heading(title), *shown, *(["", NOT_ONE_TEST] if found["metrics"] else [])]
 
 
 def _delta(pair: Differences) -> str | None:

@@ -78,9 +78,9 @@ def comparison_of(house: House, sql: str) -> tuple[dict[str, Any], ...]:
 
 
 def comparison_in_words(rows: Sequence[Row]) -> list[str]:
-    """A line for each output and segment; none for a comparison of one number."""
+    """A line for each output and segment; of one number, unless the gate has said what is wrong with it."""
     if not any(has_parts(row) for row in rows):
-        return []
+        return [_numbers(row) for row in rows if row.get("difference") is not None and not row.get("problem")]
     return [_part_line(row) for row in rows]
 
 
@@ -109,10 +109,13 @@ def _part_line(row: Row) -> str:
     problem = row.get("problem") or ("not judged, too few rows" if row.get("is_judged") is False else "")
     if row.get("difference") is None:
         return f"{name}: {problem}"
-    numbers = f"{row['metric']} {_short(row['challenger_value'])}, champion {_short(row['live_value'])}"
+    return f"{name}: {_numbers(row)}" + (f": {problem}" if problem else "")
+
+
+def _numbers(row: Row) -> str:
+    values = f"{row['metric']} {_short(row['challenger_value'])}, champion {_short(row['live_value'])}"
     between = f"{_short(row['difference_low'])} to {_short(row['difference_high'])}"
-    lead = f"lead {_short(row['difference'])} ({between})"
-    return f"{name}: {numbers}, {lead}, {row['n_rows']:,} rows" + (f": {problem}" if problem else "")
+    return f"{values}, lead {_short(row['difference'])} ({between}), {row['n_rows']:,} rows"
 
 
 def _short(value: Any) -> str:

@@ -117,7 +117,8 @@ def test_diff_says_what_changes(project: Path) -> None:
     assert (document["old"], document["new"]) == (1, 2)
     assert document["metrics"] == {"roc_auc": {"old": 0.8, "new": 0.85}}
     assert document["features"] == {"visits": {"change": "added", "type": "integer"}}
-    assert "+0.05" in run("diff", "churn", "1", "2", "--project-dir", project)
+    said = run("diff", "churn", "1", "2", "--project-dir", project)
+    assert "+0.05" in said and "quality: as registered, each version on test rows of its own" in said
 
 
 def test_diff_tells_by_its_exit_code_when_asked(project: Path) -> None:

@@ -132,7 +132,9 @@ def test_a_comparison_in_words() -> None:
     ]
     assert all(name in line for name, line in zip(("late", "lost", "gone"), lines, strict=True))
     whole = {name: value for name, value in ROW.items() if name not in ("output", "segment")}
-    assert comparison_in_words([whole]) == []
+    assert comparison_in_words([whole]) == [numbers]
+    # a gate that refuses has said it already, or has no numbers
+    assert comparison_in_words([{**whole, "problem": "is worse"}, {**whole, "difference": None}]) == []
 
 
 def test_what_the_gate_found_in_words() -> None:
