@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shlex
 import shutil
 import sys
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from scorehouse.errors import ConfigurationError, ScorehouseError
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean, rebuilt
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import Version, resolve
@@ -41,6 +42,15 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 Function = Callable[..., Any]
+
+
+class Choice(click.Choice[str]):
+    """A choice, which suggests a near one."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        said = super().get_invalid_choice_message(value, ctx)
+        near = did_you_mean(value, self.choices)
+        return said.removesuffix(".") + near if near else said
 
 
 class WholeNumber(click.IntRange):
@@ -206,6 +216,15 @@ def waiting(doing: str) -> Iterator[None]:
             print(CLEAR, end="", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def written_as(*words: str) -> Iterator[None]:
+    """Errors of a Python function name the command that the user wrote, not the call of the function."""
+    try:
+        yield
+    except ScorehouseError as error:
+        raise rebuilt({**error.fields(), "call": f"{this_call()} {shlex.join(words)}"}) from error
+
+
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the registered ML models."""
     return [CompletionItem(name) for name in _names(ctx) if name.startswith(incomplete)]
@@ -263,5 +282,5 @@ def option(*names: str, **settings: Any) -> Function:
 
 def format_option(formats: Iterable[str], default: str, text: str) -> Function:
     """--format, one of `formats`."""
-    choice = click.Choice(list(formats))
+    choice = Choice(list(formats))
     return option("--format", "file_format", type=choice, default=default, help=text)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from scorehouse.cli.common import answer, json_option
+from scorehouse.cli.common import Choice, answer, json_option
 
 SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=Choice(SHELLS))
 @json_option
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str, as_json: bool) -> None:

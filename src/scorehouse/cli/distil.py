@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.common import (
+    Choice,
     WholeNumber,
     answer,
     find_version,
@@ -30,7 +31,7 @@ SHOWN = ("roc_auc", "log_loss", "accuracy", "rmse", "mae")
 @click.command("distil")
 @name_argument
 @dbt_target_options
-@option("--into", type=click.Choice(INTO), default="boosting", help="Kind of the student.")
+@option("--into", type=Choice(INTO), default="boosting", help="Kind of the student.")
 @click.option("--version", help="Version that teaches; default: the champion.")
 @click.option("--training", help="dbt model to learn from; default: that of the variable scorehouse_retrain.")
 @click.option("--label", help="Its column of labels, with --training.")

@@ -11,7 +11,7 @@ import click
 import yaml
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, heading, key_option, option
+from scorehouse.cli.common import Choice, echo, heading, key_option, option
 from scorehouse.cli.known_columns import built_columns, check_columns, check_tables, relations_of
 from scorehouse.cli.profile_file import NOT_READ, default_target, read_profile
 from scorehouse.cli.project_files import (
@@ -47,7 +47,7 @@ from scorehouse.registration.lock import check_name
 )
 @option(
     "--task",
-    type=click.Choice(("classification", "regression")),
+    type=Choice(("classification", "regression")),
     default="classification",
     help="What is predicted: classes, or numbers.",
 )

@@ -48,8 +48,8 @@ NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_featu
 def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> None:
     """An error for a table that is neither in the project nor in the target, where its name is misspelled.
 
-    `named` has the tables by option. Other names are of tables that are still to come; a line says which
-    name is like one of these.
+    `named` has the tables by option. Other names are of tables that are still to come; a line says so, or
+    which name is like one of these.
     """
     for option, table in named.items():
         if table is None:
@@ -57,13 +57,17 @@ def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> N
         known = tables_of(project).union(str(one.get("name")) for one in _listed(project, "manifest"))
         spelled = {one.lower(): one for one in known}
         name = ".".join(table.split(".")[-2:])  # YAML of sources need not say the database
-        near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=NEAR)
-        if not near or known & {table, name} or columns_of(project, table)[0]:
+        if known & {table, name} or columns_of(project, table)[0]:
             continue
+        if all(one.startswith("ml_") for one in known):
+            continue  # registered before the first model is written
+        near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=NEAR)
         is_read = _columns_in_target(project, table) is not None
         where = "neither the project nor its default target has it" if is_read else "the project lacks it"
-        said = f"{option} is {table!r}, and {where}; did you mean {spelled[near[0]]!r}?"
-        if not _is_misspelled(name.lower(), near[0]):
+        meant = "correct it, or write its model or seed before you build"
+        meant = f"did you mean {spelled[near[0]]!r}?" if near else meant
+        said = f"{option} is {table!r}, and {where}; {meant}"
+        if not near or not _is_misspelled(name.lower(), near[0]):
             echo(f"note: {said}", err=True)
             continue
         raise ConfigurationError(

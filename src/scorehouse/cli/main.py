@@ -96,7 +96,8 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            if hint := _argument_instead(error):
+            hint = _argument_instead(error)
+            if hint and hint not in error.message:  # a group within this one may have said it
                 message = f"{error.message} {hint}"
                 raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
             raise
@@ -115,6 +116,10 @@ def _argument_instead(error: click.NoSuchOption) -> str:
         return f"Give the {word} alone, as in the usage above."
     if word in ("alias", "version") and "reference" in arguments:
         return "The first argument has it, as in churn@challenger or churn/2."
+    if word == "yes":
+        return "Leave it out: the command asks nothing."
+    if word == "force" and "output" in {each.name for each in error.ctx.command.params}:
+        return "Leave it out: a file of yours is not overwritten; name another --output."
     return ""
 
 

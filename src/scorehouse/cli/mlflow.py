@@ -11,6 +11,7 @@ import click
 from scorehouse.cli.changes import COLOURS, dry_run_option, yes_option
 from scorehouse.cli.common import (
     EXIT_DIFFERENT,
+    Choice,
     answer,
     echo,
     heading,
@@ -33,9 +34,7 @@ store_option = click.option(
 @click.argument("reference")
 @name_argument
 @click.option("--features", type=click.Path(path_type=Path), help="Training features, .parquet or .csv.")
-@click.option(
-    "--task", type=click.Choice(TASKS), help="Task of the estimator; default: found from its class."
-)
+@click.option("--task", type=Choice(TASKS), help="Task of the estimator; default: found from its class.")
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
 @click.option("--threshold", type=float, help="Score from which the positive class is predicted.")
 @store_option
@@ -71,9 +70,7 @@ def _gaps(gaps: tuple[str, ...]) -> list[str]:
 @click.command("mlflow")
 @click.argument("registered_name")
 @name_argument
-@click.option(
-    "--task", type=click.Choice(TASKS), help="Task of the estimators; default: found from their classes."
-)
+@click.option("--task", type=Choice(TASKS), help="Task of the estimators; default: found from their classes.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run, exit with 3 if something would change.")
 @store_option
 @yes_option

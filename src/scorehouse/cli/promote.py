@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from scorehouse.cli.common import answer, echo, json_option, name_argument, option, project_option
+from scorehouse.cli.common import answer, echo, json_option, name_argument, option, project_option, written_as
+from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.show import facts as as_document
 from scorehouse.errors import did_you_mean
@@ -63,17 +64,20 @@ def promote_command(
         return
     holders = {each: row.version for row in before for each in row.aliases}
     known = {*holders, "champion", "challenger"}
-    passed = require_test(name, version, require, project_dir=project_dir) if require else None
+    words = [name, str(version), *(["--alias", alias] if has_alias else [])]
+    with written_as(*words, *(["--require", require] if require else [])):
+        passed = require_test(name, version, require, project_dir=project_dir) if require else None
     if alias not in known and (hint := did_you_mean(alias, known)):  # it may be a typing error
         echo(f"note: the alias {alias!r} is new{hint}", err=True)
-    moved = promote(
-        name,
-        version,
-        alias=alias,
-        threshold=threshold,
-        replacing=holders.get(alias) if require else None,  # as the test compared it
-        project_dir=project_dir,
-    )
+    with written_as(*words, *(["--threshold", f"{threshold:g}"] if threshold is not None else [])):
+        moved = promote(
+            name,
+            version,
+            alias=alias,
+            threshold=threshold,
+            replacing=holders.get(alias) if require else None,  # as the test compared it
+            project_dir=project_dir,
+        )
     diff = alias_diff(before, seeds.versions())
     lines = [*filter(None, [passed]), *diff, f"aliases of {moved.label}: {', '.join(moved.aliases)}"]
     was = next(row.threshold for row in before if row.version == version)
@@ -97,8 +101,9 @@ def promote_command(
     changes = left.version != version or moved.threshold != was
     if alias in holders and alias != "challenger" and changes:  # it decided before, and otherwise
         of = "" if alias == "champion" else f" --alias {alias}"
+        target = default_target(seeds.project)[0] or "TARGET"
         lines.append(
-            f"before the build: scorehouse impact {name} {version}{of} --target ... --format markdown "
+            f"before the build: scorehouse impact {name} {version}{of} --target {target} --format markdown "
             "says what this changes, as the comment on the pull request"
         )
     lines.append(f"next: {build_command(name)}")

@@ -9,6 +9,7 @@ import click
 
 from scorehouse.cli.common import (
     FILE,
+    Choice,
     answer,
     cluster_option,
     json_option,
@@ -35,7 +36,7 @@ from scorehouse.registry.version import TASKS
     type=FILE,
     help="Training features, .parquet or .csv, with the columns of the fit.",
 )
-@click.option("--task", required=True, type=click.Choice(TASKS), help="What the estimator does.")
+@click.option("--task", required=True, type=Choice(TASKS), help="What the estimator does.")
 @click.option(
     "--output",
     "outputs",
@@ -55,7 +56,7 @@ from scorehouse.registry.version import TASKS
 @click.option("--alias", help="Alias to move to the new version, such as champion.")
 @option(
     "--format",
-    type=click.Choice(CHOICES),
+    type=Choice(CHOICES),
     default="joblib",
     help="Format of the artifact; native is the library's own.",
 )

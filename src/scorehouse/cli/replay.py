@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scorehouse.cli.common import EXIT_DIFFERENT, WholeNumber, answer, json_option, option, this_call, waiting
+from scorehouse.cli.common import (
+    EXIT_DIFFERENT,
+    Choice,
+    WholeNumber,
+    answer,
+    json_option,
+    option,
+    this_call,
+    waiting,
+)
 from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--sample", type=WholeNumber(1), help="Score this many rows instead of all.")
 @option(
     "--against",
-    type=click.Choice(["table", "estimator"]),
+    type=Choice(["table", "estimator"]),
     default="table",
     help="Compare with the prediction table; or the run's backend with the estimator, on the rows that "
     "are in the feature table now.",

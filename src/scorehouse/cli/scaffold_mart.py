@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.common import Choice, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import PASS, check_columns, check_tables
 from scorehouse.cli.scaffold import (
     NOTHING,
@@ -143,7 +143,7 @@ def planned_mart(
 @click.option(
     "--table", "tables", required=True, multiple=True, help="Model that the consumer reads; may be repeated."
 )
-@option("--type", "kind", type=click.Choice(TYPES), default="dashboard", help="What reads it.")
+@option("--type", "kind", type=Choice(TYPES), default="dashboard", help="What reads it.")
 @click.option("--owner", required=True, help="Who is responsible for the consumer.")
 @click.option("--email", required=True, help="E-mail address of the owner.")
 @click.option("--url", help="URL of the consumer.")

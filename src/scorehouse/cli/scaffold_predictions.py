@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, key_option, name_argument, option
+from scorehouse.cli.common import Choice, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.scaffold import (
     AUDIT,
@@ -51,7 +51,7 @@ def model(dbt, session):
 @key_option
 @click.option("--keep", "kept", multiple=True, help="Feature column to keep; may be repeated.")
 @click.option("--group", help="Column within which a ranking ranks.")
-@option("--language", type=click.Choice(("sql", "python")), default="sql", help="Language of the dbt model.")
+@option("--language", type=Choice(("sql", "python")), default="sql", help="Language of the dbt model.")
 @option("--alias", default="champion", help="Alias of the version that scores.")
 @option("--folder", default="models/ml", help="Folder for the files.")
 @option(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import echo, heading, key_option, name_argument, option
+from scorehouse.cli.common import Choice, echo, heading, key_option, name_argument, option
 from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.profile_file import default_target
 from scorehouse.cli.project_files import with_settings
@@ -126,7 +126,7 @@ where not exists (
 @click.option("--time", required=True, help="Date column by which the newest rows are held out.")
 @option(
     "--time-in",
-    type=click.Choice(("features", "labels")),
+    type=Choice(("features", "labels")),
     default="features",
     help="Which of the two models has the column --time; the labels, with --event-time.",
 )

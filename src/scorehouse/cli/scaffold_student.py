@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import Number, echo, key_option, name_argument, option
+from scorehouse.cli.common import Choice, Number, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import check_columns, check_tables, features_of
 from scorehouse.cli.scaffold import (
     AUDIT,
@@ -53,7 +53,7 @@ PARTS = 256  # of which the sample takes some
 @option("--share", type=Number(0.004, 1), default=0.1, help="Share of the rows in the sample.")
 @option(
     "--period",
-    type=click.Choice(("day", "week", "month")),
+    type=Choice(("day", "week", "month")),
     default="week",
     help="Window of the gap's watch.",
 )

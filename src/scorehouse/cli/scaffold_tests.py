@@ -11,6 +11,7 @@ import click
 import yaml
 
 from scorehouse.cli.common import (
+    Choice,
     WholeNumber,
     answer,
     echo,
@@ -32,7 +33,7 @@ from scorehouse.registry.version import Version, resolve
 from scorehouse.report.faults import trained_moments
 from scorehouse.report.warehouse import Row
 
-severity = click.Choice(("error", "warn"))
+severity = Choice(("error", "warn"))
 MAX_CHANGE = 0.75  # fewer than a quarter of the usual rows, or nearly twice as many, are a finding
 OUTSIDE = 0.01  # the share of rows outside the range of training that passes, as in a drift table
 CHANCE = 1e-6  # that a day has one value only
@@ -48,7 +49,7 @@ COUNTED = ("numeric", "category", "other")
 @click.option("--table", required=True, help="Name of the feature table in dbt.")
 @option(
     "--resource",
-    type=click.Choice(("model", "seed", "snapshot")),
+    type=Choice(("model", "seed", "snapshot")),
     default="model",
     help="What the feature table is in dbt.",
 )

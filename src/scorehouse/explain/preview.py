@@ -14,7 +14,7 @@ from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.run import kernel_of
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, did_you_mean
 from scorehouse.explain.row import newest_runs
 from scorehouse.explain.story import row_policy
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -24,6 +24,8 @@ from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import TABLE, logged_options
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
+
+NEAR = 0.8  # how alike names are of which one is a misspelling
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def rows_of_table(connection: duckdb.DuckDBPyConnection, table: str, key: Sequen
     try:
         columns = connection.sql(query).columns
     except duckdb.Error as error:
-        raise _unreadable(error, call) from error
+        raise _unreadable(error, call, _near(connection, table)) from error
     found = find_columns("--key", list(key), columns, call)
     return Rows(query, ScoreOptions.checked(call, key=list(found.values())))
 
@@ -111,10 +113,17 @@ def _finished(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "row_status": "scored" if reason is None else "rejected", REJECT_REASON: reason}
 
 
-def _unreadable(error: duckdb.Error, call: str) -> ConfigurationError:
+def _near(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The end of a sentence that suggests a table or view with a similar name; empty if it is there."""
+    rows = connection.execute("select table_name from information_schema.tables").fetchall()
+    known, name = {str(row[0]) for row in rows}, table.rpartition(".")[2].strip('"')
+    return "" if name in known else did_you_mean(name, known, NEAR)
+
+
+def _unreadable(error: duckdb.Error, call: str, near: str = "") -> ConfigurationError:
     return ConfigurationError(
         call,
-        f"the features cannot be read ({str(error).splitlines()[0]})",
+        f"the features cannot be read ({str(error).splitlines()[0]}){near}",
         expected="a table or view that this database can read",
         action="correct --table, or build the table first; if it reads from another database, name the "
         "--target that attaches it",

@@ -262,7 +262,9 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     known = sorted({a for row in rows for a in row.aliases})
     found = [row for row in rows if alias in row.aliases]
     if not found:
-        hint = did_you_mean(alias, {*known, "champion", "challenger"} - {alias})
+        hint = did_you_mean(alias, known)
+        if not hint and (usual := did_you_mean(alias, {"champion", "challenger"} - {alias})):
+            hint = f"{usual.removesuffix('?')}, which no version has yet?"
         raise RegistryError(
             call,
             f"no version of ML model {name!r} has the alias {alias!r}{hint}",

@@ -98,7 +98,7 @@ def test_command_promote(empty_project: Path) -> None:
     churn(0.1, alias="champion")
     ended = command("promote", "churn", "1")
     assert ended.exit_code == 0 and "aliases of churn version 1: champion" in ended.output
-    assert "before the build: scorehouse impact churn 1 --target ... --format markdown" in ended.output
+    assert "before the build: scorehouse impact churn 1 --target TARGET --format markdown" in ended.output
     for words in (("1",), ("2", "--alias", "challenger"), ("2", "--alias", "canary")):
         assert "scorehouse impact" not in command("promote", "churn", *words).output  # nothing moves
     assert "impact churn 1 --alias canary" in command("promote", "churn", "1", "--alias", "canary").output
@@ -120,7 +120,7 @@ def test_command_promote(empty_project: Path) -> None:
             and "correct the threshold" in refused.output
         )
     assert "predicted from 0.4 on" in command("show", "churn").output
-    assert "did you mean 'challenger'" in command("show", "churn@chalenger").output
+    assert "did you mean 'challenger'?" in command("show", "churn@chalenger").output
 
 
 def test_an_alias_is_removed(empty_project: Path) -> None:
@@ -141,6 +141,8 @@ def test_an_alias_is_removed(empty_project: Path) -> None:
     assert [row.aliases for row in ModelSeeds(empty_project, "churn").versions()] == [("champion",), ()]
     yaml = empty_project / "seeds/ml/churn/_ml_churn.yml"
     assert "challenger" not in yaml.read_text()
+    said = command("show", "churn@chalenger").output
+    assert "did you mean 'challenger', which no version has yet?" in said
 
 
 def test_what_is_registered_meanwhile_is_no_difference() -> None:

@@ -176,7 +176,8 @@ def test_an_error_begins_with_the_command_that_was_called(
         assert run(*words.split(), code=1).startswith(f"scorehouse {command}: no dbt_project.yml in ")
     monkeypatch.chdir(shop)
     assert run("show", "chrun", code=1).startswith("scorehouse show chrun: there is no ML model 'chrun' in ")
-    assert run("promote", "churn", "9", code=1).startswith("scorehouse promote: promote('churn', 9, ")
+    for words in ("promote churn 9", "promote churn 1 --alias '1 b'", "promote churn 1 --require none"):
+        assert run(*shlex.split(words), code=1).startswith(f"scorehouse {words}: ")
     said = run("importance", "churn", "--features", "no.csv", code=1)
     assert said.startswith("scorehouse importance: --features no.csv: the file does not exist.")
 
@@ -189,11 +190,41 @@ def test_an_error_begins_with_the_command_that_was_called(
         ("promote churn --version 2", "Give the version alone, as in the usage above."),
         ("diff churn --old 1 --new 2", "Give the old alone, as in the usage above."),
         ("runs --targt dev", "--target"),
+        ("scaffold tests churn --table t --yes", "Leave it out: the command asks nothing."),
+        ("scaffold tests churn --table t --force", "Leave it out: a file of yours is not overwritten; name"),
     ],
 )
-def test_an_option_that_is_an_argument_says_so(words: str, hint: str) -> None:
+def test_an_option_that_is_none_of_the_command_says_what_to_do(words: str, hint: str) -> None:
     said = run(*words.split(), code=2)
-    assert "No such option" in said and hint in said and "--json" not in said
+    assert "No such option" in said and said.count(hint) == 1 and "--json" not in said
+    assert hint == "--target" or "Did you mean" not in said, "a near spelling of another option"
+
+
+@pytest.mark.parametrize(
+    "words", ["init new --features f --key k --label l --task", "register new model.joblib --task"]
+)
+def test_a_choice_suggests_a_near_one(words: str) -> None:
+    said = run(*words.split(), "clasification", code=2)
+    assert "'clasification' is not one of 'classification', " in said
+    assert said.endswith("; did you mean 'classification'?\n")
+    assert "did you mean" not in run(*words.split(), "x", code=2)
+
+
+def test_names_that_are_not_there_are_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shop)
+    score = ("score", "churn", "--target", "dev", "--key", "run_id", "--table")
+    for place in ("", "main."):
+        said = run(*score, f"{place}scorehouse_run_lgo", code=1)
+        assert "does not exist!); did you mean 'scorehouse_run_log'?" in said
+    assert "did you mean" not in run(*score, "nowhere", code=1)
+    scaffold = ("scaffold", "predictions", "churn", "--features", "X", "--key", "k", "--dry-run")
+    assert "note: " not in run(*scaffold), "every model of this project is still to come"
+    (shop / "models/spenders.sql").write_text("select 1 as k")
+    said = run(*scaffold)
+    (shop / "models/spenders.sql").unlink()
+    assert "note: --features is 'X', and " in said and "it; correct it, or write its model" in said
+    said = run("show", "churn@champoin", code=1)
+    assert "has the alias 'champoin'; did you mean 'champion'?\n" in said
 
 
 def test_profiles_are_looked_for_where_dbt_looks(
