@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
-from scorehouse.errors import EstimatorError, did_you_mean
+from scorehouse.errors import EstimatorError, did_you_mean, listed
 from scorehouse.training import days_since_epoch, instants_of
 
 # By part, its number from datetime64[us] of UTC; NumPy cuts off towards the past.
@@ -106,7 +106,7 @@ class CalendarParts(_Times):
             raise EstimatorError(
                 "CalendarParts.fit()",
                 f"parts has {unknown[0]!r}",
-                expected=f"a list among {list(PARTS)}",
+                expected=f"a list among {listed(PARTS)}",
                 action=f"correct it{did_you_mean(unknown[0], PARTS)}",
             )
         return super().fit(X, y)

@@ -116,3 +116,8 @@ def did_you_mean(word: object, known: Iterable[str], nearness: float = 0.6) -> s
     """The end of a sentence that suggests the nearest known word; empty if none is near."""
     near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=nearness)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def listed(words: Iterable[object]) -> str:
+    """Words as people write them, with commas; `none` where there are none."""
+    return ", ".join(map(str, words)) or "none"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.scoring.arguments import Arguments, Number, argument, check_arguments, refuse, shown
 
@@ -75,7 +75,7 @@ class Change(Arguments):
                 ),
                 (
                     not is_number and bool(limits & set(settings)),
-                    f"{inside} is a {feature.type} and has {sorted(limits & set(settings))}",
+                    f"{inside} is a {feature.type} and has {listed(sorted(limits & set(settings)))}",
                     "values alone",
                     ACTION,
                 ),
@@ -152,14 +152,14 @@ def read_answers(project: Path, name: str, signature: Signature, language: str, 
     said = _mapping(call, _mapping(call, found, FILE).get(name) or {}, f"{name!r} in {FILE}")
     if unknown := [key for key in said if key not in KEYS]:
         near = did_you_mean(unknown[0], KEYS)
-        raise _bad(call, f"{FILE} has {unknown[0]!r} under {name!r}{near}", f"keys among {list(KEYS)}")
+        raise _bad(call, f"{FILE} has {unknown[0]!r} under {name!r}{near}", f"keys among {listed(KEYS)}")
     features = {feature.name: feature for feature in signature.features}
     parts = {key: _mapping(call, said.get(key) or {}, f"{key} of {name!r}") for key in KEYS[1:]}
     for key in ("changeable", "names"):
         if unknown := [one for one in parts[key] if one not in features]:
             near = did_you_mean(unknown[0], features)
             problem = f"{key} of {name!r} in {FILE} has {unknown[0]!r}, which is no feature{near}"
-            raise _bad(call, problem, f"features among {list(features)}")
+            raise _bad(call, problem, f"features among {listed(features)}")
     own = _mapping(call, found.get("words") or {}, f"words in {FILE}")
     overrides = _mapping(call, own.get(language) or {}, f"words of {language}")
     words = {**(shipped.get(language) or {}), **overrides}
@@ -168,13 +168,13 @@ def read_answers(project: Path, name: str, signature: Signature, language: str, 
             call,
             f"the language {language!r} lacks words: {', '.join(missing[:5])}"
             + (f" and {len(missing) - 5} others" if len(missing) > 5 else ""),
-            f"one of {sorted({*shipped, *own})}, with every word that {WORDS.name} has for 'en'",
+            f"one of {listed(sorted({*shipped, *own}))}, with every word that {WORDS.name} has for 'en'",
             f"write them under words: {language}: in {FILE}",
         )
     for key, text in words.items():
         if key not in shipped["en"] or not _places(text) <= _places(shipped["en"][key]):
             known = (
-                f"{key!r} with {sorted(_places(shipped['en'][key]))}"
+                f"{key!r} with {listed(sorted(_places(shipped['en'][key])))}"
                 if key in shipped["en"]
                 else "another word"
             )

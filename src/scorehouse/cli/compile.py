@@ -23,7 +23,7 @@ from scorehouse.cli.common import (
     waiting,
 )
 from scorehouse.cli.target import Target, file_options
-from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.errors import ConfigurationError, SignatureError, listed
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.reasons.kernel import read_background
@@ -118,8 +118,10 @@ class Rows:
         if missing or not len(frame):
             raise SignatureError(
                 call,
-                f"{self.label} lacks the features {missing}" if missing else f"{self.label} has no rows",
-                expected=f"rows with the features {signature.names}",
+                f"{self.label} lacks the features {listed(missing)}"
+                if missing
+                else f"{self.label} has no rows",
+                expected=f"rows with the features {listed(signature.names)}",
                 action="name the feature table or file of this ML model",
             )
         return training_batch(frame[signature.names].iloc[: self.limit], call)

@@ -12,6 +12,7 @@ from scorehouse.cli.common import (
     FILE,
     WholeNumber,
     answer,
+    count,
     format_option,
     json_option,
     option,
@@ -166,19 +167,19 @@ def export_alerts_command(
         click.echo(text, nl=False)
     elif url is None:
         document = {"written": output, "alerts": len(alerts)}
-        answer(as_json, document, [f"written: {output} ({len(alerts)} alerts)"])
+        answer(as_json, document, [f"written: {output} ({count(len(alerts), 'alert')})"])
     if exit_code and alerts:
         ctx.exit(EXIT_DIFFERENT)
 
 
 def all_alerts(warehouse: Warehouse, name: str | None, results: DbtResults | None) -> list[Named]:
-    """The alerts of one ML model, or of all, the worst first, with its name and live version."""
+    """The alerts of one ML model, or of all, the worst first, with its name, live version and its owner."""
     alerts = [
-        (data.name, data.live.version, alert)
+        (data.name, data.live.version, data.live.owner, alert)
         for data in gather(warehouse, name, results=results)
         for alert in alerts_of(Rows(warehouse, data), results)
     ]
-    return sorted(alerts, key=lambda named: named[2].level != "bad")
+    return sorted(alerts, key=lambda named: named[-1].level != "bad")
 
 
 def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) -> None:
@@ -190,10 +191,11 @@ def _send(post: Post, text: str | None, key: str, letters: Path, as_json: bool) 
         last = next(each for each in reversed(done) if not each.delivered)
         raise ConfigurationError(
             this_call(),
-            f"{left} payloads of alerts were not delivered ({last.why}; tries: {last.tries}); they are in "
+            f"{count(left, 'payload')} of alerts {'was' if left == 1 else 'were'} not delivered "
+            f"({last.why}; tries: {last.tries}); they are in "
             f"{str(letters)!r}",
             expected="a server that answers a POST of JSON with a status of 200 to 299",
             action="correct the server or --to; the next call sends them first",
         )
     document = {"sent": sent, "idempotency_key": key if text else None}
-    answer(as_json, document, [f"sent: {sent} payloads" if sent else "nothing to send"])
+    answer(as_json, document, [f"sent: {count(sent, 'payload')}" if sent else "nothing to send"])

@@ -18,7 +18,7 @@ import scorehouse
 from scorehouse.cli.common import echo, print_json, this_call
 from scorehouse.cli.mcp_tools import DATA, TOOLS, Tool, has_warehouse
 from scorehouse.cli.target import Target, results_option, target_options
-from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean, listed
 from scorehouse.registry.formats.base import import_extra
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600  # https://www.jsonrpc.org/specification#error_object
@@ -235,7 +235,7 @@ def _arguments(tool: Tool, given: dict[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(
             this_call(),
             "; ".join(problems),
-            expected=f"the arguments {list(tool.arguments.model_fields)}",
+            expected=f"the arguments {listed(tool.arguments.model_fields)}",
             action="correct the arguments; the tool's schema describes them",
         ) from None
 

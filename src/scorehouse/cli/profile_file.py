@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from scorehouse.cli.common import this_call
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.project.folder import project_settings
 
 # What ends the reading of a profile; hints do without it.
@@ -70,7 +70,8 @@ class Profile:
                 this_call(),
                 f"the target {target!r} of the profile {self.name!r} in {str(self.file)!r} names no DuckDB "
                 f"file",
-                expected=f"a target of `type: duckdb` with a path; its targets are {sorted(self.targets)}",
+                expected="a target of `type: duckdb` with a path; "
+                f"its targets are {listed(sorted(self.targets))}",
                 action="correct --profile and --target, or name the file with --database",
             )
         return settings

@@ -21,7 +21,7 @@ from scorehouse.cli.common import (
     waiting,
 )
 from scorehouse.cli.show import facts as as_document
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.project.folder import find_project
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.version import TASKS
@@ -131,7 +131,7 @@ def _metrics(pairs: tuple[str, ...]) -> dict[str, float]:
         return {name: float(value) for name, value in (pair.split("=", 1) for pair in pairs)}
     except ValueError as error:
         raise click.BadParameter(
-            f"{list(pairs)}: expected NAME=VALUE with a number", param_hint="--metric"
+            f"{listed(pairs)}: expected NAME=VALUE with a number", param_hint="--metric"
         ) from error
 
 
@@ -178,7 +178,7 @@ def importance_command(
         raise ConfigurationError(
             f"importance {name}",
             f"{str(features)!r} has no column {', '.join(map(repr, missing))}",
-            expected=f"one of its columns {list(frame.columns)}",
+            expected=f"one of its columns {listed(frame.columns)}",
             action="name the column that holds the labels",
         )
     labels = None

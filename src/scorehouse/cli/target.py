@@ -15,7 +15,7 @@ import click
 from scorehouse.cli.common import FILE, FOLDER, Function, echo, packed, project_option, this_call
 from scorehouse.cli.profile_file import Profile, read_profile, rendered
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.project.folder import find_project, project_variable
 from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_place, run_log_schemas
 
@@ -54,7 +54,7 @@ class Opened:
             return RunLogPlace(place.log_database, matching[0]).quoted
         where = f" in the schema {wanted!r}" if wanted else ""
         where += f" of the database {place.log_database!r}" if place.log_database else ""
-        others = f"; run logs are in the schemas {known}" if known else ""
+        others = f"; run logs are in the schemas {listed(known)}" if known else ""
         raise ConfigurationError(
             this_call(),
             f"{str(place.file)!r} has {len(matching)} run logs{where}{others}",

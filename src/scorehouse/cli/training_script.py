@@ -45,7 +45,7 @@ version = scorehouse.register(
     task="{task}",
     card=scorehouse.Card(
         description={description},
-        owner="",  # who answers for it
+        owner="",  # who answers for it, as the report and alerts say
 {days}
         metrics={{"{metric}": {sign}get_scorer("{scorer}")(estimator, X_test, y_test)}},
     ),

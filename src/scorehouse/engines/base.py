@@ -21,7 +21,7 @@ import pyarrow as pa
 from scorehouse.dialect import Spelling
 from scorehouse.engines.output import Output
 from scorehouse.engines.source import Planner, Source
-from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.errors import ConfigurationError, ConservationError, listed
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.choose import Backend
 from scorehouse.program.sql.compiled import CompiledSql
@@ -61,8 +61,8 @@ class ColumnChange:
     def check_names(self, relation: str, setting: str, call: str) -> None:
         """Refuse columns that were added or removed, unless the setting says what happens to them."""
         if (self.lacks or self.has) and setting in ("", FAIL):
-            found = [f"it lacks {list(self.lacks)}"] if self.lacks else []
-            found += [f"it has {list(self.has)}, which this run does not write"] if self.has else []
+            found = [f"it lacks {listed(self.lacks)}"] if self.lacks else []
+            found += [f"it has {listed(self.has)}, which this run does not write"] if self.has else []
             raise ConfigurationError(
                 call,
                 f"the columns of {relation} differ from those of this run: {', and '.join(found)}",

@@ -10,7 +10,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 from scorehouse.dialect import Spelling
-from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.errors import ConfigurationError, SignatureError, listed
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.registry.signature import Signature, match_columns, spelled
@@ -41,7 +41,7 @@ def find_columns(role: str, wanted: Sequence[str], columns: Sequence[str], call:
         raise ConfigurationError(
             call,
             f"{role} names columns that the feature table does not have: {', '.join(missing)}",
-            expected=f"columns among {list(columns)}",
+            expected=f"columns among {listed(columns)}",
             action=f"correct {role}, or add the columns to the feature model",
         )
     return found
@@ -53,7 +53,8 @@ def check_output_names(kept: Sequence[str], outputs: Sequence[str], call: str) -
     if clash := [column for column in kept if column.lower() in taken]:
         raise SignatureError(
             call,
-            f"columns in key, passthrough or group have names that the prediction table uses itself: {clash}",
+            "columns in key, passthrough or group have names that the prediction table uses itself: "
+            f"{listed(clash)}",
             expected="a different name for each column of the prediction table",
             action="rename these columns in the feature model, or leave them out of passthrough",
         )

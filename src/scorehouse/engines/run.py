@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.output import Output, added_columns, wide_suffixes
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.kernel.scorer import Kernel, Unopened
 from scorehouse.load_lock import collector_paused
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend, in_batches
@@ -217,7 +217,7 @@ def asked_rows(kernel: Kernel, options: ScoreOptions) -> Asked:
         raise ConfigurationError(
             kernel.call,
             f"where of reasons compares {column!r}, which {kernel.version.label} does not give as a number",
-            expected=f"a column of scores among {scores}",
+            expected=f"a column of scores among {listed(scores)}",
             action="name one of these as `score` in where",
         )
     return Asked(reasons.top, column, ranges, outputs)
@@ -230,8 +230,8 @@ def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) ->
         if kernel.schema != schema or kernel.version.task != kernels[0].version.task:
             raise ConfigurationError(
                 call,
-                f"{kernel.version.label} gives the columns {kernel.schema.names}, and "
-                f"{kernels[0].version.label} gives {schema.names}",
+                f"{kernel.version.label} gives the columns {listed(kernel.schema.names)}, and "
+                f"{kernels[0].version.label} gives {listed(schema.names)}",
                 expected="versions with the same task and outputs in one scan",
                 action="score them into separate tables",
             )
@@ -241,8 +241,8 @@ def output_names(kernels: Sequence[Kernel], options: ScoreOptions, call: str) ->
     if unknown := sorted(set(decides) - known):
         raise ConfigurationError(
             call,
-            f"decision names columns that the prediction table will not have: {unknown}",
-            expected=f"columns among {sorted(known)}",
+            f"decision names columns that the prediction table will not have: {listed(unknown)}",
+            expected=f"columns among {listed(sorted(known))}",
             action="name the score column of this task, and add the columns in `per` to passthrough",
         )
     return list(schema.names)

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from scorehouse.dialect import Spelling
 from scorehouse.engines.columns import Columns, find_columns, types_digest
-from scorehouse.errors import ConfigurationError, RowKeyError
+from scorehouse.errors import ConfigurationError, RowKeyError, listed
 from scorehouse.registry.signature import Signature
 from scorehouse.scoring.options import AS_OF, PLANNED_RULES, Rescore, ScoreOptions
 from scorehouse.scoring.request import Request, RunRecord
@@ -108,7 +108,7 @@ def check_counts(
     if nulls:
         raise RowKeyError(
             call,
-            f"{nulls} of {rows} feature rows have a NULL in the key {list(keys)}",
+            f"{nulls} of {rows} feature rows have a NULL in the key {listed(keys)}",
             expected="a key without NULL",
             action="filter these rows out in the feature model, or give them a key",
         )
@@ -116,7 +116,7 @@ def check_counts(
         found = (f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in twice())
         raise RowKeyError(
             call,
-            f"the key {list(keys)} is not unique: {rows} feature rows, {different} distinct keys, "
+            f"the key {listed(keys)} is not unique: {rows} feature rows, {different} distinct keys, "
             f"such as {', '.join(found)}",
             expected="one feature row per key",
             action="deduplicate in the feature model, or name the columns that make a row unique",
@@ -257,8 +257,12 @@ class Planner(ABC, Generic[S]):
         if lacking or ("model_alias" in names) != options.in_parts:
             raise ConfigurationError(
                 self.source.call,
-                f"the prediction table has the columns {list(names)}, "
-                + (f"but this run also needs {lacking}" if lacking else "but this run scores one version"),
+                f"the prediction table has the columns {listed(names)}, "
+                + (
+                    f"but this run also needs {listed(lacking)}"
+                    if lacking
+                    else "but this run scores one version"
+                ),
                 expected="a table that was built with the same arguments",
                 action="rebuild the table once with --full-refresh",
             )

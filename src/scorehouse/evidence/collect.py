@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.evidence.canonical import digest, facts_of
 from scorehouse.project.run_log_place import STARTED, SUCCESS
 from scorehouse.registry import artifact
@@ -42,7 +42,7 @@ def run_named(rows: Sequence[Row], run_id: str, call: str) -> Row:
     found = {str(row["run_id"]): row for row in same}
     if len(found) != 1:
         begins = [str(row["run_id"])[: len(run_id)] for row in rows]
-        many = f"{len(found)} run ids begin with it, such as {sorted(found)[:3]}"
+        many = f"{len(found)} run ids begin with it, such as {listed(sorted(found)[:3])}"
         none = f"none of {len(rows)} rows of the run log begins with it{did_you_mean(run_id, begins)}"
         raise ConfigurationError(
             call,

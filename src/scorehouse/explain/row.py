@@ -15,7 +15,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.engines.columns import FEATURE_HASH, find_columns, types_digest
 from scorehouse.engines.duckdb.source import HASH_CANARY
 from scorehouse.engines.duckdb.staging import described
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.replay.logged_run import WIDEN, Known, logged_options, run_row
 from scorehouse.scoring.options import AS_OF
 
@@ -114,7 +114,7 @@ def find_rows(
     if wrong := next((key for key in spelled if sorted(key) != sorted(lower)), None):
         raise ConfigurationError(
             call,
-            f"--keys has the columns {list(wrong)}, and a row is identified by {list(columns)}",
+            f"--keys has the columns {listed(wrong)}, and a row is identified by {listed(columns)}",
             expected="these columns and no others, a value of each in every line",
             action="correct the file of keys",
         )
@@ -188,7 +188,9 @@ def newest_runs(
     raise ConfigurationError(
         call,
         f"the run log has no successful run of {name!r}" + (f" into {table!r}" if table else ""),
-        expected=f"one of the prediction tables {sorted(known)}" if known else "an ML model that was scored",
+        expected=f"one of the prediction tables {listed(sorted(known))}"
+        if known
+        else "an ML model that was scored",
         action="correct the name, or score it first; `scorehouse runs` lists all runs",
     )
 
@@ -202,7 +204,7 @@ def wanted_key(keys: Sequence[str], columns: Sequence[str], call: str) -> dict[s
         return {found: pairs[name] for name, found in find_columns("--key", [*pairs], columns, call).items()}
     raise ConfigurationError(
         call,
-        f"--key is {list(keys)}, and a row is identified by {list(columns)}",
+        f"--key is {listed(keys)}, and a row is identified by {listed(columns)}",
         expected="a value for each column of the key",
         action=f"write {' '.join('--key ' + shlex.quote(f'{column}=...') for column in columns)}",
     )

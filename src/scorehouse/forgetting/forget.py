@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal, sealed
 from scorehouse.forgetting import files, tables
@@ -181,7 +181,9 @@ def _check_known(job: Job, found: Sequence[tuple[Place, Any]], known: set[Key]) 
     unknown = [key for key in people.keys if key not in known]
     in_files = len(people.keys) == 1 and any(place.found for place, at in found if isinstance(at, Path))
     if not any(tables.condition(people, table.types) for table in searched):
-        problem = f"no table has the columns {list(people.columns)}{did_you_mean(people.columns[0], columns)}"
+        problem = (
+            f"no table has the columns {listed(people.columns)}{did_you_mean(people.columns[0], columns)}"
+        )
     elif unknown and not in_files:
         key = ", ".join("=".join(pair) for pair in zip(people.columns, unknown[0], strict=True))
         many = f"{len(unknown)} of {len(people.keys)} keys are" if people.keys[1:] else "the key is"

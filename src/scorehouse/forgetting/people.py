@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.report.words import breakable
 
 Key = tuple[str, ...]
@@ -132,7 +132,8 @@ def people_of(given: Sequence[str], file: Path | None, known: Sequence[Sequence[
     elif len(pairs) != len(given):
         raise ConfigurationError(
             call,
-            f"--key is {list(given)}, and the keys of prediction tables are {[list(each) for each in known]}",
+            f"--key is {listed(given)}, and the keys of prediction tables are "
+            f"{'; '.join(map(listed, known)) or 'none'}",
             expected="column=value for each column that identifies the person",
             action=f"write --key {known[0][0] if known else 'customer_id'}=...; for several persons, name a "
             "CSV file with --keys",
@@ -165,7 +166,7 @@ def _checked(columns: tuple[str, ...], keys: Sequence[Key], call: str) -> People
     if any(not value for key in stripped for value in (*columns, *key)):
         raise ConfigurationError(
             call,
-            f"a key of {list(columns)} is empty",
+            f"a key of {listed(columns)} is empty",
             expected="a value for each column of the key",
             action="write column=value, or correct the file of --keys",
         )

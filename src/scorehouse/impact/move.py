@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.engines.duckdb.staging import described
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.errors import ConfigurationError, RegistryError, listed
 from scorehouse.explain.row import newest_runs
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
@@ -126,7 +126,8 @@ def find_move(
             call,
             f"{before.label} scored the last run of {run['node']} already, with the same threshold",
             expected="a version other than the one that scores now, or another threshold",
-            action=f"name one of the versions {sorted(row.version for row in versions)}, or edit the alias",
+            action=f"name one of the versions {listed(sorted(row.version for row in versions))}, "
+            "or edit the alias",
         )
     policy = logged_policy(run, versions, seeds.project, load_policy, call)
     nodes = (str(other["node"]).rpartition(".")[2] for other in others)

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.explain.row import wanted_key
 from scorehouse.impact.alarms import Alarm, alarms, rejections
 from scorehouse.impact.changes import ALL, Change, Limit, changes, limits
@@ -99,7 +99,7 @@ def read_values(file: Path, outcomes: Sequence[str], call: str) -> Values:
     by_level = len(names) == 2 and names[0] in outcomes and names[1] == "value"
     if names not in HEADERS and not by_level:
         raise _wrong(
-            call, f"{file.name} has the columns {', '.join(names)}; the outcomes are {list(outcomes)}"
+            call, f"{file.name} has the columns {', '.join(names)}; the outcomes are {listed(outcomes)}"
         )
     found: dict[tuple[str, ...], float] = {}
     for number, (*words, text) in enumerate(rows, 2):

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
 
-from scorehouse.errors import EstimatorError, SignatureError
+from scorehouse.errors import EstimatorError, SignatureError, listed
 from scorehouse.interop.mlflow_store import LoggedModel, Origin, Store
 from scorehouse.project.folder import find_project
 from scorehouse.registration.groups import Card, is_formula
@@ -168,8 +168,8 @@ def _signature_gaps(logged: LoggedModel, frame: Any, call: str) -> list[str]:
     if missing:
         raise SignatureError(
             call,
-            f"MLflow's signature has the features {missing}, which the rows given do not have",
-            expected=f"the columns {list(declared or ())}",
+            f"MLflow's signature has the features {listed(missing)}, which the rows given do not have",
+            expected=f"the columns {listed(declared or ())}",
             action="pass the features that the model was fitted on",
         )
     noted = [

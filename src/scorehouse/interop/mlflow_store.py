@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError
+from scorehouse.errors import ConfigurationError, EstimatorError, RegistryError, listed
 from scorehouse.registry.artifact import open_given
 from scorehouse.registry.formats.base import import_extra
 from scorehouse.registry.policy import LoadPolicy
@@ -155,7 +155,7 @@ class Store:
         if len(models) != 1:
             raise RegistryError(
                 self.call,
-                f"the run {run_id} logged {len(models)} models {models}",
+                f"the run {run_id} logged {len(models)} models {listed(models)}",
                 expected="a run with one model",
                 action="name one, as models:/<model id>, or log the model in the run",
             )
@@ -172,8 +172,8 @@ class Store:
         if flavor is None:
             raise EstimatorError(
                 self.call,
-                f"{origin.uri} has the flavors {sorted(document.flavors)}",
-                expected=f"one of {list(FLAVORS)}",
+                f"{origin.uri} has the flavors {listed(sorted(document.flavors))}",
+                expected=f"one of {listed(FLAVORS)}",
                 action="log the fitted scikit-learn estimator itself, not a python function around it",
             )
         model_id = origin.model_id or document.model_id or document.model_uuid

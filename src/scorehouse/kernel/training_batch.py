@@ -51,7 +51,7 @@ def _check_names(names: list[Any], call: str) -> None:
     if wrong:
         raise SignatureError(
             call,
-            f"the training columns {wrong} cannot be columns of one feature table",
+            f"the training columns {', '.join(map(repr, wrong))} cannot be columns of one feature table",
             expected="strings as names, which differ in more than upper and lower case",
             action="rename the columns before fitting, or pass feature_names with a bare array",
         )

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ConfigurationError
+from scorehouse.errors import CompileError, ConfigurationError, listed
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.program.choose import Backend, ProgramFiles, choose_backend, in_batches
 from scorehouse.program.proof import differs_here, kernel_rows, tolerance_of_backend
@@ -78,7 +78,7 @@ def decider(decision: Mapping[str, Any], columns: Sequence[str], call: str) -> C
         raise ConfigurationError(
             call,
             f"decision uses the score {policy.score!r}, which this ML model does not output",
-            expected=f"one of {list(columns)}",
+            expected=f"one of {listed(columns)}",
             action="name the column as `score` in the policy",
         )
     made = policy.expressions(f"{REJECT_REASON} is null", key=[])

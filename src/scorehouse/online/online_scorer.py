@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from scorehouse.engines.run import kernel_of
-from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.errors import ConfigurationError, SignatureError, listed
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import STRICT_CHOICES
@@ -80,8 +80,8 @@ def load(
         if unknown := sorted(set(given) - set(allowed)):
             raise ConfigurationError(
                 call,
-                f"{argument} has {unknown}",
-                expected=f"{argument} among {list(allowed)}",
+                f"{argument} has {', '.join(map(repr, unknown))}",
+                expected=f"{argument} among {listed(allowed)}",
                 action="correct the call",
             )
     project = find_project(project_dir)
@@ -222,7 +222,7 @@ def _from_dicts(rows: Sequence[Mapping[str, Any]], signature: Signature, call: s
         if missing:
             raise SignatureError(
                 call,
-                f"row {number} lacks the features {missing}, which the first row has",
+                f"row {number} lacks the features {listed(missing)}, which the first row has",
                 expected="every feature in each row; None stands for a missing value",
                 action="add them",
             )

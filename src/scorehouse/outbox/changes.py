@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.replay.logged_run import TABLE
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def find_table(connection: duckdb.DuckDBPyConnection, log: str, node: str, call:
         raise ConfigurationError(
             call,
             f"no successful run of {node!r} is in the run log{did_you_mean(node, names)}",
-            expected=f"a prediction table, one of {names}" if names else "a prediction table that was scored",
+            expected=f"a prediction table, one of {listed(names)}"
+            if names
+            else "a prediction table that was scored",
             action="correct the name, or build the table first",
         )
     found, table, key = own[0]
@@ -133,10 +135,10 @@ def check_columns(exported: Exported, found: list[str], table: str, call: str) -
         more = [name for name in found if name not in wanted]
         raise ConfigurationError(
             call,
-            f"the table {table} lacks the columns {missing}, and has {more} besides"
+            f"the table {table} lacks the columns {listed(missing)}, and has {listed(more)} besides"
             if missing or more
             else f"the table {table} has the columns in another order",
-            expected=f"the columns {wanted}",
+            expected=f"the columns {listed(wanted)}",
             action="alter the table, or name a new one with --table",
         )
 

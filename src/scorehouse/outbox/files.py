@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.outbox.changes import (
     CHANGES,
     Exported,
@@ -51,7 +51,7 @@ def export_to_folder(
             raise ConfigurationError(
                 call,
                 f"{str(folder)!r} has exports of {known['node']} by the key {known['key']}",
-                expected=f"a folder for {exported.node} by the key {list(exported.key)}",
+                expected=f"a folder for {exported.node} by the key {listed(exported.key)}",
                 action="name another folder with --to",
             )
         widened = bool(known) and known["columns"] != dict(exported.columns)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scorehouse.errors import CompileError
+from scorehouse.errors import CompileError, listed
 from scorehouse.kernel.rows import LARGEST
 from scorehouse.program.in_arrow import unknown_parts
 from scorehouse.program.sql.builder import Builder, Origin, Program, Value, name_of
@@ -55,7 +55,7 @@ def ended(b: Builder, values: Sequence[Value], refused: Refused, *, refuses_miss
         values = [replace(values[0], expr=failing), *values[1:]]
     program = b.finish([(f"column_{i}", value.expr) for i, value in enumerate(values)])
     if unknown := unknown_parts(program):
-        raise refused(f"its steps need {sorted(unknown)}")
+        raise refused(f"its steps need {listed(sorted(unknown))}")
     return program
 
 

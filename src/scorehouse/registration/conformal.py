@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
 from scorehouse.registry.seeds import calibration_digest
 from scorehouse.registry.version import Version, text_of
@@ -100,9 +100,9 @@ def _method_of(version: Version, method: str | None, call: str) -> str:
         raise ConfigurationError(
             call,
             f"method is {method!r}, and the task is {version.task!r}",
-            expected=f"one of {usable}"
+            expected=f"one of {listed(usable)}"
             if usable
-            else f"a task with intervals: {sorted(set(METHODS.values()))}",
+            else f"a task with intervals: {listed(sorted(set(METHODS.values())))}",
             action="correct method" if usable else "leave calibration out",
         )
     if version.task == "classification" and version.score_method != "predict_proba":
@@ -125,7 +125,7 @@ def _places(version: Version, truth: np.ndarray, call: str) -> np.ndarray:
         raise ConfigurationError(
             call,
             f"calibration has labels that are no class of the ML model: {', '.join(unknown[:5])}",
-            expected=f"the labels {list(version.classes)}, or None where the label is not known",
+            expected=f"the labels {listed(version.classes)}, or None where the label is not known",
             action="correct the labels, or leave these rows out",
         )
     return np.array([of[label] for label in given], dtype=np.int64)
@@ -157,7 +157,7 @@ def _check_count(count: int, levels: Sequence[float], call: str) -> None:
                 call,
                 f"calibration has {count} rows with a label and a prediction, and the level {level} takes "
                 f"{_needed(level)}",
-                expected=f"at least {max(map(_needed, levels))} rows for the levels {list(levels)}",
+                expected=f"at least {max(map(_needed, levels))} rows for the levels {listed(levels)}",
                 action="pass more rows that the fit has not seen, or lower levels, such as levels=[0.9]",
             )
 

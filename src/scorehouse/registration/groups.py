@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.registration.conformal import LEVELS, METHODS
 from scorehouse.registration.proven_reasons import EXPECTED, is_background
 from scorehouse.registry.formats import CHOICES
@@ -198,7 +198,7 @@ def _is_a(*kinds: type) -> Check:
 
 # argument: its check, whether None is allowed, and what is expected
 CHECKS: dict[str, tuple[Check, bool, str]] = {
-    "task": (lambda v: isinstance(v, str) and v in TASKS, False, f"one of {list(TASKS)}"),
+    "task": (lambda v: isinstance(v, str) and v in TASKS, False, f"one of {listed(TASKS)}"),
     "threshold": (_is_number, True, "a number, or None"),
     "description": (_is_a(str), False, "a string"),
     "owner": (_is_a(str), False, "a string"),
@@ -208,7 +208,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
     "provenance": (_is_json, True, "a mapping that JSON can hold, or None"),
     "feature_names": (_are_names, True, "a list of column names"),
     "outputs": (_are_names, True, "a list of names, one for each output"),
-    "format": (_is_a(str), False, f"one of {list(CHOICES)}"),
+    "format": (_is_a(str), False, f"one of {listed(CHOICES)}"),
     "artifact": (_is_path, True, "the path of a file, or None"),
     "store": (lambda v: isinstance(v, str) and bool(v), False, "a folder or URL"),
     "parity_tolerance": (lambda v: _is_number(v) and v >= 0, True, "a number of at least 0, or None"),
@@ -218,7 +218,7 @@ CHECKS: dict[str, tuple[Check, bool, str]] = {
         "a pair (X, y) of features and labels",
     ),
     "y": (lambda v: v is not None, False, "labels that the fit has not seen"),
-    "method": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {list(METHODS)}"),
+    "method": (lambda v: isinstance(v, str) and v in METHODS, True, f"one of {listed(METHODS)}"),
     "levels": (_are_levels, False, "a list of shares between 0 and 1, each once, such as [0.9]"),
     "background": (is_background, True, EXPECTED),
     "program": (_is_a(bool), False, "True or False"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ConfigurationError, SignatureError, did_you_mean
+from scorehouse.errors import CompileError, ConfigurationError, SignatureError, did_you_mean, listed
 from scorehouse.kernel import arrays
 from scorehouse.kernel.rows import check_batch
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -107,8 +107,8 @@ def _given(given: Any, kernel: Kernel) -> pa.RecordBatch:
         known = [str(name) for name in frame.columns]
         raise SignatureError(
             kernel.call,
-            f"background lacks the features {missing}{did_you_mean(missing[0], known)}",
-            expected=f"rows with the columns {names}",
+            f"background lacks the features {listed(missing)}{did_you_mean(missing[0], known)}",
+            expected=f"rows with the columns {listed(names)}",
             action="pass rows with the features of the fit",
         )
     batch = training_batch(frame[names], kernel.call)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.errors import ConfigurationError, SignatureError, listed
 from scorehouse.kernel.training_batch import training_batch
 from scorehouse.registry.version import MULTILABEL, PREFIX, SEVERAL, column_of
 from scorehouse.training import read_training
@@ -162,8 +162,8 @@ def training_frame(
     if missing:
         raise SignatureError(
             call,
-            f"{argument} lacks the columns {missing} that the estimator was fitted on",
-            expected=f"the columns {list(fitted)}",
+            f"{argument} lacks the columns {listed(missing)} that the estimator was fitted on",
+            expected=f"the columns {listed(fitted)}",
             action="pass the frame that was given to fit()",
         )
     return frame[list(fitted)]
@@ -208,7 +208,7 @@ def _named(X: Any, names: Sequence[Any] | None, call: str, argument: str, dtype:
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             call,
-            f"{argument} cannot be made into {len(names)} columns {list(names)} ({error})",
+            f"{argument} cannot be made into {len(names)} columns {listed(names)} ({error})",
             expected="an array of shape (rows, features), and a name per feature",
             action="pass the features that were given to fit(), and all of their names",
         ) from error

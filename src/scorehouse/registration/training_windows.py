@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.registration.reference_windows import Floats, Windows
 
 UNITS = {"day": "D", "week": "W-SUN", "month": "M"}  # weeks begin on Monday, as date_trunc's do
@@ -130,7 +130,7 @@ def _values(name: str, given: Any, X: Any, rows: int, call: str) -> pd.Series:
             raise ConfigurationError(
                 call,
                 f"{name} is {given!r}, which is no column of X",
-                expected=f"one of {columns}, or a value per row" if columns else "a value per row",
+                expected=f"one of {listed(columns)}, or a value per row" if columns else "a value per row",
                 action=f"correct {name}",
             )
         given = X[given]

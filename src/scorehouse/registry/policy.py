@@ -12,7 +12,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from scorehouse.errors import ConfigurationError, LoadRefusedError
+from scorehouse.errors import ConfigurationError, LoadRefusedError, listed
 from scorehouse.project.folder import project_variable
 from scorehouse.registry.formats import FORMATS
 from scorehouse.registry.version import Version
@@ -58,7 +58,9 @@ class LoadPolicy:
         settings = dict(value or {})
         known = {f.name for f in fields(cls)}
         if unknown := sorted(str(name) for name in set(settings) - known):
-            raise _bad_setting(f"unknown settings {unknown}", f"settings among {sorted(known)}")
+            raise _bad_setting(
+                f"unknown settings {listed(unknown)}", f"settings among {listed(sorted(known))}"
+            )
         for name in ("formats", "trusted_types", "roots", "require_signed_by"):
             if name in settings:
                 settings[name] = _texts(name, settings[name])
@@ -68,10 +70,10 @@ class LoadPolicy:
 
     def _check(self) -> None:
         if odd := sorted(set(self.formats) - set(FORMATS)):
-            raise _bad_setting(f"formats has {odd}", f"formats among {list(FORMATS)}")
+            raise _bad_setting(f"formats has {listed(odd)}", f"formats among {listed(FORMATS)}")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise _bad_setting(f"{name} is {getattr(self, name)!r}", f"one of {list(choices)}")
+                raise _bad_setting(f"{name} is {getattr(self, name)!r}", f"one of {listed(choices)}")
         if not isinstance(self.require_certificate, bool):
             raise _bad_setting(f"require_certificate is {self.require_certificate!r}", "true or false")
         if not isinstance(self.cache, str) or not self.cache:
@@ -113,7 +115,7 @@ class LoadPolicy:
             raise LoadRefusedError(
                 call,
                 f"{what} as {name!r}, which the load policy does not allow",
-                expected=f"one of the formats {[allowed for allowed in FORMATS if self.allows(allowed)]}",
+                expected=f"one of the formats {listed([each for each in FORMATS if self.allows(each)])}",
                 action=f"register it in an allowed format, or allow the format in the variable {VARIABLE}",
             )
 
@@ -198,7 +200,7 @@ def _check_rule(rule: Any) -> None:
     except (InvalidSpecifier, TypeError, AttributeError):
         raise _bad_setting(
             f"library_versions has {rule!r}",
-            f"one of {list(LIBRARY_CHOICES)}, or versions such as '>=1.7,<1.10'",
+            f"one of {listed(LIBRARY_CHOICES)}, or versions such as '>=1.7,<1.10'",
         ) from None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scorehouse.errors import RegistryError, did_you_mean
+from scorehouse.errors import RegistryError, did_you_mean, listed
 from scorehouse.registry.seed_columns import PARTS, REGISTERED
 from scorehouse.registry.version import COLUMNS, OPTIONAL_COLUMNS, Version, versions_of
 
@@ -209,8 +209,8 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     if found != tuple(c for c in columns if c in found or c not in OPTIONAL_COLUMNS):
         raise RegistryError(
             f"reading {file.name}",
-            f"its columns are {reader.fieldnames}",
-            expected=f"{list(columns)}",
+            f"its columns are {listed(reader.fieldnames or ())}",
+            expected=f"{listed(columns)}",
             action="restore the file from version control, or use the release that wrote it",
         )
     return rows

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorehouse.errors import SignatureError
+from scorehouse.errors import SignatureError, listed
 
 FORMAT = 1
 OBJECT_DTYPES = ("object", "decimal", "date")
@@ -138,7 +138,7 @@ def match_columns(signature: Signature, columns: Sequence[str], call: str) -> di
             call,
             f"the feature table lacks {len(missing)} of {len(signature.features)} features: "
             + ", ".join(missing),
-            expected=f"the columns {signature.names}",
+            expected=f"the columns {listed(signature.names)}",
             action="add or rename these columns in the feature model",
         )
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from scorehouse.errors import ArtifactError, LoadRefusedError, ScorehouseError
+from scorehouse.errors import ArtifactError, LoadRefusedError, ScorehouseError, listed
 from scorehouse.registry.formats.base import import_extra
 from scorehouse.registry.policy import VARIABLE, LoadPolicy
 from scorehouse.registry.seeds import replace_file
@@ -75,7 +75,7 @@ def _refused(text: str, where: str, policy: LoadPolicy, call: str) -> LoadRefuse
     return LoadRefusedError(
         call,
         f"the artifact path {text!r} {where}",
-        expected=f"a path below the project's folder, or one of the roots {list(policy.roots)}",
+        expected=f"a path below the project's folder, or one of the roots {listed(policy.roots)}",
         action=f"register the ML model again, or add its folder or URL to roots in the variable {VARIABLE}",
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean
+from scorehouse.errors import ConfigurationError, RegistryError, did_you_mean, listed
 
 # in addition to letters and digits of any script: marks that are parts of letters (accents, vowel signs)
 MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f"
@@ -276,7 +276,7 @@ def resolve(versions: Iterable[Version], *, alias: str | None, version: int | No
     if len(found) > 1:
         raise RegistryError(
             call,
-            f"versions {[row.version for row in found]} of ML model {name!r} all have the alias {alias!r}",
+            f"versions {listed(row.version for row in found)} of ML model {name!r} have the alias {alias!r}",
             expected="each alias on one version",
             action=f"run `scorehouse promote {name} <version> --alias {alias}`, which leaves it there alone",
         )

@@ -19,7 +19,7 @@ import duckdb
 from scorehouse.engines.duckdb.lake import SnapshotRead, microseconds, table_with_snapshots
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
-from scorehouse.errors import ConfigurationError, RegistryError
+from scorehouse.errors import ConfigurationError, RegistryError, listed
 from scorehouse.project.log import logger
 from scorehouse.registration.lock import check_name
 from scorehouse.registry import artifact
@@ -203,7 +203,8 @@ def _not_one(
 ) -> str:
     """Why an id does not identify one successful run, given the runs whose ids begin with it."""
     if len(rows) > 1:
-        return f"{len(rows)} run ids begin with it, such as {sorted(str(row['run_id']) for row in rows)[:3]}"
+        shown = sorted(str(row["run_id"]) for row in rows)[:3]
+        return f"{len(rows)} run ids begin with it, such as {listed(shown)}"
     if rows:
         return (
             f"this run has the status {rows[0]['status']!r} ({rows[0].get('error') or 'no error was logged'})"

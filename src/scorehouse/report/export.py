@@ -54,7 +54,7 @@ FACTS = (
 SLACK_LIMIT = 45  # of the 50 blocks that Slack takes
 SLACK_HEADER = 150  # characters
 
-Named = tuple[str, int, Alert]
+Named = tuple[str, int, str, Alert]  # ML model, version and its owner
 
 
 def write_long(warehouse: Warehouse, file: Path, ml_model: str | None) -> int:
@@ -103,23 +103,24 @@ def webhook(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     return {
         "source": "scorehouse",
         "made_at": made_at.isoformat(timespec="seconds"),
-        "status": worst(["ok", *(alert.level for _, _, alert in alerts)]),
+        "status": worst(["ok", *(alert.level for *_, alert in alerts)]),
         "alerts": [
             {
                 "ml_model": name,
                 "version": version,
+                "owner": owner,
                 **facts_of_alert(alert),
                 "also": list(map(facts_of_alert, alert.also)),
             }
-            for name, version, alert in alerts
+            for name, version, owner, alert in alerts
         ],
     }
 
 
 def _summary(alerts: Sequence[Named]) -> str:
     """What `scorehouse status` says first, of the ML models that have alerts."""
-    red = list(dict.fromkeys(name for name, _, alert in alerts if alert.level == "bad"))
-    amber = list(dict.fromkeys(name for name, _, _ in alerts if name not in red))
+    red = list(dict.fromkeys(name for name, *_, alert in alerts if alert.level == "bad"))
+    amber = list(dict.fromkeys(name for name, *_ in alerts if name not in red))
     return counted({ACT: red, WATCH: amber, UNJUDGED: [], FINE: []}) or "Monitoring: nothing needs attention"
 
 
@@ -134,13 +135,14 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": header, "emoji": True}}
     ]
-    for name, version, alert in alerts[:SLACK_LIMIT]:
+    for name, version, owner, alert in alerts[:SLACK_LIMIT]:
         facts = [alert.text, *(f"{one.title}: {one.text}" for one in alert.told)]
         facts += filter(None, [alert.untold])
         title, *texts = (escape(text, quote=False) for text in (alert.title, *facts))
         known = (alert.kind, "first" if alert.first else "", alert.state)
         state = f" ({', '.join(filter(None, known))})"
         texts.append(escape(f"What to do: {alert.what_to_do}", quote=False))
+        texts.append(escape(f"Owner: {owner}" if owner else "No owner given", quote=False))
         line = "\n".join([f"{ICONS[alert.level]} *{name} v{version}: {title}*{state}", *texts])
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})
     more = f", {count - SLACK_LIMIT} more in the report" if count > SLACK_LIMIT else ""

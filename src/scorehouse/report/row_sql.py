@@ -92,7 +92,7 @@ class Rows:
             return ""
         where = "\n    and ".join(conditions)
         for source in (self._features(), str(self.run["prediction_table"])):
-            if found := self.shown(f"select *\nfrom {source}\nwhere {where}"):
+            if found := self.shown(f"{_when(row)}\nselect *\nfrom {source}\nwhere {where}"):
                 return found
         return ""
 

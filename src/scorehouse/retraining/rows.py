@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.dialect import DUCKDB
-from scorehouse.errors import ConfigurationError, RegistryError, SignatureError, did_you_mean
+from scorehouse.errors import ConfigurationError, RegistryError, SignatureError, did_you_mean, listed
 from scorehouse.registry.version import MULTILABEL, Version, resolve
 from scorehouse.retraining.settings import DURATION, Settings
 
@@ -248,6 +248,6 @@ def retrained(versions: Sequence[Version], number: int, call: str) -> Version:
     raise RegistryError(
         call,
         f"{version.label} has no provenance of a training by this command",
-        expected=f"one of the versions {[each.version for each in versions if KEY in each.provenance]}",
+        expected=f"one of the versions {listed(each.version for each in versions if KEY in each.provenance)}",
         action="name such a version, or leave --version out: then rows and code of today are trained on",
     )

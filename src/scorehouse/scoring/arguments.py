@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 
 LONGEST_SHOWN = 200  # characters of a value in an error
 
@@ -70,7 +70,10 @@ class Arguments(BaseModel):
 
 def shown(value: Any) -> str:
     """A value as an error shows it."""
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
@@ -90,7 +93,7 @@ def unknown_words(
     near = difflib.get_close_matches(str(unknown[0]), list(known), n=1)
     return ConfigurationError(
         call,
-        f"{where} has {shown(unknown)}" + (f" (near: {near[0]!r})" if near else ""),
+        f"{where} has {_cut(', '.join(map(repr, unknown)))}" + (f" (near: {near[0]!r})" if near else ""),
         expected=expected,
         action=f"write {near[0]!r}" if near else otherwise,
     )
@@ -113,7 +116,7 @@ def check_arguments(kind: type[A], given: Mapping[Any, Any], call: str, inside: 
     """
     known = kind.model_fields
     if unknown := [name for name in given if name not in known]:
-        expected = f"{'settings' if inside else 'arguments'} among {list(known)}"
+        expected = f"{'settings' if inside else 'arguments'} among {listed(known)}"
         raise unknown_words(call, inside or "the call", unknown, known, expected, "leave it out")
     values = {
         name: several(value) if name in kind.LISTS else value

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from scorehouse.dialect import DUCKDB, Spelling, double
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.scoring.arguments import (
     Arguments,
     Count,
@@ -57,7 +57,7 @@ class DecisionPolicy(Arguments):
             raise ConfigurationError(
                 call,
                 f"decision is {shown(value)}",
-                expected=f"a mapping with settings among {list(cls.model_fields)}",
+                expected=f"a mapping with settings among {listed(cls.model_fields)}",
                 action=CORRECT,
             )
         policy = check_arguments(cls, value, call, "decision")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.kernel.rows import STRICT_CHOICES
 from scorehouse.scoring.arguments import (
     Arguments,
@@ -74,7 +74,7 @@ class Rescore(Arguments):
             raise _bad(
                 call,
                 f"rescore is {shown(value)}",
-                f"one of the rules {list(RULES)}, or a mapping of settings",
+                f"one of the rules {listed(RULES)}, or a mapping of settings",
             )
         settings: dict[str, Any] = {"rule": value} if isinstance(value, str) else dict(value)
         is_given = settings.get("rule") is not None
@@ -102,7 +102,7 @@ class Rescore(Arguments):
             (
                 rule not in PLANNED_RULES and (rescore.has_budget or vanished != "keep"),
                 f"rescore has the rule {rule!r} and a budget or vanished={vanished!r}",
-                f"one of the rules {list(PLANNED_RULES)}, which read the existing table",
+                f"one of the rules {listed(PLANNED_RULES)}, which read the existing table",
                 CORRECT,
             ),
             (
@@ -256,7 +256,7 @@ def _is_date(text: str) -> bool:
 
 def _one_of(call: str, name: str, given: Collection[str], allowed: Sequence[str]) -> None:
     if wrong := sorted(set(given) - set(allowed)):
-        raise unknown_words(call, name, wrong, allowed, f"{name} among {list(allowed)}", CORRECT)
+        raise unknown_words(call, name, wrong, allowed, f"{name} among {listed(allowed)}", CORRECT)
 
 
 def _bad(call: str, problem: str, expected: str) -> ConfigurationError:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import ConfigurationError, did_you_mean, listed
 from scorehouse.scoring.arguments import (
     Arguments,
     Name,
@@ -45,7 +45,9 @@ class Where(Arguments):
     @classmethod
     def checked(cls, call: str, value: Any) -> Where:
         if not isinstance(value, Mapping):
-            raise _bad(call, f"reasons has where {shown(value)}", f"a mapping with {list(cls.model_fields)}")
+            raise _bad(
+                call, f"reasons has where {shown(value)}", f"a mapping with {listed(cls.model_fields)}"
+            )
         where = check_arguments(cls, value, call, "where of reasons")
         if where in (cls(), cls(score=where.score)):
             raise _bad(call, "where of reasons has no condition", "at_least, below, band or decision")
@@ -145,8 +147,8 @@ def _chosen(
         near = did_you_mean(unknown[0], list(known))
         raise _bad(
             call,
-            f"where of reasons has {name} {unknown}, which the argument decision does not have{near}",
-            f"among {list(known)}" if known else f"a decision that has a {name} by score",
+            f"where of reasons has {name} {listed(unknown)}, which the argument decision does not have{near}",
+            f"among {listed(known)}" if known else f"a decision that has a {name} by score",
         )
     return tuple(span for each in wanted for span in known[each])
 

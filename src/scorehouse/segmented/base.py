@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from scorehouse.errors import listed
 from scorehouse.segmented.keys import Keys, as_rows, keys_of, plain, rows_at, without_column, wrong
 
 FALLBACKS = ("global", "reject")
@@ -114,7 +115,7 @@ class Segmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _check_parameters(self, call: str) -> None:
         if self.fallback not in FALLBACKS:
             raise wrong(
-                call, f"fallback is {self.fallback!r}", f"one of {list(FALLBACKS)}", "correct fallback"
+                call, f"fallback is {self.fallback!r}", f"one of {listed(FALLBACKS)}", "correct fallback"
             )
         rows = self.min_rows
         if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
@@ -137,7 +138,7 @@ class Segmented(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         raise wrong(
             call,
             f"X has no column {self.by!r}",
-            f"one of the columns {names}" if names else f"a position below {self.n_features_in_}",
+            f"one of the columns {listed(names)}" if names else f"a position below {self.n_features_in_}",
             "correct by, or pass a frame with this column",
         )
 

@@ -241,7 +241,7 @@ def test_run_logs_in_two_schemas_need_a_choice(database: Path) -> None:
         connection.execute(
             "create schema other; create table other.scorehouse_run_log as from scorehouse_run_log"
         )
-    assert "has 2 run logs; run logs are in the schemas ['main', 'other']" in run(
+    assert "has 2 run logs; run logs are in the schemas main, other" in run(
         "runs", "--database", database, code=1
     )
     assert "success" in run("runs", "--database", database, "--schema", "other")

@@ -184,7 +184,7 @@ def test_columns_come_and_go_as_the_setting_says(runs: Runs) -> None:
         }
 
     for setting in ("", "fail"):
-        with pytest.raises(ConfigurationError, match=r"it lacks \['b'\], and it has \['age'\]"):
+        with pytest.raises(ConfigurationError, match=r"it lacks b, and it has age"):
             changed(setting, passthrough=["shop", "b"])
     assert changed("ignore", passthrough=["shop", "b"]) == {"shop": "VARCHAR", "age": "INTEGER"}
     assert runs.scores("shop", "age") == [("s", None)] * 6
@@ -195,11 +195,11 @@ def test_columns_come_and_go_as_the_setting_says(runs: Runs) -> None:
     }
     assert runs.scores("shop", "age", "b") == [(None, None, 0)] * 6
     runs.execute("alter table rows alter age type text", "create index one on scores (id)")
-    with pytest.raises(ConfigurationError, match=r"drop or retype \['shop', 'age'\] of"):
+    with pytest.raises(ConfigurationError, match=r"drop or retype shop, age of"):
         runs.score(rescore="given", passthrough="b", given={"on_schema_change": "sync_all_columns"})
     runs.execute("create index two on scores (id)")
     sync: dict[str, Any] = {"passthrough": ["b", "age"], "rescore": "given"}
-    with pytest.raises(ConfigurationError, match=r"(?s)\['shop', 'age'\].*\['one', 'two'\].* exists \"one\""):
+    with pytest.raises(ConfigurationError, match=r"(?s) shop, age of .* has one, two\..* exists \"one\""):
         runs.score(given={"on_schema_change": "sync_all_columns"}, **sync)
     runs.execute("drop index one", "drop index two")
     assert changed("sync_all_columns", passthrough=["b", "age"]) == {"age": "VARCHAR", "b": "DOUBLE"}

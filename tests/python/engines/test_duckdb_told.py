@@ -93,11 +93,9 @@ def test_versions_that_differ_are_refused() -> None:
     asked = options(passthrough="shop", decision={"score": "score", "top_n": 1, "per": "shop"})
     assert output_names([kernel(1, "score"), kernel(2, "score")], asked, "score()") == ["score"]
     for other in (kernel(2, "score", "b"), kernel(2, "score", task="ranking")):
-        with pytest.raises(
-            ConfigurationError, match=r"version 2 gives .* and churn version 1 gives \['score'\]"
-        ):
+        with pytest.raises(ConfigurationError, match=r"version 2 gives .* and churn version 1 gives score\."):
             output_names([kernel(1, "score"), other], asked, "score()")
-    with pytest.raises(ConfigurationError, match=r"will not have: \['city', 'score'\]"):
+    with pytest.raises(ConfigurationError, match=r"will not have: city, score"):
         output_names(
             [kernel(1, "a")], options(decision={"score": "score", "top_n": 1, "per": "city"}), "score()"
         )

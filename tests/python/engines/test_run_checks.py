@@ -40,9 +40,9 @@ def test_how_a_table_differs_from_a_run() -> None:
     assert change == ColumnChange({"new": "BOOLEAN"}, {"old": "VARCHAR"}, {"id": ("INTEGER", "BIGINT")})
     for setting in ("", "fail"):
         for lacks, has, said in (
-            (change.lacks, {}, r"this run: it lacks \['new'\]$"),
-            ({}, change.has, r"this run: it has \['old'\], which this run does not write$"),
-            (change.lacks, change.has, r"it lacks \['new'\], and it has \['old'\], which"),
+            (change.lacks, {}, r"this run: it lacks new$"),
+            ({}, change.has, r"this run: it has old, which this run does not write$"),
+            (change.lacks, change.has, r"it lacks new, and it has old, which"),
         ):
             with pytest.raises(ConfigurationError) as raised:
                 ColumnChange(lacks, has).check_names("scores", setting, "score()")
@@ -124,9 +124,7 @@ def test_keys_are_unique_and_known(kind: str, connection: duckdb.DuckDBPyConnect
         checked(f"{some} union all select null, 1")
     with pytest.raises(RowKeyError, match=r"11 feature rows, 9 distinct keys, such as .* \(3 times\)\."):
         checked(f"{some} union all select {cast}, 5 from (values (2), (2)) as t(i)")
-    with pytest.raises(
-        RowKeyError, match=r"the key \['part'\] is not unique: .* such as 0 \(3 times\), 1 \("
-    ):
+    with pytest.raises(RowKeyError, match=r"the key part is not unique: .* such as 0 \(3 times\), 1 \("):
         checked(some, ("part",))
     with pytest.raises(RowKeyError, match=r"such as \(.*, 0\) \(2 times\)"):
         checked(f"select * from ({some}) union all select * from ({some})", ("id", "part"))

@@ -214,7 +214,7 @@ REFUSED = {
     "rescore='feed'": "does not support the rule 'feed'",
     "backend='sql'": "backend is 'sql', which cannot score sums version 1 (sql: ",
     "as_of='2026-01-01', rescore='changed'": "appended to and never rescored",
-    "decision={'threshold': 1, 'score': 'points'}": "will not have: ['points']",
+    "decision={'threshold': 1, 'score': 'points'}": "will not have: points",
     "key='part'": "is not unique",
     "passthrough=['nothing']": "passthrough names columns",
 }

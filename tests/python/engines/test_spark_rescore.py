@@ -108,7 +108,7 @@ def test_a_changed_list_of_columns(pair: Pair) -> None:
         pair.spark.python_model("by_change", "toy", more, config)
         status, message = pair.spark.build("--select", "by_change")["by_change"]
         if not config:
-            assert "it lacks ['b'], and it has ['is_vanished'], which this run does not write" in message
+            assert "it lacks b, and it has is_vanished, which this run does not write" in message
             assert pair.spark.runs("by_change")[-1]["rows_scored"] == 0
     assert status == "success", message
     found = f"select count(*), count(b), count(is_vanished) from {pair.spark.table('by_change')}"

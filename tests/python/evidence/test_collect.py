@@ -30,7 +30,7 @@ def test_the_run_that_is_meant() -> None:
     assert collect.run_named(rows, "abc", "call")["status"] == "success"
     assert collect.run_named(rows[1::-1], "abc", "call")["status"] == "success"
     refused = {
-        "ab": "2 run ids begin with it, such as ['abc1', 'abd2']",
+        "ab": "2 run ids begin with it, such as abc1, abd2",
         "zz": "none of 4 rows of the run log begins with it",
         "x": "the run x3 ended before a version was chosen (success)",
     }

@@ -135,6 +135,7 @@ def test_a_pair_alone_a_segment_and_an_alert_are_causes_of_their_own(database: P
             f"select n_current from wide_segments where segment = '{suffering['segment']}'"
         ).fetchall()
         assert rows >= labelled > 0  # those of April have no labels yet
+    assert suffering["rows_sql"].startswith("-- of all days; the alert is about ")
     assert found[0]["level"] == "bad" and found[0]["topic"] in ("performance", "sequential")
     facts = [found[0], *found[0]["also"]]
     (alert,) = (one for one in facts if one["title"] == "Accuracy has gone below 0.6 for certain")

@@ -87,6 +87,8 @@ def test_the_payloads(monitored_project: DbtProject, tmp_path: Path) -> None:
     kinds = [block["type"] for block in message["blocks"]]
     assert kinds == ["header", *["section"] * 4, "context"]
     assert "p &lt; 1e" in message["blocks"][3]["text"]["text"]
+    assert {alert["owner"] for alert in plain["alerts"]} == {"tests"}
+    assert all(block["text"]["text"].endswith("\nOwner: tests") for block in message["blocks"][1:-1])
 
 
 def test_the_status_says_the_worst_first(

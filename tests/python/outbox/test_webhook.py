@@ -232,7 +232,7 @@ def test_alerts_are_sent_by_the_command(
         assert ended.exit_code == code, ended.output
         return ended
 
-    assert alerts("wide").output == "sent: 1 payloads\n"
+    assert alerts("wide").output == "sent: 1 payload\n"
     sent = json.loads(alerts("wide", "--json", "--output", "copy.json").output)
     assert sent["sent"] == 1
     (first, second), (body, _) = [key for key, _ in receiver.got], receiver.bodies()
@@ -240,8 +240,8 @@ def test_alerts_are_sent_by_the_command(
     assert json.loads(Path("copy.json").read_text())["alerts"] == body["alerts"]
     receiver.answers[:] = [404]
     said = alerts("wide", code=1).output
-    assert "1 payloads of alerts were not delivered (HTTP 404" in said and "What to do: " in said
+    assert "1 payload of alerts was not delivered (HTTP 404" in said and "What to do: " in said
     assert receiver.url not in said and Path("undelivered_alerts.jsonl").exists()
-    assert alerts("bare").output == "sent: 1 payloads\n"  # it has no alert: the dead letter went out
+    assert alerts("bare").output == "sent: 1 payload\n"  # it has no alert: the dead letter went out
     assert alerts("bare").output == "nothing to send\n"
-    assert alerts("wide", "--exit-code", code=3).output == "sent: 1 payloads\n"
+    assert alerts("wide", "--exit-code", code=3).output == "sent: 1 payload\n"

@@ -283,7 +283,7 @@ def test_compile_says_what_is_wrong(empty_project: Path) -> None:
     FRAME.drop(columns="plan").to_parquet(empty_project / "short.parquet")
     duckdb.connect("house.duckdb").close()
     database = ("--database", "house.duckdb")
-    assert "lacks the features ['plan']" in compile_fails("churn", "--features", "short.parquet", code=1)
+    assert "lacks the features plan" in compile_fails("churn", "--features", "short.parquet", code=1)
     assert "no version 7" in compile_fails("churn", "--version", "7", code=1)
     assert "there is no ML model 'other'" in compile_fails("other", code=1)
     assert "--table nowhere" in compile_fails("churn", "--table", "nowhere", *database, code=1)

@@ -202,7 +202,7 @@ def test_no_mlflow_command_opens_what_the_policy_refuses(
 
 def _skops_is_not_asked_what_it_trusts(project: CanaryProject, mlflow: Any) -> None:
     told = _imported(project, mlflow, DecisionTreeClassifier(max_depth=2), ["sklearn.tree._tree.Tree"])
-    assert "contains types that are not trusted: ['sklearn.tree._tree.Tree']" in told
+    assert "contains types that are not trusted: sklearn.tree._tree.Tree" in told
     told = _imported(project, mlflow, LogisticRegression(), [], code="code")
     assert "contains code, which counts as 'joblib'" in told
 

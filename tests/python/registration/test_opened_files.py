@@ -94,7 +94,7 @@ def test_an_estimator_as_a_graph() -> None:
     scores = opened("onnx", scaled, raw).decision_function(X)
     np.testing.assert_allclose(scores[:, 1], scaled.decision_function(X), rtol=0, atol=1e-5)
     times = Signature((Feature("at", "timestamp", "datetime64[us]"),), "frame")
-    with pytest.raises(ConfigurationError, match=r"no type for the features \['at'\]"):
+    with pytest.raises(ConfigurationError, match=r"no type for the features at"):
         FORMATS["onnx"].dump(line, times, NUMBER, "x")
     with pytest.raises(ConfigurationError, match="the format 'onnx' cannot store this FunctionTransformer: "):
         FORMATS["onnx"].dump(FunctionTransformer(np.sin).fit(X), SIGNATURE, NUMBER, "x")
@@ -182,9 +182,9 @@ def test_a_file_is_the_same_each_time_and_says_what_it_lacks() -> None:
         )
     odd = FunctionTransformer(pd.isna).fit(X)
     isna, data = f"{pd.isna.__module__}.isna", FORMATS["skops"].dump(odd, SIGNATURE, NUMBER, "x")
-    with pytest.raises(LoadRefusedError, match=rf"are not trusted: \['{isna}'\]") as raised:
+    with pytest.raises(LoadRefusedError, match=rf"are not trusted: {isna}") as raised:
         FORMATS["skops"].open(data, NUMBER, ("a.B",), "x")
-    assert "['a.B']" in raised.value.expected
+    assert "lists (a.B)" in raised.value.expected
     assert FORMATS["skops"].open(data, NUMBER, (isna,), "x").transform(X).equals(X.isna())
 
 

@@ -51,7 +51,7 @@ REFUSALS: dict[str, tuple[str, Any, dict[str, Any]]] = {
         {"task": "anomaly"},
     ),
     "unknown task": ("task is 'guessing'", classifier(), {"task": "guessing"}),
-    "columns missing": ("lacks the columns ['visits']", classifier(), {"frame": X[["age"]]}),
+    "columns missing": ("lacks the columns visits", classifier(), {"frame": X[["age"]]}),
     "array without names": ("ndarray without column names", classifier(), {"frame": X.to_numpy()}),
     "half precision": (
         "'age' holds numbers of half precision (float16), which no database has",
@@ -92,7 +92,7 @@ def test_refused(match: str, estimator: Any, facts: dict[str, Any], empty_projec
 def test_names_that_no_table_can_have(names: list[Any], empty_project: Path) -> None:
     frame = X.set_axis(names, axis=1)
     refused(
-        f"the training columns {names} cannot be columns",
+        f"the training columns {', '.join(map(repr, names))} cannot be columns",
         LogisticRegression().fit(frame.to_numpy(), Y),
         frame=frame,
     )

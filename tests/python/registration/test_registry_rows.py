@@ -125,7 +125,7 @@ def test_a_version_by_alias_or_number() -> None:
         with pytest.raises(RegistryError) as raised:
             resolve(versions[::-1], call="x", **wanted)  # type: ignore[arg-type]
         assert raised.value.action == action
-    with pytest.raises(RegistryError, match=r"versions \[1, 2\] of ML model 'm' all have the alias 'a'"):
+    with pytest.raises(RegistryError, match=r"versions 1, 2 of ML model 'm' have the alias 'a'"):
         resolve([versions[0], replace(versions[1], aliases=("a",))], alias="a", version=None, call="x")
     assert [parse_reference(text, "x") for text in ("m", "m@a", "m/3")] == [
         ("m", "champion", None),

@@ -90,11 +90,11 @@ CASES: dict[str, Case] = {
         features=FEATURES.replace("as age", "as ages").replace("as visits", "as visit"),
     ),
     "unsigned_huge": Case(
-        told=("['age'] are UHUGEINT", "cast these columns"),
+        told=("age are UHUGEINT", "cast these columns"),
         features=FEATURES.replace("(i % 50)::double", "(i % 50)::uhugeint"),
     ),
     "union_kept": Case(
-        told=("['id'] are UNION, of which Arrow selects no rows", "cast these columns"),
+        told=("id are UNION, of which Arrow selects no rows", "cast these columns"),
         features=FEATURES.replace("i as id", "union_value(n := i)::union(n bigint, s varchar) as id"),
     ),
     "type_differs": Case(
@@ -107,14 +107,14 @@ CASES: dict[str, Case] = {
     ),
     "key_duplicated": Case(
         (
-            "the key ['id'] is not unique: 200 feature rows, 150 distinct keys",
+            "the key id is not unique: 200 feature rows, 150 distinct keys",
             "0 (2 times), 1 (2 times), 2 (2 times)",
             "deduplicate in the feature model",
         ),
         features=FEATURES.replace("i as id", "i % 150 as id"),
     ),
     "key_null": Case(
-        ("20 of 200 feature rows have a NULL in the key ['id']", "filter these rows out in"),
+        ("20 of 200 feature rows have a NULL in the key id", "filter these rows out in"),
         features=FEATURES.replace("i as id", "case when i % 10 != 3 then i end as id"),
     ),
     "key_missing": Case(
@@ -132,7 +132,7 @@ CASES: dict[str, Case] = {
     ),
     "named_like_an_output": Case(
         (
-            "names that the prediction table uses itself: ['score', 'Model_Name']",
+            "names that the prediction table uses itself: score, Model_Name",
             "rename these columns in the feature model, or leave them out of passthrough",
         ),
         features=FEATURES.replace("'x' || i as note", "0.5 as score, 'x' as \"Model_Name\""),
@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
     ),
     "alias_held_twice": Case(
         (
-            "versions [1, 2] of ML model 'alias_held_twice' all have the alias 'champion'",
+            "versions 1, 2 of ML model 'alias_held_twice' have the alias 'champion'",
             "leaves it there alone",
         ),
         spoil=edit_registry("alias_held_twice,2,,", "alias_held_twice,2,champion,"),
@@ -161,11 +161,11 @@ CASES: dict[str, Case] = {
         spoil=edit_registry("[false, true]", "[false, true"),
     ),
     "rescore_unknown": Case(
-        ("rescore has ['sometimes']", "among ['all', 'given', 'new'", "correct the call"),
+        ("rescore has 'sometimes'", "among all, given, new", "correct the call"),
         arguments={"rescore": "sometimes"},
     ),
     "strict_unknown": Case(
-        ("strict has ['nulls']", "strict among ['null', 'not_finite'", "write 'null'"),
+        ("strict has 'nulls'", "strict among null, not_finite", "write 'null'"),
         arguments={"strict": ["nulls"]},
     ),
     "share_out_of_range": Case(

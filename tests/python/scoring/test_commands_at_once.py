@@ -88,7 +88,7 @@ def test_retry_scores_what_failed_and_what_waited_for_it(tmp_path: Path) -> None
     project.writes_files = True  # `dbt retry` reads run_results.json
     built = project.build()
     assert (built.statuses["scored"], built.statuses["after"]) == ("error", "skipped")
-    assert "['pair'] is not unique" in built.messages["scored"]
+    assert "the key pair is not unique" in built.messages["scored"]
     project.sql_model("scored", "toy", key="id")
     again = project.dbt("retry").check()
     nodes = {name for name in again.statuses if not name.startswith("scorehouse-on-run")}

@@ -161,7 +161,7 @@ def test_an_altered_artifact_is_not_opened(
     ("arguments", "problem"),
     [
         (["churn", "--key", "999"], "there are no rows in"),
-        (["churn", "--key", "a=1", "--key", "b=2"], "a row is identified by ['id']"),
+        (["churn", "--key", "a=1", "--key", "b=2"], "a row is identified by id"),
         (["spend", "--key", "30"], "write --key id=... --key part=..."),
         (["churn", "--key", "3", "--table", "other"], "no successful run of 'churn' into 'other'"),
     ],

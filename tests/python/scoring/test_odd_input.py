@@ -62,7 +62,7 @@ def test_another_release_is_allowed_where_the_project_says_so(scored_project: Db
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
-        ({"library_version": "warn"}, "unknown settings ['library_version']"),
+        ({"library_version": "warn"}, "unknown settings library_version"),
         ({"library_versions": "ignore"}, "library_versions has 'ignore'"),
         ({"formats": ["skops"]}, "stored as 'joblib', which the load policy does not allow"),
     ],
@@ -85,7 +85,7 @@ def test_a_feature_may_bear_the_name_of_an_output(project: DbtProject) -> None:
     project.python_model("passed", "churn", key="id", passthrough="score")
     ended = project.build()
     assert (ended.statuses["scored"], ended.statuses["passed"]) == ("success", "error")
-    assert "names that the prediction table uses itself: ['score']" in ended.messages["passed"]
+    assert "names that the prediction table uses itself: score" in ended.messages["passed"]
 
 
 def test_a_ranking_without_a_group(project: DbtProject) -> None:

@@ -198,8 +198,11 @@ def test_decisions_online_are_those_of_the_table(tmp_path: Path) -> None:
     ("decision", "told"),
     [
         ({"threshold": 0.5, "top_n": 3}, "decision has top_n, which chooses among all rows"),
-        ({"threshold": 0.5, "score": "rank"}, r"'rank', which this ML model does not output[\s\S]*'score'"),
-        ({"treshold": 0.5}, r"'treshold'\] \(near: 'threshold'\)[\s\S]*settings among"),
+        (
+            {"threshold": 0.5, "score": "rank"},
+            r"'rank', which this ML model does not output[\s\S]*one of prediction, score\.",
+        ),
+        ({"treshold": 0.5}, r"'treshold' \(near: 'threshold'\)[\s\S]*settings among"),
     ],
 )
 def test_a_policy_that_cannot_decide_online_is_refused(

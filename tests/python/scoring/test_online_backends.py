@@ -168,7 +168,7 @@ def test_a_backend_is_one_that_the_version_has(project: DbtProject) -> None:
         ConfigurationError, match=r"load\('linear'\)[\s\S]*which cannot score linear version 1"
     ):
         load("linear", project.folder, backend="native")
-    with pytest.raises(ConfigurationError, match=r"backend has \['sqll'\]\.\s+Expected: backend among"):
+    with pytest.raises(ConfigurationError, match=r"backend has 'sqll'\.\s+Expected: backend among"):
         load("linear", project.folder, backend="sqll")
 
 
@@ -188,7 +188,7 @@ def test_sql_that_arrow_cannot_compute_is_left_to_the_estimator_or_a_database(
     expected = load("linear", project.folder).predict(features)
     monkeypatch.setattr(in_duckdb, "unknown_parts", lambda program: {"a function"})
     model = load("linear", project.folder)
-    assert model.backend.name == "estimator" and "it needs ['a function']" in model.backend.reason
+    assert model.backend.name == "estimator" and "it needs a function" in model.backend.reason
     project.settings(NEVER)
     model = load("linear", project.folder)
     assert model.backend.name == "sql" and isinstance(model.kernel, SqlKernel)

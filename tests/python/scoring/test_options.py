@@ -123,15 +123,15 @@ def assert_as_written(options: ScoreOptions, arguments: dict[str, Any]) -> None:
         ({"version": True}, "version is (True,)"),
         ({"rescore": ["changed"]}, "rescore is ['changed']"),
         ({"rescore": {"max_rows": "5"}}, "rescore has max_rows '5'"),
-        ({"rescore": {"max_row": 5}}, "rescore has ['max_row'] (near: 'max_rows')"),
+        ({"rescore": {"max_row": 5}}, "rescore has 'max_row' (near: 'max_rows')"),
         ({"rescore": {"updated_at": "u", "lookback": -1}}, "rescore has lookback -1"),
         ({"decision": {"labels": [0, 1], "threshold": 0.5}}, "decision has labels (0, 1)"),
-        ({"decision": {"treshold": 0.5}}, "decision has ['treshold'] (near: 'threshold')"),
+        ({"decision": {"treshold": 0.5}}, "decision has 'treshold' (near: 'threshold')"),
         ({"max_rejected_share": math.nan}, "max_rejected_share is nan"),
         ({"decision": {"threshold": 2**53 + 1}}, "decision has threshold 9007199254740993"),
         ({"version": 2**31}, "version is (2147483648,)"),
         ({"rescore": {"rule": "new", "max_rows": 2**63}}, "rescore has max_rows 9223372036854775808"),
-        ({"passtrough": 1, "zzz": 2}, "the call has ['passtrough', 'zzz'] (near: 'passthrough')"),
+        ({"passtrough": 1, "zzz": 2}, "the call has 'passtrough', 'zzz' (near: 'passthrough')"),
         ({"alias": [], "version": []}, "neither alias nor version was given"),
         (
             {"rescore": "given", "as_of": "day"},
@@ -146,9 +146,9 @@ def assert_as_written(options: ScoreOptions, arguments: dict[str, Any]) -> None:
             "rescore has the rule 'changed' and updated_at 'u'",
         ),
         ({"rescore": {"rule": "updated_at"}}, "rescore has the rule 'updated_at' and updated_at None"),
-        ({"rescore": {"rule": "new", "vanished": "drop"}}, "rescore vanished has ['drop']"),
+        ({"rescore": {"rule": "new", "vanished": "drop"}}, "rescore vanished has 'drop'"),
         ({"group": "x" * 300, "batch_rows": 0}, "batch_rows is 0"),
-        ({"passtrough": ["a"]}, "the call has ['passtrough'] (near: 'passthrough')"),
+        ({"passtrough": ["a"]}, "the call has 'passtrough' (near: 'passthrough')"),
     ],
 )
 def test_the_error_names_argument_and_value(arguments: dict[str, Any], problem: str) -> None:
@@ -159,9 +159,9 @@ def test_the_error_names_argument_and_value(arguments: dict[str, Any], problem: 
 
 def test_an_error_says_what_to_write() -> None:
     said = {
-        "passtrough": ("arguments among ['key', 'alias'", "write 'passthrough'"),
-        "zzz": ("arguments among ['key', 'alias'", "leave it out"),
-        "rescore": ("settings among ['rule', 'updated_at'", "write 'max_rows'"),
+        "passtrough": ("arguments among key, alias", "write 'passthrough'"),
+        "zzz": ("arguments among key, alias", "leave it out"),
+        "rescore": ("settings among rule, updated_at", "write 'max_rows'"),
         "batch_rows": ("a positive number of rows", "correct the argument batch_rows"),
     }
     for name, (expected, action) in said.items():
@@ -176,12 +176,12 @@ DOORS = {
     "key='id', batch_rows='10'": "batch_rows is '10'",
     "key='id', rescore=['changed']": "rescore is ['changed']",
     "key='id', rescore={'max_rows': '5'}": "rescore has max_rows '5'",
-    "key='id', pasthrough='note'": "the call has ['pasthrough'] (near: 'passthrough')",
-    "key='id', rescore='chnaged'": "rescore has ['chnaged'] (near: 'changed')",
+    "key='id', pasthrough='note'": "the call has 'pasthrough' (near: 'passthrough')",
+    "key='id', rescore='chnaged'": "rescore has 'chnaged' (near: 'changed')",
     "key='id', rescore='feed'": "the features are not one whole table of a DuckLake",
     "key='id', as_of='id', rescore='feed'": "for a prediction history",
-    "key='id', strict=['nul']": "strict has ['nul'] (near: 'null')",
-    "key='id', backend='natve'": "backend has ['natve'] (near: 'native')",
+    "key='id', strict=['nul']": "strict has 'nul' (near: 'null')",
+    "key='id', backend='natve'": "backend has 'natve' (near: 'native')",
     "key='id', as_of='idd'": "as_of names columns that the feature table does not have: 'idd' (near: 'id')",
     "key='id', group='id'": "does not rank: its task is 'classification'",
 }

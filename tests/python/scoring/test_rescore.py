@@ -154,15 +154,15 @@ def test_a_budget_of_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rescore", "message"),
     [
-        ("sometimes", "rescore has ['sometimes']"),
-        ({"rule": "changed", "max_row": 5}, "rescore has ['max_row']"),
+        ("sometimes", "rescore has 'sometimes'"),
+        ({"rule": "changed", "max_row": 5}, "rescore has 'max_row'"),
         ({"rule": "changed", "max_rows": 0}, "max_rows 0"),
         ({"rule": "all", "max_rows": 5}, "the rule 'all' and a budget"),
         ({"rule": "updated_at"}, "updated_at None"),
         ({"updated_at": "a"}, "updated_at is the column 'a' of type double"),
         ({"updated_at": "update_at"}, "near: 'updated_at'"),
         ({"updated_at": "updated_at", "lookback": "soon"}, "lookback 'soon'"),
-        ({"rule": "changed", "vanished": "hide"}, "rescore vanished has ['hide']"),
+        ({"rule": "changed", "vanished": "hide"}, "rescore vanished has 'hide'"),
         ({"rule": "changed", "vanished": "flag"}, "rebuild the table once with --full-refresh"),
     ],
 )

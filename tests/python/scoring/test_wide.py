@@ -195,7 +195,7 @@ def test_a_wide_run_can_be_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"layout": "flat"}, "layout has ['flat']"), ({"layout": "wide", "group": "part"}, "ranks")],
+    [({"layout": "flat"}, "layout has 'flat'"), ({"layout": "wide", "group": "part"}, "ranks")],
 )
 def test_what_cannot_be_laid_out(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", rows=5)

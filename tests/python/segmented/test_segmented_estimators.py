@@ -158,8 +158,8 @@ def test_errors_say_what_was_wrong_and_what_to_do() -> None:
     X, y = shops()
     dates = X.assign(shop=pd.Timestamp("2026-01-01"))
     for message, *parts in (
-        (wrong(X, y, "shops"), "has no column 'shops'", "['size', 'shop', 'price']", "correct by"),
-        (wrong(X, y, fallback="mean"), "fallback is 'mean'", "['global', 'reject']"),
+        (wrong(X, y, "shops"), "has no column 'shops'", "columns size, shop, price", "correct by"),
+        (wrong(X, y, fallback="mean"), "fallback is 'mean'", "one of global, reject"),
         (wrong(X, y, min_rows=0), "min_rows is 0", "from 1"),
         (wrong(X.assign(shop=None), y), "no row has a value of 'shop'", "in at least one row"),
         (wrong(X.assign(shop=[1, "a"] * (ROWS // 2)), y), "'shop' holds mixed", "to strings"),

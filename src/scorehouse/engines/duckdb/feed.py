@@ -17,6 +17,7 @@ from scorehouse.engines.duckdb.lake import RESERVED, LakeTable, SnapshotRead
 from scorehouse.engines.duckdb.rescore_sql import TODO, VANISHED, RescorePlan
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import column_list, quote, same
+from scorehouse.errors import listed
 from scorehouse.project.log import logger
 from scorehouse.project.run_log_place import SUCCESS
 from scorehouse.scoring.request import RunRecord
@@ -70,7 +71,7 @@ class Feed:
             return reads
         snapshot = reads[-1].snapshot
         if names := [name for name in self.source.table_types if name.lower() in RESERVED]:
-            why = f"the feature table has columns that a lake uses itself: {names}"
+            why = f"the feature table has columns that a lake uses itself: {listed(names)}"
         else:
             why = self.lake.unusable_since(self.source.cursor, reads) or self._find_after(snapshot, plan)
         if why:
@@ -172,7 +173,8 @@ class Feed:
         named = ", ".join(repr(row if len(row) > 1 else row[0]) for row in found)
         return (
             f"the change feed of the lake is contradicted: of {read} rows that it does not show, {wrong} "
-            f"differ from their prediction or have none, such as those with the key {list(plan.key)} {named}"
+            "differ from their prediction or have none, "
+            f"such as those with the key {listed(plan.key)} {named}"
         )
 
     def _check_keys(self, plan: RescorePlan) -> None:

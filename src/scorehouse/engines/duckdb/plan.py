@@ -15,7 +15,7 @@ from scorehouse.engines.duckdb.slices import Slices
 from scorehouse.engines.duckdb.source import ChosenRows, DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.source import Planner
-from scorehouse.errors import RowKeyError
+from scorehouse.errors import RowKeyError, listed
 from scorehouse.scoring.options import PLANNED_RULES
 
 SLICE_BATCHES = 64  # batches read between two checks of the order, with a time budget
@@ -144,7 +144,8 @@ class DuckDBPlanner(Planner[DuckDBSource]):
         self.source.check_keys()  # names the duplicate keys
         raise RowKeyError(
             self.source.call,
-            f"the key {list(plan.key)} is not unique in the prediction table {self.source.request.relation}",
+            f"the key {listed(plan.key)} is not unique in the prediction table "
+            f"{self.source.request.relation}",
             expected="one prediction per key",
             action="rebuild the table once with --full-refresh",
         )

@@ -20,7 +20,7 @@ from scorehouse.engines.duckdb.sql import column_list, quote
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.engines.duckdb.windows import as_of_table
 from scorehouse.engines.source import Source, not_a_registry
-from scorehouse.errors import ConfigurationError, SignatureError
+from scorehouse.errors import ConfigurationError, SignatureError, listed
 from scorehouse.project.forgotten import bar
 from scorehouse.registry import registry_file
 from scorehouse.registry.registry_file import RegistryFile
@@ -226,7 +226,7 @@ class DuckDBSource(Source):
             if found := [name for name, kind in types.items() if told in kind]:
                 raise SignatureError(
                     self.call,
-                    f"the feature columns {found} are {told.rstrip('(')}, {why}",
+                    f"the feature columns {listed(found)} are {told.rstrip('(')}, {why}",
                     expected=expected,
                     action="cast these columns in the feature model",
                 )

@@ -12,7 +12,7 @@ from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import quote
 from scorehouse.engines.duckdb.staging import described, parts_of
 from scorehouse.engines.output import BATCHES, Output
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.scoring.request import Request
 
 
@@ -66,8 +66,8 @@ def _check_indexes(
     if found:
         raise ConfigurationError(
             call,
-            f"on_schema_change='{SYNC}' must drop or retype {list(columns)} of {request.relation}, but "
-            f"DuckDB cannot alter a table that has an index: this one has {[row[0] for row in found]}",
+            f"on_schema_change='{SYNC}' must drop or retype {listed(columns)} of {request.relation}, but "
+            f"DuckDB cannot alter a table that has an index: this one has {listed(row[0] for row in found)}",
             expected="a table without an index while its columns change",
             action=f'drop the index for this run, with pre_hook="drop index if exists {quote(found[0][0])}", '
             f"and create it again in a post_hook; set on_schema_change='{APPEND}', which keeps the columns; "

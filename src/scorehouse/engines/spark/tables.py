@@ -15,7 +15,7 @@ from typing import Any
 from scorehouse.engines.base import APPEND, SYNC, ColumnChange
 from scorehouse.engines.spark.source import column_list, literal, quote, type_text
 from scorehouse.engines.spark.storage import Storage
-from scorehouse.errors import ConfigurationError, ConservationError
+from scorehouse.errors import ConfigurationError, ConservationError, listed
 from scorehouse.project.log import logger
 
 STAGING = "__scorehouse_new_"
@@ -158,7 +158,7 @@ class SparkTables:
         if {name.lower() for name in found} != {name.lower() for name in wanted}:
             raise ConfigurationError(
                 self.call,
-                f"{self.relation} is partitioned by {found}, and partition_by is {wanted}",
+                f"{self.relation} is partitioned by {listed(found)}, and partition_by is {listed(wanted)}",
                 expected="the partitions of the table, of which insert_overwrite replaces some",
                 action="rebuild the table once with --full-refresh",
             )

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError, ConfigurationError, ReasonsError, ScorehouseError, did_you_mean
+from scorehouse.errors import (
+    CompileError,
+    ConfigurationError,
+    ReasonsError,
+    ScorehouseError,
+    did_you_mean,
+    listed,
+)
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.rows import check_batch
@@ -96,7 +103,7 @@ def _bad(version: Version, problem: str, call: str) -> ConfigurationError:
     return ConfigurationError(
         call,
         problem,
-        expected=f"one of {names}, or a list of them, each once"
+        expected=f"one of {listed(names)}, or a list of them, each once"
         if names
         else "no output, since this ML model has one",
         action="correct the argument output" if names else "leave output out",

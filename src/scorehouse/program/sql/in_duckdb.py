@@ -23,7 +23,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from scorehouse.errors import CompileError
+from scorehouse.errors import CompileError, listed
 from scorehouse.kernel import arrays
 from scorehouse.kernel import compute as pc
 from scorehouse.kernel.scorer import REJECT_REASON, Kernel
@@ -229,7 +229,7 @@ def _of_task(program: Program, kernel: Kernel) -> tuple[Program, int]:
     conditions = [(f"fails_{number}", condition) for number, condition in enumerate(failing)]
     task = program_of(levels, [*conditions, *values])
     if unknown := unknown_parts(task):
-        raise _refused(kernel, f"it needs {sorted(unknown)}")
+        raise _refused(kernel, f"it needs {listed(sorted(unknown))}")
     return task, len(failing)
 
 

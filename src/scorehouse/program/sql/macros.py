@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.program.sql.compiled import MARK, CompiledSql
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS
 from scorehouse.program.sql.links import THRESHOLD, class_parameters
@@ -54,7 +54,7 @@ class SqlSettings:
             return cls()
         value = project_variable(project, VARIABLE) or {}
         if not isinstance(value, Mapping) or set(value) - KNOWN:
-            raise _unusable(f"it is {value!r}", f"a mapping with keys among {sorted(KNOWN)}")
+            raise _unusable(f"it is {value!r}", f"a mapping with keys among {listed(sorted(KNOWN))}")
         document = yaml.safe_load(file.read_text()) or {}
         paths = [str(path) for path in document.get("macro-paths") or ["macros"]]
         macro_path = str(value.get("macro_path", paths[0]))
@@ -69,7 +69,7 @@ def _dialects(wanted: Any) -> tuple[str, ...]:
     if wanted is None:
         return ()
     if not isinstance(wanted, list) or set(wanted) - {*DIALECTS, *ALIASES}:
-        raise _unusable(f"dialects is {wanted!r}", f"a list among {[*DIALECTS, *ALIASES]}")
+        raise _unusable(f"dialects is {wanted!r}", f"a list among {listed([*DIALECTS, *ALIASES])}")
     named = {ALIASES.get(name, name) for name in wanted}
     return tuple(name for name in DIALECTS if name in named)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorehouse.errors import ConfigurationError
+from scorehouse.errors import ConfigurationError, listed
 from scorehouse.registry.formats import boosters, joblib, onnx, skops
 from scorehouse.registry.formats.base import Format, cannot_store
 
@@ -18,13 +18,15 @@ def chosen_format(choice: str, estimator: Any, call: str) -> Format:
     if choice == "native":
         library = type(estimator).__module__.partition(".")[0]
         if library not in NATIVE:
-            raise cannot_store(estimator, "native", f"only estimators of {list(NATIVE)} have their own", call)
+            raise cannot_store(
+                estimator, "native", f"only estimators of {listed(NATIVE)} have their own", call
+            )
         return FORMATS[library]
     if choice not in FORMATS:
         raise ConfigurationError(
             call,
             f"format is {choice!r}",
-            expected=f"one of {list(CHOICES)}",
+            expected=f"one of {listed(CHOICES)}",
             action="name the format, or leave it out for joblib",
         )
     return FORMATS[choice]

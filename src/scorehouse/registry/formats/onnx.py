@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scorehouse.errors import listed
 from scorehouse.registry.formats.base import Format, cannot_store, import_extra
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -88,7 +89,7 @@ def dump(estimator: Any, signature: Signature, version: Version, call: str) -> b
     onnxruntime = import_extra("onnxruntime", "onnx", call)
     odd = [f.name for f in signature.features if f.type not in TENSORS]
     if odd:
-        raise cannot_store(estimator, "onnx", f"its graphs have no type for the features {odd}", call)
+        raise cannot_store(estimator, "onnx", f"its graphs have no type for the features {listed(odd)}", call)
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     reasons = []
     for inputs, options in itertools.product(_inputs(signature, call), _options(version)):

@@ -11,7 +11,7 @@ import warnings
 import zipfile
 from typing import Any
 
-from scorehouse.errors import LoadRefusedError
+from scorehouse.errors import LoadRefusedError, listed
 from scorehouse.registry.formats.base import Format, cannot_store, import_extra
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
@@ -42,8 +42,8 @@ def load(data: bytes, version: Version, trusted: tuple[str, ...], call: str) -> 
     if unknown:
         raise LoadRefusedError(
             call,
-            f"the artifact of {version.label} contains types that are not trusted: {unknown}",
-            expected=f"only types that skops trusts, or that the load policy lists ({list(trusted)})",
+            f"the artifact of {version.label} contains types that are not trusted: {listed(unknown)}",
+            expected=f"only types that skops trusts, or that the load policy lists ({listed(trusted)})",
             action=(
                 "read what these types do; if they are harmless, add them to trusted_types in the "
                 "variable scorehouse_load_policy"
