@@ -39,7 +39,8 @@ def impact_sections(
     move, values, rows = found.move, found.values, found.scan.rows
     was, now = (f"version {one.version}" for one in (move.before, move.after))
     if was == now:
-        was, now = (f"threshold {one.threshold}" for one in (move.before, move.after))
+        cuts = (move.before.threshold, move.after.threshold)
+        was, now = ("no threshold" if cut is None else f"threshold {cut}" for cut in cuts)
     title = f"{move.before.name}: {move.alias} from {was} to {now}"
     notes = [f"{move.table}, {count(rows, 'key')} as the features are now"]
     if found.scan.is_what_if:

@@ -121,6 +121,8 @@ def check_columns(
         own = {column.lower(): column for column in described_columns(project, table)}
         kind = default_target(project)[1].get("type") or DUCKDB
         unread = f"{table} cannot be read in the default target"
+        if table in node_files(project) and _columns_in_target(project, table) is not None:
+            unread = f"{table} is not built in the default target yet"
         if kind != DUCKDB:
             unread = (
                 f"the columns of a table are read on DuckDB only, and the default target is of type {kind!r}"
@@ -224,7 +226,9 @@ def relations_of(project: Path, tables: Iterable[str], call: str) -> dict[str, t
     """
     listed = {str(one.get("name")) for one in _listed(project, "manifest")}
     wanted = listed.union(node_files(project)).intersection(tables)
-    if not wanted:
+    if (
+        not wanted or not (project / "dbt_project.yml").exists()
+    ):  # which is written now, with the usual schema
         return {}
     with tempfile.TemporaryDirectory() as folder:
         options = ("--log-path", folder, "--no-send-anonymous-usage-stats")  # which would write .user.yml

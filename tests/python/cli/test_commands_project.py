@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from scorehouse import load, register
 from scorehouse.cli import project_files
+from scorehouse.cli.known_columns import check_columns
 from scorehouse.cli.main import main
 from scorehouse.cli.profile_file import postgres_arguments, rendered
 from scorehouse.errors import ConfigurationError
@@ -237,6 +238,23 @@ def test_init_says_that_a_schema_is_a_guess_where_dbt_cannot_parse(project: Path
     said = run(*INIT, "--yes").output
     assert "note: the schema of customers in the training script is a guess, as dbt has not parsed" in said
     assert '"from a.customers where ' in (project / "ml/train_churn.py").read_text()
+
+
+def test_init_of_an_empty_folder_guesses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """dbt cannot parse what is not written yet, and the schema is that of the profile that is written."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/customers.sql").write_text("select 1 as customer_id")
+    monkeypatch.chdir(tmp_path)
+    assert "is a guess" not in run(*INIT, "--yes").output
+    assert '"from customers where ' in (tmp_path / "ml/train_churn.py").read_text()
+    ((_, output),) = yaml.safe_load((tmp_path / "profiles.yml").read_text())[tmp_path.name]["outputs"].items()
+    for database, why in ((None, "cannot be read in"), (output["path"], "is not built in")):
+        if database:
+            duckdb.connect(database).close()
+        check_columns(tmp_path, "scaffold mart", "customers", {"--key": "id"})
+        assert f"not checked: --key id, as customers {why} the default target" in capsys.readouterr().err
 
 
 def test_init_refuses_what_it_cannot_edit(project: Path) -> None:
