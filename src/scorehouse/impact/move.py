@@ -13,6 +13,7 @@ import duckdb
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError, RegistryError, listed
 from scorehouse.explain.row import newest_runs
+from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.policy import LoadPolicy
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version, resolve
@@ -107,12 +108,15 @@ def find_move(
     Raises ConfigurationError if the alias is at a third version, so that nobody knows what it moves from.
     """
     versions = seeds.registered(call)
-    run, *others = newest_runs_of(connection, run_log, seeds.name, table, alias, call)
+    run, *further = newest_runs_of(connection, run_log, seeds.name, table, alias, call)
     before = logged_version(run, versions, call)
     holder = resolve(versions, alias=alias, version=None, call=call)
     after = holder if number is None else resolve(versions, alias=None, version=number, call=call)
     if threshold is not None:
         after = replace(after, threshold=threshold)
+        if fault := fault_of(after):
+            action = "correct --threshold, or leave it out"
+            raise RegistryError(call, fault.problem, expected=fault.expected, action=action)
     if holder.version not in (before.version, after.version):
         raise ConfigurationError(
             call,
@@ -122,15 +126,16 @@ def find_move(
             action=f"{BUILD}tag:ml_{seeds.name}+",
         )
     if identity(before) == identity(after):
+        others = sorted(row.version for row in versions if row.version != before.version)
+        another = f"name version {' or '.join(map(str, others))}" if others else "register another version"
         raise ConfigurationError(
             call,
             f"{before.label} scored the last run of {run['node']} already, with the same threshold",
             expected="a version other than the one that scores now, or another threshold",
-            action=f"name one of the versions {listed(sorted(row.version for row in versions))}, "
-            "or edit the alias",
+            action=f"{another}, pass --threshold, or edit the alias",
         )
     policy = logged_policy(run, versions, seeds.project, load_policy, call)
-    nodes = (str(other["node"]).rpartition(".")[2] for other in others)
+    nodes = (str(other["node"]).rpartition(".")[2] for other in further)
     options, rescore = logged_options(run, call), logged_rescore(run, call)
     return Move(alias, before, after, run, options, rescore, policy, tuple(nodes))
 

@@ -13,7 +13,7 @@ from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.sql import literal, quote
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.output import BATCHES
-from scorehouse.engines.run import kernel_of, output_names
+from scorehouse.engines.run import kernel_of, output_names, with_reasons
 from scorehouse.engines.statistics import Fingerprint, score_column
 from scorehouse.impact.move import Move, live_rows
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -107,6 +107,7 @@ def scan(
     files = (of_project, ProgramFiles(request.project_root, move.policy))
     versions = (move.after, move.before)  # the hashes of a scan are those of the first
     kernels = [kernel_of(one, own, options.strict, call) for one, own in zip(versions, files, strict=True)]
+    with_reasons(kernels[:1], of_project, options)  # which the next run would refuse to do without
     names = output_names(kernels, options, call)
     schema, policy = kernels[0].schema, options.decision
     source = DuckDBSource(connection, move.run["feature_query"], options, request, call)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from predicted import impact, promoted, refused, registered, scorehouse
 from project import DbtProject
@@ -199,7 +200,10 @@ def test_bad_input_is_refused_with_words(made: DbtProject, project: DbtProject) 
         made, "2", "--segment", "city"
     )
     assert "takes its live scores from the alias 'canary'" in refused(made, "2", "--alias", "canary")
-    assert "scored the last run of model.house.scores already" in refused(made, "1")
+    same = refused(made, "1")
+    assert "scored the last run of model.house.scores already" in same
+    assert "name version 2, pass --threshold, or edit the alias" in same
+    assert "correct --threshold, or leave it out" in refused(made, "2", "--threshold", "1.4")
     assert "no version 9" in refused(made, "9")
     assert "there is no prediction in" in refused(made, "--check", "--folder", "elsewhere")
     ended = scorehouse(made, "impact", "toy", "2", "--check", "--target", "dev")
@@ -211,6 +215,17 @@ def test_bad_input_is_refused_with_words(made: DbtProject, project: DbtProject) 
     assert "the newest run of model.house.scores was of version 1" in refused(project, "--check")
     assert scorehouse(project, "promote", "toy", "2", "--threshold", "0.4").exit_code == 0
     assert "now at version 2 with another threshold" in refused(project, "--check")
+
+
+def test_a_version_without_the_reasons_that_the_table_asks_for_is_refused(tmp_path: Path) -> None:
+    """As the next run would refuse it, after the promotion."""
+    project = make_project(tmp_path / "house", reasons=1)
+    rows = pd.DataFrame(np.random.default_rng(1).uniform(0, 10, (300, 2)), columns=["a", "b"])
+    near = KNeighborsClassifier().fit(rows, rows["a"] > 5)
+    project.register(near, "toy", rows, rows["a"] > 5, task="classification", alias=None)
+    assert impact(project, "2")["after"]["version"] == 2
+    why = refused(project, "3")
+    assert "reasons are asked for, but toy version 3 has none that can be used" in why
 
 
 def test_what_a_check_cannot_read_is_named(project: DbtProject, tmp_path: Path) -> None:
