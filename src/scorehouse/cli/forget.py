@@ -177,6 +177,12 @@ def _lines(done: Certificate, written: Path | None, *, is_new: bool) -> Iterator
         yield f"would forget: {persons}"
     unread = sum(place.searched.startswith("not") for place in done.places)
     yield f"searched: {len(done.places) - unread:,} tables and files; {unread:,} have nothing to search by"
+    unknown: dict[str, list[str]] = {}
+    for place in done.places:
+        if place.searched.startswith("not: ") and not place.place.startswith("artifacts/"):
+            unknown.setdefault(place.searched.removeprefix("not: "), []).append(place.place)
+    for why, names in unknown.items():
+        yield from wrap(f"not searched, {why}: {', '.join(names)}", WIDTH, subsequent_indent="  ")
     reasons: dict[str, list[str]] = {}
     for place in there:
         if place.why and (place.remaining or not written):

@@ -276,6 +276,7 @@ def _rewrite(job: Job) -> list[str]:
         written_anew(file, job.call)
         hits, searched = bytes_found(file, job.people.telling)
         seen = f"; of {searched:,} values that are no short numbers, its bytes have {hits:,}"
+        seen += ", if not in longer ones" * bool(hits)
         notes.append(f"{file.name} was written anew{seen if searched else ''}")
     return notes
 

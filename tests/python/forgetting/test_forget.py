@@ -545,6 +545,8 @@ def test_files_are_searched_as_they_are_written(house: DbtProject) -> None:
     house.write("odd.csv", "id,x\n" + "1,2\n" * 30_000 + '"15098 id 15098,5\n7,8,9,"x\n')
     house.write("packed.csv.gz", "id 1")
     house.write("of_15098.txt", "nothing")
+    said = call("forget", "--key", "id=15098", *TARGET, "--dry-run").stdout
+    assert "not searched, it is packed: packed.csv.gz\n" in said
     done = forget("--key", "id=15098", "--also", "shops", "--also", "as_number.csv", code=3)
     found = {place["place"]: (place["found"], place["searched"]) for place in done["places"]}
     assert found["as_number.csv"] == (1, "by its columns") and found["odd.csv"] == (1, "by its text")
