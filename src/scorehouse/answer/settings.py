@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field
 
 from scorehouse.errors import ConfigurationError, did_you_mean, listed
+from scorehouse.registry.seeds import registered_names
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.scoring.arguments import Arguments, Number, argument, check_arguments, refuse, shown
 
@@ -149,7 +150,15 @@ def read_answers(project: Path, name: str, signature: Signature, language: str, 
         shipped = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _bad(call, f"{str(file)!r} cannot be read ({error})", "a file of YAML") from error
-    said = _mapping(call, _mapping(call, found, FILE).get(name) or {}, f"{name!r} in {FILE}")
+    models = {"words", *registered_names(project)}
+    strange = [] if name in _mapping(call, found, FILE) else [str(key) for key in found if key not in models]
+    if near := did_you_mean(name, strange):  # a name that is wrong would leave the letter without changes
+        raise _bad(
+            call,
+            f"{FILE} has nothing for {name!r}{near}",
+            f"words, and ML models among {listed(sorted(models - {'words'}))}",
+        )
+    said = _mapping(call, found.get(name) or {}, f"{name!r} in {FILE}")
     if unknown := [key for key in said if key not in KEYS]:
         near = did_you_mean(unknown[0], KEYS)
         raise _bad(call, f"{FILE} has {unknown[0]!r} under {name!r}{near}", f"keys among {listed(KEYS)}")

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from scorehouse.engines.duckdb.staging import described
-from scorehouse.errors import ConfigurationError, RegistryError, listed
+from scorehouse.errors import ConfigurationError, RegistryError
 from scorehouse.explain.row import newest_runs
 from scorehouse.registry.label_rule import fault_of
 from scorehouse.registry.policy import LoadPolicy

@@ -264,6 +264,18 @@ def test_a_language_and_a_decision_are_written_without_quotes(tmp_path: Path, la
     assert answers.changeable["new"].values == (True, False)
 
 
+def test_a_model_whose_name_is_nearly_right_is_refused(tmp_path: Path) -> None:
+    signature = Signature((Feature(name="new", dtype="bool", type="boolean"),), "frame")
+    (tmp_path / "answers.yml").write_text("laon: {changeable: {new: both}}\n")
+    with pytest.raises(ConfigurationError, match="has nothing for 'loan'; did you mean 'laon'"):
+        read_answers(tmp_path, "loan", signature, "en", "x")
+    assert read_answers(tmp_path, "churn", signature, "en", "x").changeable == {}
+    seed = tmp_path / "seeds/ml/laon/ml_laon.csv"  # another ML model, which is registered
+    seed.parent.mkdir(parents=True)
+    seed.write_text("name\n")
+    assert read_answers(tmp_path, "loan", signature, "en", "x").changeable == {}
+
+
 @pytest.mark.parametrize(("language", "said"), [("en", "gave no result"), ("de", "ergab kein Ergebnis")])
 @pytest.mark.parametrize("reason", ["estimator_error:ValueError", "not_finite:prediction"])
 def test_a_reason_that_is_no_feature_is_said_in_words(
