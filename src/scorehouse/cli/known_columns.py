@@ -226,9 +226,7 @@ def relations_of(project: Path, tables: Iterable[str], call: str) -> dict[str, t
     """
     listed = {str(one.get("name")) for one in _listed(project, "manifest")}
     wanted = listed.union(node_files(project)).intersection(tables)
-    if (
-        not wanted or not (project / "dbt_project.yml").exists()
-    ):  # which is written now, with the usual schema
+    if not wanted or not (project / "dbt_project.yml").is_file():  # which init is about to make
         return {}
     with tempfile.TemporaryDirectory() as folder:
         options = ("--log-path", folder, "--no-send-anonymous-usage-stats")  # which would write .user.yml

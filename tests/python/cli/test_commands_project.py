@@ -288,6 +288,20 @@ def test_init_in_an_empty_folder_makes_the_project(tmp_path: Path, monkeypatch: 
     assert "nothing to do" in run(*INIT, "--package", "../my scorehouse", "--yes").output
 
 
+def test_init_beside_models_without_a_project_guesses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dbt cannot parse what init is about to make, with a profile whose schema init writes itself."""
+    package = tmp_path / "package"
+    for each in (package, tmp_path / "shop/models"):
+        each.mkdir(parents=True)
+    (package / "dbt_project.yml").touch()
+    (tmp_path / "shop/models/customers.sql").write_text("select 1 as customer_id")
+    monkeypatch.chdir(tmp_path / "shop")
+    assert "note:" not in run(*INIT, "--package", "../package", "--yes").output
+    assert '"from customers where ' in Path("ml/train_churn.py").read_text()
+
+
 def test_a_profile_that_dbt_finds_elsewhere_is_not_written(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
