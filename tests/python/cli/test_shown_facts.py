@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from scorehouse.cli.common import folded
+from scorehouse.cli.impact_sections import impact_sections
 from scorehouse.cli.main import main
 from scorehouse.cli.show import SHIFT, _with_unit, ages_of
 
@@ -42,3 +46,19 @@ def test_a_long_fact_is_folded_on_a_terminal_only() -> None:
 def test_what_is_no_number_is_called_so(words: tuple[str, ...], kind: str) -> None:
     ended = CliRunner().invoke(main, [*words])
     assert ended.exit_code == 2 and f"'{words[-1]}' is not a valid {kind}." in ended.output, ended.output
+
+
+def test_a_threshold_that_was_none_is_said_in_words() -> None:
+    before, after = (SimpleNamespace(name="m", version=1, threshold=cut) for cut in (None, 0.4))
+    move = SimpleNamespace(
+        before=before,
+        after=after,
+        alias="champion",
+        table="t",
+        others=[],
+        rescore=SimpleNamespace(rule="all"),
+    )
+    scan = SimpleNamespace(rows=3, is_what_if=False)
+    found: Any = SimpleNamespace(move=move, values=None, scan=scan)
+    title = next(impact_sections(found, {}, Path("t.parquet"), {})).title
+    assert title == "m: champion from no threshold to threshold 0.4"
