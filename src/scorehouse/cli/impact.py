@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ KEPT = "target/impact"
 @click.option("--key", "key", multiple=True, help="Show one key: its value, or column=value for each column.")
 @click.option("--check", "is_check", is_flag=True, help="Compare the run after the move with its prediction.")
 @click.option("--folder", type=FOLDER, help=f"Where predictions are kept.  [default: {KEPT} in the project]")
-@format_option(("text", "markdown"), "text", "Markdown is for the comment on a pull request.")
+@format_option(("text", "markdown"), "text", "Markdown, for the comment on a pull request, has no keys.")
 @target_options
 @json_option
 @click.pass_context
@@ -89,18 +89,23 @@ def impact_command(
     seeds = ModelSeeds(target.project, name)
     options = {"target": target.target, "database": target.database, "folder": folder}
     folder = folder or seeds.project / KEPT
+    has_keys = file_format != "markdown"  # `forget` does not reach a comment
     try:
         with target.opened() as opened:
             if is_check:
                 with waiting("comparing the run with its prediction"):
-                    document, sections = _checked(opened, seeds, alias, node, folder)
+                    document, sections = _checked(opened, seeds, alias, node, folder, has_keys)
             else:
                 with waiting("scoring with both versions"):
                     moved = {"number": version, "alias": alias, "table": node, "threshold": threshold}
                     found, file = _predicted(opened, seeds, folder, segments, values, key, **moved)
                 gates = _gates(target, name)
                 document = {**found.to_dict(), "gates": gates, "file": str(file)}
-                sections = list(impact_sections(found, gates, file, options))
+                shown = found
+                if not has_keys:
+                    unnamed = [replace(one, example=None) for one in found.changes]
+                    shown = replace(found, changes=unnamed)
+                sections = list(impact_sections(shown, gates, file, options))
     except (duckdb.Error, OSError) as error:
         raise ConfigurationError(
             f"{this_call()} {name}",
@@ -160,7 +165,7 @@ def _gates(target: Target, name: str) -> dict[str, str]:
 
 
 def _checked(
-    opened: Opened, seeds: ModelSeeds, alias: str, node: str | None, folder: Path
+    opened: Opened, seeds: ModelSeeds, alias: str, node: str | None, folder: Path, has_keys: bool
 ) -> tuple[dict[str, Any], list[Section]]:
     from scorehouse.impact.alarms import realised
     from scorehouse.impact.changes import check
@@ -188,4 +193,5 @@ def _checked(
         ),
         "came_true": found.came_true,
     }
-    return document, list(check_sections(kept, found, document))
+    shown = found if has_keys else replace(found, examples=())
+    return document, list(check_sections(kept, shown, document))

@@ -84,7 +84,8 @@ def _moves(outcome: str, changes: Sequence[Change], rows: int, values: Values | 
     changed = sum(one.keys for one in moves)
     title = f"{outcome}: {count(changed, 'key')} of {rows:,} {'changes' if changed == 1 else 'change'}"
     worth = values is not None and any(values.of(one) is not None for one in moves)
-    columns = ("before", "after", "keys", "share", *(["value"] if worth else []), "such as")
+    shows = any(one.example is not None for one in moves)
+    columns = ("before", "after", "keys", "share", *["value"] * worth, *["such as"] * shows)
     return Section(
         title,
         columns if moves else (),
@@ -92,7 +93,7 @@ def _moves(outcome: str, changes: Sequence[Change], rows: int, values: Values | 
             [
                 *(one.before, one.after, one.keys, _share(one.keys, rows)),
                 *([_signed(values.of(one))] if worth and values else []),
-                one.example,
+                *[one.example] * shows,
             ]
             for one in moves
         ],
