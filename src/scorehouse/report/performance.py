@@ -30,7 +30,10 @@ ESTIMATED = "estimated_"
 
 @dataclass(frozen=True)
 class Performance:
-    """Charts and tables of one performance table; `headline` is the row of the main metric."""
+    """Charts and tables of one performance table; `headline` is the row of the main metric.
+
+    `arrived` says how many labels the oldest of the windows has that are `waiting` for theirs.
+    """
 
     table: str
     window: str
@@ -41,6 +44,7 @@ class Performance:
     charts: list[dict[str, str]]
     maturity: str
     waiting: int
+    arrived: str
     segments: list[dict[str, Any]]
     confusion: dict[str, Any] | None
     lift: str
@@ -71,6 +75,8 @@ def performance_of(data: ModelData) -> Performance | None:
     known = [whole[name] for name in metrics if name in whole]
     confusion, lift = _confusion({name: row["value"] for name, row in whole.items()}), _lift(whole)
     details = bool(data.calibration or confusion or lift)
+    waiting = [row for row in long.rows if row["status"] == "immature"]
+    oldest = min(waiting, key=lambda row: (row["window_start"], row["segment"] != "all"), default=None)
     drawn = [(metric, _over_time(data, long, estimates, metric, names)) for metric in metrics[:DRAWN]]
     return Performance(
         table=long.table.name,
@@ -85,7 +91,8 @@ def performance_of(data: ModelData) -> Performance | None:
             if svg
         ],
         maturity=_maturity(long, names, wide=not details),
-        waiting=len({window_of(row) for row in long.rows if row["status"] == "immature"}),
+        waiting=len({window_of(row) for row in waiting}),
+        arrived=f"{percent(oldest['labels_arrived'])} of {names[window_of(oldest)]}" if oldest else "",
         segments=_segments(newest) + _outputs(data, tables),
         confusion=confusion,
         lift=lift,

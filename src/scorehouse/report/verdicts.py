@@ -209,7 +209,7 @@ def _performance(data: ModelData, alerts: Sequence[Alert], found: Performance | 
     if found is None:
         return NOT_MONITORED
     facts = [fact for alert in alerts for fact in (alert, *alert.also)]
-    text = "waiting for labels"
+    text = f"waiting for labels{found.arrived and f': {found.arrived} so far'}"
     if found.headline:
         value = number(found.headline["value"], 3)
         text = f"{short_name(found.headline['metric'])} {value} in {found.window}"
