@@ -13,6 +13,8 @@ from typing import Any, Self
 _TRACEBACK = BaseException.__dict__["__traceback__"]
 FIELDS = ("call", "problem", "expected", "action")
 TO_DO = "  What to do: "
+# how alike names are of which one is a misspelling: `customer_features` and `custmer_feature`
+NEAR = 0.8
 
 
 class ScorehouseError(Exception):

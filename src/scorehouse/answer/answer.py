@@ -87,10 +87,8 @@ class Answerer:
                 near = [float(one[0]) for one in neighbours(np.array([value]), numbers[name].dtype)]
                 step = steps.get(name, {}).get("step", 0.0)
             ends = [end for end in (numbers[name].minimum, numbers[name].maximum) if end is not None]
-            for each in (
-                value + step,
-                value - step,
-            ):  # no step leaves what training had, such as -1 of a count
+            # no step leaves what training had, such as -1 of a count
+            for each in (value + step, value - step):
                 if not ends or min(value, *ends) <= each <= max(value, *ends):
                     near.append(each)
             tried += [(name, each) for each in near]

@@ -21,9 +21,9 @@ from scorehouse.cli.common import echo
 from scorehouse.cli.profile_file import NOT_READ, default_target
 from scorehouse.cli.project_nodes import described_columns, node_files, seed_columns, some_columns, tables_of
 from scorehouse.cli.target import Target, connect
-from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
+from scorehouse.errors import NEAR, ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.project.folder import read_json
-from scorehouse.registry.seeds import ModelSeeds
+from scorehouse.registry.seeds import ModelSeeds, registered_names
 from scorehouse.registry.version import Version
 from scorehouse.retraining.dbt import Dbt, dbt_options
 
@@ -42,7 +42,6 @@ BUILD = "correct the name; if the column is new, build the table first: dbt buil
 PASS = "keep it in {table} (`passthrough=[{name!r}]`) and build that, or correct the name"
 DUCKDB = "duckdb"
 PARSE_SECONDS = 120.0
-NEAR = 0.8  # how alike names are of which one is a misspelling: `customer_features` and `custmer_feature`
 
 
 def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> None:
@@ -59,7 +58,7 @@ def check_tables(project: Path, call: str, named: Mapping[str, str | None]) -> N
         name = ".".join(table.split(".")[-2:])  # YAML of sources need not say the database
         if known & {table, name} or columns_of(project, table)[0]:
             continue
-        if all(one.startswith("ml_") for one in known):
+        if {one.partition("__")[0] for one in known} <= {f"ml_{one}" for one in registered_names(project)}:
             continue  # registered before the first model is written
         near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=NEAR)
         is_read = _columns_in_target(project, table) is not None

@@ -116,9 +116,9 @@ def _argument_instead(error: click.NoSuchOption) -> str:
         return f"Give the {word} alone, as in the usage above."
     if word in ("alias", "version") and "reference" in arguments:
         return "The first argument has it, as in churn@challenger or churn/2."
-    if word == "yes":
+    if word == "yes" and not isinstance(error.ctx.command, click.Group):
         return "Leave it out: the command asks nothing."
-    if word == "force" and "output" in {each.name for each in error.ctx.command.params}:
+    if word == "force" and error.ctx.command.name == "tests":
         return "Leave it out: a file of yours is not overwritten; name another --output."
     return ""
 

@@ -65,11 +65,13 @@ def promote_command(
     holders = {each: row.version for row in before for each in row.aliases}
     known = {*holders, "champion", "challenger"}
     words = [name, str(version), *(["--alias", alias] if has_alias else [])]
-    with written_as(*words, *(["--require", require] if require else [])):
+    words += [] if threshold is None else ["--threshold", repr(threshold)]
+    words += ["--require", require] if require else []
+    with written_as(*words):
         passed = require_test(name, version, require, project_dir=project_dir) if require else None
     if alias not in known and (hint := did_you_mean(alias, known)):  # it may be a typing error
         echo(f"note: the alias {alias!r} is new{hint}", err=True)
-    with written_as(*words, *(["--threshold", f"{threshold:g}"] if threshold is not None else [])):
+    with written_as(*words):
         moved = promote(
             name,
             version,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,27 +20,23 @@ from scorehouse.cli.common import (
     print_json,
     project_option,
 )
+from scorehouse.cli.gross_limits import gross_limits
 from scorehouse.cli.known_columns import check_columns, check_tables, days_old
+from scorehouse.cli.profile_file import default_target
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
-from scorehouse.metrics import FEWEST, GROSS, METRICS, UNIT
 from scorehouse.project.dbt_text import dump_yaml, needs_quotes, with_columns
 from scorehouse.project.folder import find_project
 from scorehouse.registry.seeds import ModelSeeds, replace_file
 from scorehouse.registry.signature import Feature, Signature
 from scorehouse.registry.version import Version, resolve
-from scorehouse.report.faults import trained_moments
 from scorehouse.report.warehouse import Row
 
 severity = Choice(("error", "warn"))
 MAX_CHANGE = 0.75  # fewer than a quarter of the usual rows, or nearly twice as many, are a finding
 OUTSIDE = 0.01  # the share of rows outside the range of training that passes, as in a drift table
-CHANCE = 1e-6  # that a day has one value only
-COMMON = (
-    0.25  # a value that more rows have may be the only one of a day: 0 of all sales when shops are closed
-)
 BETWEEN = "chr(31)"  # between the columns of a key: the unit separator, which no value has
-COUNTED = ("numeric", "category", "other")
+TOGETHER = ("duckdb", "postgres", None)  # databases that quote and join names so; None: not known
 
 
 @click.command("tests")
@@ -110,6 +105,10 @@ def scaffold_tests_command(
         {"--key": options["keys"], "--day": options["day"]},
         features=signature.names,
     )
+    spelled = {feature.lower(): feature for feature in signature.names}
+    options["keys"] = list(dict.fromkeys(spelled.get(key.lower(), key) for key in options["keys"]))
+    if len(options["keys"]) > 1:
+        options["whole_key"] = _whole(options["keys"], default_target(project)[1].get("type"))
     reference = ModelSeeds(project, name).reference(chosen.version)
     text = feature_tests_yaml(chosen, signature, reference, **options)
     if output == "-":
@@ -145,6 +144,7 @@ def feature_tests_yaml(
     table: str,
     resource: str,
     keys: Sequence[str],
+    whole_key: str = "",
     severity: str,
     range_severity: str,
     day: str | None,
@@ -176,10 +176,8 @@ def feature_tests_yaml(
         for each in signature.features
     )
     entry: dict[str, Any] = {"name": table, "data_tests": []}
-    if len(keys) > 1:
-        parts = (DUCKDB.quote(key) if needs_quotes(key) else key for key in keys)
-        whole = f"concat({f', {BETWEEN}, '.join(parts)})"
-        entry["data_tests"].append({"unique": {"arguments": {"column_name": whole}}})
+    if whole_key:
+        entry["data_tests"].append({"unique": {"arguments": {"column_name": whole_key}}})
     if day is not None:
         newest = {"day": day, "max_age_days": max_age_days}
         usual = {"day": day, "max_change": MAX_CHANGE, "latest": True}
@@ -198,6 +196,15 @@ def feature_tests_yaml(
 def _of_key(keys: Sequence[str]) -> list[str]:
     """The tests of a key column. A key of several columns is unique as a whole: a test of the table."""
     return ["not_null", "unique"] if len(keys) == 1 else ["not_null"]
+
+
+def _whole(keys: Sequence[str], database: str | None) -> str:
+    """SQL of a key of several columns; empty where no test is written of it, which a line says."""
+    if database in TOGETHER:
+        names = [DUCKDB.quote(key) if needs_quotes(key) else key for key in keys]
+        return f"concat({f', {BETWEEN}, '.join(names)})"
+    echo(f"note: no test that {', '.join(keys)} are unique together is written for {database}", err=True)
+    return ""
 
 
 def _rejecting(feature: Feature, severity: str) -> Iterator[dict[str, Any]]:
@@ -229,68 +236,3 @@ def _gross(
 def _test(name: str, severity: str, **arguments: Any) -> dict[str, Any]:
     body: dict[str, Any] = {"arguments": arguments} if arguments else {}
     return {name: {**body, "config": {"severity": severity}}}
-
-
-def gross_limits(
-    features: Sequence[Feature], reference: Sequence[Row], has_days: bool
-) -> dict[str, dict[str, Any]]:
-    """By feature, the limits beyond which most rows are at fault; empty where training does not tell."""
-    rows: dict[str, list[Row]] = {each.name: [] for each in features}
-    for row in reference:
-        if row["part"] == "feature":
-            rows.get(row["name"], []).append(row)
-    numbers = [each.name for each in features if each.type in ("double", "integer")]
-    moments = trained_moments([row for name in numbers for row in rows[name]], numbers)
-    found = {}
-    for each in features:
-        effects, usual = _windows(rows[each.name])
-        limits: dict[str, Any] = {}
-        mean, deviation = moments.get(each.name, (0.0, 0.0))
-        if mean and deviation:
-            limits |= {"mean": float(f"{mean:.4g}"), "deviation": float(f"{deviation:.4g}")}
-            if usual.get("spread_shift", math.inf) >= math.log(UNIT):  # a day of one kind of weather
-                limits["allow_smaller"] = True
-        # a counter goes on beyond its range, as the newest windows of training did beyond that of all others
-        is_still = "mean_shift" in usual and usual.get("out_of_range_share", 0.0) <= _limit(
-            "out_of_range_share"
-        )
-        if is_still and each.minimum is not None:
-            limits |= {"min_value": each.minimum, "max_value": each.maximum}
-        found[each.name] = limits | _missing(each, usual) | _varies(rows[each.name], effects, has_days)
-    return found
-
-
-def _windows(rows: Sequence[Row]) -> tuple[dict[str, float], dict[str, float]]:
-    """By metric, of windows of training the largest design effect, and the value that is usual of a day."""
-    effects: dict[str, float] = {}
-    usual: dict[str, float] = {}
-    for row in rows:
-        if row["kind"] == "window":
-            unit, metric = row["category"].split()
-            effects[metric] = max(row["lower"], effects.get(metric, 1.0))
-            if unit == "day":  # a week hides what one of its days is without
-                usual[metric] = row["upper"]
-    return effects, usual
-
-
-def _missing(feature: Feature, usual: dict[str, float]) -> dict[str, float]:
-    """Where a feature was never missing, or on no day of training more than drift allows."""
-    most = usual.get("missing_share", math.inf if feature.null_share else 0.0)
-    return {"max_missing": GROSS} if most <= _limit("missing_share") else {}
-
-
-def _limit(metric: str) -> float:
-    """From which share on drift raises an alert."""
-    drift = METRICS[metric].drift
-    return drift.threshold if drift and drift.threshold else 0.0
-
-
-def _varies(rows: Sequence[Row], effects: dict[str, float], has_days: bool) -> dict[str, int]:
-    """In how many rows one value alone is no chance, where windows of training or other days tell."""
-    counts = [row["row_count"] for row in rows if row["kind"] in COUNTED]
-    share = max(counts, default=0.0) / max(sum(counts), 1.0)
-    if not 0 < share <= COMMON or not (has_days or "psi" in effects):
-        return {}
-    fewest = max(FEWEST, math.ceil(effects.get("psi", 1.0) * math.log(CHANCE) / math.log(share)))
-    of_days = [row["row_count"] for row in rows if row["kind"] == "window" and row["category"][:4] == "day "]
-    return {} if has_days and fewest > max(of_days, default=fewest) else {"varies_in": fewest}

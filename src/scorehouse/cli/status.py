@@ -82,9 +82,10 @@ def _of_alert(alert: Alert) -> Iterator[str]:
     yield from _wrapped(f"{kind}: {alert.title}{f' ({alert.state}{since})' if alert.state else ''}.", 2)
     if alert.text:
         yield from _wrapped(alert.text, 4)
-    alike = [one.row for one in alert.also if one.topic == alert.topic == "segments"]
-    if wider := [str(row["segment"]) for row in alike if row]:
-        yield from _wrapped(f"also where {'; '.join(wider)}", 4)
+    if alert.topic == "segments":
+        others = [str(one.row["segment"]) for one in alert.told if one.topic == "segments" and one.row]
+        if said := "; ".join([*others, *filter(None, [alert.untold])]):
+            yield from _wrapped(f"also where {said}", 4)
     advice = f"What to do: {alert.what_to_do}"
     yield from [f"    {advice}"] if COMMAND.search(advice) else _wrapped(advice, 4)
     for one in alert.also:

@@ -14,7 +14,7 @@ from scorehouse.engines.columns import FEATURE_HASH, PART, find_columns
 from scorehouse.engines.duckdb.source import DuckDBSource
 from scorehouse.engines.duckdb.stream import output_schema, scored_batches
 from scorehouse.engines.run import kernel_of
-from scorehouse.errors import ConfigurationError, did_you_mean
+from scorehouse.errors import NEAR, ConfigurationError, did_you_mean
 from scorehouse.explain.row import newest_runs
 from scorehouse.explain.story import row_policy
 from scorehouse.kernel.scorer import REJECT_REASON
@@ -24,8 +24,6 @@ from scorehouse.registry.version import Version
 from scorehouse.replay.logged_run import TABLE, logged_options
 from scorehouse.scoring.options import ScoreOptions
 from scorehouse.scoring.request import Request
-
-NEAR = 0.8  # how alike names are of which one is a misspelling
 
 
 @dataclass(frozen=True)

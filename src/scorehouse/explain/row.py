@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,9 +107,13 @@ def find_rows(
     spelled = [{name.lower(): value for name, value in key.items()} for key in keys]
     runs = list(newest_runs(connection, run_log, name, table, call))
     named = {name for key in spelled for name in key}
-    newest = next(
-        (run for run in runs if named == {*map(str.lower, logged_options(run, call).row_key)}), runs[0]
-    )
+
+    def has_key(run: Mapping[str, Any]) -> bool:
+        with contextlib.suppress(ConfigurationError):  # another table's run, which nobody asked for
+            return named == {*map(str.lower, logged_options(run, call).row_key)}
+        return False
+
+    newest = next(filter(has_key, runs), runs[0])
     columns = logged_options(newest, call).row_key
     lower = [column.lower() for column in columns]
     if wrong := next((key for key in spelled if sorted(key) != sorted(lower)), None):
@@ -123,9 +128,9 @@ def find_rows(
     values = ", ".join(f"({', '.join(map(literal, key))})" for key in dict.fromkeys(asked))
 
     def by_key(query: str, *, live: bool = False) -> dict[tuple[str, ...], list[pa.RecordBatch]]:
-        listed = ", ".join(f"{text} as scorehouse_key_{place}" for place, text in enumerate(texts))
+        found_as = ", ".join(f"{text} as scorehouse_key_{place}" for place, text in enumerate(texts))
         matching = f"({', '.join(texts)}) in (values {values})" if values else "false"
-        found = _rows(connection, f"select *, {listed} from ({query}) where {matching}", call)
+        found = _rows(connection, f"select *, {found_as} from ({query}) where {matching}", call)
         if live and "is_live" in found.column_names:
             found = found.filter(found.column("is_live"))
         own = found.select(found.column_names[-len(texts) :]).to_pylist()

@@ -50,7 +50,7 @@ def export_to_folder(
         if known and (known["node"], known["key"]) != (exported.node, list(exported.key)):
             raise ConfigurationError(
                 call,
-                f"{str(folder)!r} has exports of {known['node']} by the key {known['key']}",
+                f"{str(folder)!r} has exports of {known['node']} by the key {listed(known['key'])}",
                 expected=f"a folder for {exported.node} by the key {listed(exported.key)}",
                 action="name another folder with --to",
             )

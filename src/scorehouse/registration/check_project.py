@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from scorehouse.certificate import Certificate, certify
-from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean
+from scorehouse.errors import ConfigurationError, ScorehouseError, did_you_mean, listed
 from scorehouse.kernel.scorer import Kernel
 from scorehouse.program.proof import proof_rows
 from scorehouse.program.sql.function_files import function_faults
@@ -75,7 +75,7 @@ def check_project(
         raise ConfigurationError(
             "check",
             f"there is no ML model {unknown[0]!r}{did_you_mean(unknown[0], known)}",
-            expected=f"one of {known}" if known else "a registered ML model; there is none yet",
+            expected=f"one of {listed(known)}" if known else "a registered ML model; there is none yet",
             action="correct the name; `scorehouse list` shows what is registered",
         )
     chosen = [name for name in known if not names or name in names]

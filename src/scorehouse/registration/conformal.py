@@ -122,10 +122,11 @@ def _places(version: Version, truth: np.ndarray, call: str) -> np.ndarray:
     given = [label.item() if isinstance(label, np.generic) else label for label in truth.tolist()]
     unknown = sorted({repr(label) for label in given if label not in of})
     if unknown:
+        classes = ", ".join(map(repr, version.classes))
         raise ConfigurationError(
             call,
             f"calibration has labels that are no class of the ML model: {', '.join(unknown[:5])}",
-            expected=f"the labels {listed(version.classes)}, or None where the label is not known",
+            expected=f"the labels {classes}, or None where the label is not known",
             action="correct the labels, or leave these rows out",
         )
     return np.array([of[label] for label in given], dtype=np.int64)

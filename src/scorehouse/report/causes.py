@@ -51,7 +51,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     if results is not None:
         found = results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
         for fact in found:
-            facts = [_with_fact(one, fact) for one in facts] + [_of_skipped(fact, facts)]
+            facts = [_with_fact(one, fact) for one in facts]
+            facts.append(_of_skipped(fact, facts))
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
     faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)
@@ -74,24 +75,19 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
 def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
     """A failed node of dbt that stopped or did the scoring belongs to the run that was skipped or failed.
 
-    So do the other tests of a column that a test which stopped it is of.
+    So do the other tests of a column that a test which stopped it is of. What the run says is not said again.
     """
-    failed = (
-        one for one in facts if one.code == "run_failed" and one.numbers["table"] == fact.numbers["name"]
-    )
-    if not fact.numbers["of_test"] and (run := next(failed, None)):
-        return replace(fact, subject=run.subject, numbers={**fact.numbers, "message": ""})
-    skipped = [one for one in facts if one.code == "run_skipped"]
-    said = [f"{fact.numbers['kind']} {fact.numbers['name']}: "]
-    said += [f" of {fact.numbers['column']}: "] * bool(fact.numbers["column"])
-    stopped = ((run, each) for each in said for run in skipped if each in run.numbers["error"])
-    run, each = next(stopped, (None, ""))
-    if run is None:
-        return fact
-    numbers = (
-        {**fact.numbers, "message": ""} if each == said[0] else fact.numbers
-    )  # the run tells what it found
-    return replace(fact, subject=run.subject, numbers=numbers)
+    kind, name, column = (fact.numbers[each] for each in ("kind", "name", "column"))
+    said = [f"{kind} {name}: ", *[f" of {column}: "] * bool(column)]
+    for run in facts:
+        error = run.numbers.get("error", "")
+        stopped = run.code == "run_skipped" and any(each in error for each in said)
+        if stopped or (run.code == "run_failed" and (kind, name) == ("model", run.numbers["node"])):
+            found = fact.numbers["fact"] or fact.numbers["message"]
+            is_told = bool(error) and (found in error or error in found)
+            numbers = {**fact.numbers, "message": ""} if is_told else fact.numbers
+            return replace(fact, subject=run.subject, numbers=numbers)
+    return fact
 
 
 def _with_fact(run: Alert, failed: Alert) -> Alert:

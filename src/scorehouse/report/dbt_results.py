@@ -45,8 +45,8 @@ FACTS = (
 )
 # What dbt's own tests count, in words.
 COUNTED = {
-    "unique": "{n} value{s} of {column} found more than once",
-    "not_null": "{n} row{s} of {tested} without {column}",
+    "unique": "{n} value{s} of {what} found more than once",
+    "not_null": "{n} row{s} of {tested} without {what}",
 }
 BY_DAY = "feature_plausible"  # the test whose rows are days
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
@@ -201,7 +201,7 @@ def _counted(one: Outcome) -> str:
     if not one.failures or one.is_ours or one.test not in COUNTED:
         return ""
     said = {"n": f"{one.failures:,}", "s": "" if one.failures == 1 else "s", "tested": one.tested}
-    return COUNTED[one.test].format(**said, column=one.column.rpartition(".")[2])
+    return COUNTED[one.test].format(**said, what=one.column.removeprefix(f"{one.tested}.") or "its key")
 
 
 def _count(one: Outcome) -> str:

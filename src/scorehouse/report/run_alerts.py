@@ -40,6 +40,7 @@ def run_alerts(behind: Rows) -> list[Alert]:
         table, (error, action) = table_name(run), error_of(run)
         numbers = {
             "table": table,
+            "node": str(run.get("node") or "").rpartition(".")[2],
             **{name: run[name] for name in ("started_at", "status", "rows_in", "rows_rejected")},
             "rejected_share": share,
             "error": error,

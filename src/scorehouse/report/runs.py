@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 from scorehouse.errors import TO_DO
 from scorehouse.project.run_log_place import NOT_FINISHED, SKIPPED, STARTED
 from scorehouse.report.warehouse import Row
+
+MARK = TO_DO.strip()
+CALL = re.compile(r"^(?:[\w.]+\(.*?\)(?: in [^:\s]+)?|[^:]*): ")  # what was called
 
 
 def beside(run: Row, other: Row) -> bool:
@@ -24,13 +28,15 @@ def stopped_by(run: Row) -> str:
 def error_of(run: Row) -> tuple[str, str]:
     """What went wrong, and what to do about it; the second is empty for an error that is not ours.
 
-    Where a run was skipped, several tests may have failed before it.
+    Where a run was skipped, several tests may have failed before it. The first line of a macro's error is
+    dbt's: which model, and where it stands.
     """
-    first, *lines = str(run.get("error") or "").splitlines() or [""]
-    actions = [line.partition(TO_DO)[2] for line in lines if line.startswith(TO_DO)]
-    is_called = actions and run["status"] != SKIPPED
-    problem = first.partition(": ")[2] if is_called else first
-    return problem.replace(".; ", "; ").rstrip("."), "".join(actions).rstrip(".")
+    lines = [line.strip() for line in str(run.get("error") or "").splitlines()] or [""]
+    if len(lines) > 1 and lines[0].startswith("Compilation Error in "):
+        del lines[0]
+    actions = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+    problem = CALL.sub("", lines[0], count=1) if actions and run["status"] != SKIPPED else lines[0]
+    return problem.replace(".; ", "; ").rstrip("."), "; ".join(actions).strip().rstrip(".")
 
 
 def run_status(run: Row) -> str:

@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError, listed
+from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.quality import quality_of
 from scorehouse.retraining.students import CLASSIFICATION, SIZES, Size, fit_on, of_classes, stages, student
@@ -273,7 +273,7 @@ def _targets(labels: pd.Series, classes: list[Any], job: Job) -> np.ndarray:
             job.call,
             f"the label {job.label} is also {', '.join(map(repr, unknown[:5]))}, which are no classes of "
             f"{job.name} version {job.parent['version']}",
-            expected=f"the classes {listed(classes)}",
+            expected=f"the classes {', '.join(map(repr, classes))}",
             action="leave these rows out of the training query, or retrain the teacher first",
         )
     return np.equal.outer(given, np.asarray(classes)).astype(np.float64)

@@ -198,6 +198,7 @@ def test_an_option_that_is_none_of_the_command_says_what_to_do(words: str, hint:
     said = run(*words.split(), code=2)
     assert "No such option" in said and said.count(hint) == 1 and "--json" not in said
     assert hint == "--target" or "Did you mean" not in said, "a near spelling of another option"
+    assert "Leave it out" not in run("report", "churn", "--force", code=2), "which replaces its pages"
 
 
 @pytest.mark.parametrize(

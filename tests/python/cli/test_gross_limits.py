@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from project import DbtProject
-from scorehouse.cli.scaffold_tests import gross_limits
+from scorehouse.cli.gross_limits import gross_limits
 from scorehouse.registry.signature import Feature
 
 GROSS = {"max_missing": 0.67}

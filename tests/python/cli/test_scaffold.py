@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from project import Build, DbtProject
 from scorehouse.cli.main import main
+from scorehouse.cli.scaffold_tests import _whole
 
 PLANS = ["it's", "{{ braces }}", "{{{ env_var('HOME') }}}", "plain", "ü"]
 GOOD = (
@@ -113,6 +114,24 @@ def test_a_key_that_is_there_twice_or_null_stops_the_build(
     assert ("Got 1 result" in whole) is (len(keys) == 1), whole
     said = found(bad)
     assert "Got 1 result" in said["unique"] and "Got 1 result" in said["not_null"], said
+
+
+def test_a_key_of_several_columns_is_tested_where_names_are_quoted_so(
+    registered: DbtProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = yaml.safe_load(scaffold(registered, "--key", "id", "--key", "id", "--key", "PLAN").output)
+    (table,) = twice["models"]
+    assert table["data_tests"] == [{"unique": {"arguments": {"column_name": "concat(id, chr(31), plan)"}}}]
+    assert sorted(column["name"] for column in table["columns"]) == [
+        "active",
+        "amount",
+        "id",
+        "plan",
+        "visits",
+    ]
+    assert _whole(["id", "Day"], "postgres") == 'concat(id, chr(31), "Day")'
+    assert _whole(["id", "Day"], "bigquery") == ""  # which reads a text there
+    assert "no test that id, Day are unique together is written for bigquery" in capsys.readouterr().err
 
 
 def test_types_are_found_even_in_an_empty_table(registered: DbtProject) -> None:

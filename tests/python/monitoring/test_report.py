@@ -170,7 +170,9 @@ def test_without_labels_nothing_is_claimed(monitored_project: DbtProject, tmp_pa
         connection.sql("update wide_performance set value = null, status = 'immature', labels_arrived = 0.25")
     assert run("report", "wide", "--database", database, "--output", tmp_path / "r.html").exit_code == 0
     said = text_of((tmp_path / "r.html").read_text())
-    assert "4 windows are waiting for labels." in said and "Performance waiting for labels: 25.0 % of " in said
+    assert (
+        "4 windows are waiting for labels." in said and "Performance waiting for labels: 25.0 % of " in said
+    )
     assert "Confusion matrix" not in said and "worse than allowed" not in said
 
 

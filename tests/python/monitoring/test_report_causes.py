@@ -14,7 +14,9 @@ from monitored import run
 from project import DbtProject
 from scorehouse.cli.status import _wrapped
 from scorehouse.project.run_log_place import Place
-from scorehouse.report.causes import _together
+from scorehouse.report.alert import Alert, Subject
+from scorehouse.report.causes import _of_skipped, _together
+from scorehouse.report.dbt_results import Outcome, _counted
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import number
 from scorehouse.retraining.signals import faults_of_data
@@ -313,6 +315,38 @@ def test_a_test_that_ends_in_an_error_says_which(database: Path, tmp_path: Path)
     when = "checked 01 Mar 2026, 08:00 UTC"
     assert failed["text"] == f"no_drift(): the limit is -1; {when}"
     assert failed["also"][0]["text"] == f"Runtime Error in test stage; {when}"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "found", "is_joined", "said"),
+    [
+        ("disk full", "model", "another error of today", True, "another error of today"),
+        ("it lacks a", "model", "predictions() in p: it lacks a", True, ""),
+        ("it lacks a", "seed", "it lacks a", False, "it lacks a"),
+    ],
+)
+def test_what_a_failed_run_says_is_not_said_again_and_nothing_else_is_lost(
+    error: str, kind: str, found: str, is_joined: bool, said: str
+) -> None:
+    """They are one by the name of the model, whatever its table is called."""
+    run_of = {"node": "p", "table": "an_alias", "error": error}
+    run = Alert("run_failed", "bad", Subject("failure", "an_alias"), "", run_of)
+    numbers = {"kind": kind, "name": "p", "column": "", "fact": "", "message": found}
+    fact = _of_skipped(Alert("dbt_failed", "bad", Subject("dbt"), "", numbers), [run])
+    assert (fact.subject == run.subject) is is_joined and fact.numbers["message"] == said
+
+
+@pytest.mark.parametrize(
+    ("column", "count", "says"),
+    [
+        ("orders.id", 1, "1 value of id found more than once"),
+        ("", 3, "3 values of its key found more than once"),
+        ("orders.a || '.' || b", 2, "2 values of a || '.' || b found more than once"),
+    ],
+)
+def test_what_dbt_counts_is_said_in_words(column: str, count: int, says: str) -> None:
+    kinds = ("unique", "bad", "", "")
+    assert _counted(Outcome("u", "test", *kinds, failures=count, tested="orders", column=column)) == says
 
 
 def test_a_test_that_stopped_two_tables_is_one_cause(database: Path, tmp_path: Path) -> None:

@@ -6,15 +6,12 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import duckdb
 import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.cli.status import _of_alert
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.export import LONG_COLUMNS, slack
 
@@ -116,22 +113,6 @@ def test_the_status_says_the_worst_first(
     titles = [alert["title"] for alert in payload["alerts"] if alert["ml_model"] == "wide"]
     assert [cause["title"] for cause in wide["causes"]] == titles
     assert run("status", "bare", *told[1:], "--exit-code").exit_code == 0
-
-
-def test_the_status_names_the_other_segments_of_a_cause() -> None:
-    def alert(topic: str, segment: str, also: tuple[Any, ...] = ()) -> Any:
-        said = {
-            "kind": "segment",
-            "title": "Worse",
-            "text": "",
-            "what_to_do": "look",
-            "state": "",
-            "since": "",
-        }
-        return SimpleNamespace(topic=topic, row={"segment": segment}, also=also, first=False, **said)
-
-    narrow = alert("segments", "shop=a and size=1", (alert("segments", "shop=a"), alert("tests", "all")))
-    assert list(_of_alert(narrow)) == ["  segment: Worse.", "    also where shop=a", "    What to do: look"]
 
 
 def test_no_alert_is_a_payload_too(monitored_project: DbtProject) -> None:

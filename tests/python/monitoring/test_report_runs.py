@@ -13,6 +13,7 @@ import pytest
 from monitored import run
 from project import DbtProject
 from scorehouse.report.contests import contest, is_whole, part_of, place_of
+from scorehouse.report.runs import error_of
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,34 @@ def test_the_parts_of_a_contest_have_names_and_an_order() -> None:
     ]
     assert [row["output"] for row in ordered if is_whole(row)] == ["(mean)"]
     assert part_of({}) == "all rows" and is_whole({})
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "problem", "action"),
+    [
+        (
+            "failed",
+            "Compilation Error in model p (models/p.sql)\n  scorehouse.predictions() in p: it lacks a: b.\n"
+            "    Expected: the same.\n    What to do: rebuild it.",
+            "it lacks a: b",
+            "rebuild it",
+        ),
+        (
+            "failed",
+            "scorehouse.score(table='a: b') in model.x.p: bad (x): y.\n  What to do: z.",
+            "bad (x): y",
+            "z",
+        ),
+        (
+            "failed",
+            "Runtime Error in model p (p.sql)\n  cannot read 'a row'",
+            "Runtime Error in model p (p.sql)",
+            "",
+        ),
+        ("failed", "no room: 0 bytes\r\nleft", "no room: 0 bytes", ""),
+        ("failed", None, "", ""),
+        ("skipped", "test a of t.x: 3 days.; test b of t: 2", "test a of t.x: 3 days; test b of t: 2", ""),
+    ],
+)
+def test_what_an_error_says_and_what_to_do(status: str, error: str | None, problem: str, action: str) -> None:
+    assert error_of({"status": status, "error": error}) == (problem, action)

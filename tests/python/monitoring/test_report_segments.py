@@ -106,4 +106,7 @@ def test_the_segment_that_costs_most_is_the_one_named(monitored_project: DbtProj
     ended = run("export", "alerts", "wide", "--database", database)
     (worse,) = (one for one in json.loads(ended.output)["alerts"] if one["code"] == "segment_worse")
     assert worse["title"].endswith("region=south"), worse["title"]
-    assert [fact["segment"] for fact in worse["also"]] == ["region=south and place=A", "region=north"]
+    others = ["region=south and place=A", "region=north"]
+    assert [fact["segment"] for fact in worse["also"]] == others
+    shown = " ".join(run("status", "wide", "--database", database).output.split())
+    assert f"also where {'; '.join(others)} What to do" in shown
