@@ -22,7 +22,7 @@ BUGS = (
         review="13",
         edits=(
             (
-                "src/scorehouse/evidence/seal.py",
+                "src/scorehouse/evidence/canonical.py",
                 'for line in data.split(b"\\n") if line.strip()]',
                 "for line in data.decode().splitlines()]",
             ),

@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
     ),
     "impact": (
         ("churn", "1", *TARGET, "--threshold", "0.6"),
-        "churn: champion from threshold",
+        "churn: champion from no threshold to threshold",
         ("chrn", *TARGET),
         1,
         NEAR,
