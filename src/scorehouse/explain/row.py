@@ -128,9 +128,9 @@ def find_rows(
     values = ", ".join(f"({', '.join(map(literal, key))})" for key in dict.fromkeys(asked))
 
     def by_key(query: str, *, live: bool = False) -> dict[tuple[str, ...], list[pa.RecordBatch]]:
-        found_as = ", ".join(f"{text} as scorehouse_key_{place}" for place, text in enumerate(texts))
+        as_keys = ", ".join(f"{text} as scorehouse_key_{place}" for place, text in enumerate(texts))
         matching = f"({', '.join(texts)}) in (values {values})" if values else "false"
-        found = _rows(connection, f"select *, {found_as} from ({query}) where {matching}", call)
+        found = _rows(connection, f"select *, {as_keys} from ({query}) where {matching}", call)
         if live and "is_live" in found.column_names:
             found = found.filter(found.column("is_live"))
         own = found.select(found.column_names[-len(texts) :]).to_pylist()

@@ -108,7 +108,7 @@ class Alert:
 
     @property
     def told(self) -> list[Alert]:
-        """Of its other facts, the first of each kind."""
+        """Its other facts, of each kind only the first few."""
         counts = Counter([self.code])
         shown = []
         for one in self.also:

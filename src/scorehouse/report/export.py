@@ -142,7 +142,7 @@ def slack(alerts: Sequence[Named], made_at: datetime) -> dict[str, Any]:
         known = (alert.kind, "first" if alert.first else "", alert.state)
         state = f" ({', '.join(filter(None, known))})"
         texts.append(escape(f"What to do: {alert.what_to_do}", quote=False))
-        texts.append(escape(f"Owner: {owner}" if owner else "No owner given", quote=False))
+        texts.append(escape(f"Owner: {owner or 'none given'}", quote=False))
         line = "\n".join([f"{ICONS[alert.level]} *{name} v{version}: {title}*{state}", *texts])
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": line[:3000]}})
     more = f", {count - SLACK_LIMIT} more in the report" if count > SLACK_LIMIT else ""

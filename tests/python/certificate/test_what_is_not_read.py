@@ -97,7 +97,7 @@ def test_steps_that_are_not_read(estimator: Any, frame: pd.DataFrame, reason: st
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(handle_unknown="ignore"), OPEN_CODES])
 def test_numbers_of_an_encoder_are_filled_as_numbers(encoder: Any) -> None:
-    """An imputer of everything behind an encoder, whose columns are made of texts and are none."""
+    """An imputer behind an encoder: its columns are made from texts, and hold numbers."""
     steps = make_column_transformer((encoder, ["city"]), remainder="passthrough", sparse_threshold=0.0)
     for model in (RandomForestRegressor(2, max_depth=3), LinearRegression()):
         products = isinstance(model, LinearRegression)

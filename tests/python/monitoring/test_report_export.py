@@ -140,7 +140,7 @@ def test_every_command_tells_in_json_what_it_wrote(monitored_project: DbtProject
     ("alike", "told", "untold"), [(1, 1, ""), (2, 2, ""), (3, 2, "and 1 more"), (6, 2, "and 4 more")]
 )
 def test_facts_that_are_alike_are_counted(alike: int, told: int, untold: str) -> None:
-    """What is of another kind is told."""
+    """Facts of another kind are still told."""
     numbers = {"started_at": datetime(2026, 3, 1), "table": "t", "status": "failed", "error": "no room"}
     head, other = (
         Alert(code, "bad", Subject("run", "t"), "select 1", numbers)
