@@ -108,6 +108,7 @@ def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str]) -
             more |= {"spark.eventLog.logStageExecutorMetrics": "true", "spark.driver.memory": "4g"}
             # as Spark has them by itself: a task reads many small files, and the JVM optimises what runs long
             more |= {"spark.sql.files.maxPartitionBytes": "128m", "spark.sql.files.openCostInBytes": "4m"}
+            more |= {"spark.sql.shuffle.partitions": "200"}
             more |= {"spark.driver.extraJavaOptions": f"-Dderby.system.home={home / 'derby'}"}
             project = spark_project(home, source, place, {"spark.master": f"local[{CORES}]", **more}, [])
             for model in models:
