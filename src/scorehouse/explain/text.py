@@ -49,7 +49,9 @@ def sentence(story: Story) -> str:
     if not what:
         return ""
     parts = [part for part in story.parts[:2] if part.contribution]
-    moved = ", ".join(f"{part.feature} is {shown(part.value)} ({part.contribution:+.2g})" for part in parts)
+    moved = ", ".join(
+        f"{part.feature} is {shown(part.value)} ({_brief(part.contribution)})" for part in parts
+    )
     said = ", ".join(what) + (f": {moved}" if moved else "")
     for undone in (story.flips or ())[:1]:
         said += f". With {undone.feature} at {shown(undone.becomes)} it would be {shown(undone.decision)}"
@@ -98,12 +100,17 @@ def _waterfall(story: Story) -> Iterator[str]:
         rows.append((others(len(story.parts) - SHOWN), "", "", rest, ""))
     rows.append(("total", "", "", story.total or 0.0, ""))
     names, values, ranges = (max(len(str(row[i])) for row in rows) for i in range(3))
+    numbers = max(10, *(len(f"{row[3]:+.4f}") for row in rows))
     yield f"  {'feature'.ljust(names)}  {'value'.ljust(values)}  {'trained'.ljust(ranges)}  {story.unit}"
     for name, value, trained, number, bar in rows:
-        line = (
-            f"  {name.ljust(names)}  {value.ljust(values)}  {trained.ljust(ranges)}  {number:+10.4f}  {bar}"
-        )
-        yield line.rstrip()
+        line = f"  {name.ljust(names)}  {value.ljust(values)}  {trained.ljust(ranges)}  "
+        yield f"{line}{f'{number:+.4f}'.rjust(numbers)}  {bar}".rstrip()
+
+
+def _brief(contribution: float | None) -> str:
+    """Two digits of a small number, a large one to the unit."""
+    number = contribution or 0.0
+    return f"{number:+,.0f}" if abs(number) >= 99.5 else f"{number:+.2g}"
 
 
 def others(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from rescoring import execute
 from scorehouse import load
 from scorehouse.cli.main import main
 from scorehouse.errors import ConfigurationError
-from scorehouse.explain.text import shown
+from scorehouse.explain import text
+from scorehouse.explain.story import Part
+from scorehouse.explain.text import sentence, shown
 
 RNG = np.random.default_rng(3)
 X = pd.DataFrame({"age": RNG.normal(40, 10, 400).round(), "visits": RNG.integers(0, 9, 400)})
@@ -113,6 +116,32 @@ def test_the_first_sentence_says_what_why_and_what_would_undo_it(project: DbtPro
 def test_a_blank_that_makes_another_category_is_seen() -> None:
     values = ["Basic", "Basic ", "", None, 0.5]
     assert [shown(value) for value in values] == ["Basic", "'Basic '", "''", "NULL", "0.5"]
+
+
+def test_contributions_in_thousands_are_read_at_a_glance() -> None:
+    parts = [
+        Part("city", "Bonn", "3 categories", False, -64_525.78),
+        Part("rooms", 6, "1 to 7", False, 0.345),
+    ]
+    row = {"row_status": "scored", "prediction": 328_417.0}
+    story: Any = SimpleNamespace(
+        **{"parts": parts, "flips": None, "decided": None, "has_changed": False, "output": ""},
+        **{
+            "table": row,
+            "now": row,
+            "base": 392_942.43,
+            "base_label": "base",
+            "total": 328_417.0,
+            "unit": "EUR",
+        },
+        **{"heading": "", "name": "price", "version": 1, "digest": "", "backend": "native"},
+        **{"run_id": "", "scored_at": "", "no_reasons": None},
+    )
+    assert sentence(story) == "328417: city is Bonn (-64,526), rooms is 6 (+0.34)."
+    table = [
+        line for line in text.lines(story) if line.startswith(("  base ", "  city ", "  rooms ", "  total "))
+    ]
+    assert len(table) == 4 and len({line.index(".") for line in table}) == 1, "numbers stand below each other"
 
 
 def test_a_version_without_reasons_still_has_a_story(tmp_path: Path) -> None:
