@@ -29,9 +29,11 @@
     {% endfor %}
     {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
         ((has or lacks) and scorehouse._on_schema_change() in ['', 'fail'] or retyped,
-            'the columns of ' ~ target_relation ~ ' differ from those of this run: it lacks '
-                ~ (lacks | join(', ') or 'none') ~ ', it has ' ~ (has | join(', ') or 'none')
-                ~ ' besides, and these have another type: ' ~ (retyped | unique | join(', ') or 'none'),
+            'the columns of ' ~ target_relation ~ ' differ from those of this run: ' ~ [
+                'it lacks ' ~ lacks | join(', ') if lacks else '',
+                'it has ' ~ has | join(', ') ~ ', which this run does not write' if has else '',
+                'it has ' ~ retyped | unique | join(', ') ~ ' with another type' if retyped else ''
+            ] | select | join(', and '),
             'a table that was built with the same arguments',
             ("set on_schema_change='append_new_columns' or 'sync_all_columns' in the model's config, or "
                 if not retyped else '')
