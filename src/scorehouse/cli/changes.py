@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -20,10 +20,14 @@ LINES = 150  # of new files that are shown before a question
 
 @dataclass(frozen=True)
 class Change:
-    """The new text of one file of the project; `path` is relative to its folder."""
+    """The new text of one file of the project; `path` is relative to its folder.
+
+    One that only `creates` leaves a file that is there as it is, which belongs to its author.
+    """
 
     path: str
     text: str
+    creates: bool = False
 
     def before(self, project: Path) -> str | None:
         """What is there; of bytes that are not UTF-8, something that no new text equals."""
@@ -38,12 +42,9 @@ class Change:
         return list(difflib.unified_diff(old, self.text.splitlines(), origin, f"b/{self.path}", lineterm=""))
 
 
-def new_files(project: Path, changes: Sequence[Change]) -> list[Change]:
-    """The files that do not exist yet; an existing file belongs to its author and is not changed."""
-    for change in changes:
-        if change.before(project) not in (None, change.text):
-            echo(f"left as it is: {change.path}, which is not what these options would write", err=True)
-    return [change for change in changes if change.before(project) is None]
+def new_files(changes: Sequence[Change]) -> list[Change]:
+    """The changes as files that are only written where there is none."""
+    return [replace(change, creates=True) for change in changes]
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,14 @@ class Writing:
 
         With --json, documents are shown, and the result is False: nothing else may be printed.
         """
+        if self.as_json and not (self.dry_run or self.yes):
+            raise click.UsageError("--json does not ask: add --yes or --dry-run")
         changes = [change for change in changes if change.before(project) != change.text]
+        left = [change for change in changes if change.creates and change.before(project) is not None]
+        for change in left:
+            echo(f"left as it is: {change.path}, which is not what these options would write", err=True)
+        changes = [change for change in changes if change not in left]
         if self.as_json:
-            if not (self.dry_run or self.yes):
-                raise click.UsageError("--json does not ask: add --yes or --dry-run")
             print_json([_document(change, project) for change in changes])
         elif changes:
             _show(project, changes, whole=self.dry_run)

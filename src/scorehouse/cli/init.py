@@ -90,7 +90,7 @@ def init_command(
     changes, target = _project_files(project, package, revision)
     source = _source(project, call, trained, target)
     script = Change(f"ml/train_{name}.py", training_script(name, trained, task, source))
-    changes += new_files(project, [script])
+    changes += new_files([script])
     if writing.carry_out(project, changes, "nothing to do: the project is already prepared"):
         hints = [*_time_hint(name, trained, dates), *_profile_hint(project, target)]
         for line in [*hints, *_next_steps(name, trained, source, script)]:

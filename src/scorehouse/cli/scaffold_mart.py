@@ -97,7 +97,7 @@ def planned_mart(
     bands: tuple[float, float],
     folder: str,
 ) -> list[Change]:
-    """The files that do not exist yet."""
+    """The files, which are written where there are none."""
     low, high = bands
     if not -math.inf < low < high < math.inf:
         raise click.UsageError(
@@ -135,7 +135,7 @@ def planned_mart(
         Change(f"{folder}/{entry['name']}.sql", MART.format(name=version.name, table=table, columns=text)),
         Change(f"{folder}/_{entry['name']}.yml", dump_yaml({"version": 2, "models": [entry]})),
     ]
-    return new_files(project, changes)
+    return new_files(changes)
 
 
 @click.command("exposure")
@@ -187,5 +187,5 @@ def scaffold_exposure_command(
     if url:
         entry["url"] = url
     change = Change(f"{folder}/_{name}.yml", dump_yaml({"version": 2, "exposures": [entry]}))
-    if writing.carry_out(project, new_files(project, [change]), NOTHING):
+    if writing.carry_out(project, new_files([change]), NOTHING):
         echo(f"next: dbt build --select +exposure:{name}")

@@ -131,7 +131,7 @@ def planned_monitors(
     segments: tuple[str, ...],
     **answers: Any,
 ) -> list[Change]:
-    """The files that do not exist yet."""
+    """The files, which are written where there are none."""
     if (labels is None) != (not label_columns):
         raise click.UsageError("--labels and --label go together: the model, and its column")
     if labels and (version.task not in TASKS or (version.classes and len(version.classes) != 2)):
@@ -174,7 +174,7 @@ def planned_monitors(
         *(Change(f"{folder}/{monitor.name}.sql", head + monitor.sql) for monitor in written),
         Change(f"{folder}/_{name}_monitoring.yml", properties),
     ]
-    return new_files(project, changes)
+    return new_files(changes)
 
 
 def watched_monitors(model: Monitored) -> list[Monitor]:

@@ -110,7 +110,7 @@ def scaffold_predictions_command(
     properties = _properties(version, keys, column_descriptions(project, features, keys, kept), tests)
     path = f"{folder}/{name}_predictions.{ending}"
     changes = [Change(path, model), Change(f"{folder}/_{name}_predictions.yml", properties)]
-    if writing.carry_out(project, new_files(project, changes), NOTHING):
+    if writing.carry_out(project, new_files(changes), NOTHING):
         echo(f"next: {build_command(name, f'+{name}_predictions')}")
 
 

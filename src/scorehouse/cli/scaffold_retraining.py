@@ -189,7 +189,7 @@ def planned_retraining(
     event_time: str | None,
     folder: str,
 ) -> list[Change]:
-    """The files that do not exist yet, and dbt_project.yml if its variable does not have this ML model."""
+    """The new files, and dbt_project.yml if its variable does not have this ML model."""
     gate = gate_of(version)
     name, label = version.name, _label(version, label_columns)
     function = f"ml.retrain_{name}:train"
@@ -224,7 +224,6 @@ def planned_retraining(
     )
     shadow, relations = f"{name}_shadow", {"predictions": f"ref('{name}_shadow')", "labels": spine}
     changes = new_files(
-        project,
         [
             Change(f"ml/retrain_{name}.py", _function(version)),
             Change(f"{folder}/{name}_training_set.sql", training),

@@ -92,7 +92,7 @@ def scaffold_student_command(
     check_columns(project, call, features, {"--key": keys}, features=features_of(project, version))
     taken_over = column_descriptions(project, features, keys, ())
     changes = _planned(version, features, keys, share, period, folder, taken_over)
-    if writing.carry_out(project, new_files(project, changes), NOTHING):
+    if writing.carry_out(project, new_files(changes), NOTHING):
         echo(f"next: {build_command(name, f'+{name}_student_sample+')}")
 
 

@@ -281,6 +281,10 @@ def test_a_scaffold_says_what_it_leaves_unchecked_and_as_it_is(shop: ForeignProj
     again = shop.run("scorehouse", *words, "--features", "basket", "--keep", "visits")
     assert "left as it is: scaffolded/churn_predictions.sql, which is not what these options" in again.stderr
     assert "nothing to do: the files already exist" in again.stdout
+    mart = ("scaffold", "mart", "churn", "--key", "id", "--folder", "scaffolded", "--yes")
+    shop.run("scorehouse", *mart)
+    wrong = shop.run("scorehouse", *mart, "--keep", "vists", code=1).stderr
+    assert "--keep is 'vists'" in wrong and "left as it is" not in wrong, "an error comes alone"
 
 
 @pytest.mark.slow

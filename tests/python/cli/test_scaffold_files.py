@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scorehouse.cli.changes import Change, new_files
+from scorehouse.cli.changes import Change, Writing, new_files
 from scorehouse.cli.known_columns import check_columns
 from scorehouse.cli.scaffold import CONTESTS, PYTHON_MODELS, TABLES, check_target
 from scorehouse.errors import ConfigurationError
@@ -71,9 +71,13 @@ def test_a_file_in_another_encoding_is_left_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "kept.sql").write_bytes("-- caf\u00e9".encode("latin-1"))
-    new = Change("new.sql", "select 1")
-    assert new_files(tmp_path, [Change("kept.sql", "-- caf\u00e9"), new]) == [new]
-    assert "left as it is: kept.sql" in capsys.readouterr().err
+    changes = new_files([Change("kept.sql", "-- caf\u00e9"), Change("new.sql", "select 1")])
+    writing = Writing(tmp_path, yes=True, dry_run=False, as_json=False)
+    assert writing.carry_out(tmp_path, changes, "nothing to do")
+    told = capsys.readouterr()
+    assert "left as it is: kept.sql" in told.err and "kept.sql" not in told.out
+    assert (tmp_path / "new.sql").read_text() == "select 1"
+    assert (tmp_path / "kept.sql").read_bytes() == "-- caf\u00e9".encode("latin-1")
 
 
 @pytest.mark.parametrize("kind", ["postgres", "clickhouse", "duckdb", "spark"])
