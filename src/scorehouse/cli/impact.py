@@ -20,13 +20,21 @@ from scorehouse.cli.common import (
     this_call,
     waiting,
 )
-from scorehouse.cli.impact_sections import Section, check_sections, impact_sections, markdown, text
+from scorehouse.cli.impact_sections import (
+    Section,
+    check_sections,
+    impact_sections,
+    markdown,
+    stays_sections,
+    text,
+)
 from scorehouse.cli.project_nodes import node_files
 from scorehouse.cli.target import Opened, Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds
 
 if TYPE_CHECKING:
+    from scorehouse.impact.move import Move
     from scorehouse.impact.predict import Impact
 
 KEPT = "target/impact"
@@ -68,8 +76,9 @@ def impact_command(
     """Predict what moving an alias of NAME to VERSION changes: keys, limits, value, alarms, cost.
 
     Scores the features as they are now with both versions, and writes no table. VERSION is by default that
-    of the alias in the project, as in a pull request that moves it. Every key is kept in a file, with which
-    --check compares the run after the move: it exits with 3 if a key got another outcome.
+    of the alias in the project, as in a pull request that moves it; where it stays, that is said. Every key
+    is kept in a file, with which --check compares the run after the move: it exits with 3 if a key got
+    another outcome.
 
     \b
     Examples:
@@ -98,14 +107,21 @@ def impact_command(
             else:
                 with waiting("scoring with both versions"):
                     moved = {"number": version, "alias": alias, "table": node, "threshold": threshold}
-                    found, file = _predicted(opened, seeds, folder, segments, values, key, **moved)
-                gates = _gates(target, name)
-                document = {**found.to_dict(), "gates": gates, "file": str(file)}
-                shown = found
-                if not has_keys:
-                    unnamed = [replace(one, example=None) for one in found.changes]
-                    shown = replace(found, changes=unnamed)
-                sections = list(impact_sections(shown, gates, file, options))
+                    move = _move(opened, seeds, **moved)
+                    found = None
+                    if not move.is_none:
+                        found, file = _predicted(opened, seeds, move, folder, segments, values, key)
+                if found is None:
+                    document = {**move.header, "changes": [], "file": None}
+                    sections = list(stays_sections(move))
+                else:
+                    gates = _gates(target, name)
+                    document = {**found.to_dict(), "gates": gates, "file": str(file)}
+                    shown = found
+                    if not has_keys:
+                        unnamed = [replace(one, example=None) for one in found.changes]
+                        shown = replace(found, changes=unnamed)
+                    sections = list(impact_sections(shown, gates, file, options))
     except (duckdb.Error, OSError) as error:
         raise ConfigurationError(
             f"{this_call()} {name}",
@@ -118,23 +134,29 @@ def impact_command(
         ctx.exit(EXIT_DIFFERENT)
 
 
+def _move(opened: Opened, seeds: ModelSeeds, **moved: Any) -> Move:
+    from scorehouse.impact.move import find_move
+    from scorehouse.registry.policy import load_policy
+
+    call, policy = f"{this_call()} {seeds.name}", load_policy(seeds.project)
+    return find_move(opened.connection, opened.run_log, seeds, policy, call, **moved)
+
+
 def _predicted(
     opened: Opened,
     seeds: ModelSeeds,
+    move: Move,
     folder: Path,
     segments: Sequence[str],
     values: str | None,
     key: Sequence[str],
-    **moved: Any,
 ) -> tuple[Impact, Path]:
     """What the move changes, and the file in which every key is kept."""
-    from scorehouse.impact.move import find_move
     from scorehouse.impact.predict import keep, predict
     from scorehouse.registry.policy import load_policy
     from scorehouse.scoring.request import Request
 
     call, log, policy = f"{this_call()} {seeds.name}", opened.run_log, load_policy(seeds.project)
-    move = find_move(opened.connection, log, seeds, policy, call, **moved)
     request = Request(
         run_id=str(move.run["run_id"]),
         invocation_id="",

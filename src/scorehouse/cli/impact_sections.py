@@ -14,6 +14,7 @@ from scorehouse.project.dbt_text import prose
 
 if TYPE_CHECKING:
     from scorehouse.impact.changes import Change, Checked
+    from scorehouse.impact.move import Move
     from scorehouse.impact.predict import Impact, Values
 
 SHOWN = 10  # values of a segment, and lights
@@ -77,6 +78,14 @@ def impact_sections(
     for option, value in {"table": move.table, "alias": alias, **options}.items():
         again += f" --{option} {shlex.quote(str(value))}" if value else ""
     yield Section("", notes=[f"every key: {file}", f"after the run: {again}"])
+
+
+def stays_sections(move: Move) -> Iterator[Section]:
+    """What is said where the alias stays: which other versions could be asked about."""
+    name, version = move.before.name, move.before.version
+    notes = [f"{move.alias} is at the version that scored {move.table} last, so no key changes"]
+    notes += [f"version {other}: scorehouse impact {name} {other}" for other in move.versions[-1:]]
+    yield Section(f"{name}: {move.alias} stays at version {version}", notes=notes)
 
 
 def _moves(outcome: str, changes: Sequence[Change], rows: int, values: Values | None) -> Section:

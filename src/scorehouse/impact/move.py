@@ -28,7 +28,7 @@ class Move:
     """`alias` moves from `before`, with the threshold and classes of `run`, to `after` as it is registered.
 
     `run` is the newest row of the run log whose rows the alias decides, `policy` opens the files of `before`,
-    `others` are further prediction tables that the alias decides.
+    `others` are further prediction tables that the alias decides, `versions` those but `before`.
     """
 
     alias: str
@@ -39,11 +39,17 @@ class Move:
     rescore: Rescore
     policy: LoadPolicy
     others: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
 
     @property
     def table(self) -> str:
         """The name of the prediction table."""
         return str(self.run["node"]).rpartition(".")[2]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the alias stays where it was in the last run."""
+        return identity(self.before) == identity(self.after)
 
     @property
     def header(self) -> dict[str, Any]:
@@ -104,7 +110,8 @@ def find_move(
 ) -> Move:
     """The move to version `number`, by default the one that has the alias in the project.
 
-    `threshold` is a new one of that version.
+    `threshold` is a new one of that version. Without both, the move may be none, as in a pull request that
+    registers a version and leaves the aliases.
     Raises ConfigurationError if the alias is at a third version, so that nobody knows what it moves from.
     """
     versions = seeds.registered(call)
@@ -125,8 +132,9 @@ def find_move(
             expected=f"the alias at version {before.version} or {after.version}",
             action=f"{BUILD}tag:ml_{seeds.name}+",
         )
-    if identity(before) == identity(after):
-        others = sorted(row.version for row in versions if row.version != before.version)
+    asks = number is not None or threshold is not None
+    others = sorted(row.version for row in versions if row.version != before.version)
+    if asks and identity(before) == identity(after):
         another = f"name version {' or '.join(map(str, others))}" if others else "register another version"
         raise ConfigurationError(
             call,
@@ -137,7 +145,7 @@ def find_move(
     policy = logged_policy(run, versions, seeds.project, load_policy, call)
     nodes = (str(other["node"]).rpartition(".")[2] for other in further)
     options, rescore = logged_options(run, call), logged_rescore(run, call)
-    return Move(alias, before, after, run, options, rescore, policy, tuple(nodes))
+    return Move(alias, before, after, run, options, rescore, policy, tuple(nodes), tuple(others))
 
 
 def moved(

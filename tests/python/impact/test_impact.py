@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from predicted import impact, promoted, refused, registered, scorehouse
-from project import DbtProject
+from project import REPOSITORY, DbtProject
 
 FEATURES = """
 select i as id, 'r' || (i % 4) as region, (i * 7919 % 1000) / 100.0e0 as a,
@@ -274,3 +278,41 @@ def test_a_pull_request_gets_a_comment(made: DbtProject) -> None:
     )
     place = lines.index("#### decision by region")
     assert lines[place + 2].startswith("| region | keys | changed |") and lines[place + 4].count("|") == 6
+
+
+def test_a_pull_request_that_moves_no_alias_is_told_so(made: DbtProject) -> None:
+    """It registers version 2 beside the champion."""
+    ended = scorehouse(made, "impact", "toy", "--target", "dev", "--format", "markdown")
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.splitlines()[0] == "### toy: champion stays at version 1"
+    assert "- version 2: scorehouse impact toy 2" in ended.stdout
+    found = impact(made)
+    assert found["before"] == found["after"] and (found["changes"], found["file"]) == ([], None)
+
+
+def test_the_workflow_of_the_page_comments_each_pull_request(project: DbtProject) -> None:
+    """Its steps as the page has them, on a branch that registers and on one that promotes; without `gh`."""
+    page = (REPOSITORY / "docs/how-to/impact.md").read_text(encoding="utf-8")
+    workflow = page.partition('title=".github/workflows/impact.yml"')[2].partition("```")[0]
+    job = yaml.load(workflow, Loader=yaml.BaseLoader)["jobs"]["impact"]  # where `on` is no truth value
+    (command,) = [step["run"] for step in job["steps"] if "scorehouse impact" in step.get("run", "")]
+    assert "--body-file impact.md" in job["steps"][-1]["run"]
+    own = command.replace(" churn ", " toy ").replace("--target prod", "--target dev")
+    project.write(".gitignore", "target/\nlogs/\nimpact.md\nhouse.duckdb\n")
+
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**project.environment, "PATH": path}
+
+    def shell(script: str) -> None:
+        words = ("bash", "-eo", "pipefail", "-c", script)
+        ended = subprocess.run(words, cwd=project.folder, env=environment, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+
+    git = "git -c user.name=a -c user.email=a@b.c"
+    commit = f"git add --all && {git} commit --quiet --message"
+    shell(f"git init --quiet --initial-branch main && {commit} one && git checkout --quiet -b registers")
+    shell(f"touch more && {commit} two && {own}")
+    comment = project.folder / "impact.md"
+    assert comment.read_text().startswith("### toy: champion stays at version 1\n")
+    shell(f"git checkout --quiet -b promotes && scorehouse promote toy 2 && {commit} three && {own}")
+    assert comment.read_text().startswith("### toy: champion from version 1 to version 2\n")
