@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from scorehouse.errors import ConfigurationError, EstimatorError, ScorehouseError
 from scorehouse.retraining.job import Frames, Job
 from scorehouse.retraining.quality import quality_of
+from scorehouse.retraining.steps import Steps
 from scorehouse.retraining.students import CLASSIFICATION, SIZES, Size, fit_on, of_classes, stages, student
 
 FOLDS, FEWEST_BLOCKS = 5, 3
@@ -29,6 +30,7 @@ COPIES, MOST_COPIES = 4, 20_000  # of rows with values of their neighbours, whic
 NEIGHBOURS, SWAPPED = 5, 0.25
 SAMPLE = 200  # rows that are scored twice
 FEWEST_ROWS = 40  # held out
+TOLD = {"labels": "student without teacher", "student": "student"}
 Z = 1.96
 EPSILON = np.finfo(np.float64).eps
 
@@ -73,7 +75,13 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
     known, truth = _targets(y, classes, job), _targets(held[job.label], classes, job)
     later = later_half(held[job.time], job.seed)
     blocks = _blocks(frames.training[job.time])
-    clones = [_refitted(fresh, X, y, blocks != number, job) for number in range(blocks.max() + 1)]
+    steps = Steps(int(blocks.max()) + 1 + (not is_new))
+
+    def learns(rows: np.ndarray) -> Any:
+        with steps.clone():
+            return _refitted(fresh, X, y, rows, job)
+
+    clones = [learns(blocks != number) for number in range(blocks.max() + 1)]
 
     def said(rows: pd.DataFrame, blocks: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
         """What the clones say that have not seen a row's block; `otherwise` where that is no number."""
@@ -92,10 +100,12 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
         mixed = mixed_rows(X, own, job.seed)
         more = pd.concat([X, mixed], ignore_index=True)
         lessons["student"].append((more, np.concatenate([both, said(mixed, blocks[own], both[own])])))
+    steps.ended(f"clones have scored {sum(len(rows) for rows, _ in lessons['student']):,} rows")
     learned, sizes = {}, {}
     for name, given in lessons.items():
         learned[name], sizes[name] = _learned(given, held[features][~later], truth[~later], classes, job)
-    judged = teacher if is_new else _refitted(fresh, X, y, np.ones(len(X), dtype=bool), job)
+        steps.ended(f"{TOLD[name]} has learned")
+    judged = teacher if is_new else learns(np.ones(len(X), dtype=bool))
     measured, labels = held[features][later], held[job.label][later]
     loss = {
         name: losses(scores_of(model, measured, classes), truth[later]) for name, model in learned.items()

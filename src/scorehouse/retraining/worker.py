@@ -29,6 +29,7 @@ from scorehouse.retraining.distil import distil
 from scorehouse.retraining.fitted import fitted
 from scorehouse.retraining.gain import gain_of
 from scorehouse.retraining.job import Frames, Job, check_windows, read_frames
+from scorehouse.retraining.steps import warned_once
 from scorehouse.retraining.store import store
 
 SHOWN_FRAMES = 4
@@ -74,7 +75,8 @@ def _distil(job: Job) -> dict[str, Any]:
     """Let the parent teach a student; its classes may be the project's own."""
     _on_path(job)
     _seed(job)
-    return distil(read_frames(job), job)
+    with warned_once():
+        return distil(read_frames(job), job)
 
 
 def _fit(function: Callable[..., Any], frames: Frames, job: Job) -> Any:

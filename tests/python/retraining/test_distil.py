@@ -45,6 +45,7 @@ def test_a_student_is_taught_proven_and_watched(own: DbtProject) -> None:
     ended = distil(own)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "student without teacher" in ended.stdout and "(native, estimator)" in ended.stdout
+    assert "clone 1 of 5 has learned: " in ended.stderr and "\nstudent has learned: " in ended.stderr
     assert max(map(len, ended.stdout.partition("rows per second")[2].splitlines())) <= 80
     teacher, student = versions(own)
     assert (teacher.aliases, student.aliases) == (("champion", "teacher"), ("student",))
