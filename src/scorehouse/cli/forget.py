@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scorehouse.forgetting.forget import Certificate, Job
 
 WIDTH = 80
+SHOWN = 20  # names of what was not searched; the certificate has all
 
 
 @click.command("forget")
@@ -182,7 +183,9 @@ def _lines(done: Certificate, written: Path | None, *, is_new: bool) -> Iterator
         if place.searched.startswith("not: ") and not place.place.startswith("artifacts/"):
             unknown.setdefault(place.searched.removeprefix("not: "), []).append(place.place)
     for why, names in unknown.items():
-        yield from wrap(f"not searched, {why}: {', '.join(names)}", WIDTH, subsequent_indent="  ")
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        text = f"not searched, {why}: {', '.join(names[:SHOWN])}{more}"
+        yield from wrap(text, WIDTH, subsequent_indent="  ")
     reasons: dict[str, list[str]] = {}
     for place in there:
         if place.why and (place.remaining or not written):

@@ -158,7 +158,7 @@ def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
         return 0, "not: a database of its own" if file.suffix in DATABASES else "not: it is too large"
     text = file.read_bytes().decode("utf-8", "surrogateescape")
     hits = sum(1 for _ in people.found_in(text))
-    return hits, "not: it is packed" if file.suffix in PACKED and not hits else "by its text"
+    return hits, "not: it is packed" if file.suffix in PACKED and not hits else people.by_text
 
 
 def _count(connection: duckdb.DuckDBPyConnection, file: Path, where: str) -> int:

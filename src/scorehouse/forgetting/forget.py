@@ -111,7 +111,7 @@ def search(connection: duckdb.DuckDBPyConnection, job: Job) -> tuple[list[tuple[
     for column, hits in texts_of(connection, job.log, job.people):
         why = "" if column in TEXTS else "a replay reads it: take the key out of the model's SQL"
         found.append(
-            (Place(f"run log, {column}", "run log", "by its text", hits, why=why if hits else ""), None)
+            (Place(f"run log, {column}", "run log", job.people.by_text, hits, why=why if hits else ""), None)
         )
     there = [at for place, at in found if place.found and at and tables.condition(job.people, at.types)]
     for file, hits, how in tables.background_rows(connection, job.project, there, job.people):

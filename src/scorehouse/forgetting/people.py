@@ -22,6 +22,7 @@ WORD = re.compile(r"(?P<word>\w+)")
 ESCAPE = r"\\(?:u(?P<code>[\da-fA-F]{4})|[bfnrt])"  # in JSON, whose letters seem to be of the next word
 BEHIND_ESCAPE = re.compile(rf"{ESCAPE}(?P<word>\w+)")
 ESCAPE_BEFORE = re.compile(rf"{ESCAPE}$")
+NOT_IN_TEXTS = "not: a key of several columns is not searched for in texts"
 NEAR = 100  # characters before a short number in which the name of its column has to be
 
 
@@ -57,6 +58,11 @@ class People:
         """Values that are hardly there by chance: not short numbers, and not of a key of several columns."""
         keys = self.keys if len(self.columns) == 1 else ()
         return [value for (value,) in keys if is_telling(value)]
+
+    @property
+    def by_text(self) -> str:
+        """How a text is searched for them."""
+        return "by its text" if len(self.columns) == 1 else NOT_IN_TEXTS
 
     def found_in(self, text: str) -> Iterator[tuple[int, str]]:
         """Where `text` names a person: the places of whole values, in order, none in another.

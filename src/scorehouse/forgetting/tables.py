@@ -150,6 +150,8 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
         ).fetchall()
         spelled = [f"{n} {k}" for n, k in table.types.items() if n.lower() in map(str.lower, people.columns)]
         return sum(row[-1] for row in rows), f"by {', '.join(spelled)}", {row[:-1] for row in rows}
+    if part := [name for name in table.types if name.lower() in map(str.lower, people.columns)]:
+        return 0, f"not: it has only {', '.join(part)} of the key", set()
     texts = [name for name, kind in table.types.items() if kind == "VARCHAR"]
     if not texts or not people.telling:
         return 0, "not: it has no such column", set()

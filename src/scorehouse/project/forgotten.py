@@ -197,6 +197,8 @@ def needed_secret(project: Path, secret_id: str, listed: str, call: str) -> Secr
             + ("not here" if secret is None else "another one"),
             expected=f"the secret that `scorehouse forget` used, in the variable {SECRET_VARIABLE} or in "
             f"{str(project / SECRET_FILE)!r}",
-            action="bring it from where `scorehouse forget` ran; without it, forgotten persons would return",
+            action="bring it from where `scorehouse forget` ran; without it, forgotten persons would return. "
+            f"If it is lost: drop table {listed}, and before the next run forget again who is still in the "
+            "features",
         )
     return secret

@@ -170,6 +170,11 @@ def test_who_is_forgotten_does_not_return(house: DbtProject) -> None:
     (house.folder / SECRET_FILE).unlink()
     failed = house.build("--select", "scores")
     assert not failed.success and "forgotten persons would return" in failed.messages["scores"]
+    assert "If it is lost: drop table " in failed.messages["scores"]
+    house.query("drop table scorehouse_forgotten")
+    forget("--key", PERSON, code=3)
+    house.build().check()
+    assert house.query(f"select count(*) from scores where person_id = '{PERSON}'") == [(0,)]
 
 
 def guarded_by(table: str) -> dict[str, Any]:
@@ -599,3 +604,36 @@ def test_a_run_log_whose_database_is_named_in_other_case(house: DbtProject) -> N
     forget("--key", PERSON)
     call("forget", "--key", PERSON, *TARGET, "--dry-run")  # it is in the list
     assert traces(house.folder, PERSON) == []
+
+
+def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house: DbtProject) -> None:
+    """A table with one of the columns, and texts."""
+    house.query("create table shops as select 'person-0007-bonne' as person_id, 'north' as shop")
+    house.write("notes.txt", f"{PERSON}, north")
+    keys = ("--key", f"person_id={PERSON}", "--key", "shop=north")
+    without = forget(*keys, "--also", "shops", "--dry-run")["without"]
+    assert "house.main.scores" in without["not: it has only person_id of the key"]
+    in_texts = without["not: a key of several columns is not searched for in texts"]
+    assert "notes.txt" in in_texts and "run log, error" in in_texts and "by its text" not in without
+    said = call("forget", *keys, "--also", "shops", *TARGET, "--dry-run").stdout
+    assert "not searched, it has only person_id of the key: " in said
+
+
+@pytest.mark.slow
+def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProject) -> None:
+    """An e-mail that is passed through, in a mart that has nothing else of the person."""
+    house.features(f"select *, person_id || '@example.org' as email from ({FEATURES})")
+    house.sql_model("scores", "churn", key="person_id", passthrough=["email"])
+    house.write(
+        "models/mart.sql",
+        "{{ config(materialized='table') }}\nselect email, score from {{ ref('scores') }}\n",
+    )
+    house.build("--full-refresh").check()
+    there = f"select count(*) from mart where email = '{PERSON}@example.org'"
+    forget("--key", PERSON, "--also", "features")
+    assert house.query(there) == [(1,)]
+    done = forget("--key", f"email={PERSON}@example.org", "--also", "features")
+    assert house.query(there) == [(0,)] and traces(house.folder, PERSON) == []
+    assert [place["place"] for place in done["places"] if place["kind"] == "table made from predictions"]
+    house.build().check()
+    assert house.query(there) == [(0,)]
