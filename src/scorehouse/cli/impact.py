@@ -76,9 +76,8 @@ def impact_command(
     """Predict what moving an alias of NAME to VERSION changes: keys, limits, value, alarms, cost.
 
     Scores the features as they are now with both versions, and writes no table. VERSION is by default that
-    of the alias in the project, as in a pull request that moves it; where it stays, that is said. Every key
-    is kept in a file, with which --check compares the run after the move: it exits with 3 if a key got
-    another outcome.
+    of the alias in the project, as in a pull request that moves it. Every key is kept in a file, with which
+    --check compares the run after the move: it exits with 3 if a key got another outcome.
 
     \b
     Examples:

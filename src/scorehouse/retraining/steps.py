@@ -54,5 +54,5 @@ def warned_once() -> Iterator[None]:
                 seen.add(str(message))
                 show(message, *where, **more)  # type: ignore[arg-type]
 
-        warnings.showwarning = once  # type: ignore[assignment]
+        warnings.showwarning = once
         yield
