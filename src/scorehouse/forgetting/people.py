@@ -168,11 +168,12 @@ def _no_keys(file: Path, why: str, call: str) -> ConfigurationError:
 
 
 def _checked(columns: tuple[str, ...], keys: Sequence[Key], call: str) -> People:
-    if any(not value.strip() for key in keys for value in (*columns, *key)):
+    stripped = dict.fromkeys(tuple(value.strip() for value in key) for key in keys)
+    if any(not value for key in stripped for value in (*columns, *key)):
         raise ConfigurationError(
             call,
             f"a key of {listed(columns)} is empty",
             expected="a value for each column of the key",
             action="write column=value, or correct the file of --keys",
         )
-    return People(columns, tuple(dict.fromkeys(keys)))  # blanks at its ends belong to a key
+    return People(columns, tuple(stripped))

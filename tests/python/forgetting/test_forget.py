@@ -619,12 +619,6 @@ def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house:
     assert "not searched, it has only person_id of the key: " in said
 
 
-def test_blanks_at_the_ends_belong_to_a_key(house: DbtProject) -> None:
-    house.query("create table shops as select unnest(['blank-0001', 'blank-0001 ']) as person_id")
-    forget("--key", "person_id=blank-0001 ", "--also", "shops")
-    assert house.query("select person_id from shops") == [("blank-0001",)]
-
-
 @pytest.mark.slow
 def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProject) -> None:
     """An e-mail that is passed through, in a mart that has nothing else of the person."""
