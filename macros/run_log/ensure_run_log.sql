@@ -20,7 +20,6 @@
                 )
             {% endcall %}
             {% do adapter.commit() %}
-            {% do adapter.cache_added(relation) %}
         {% else %}
             {% set present = adapter.get_columns_in_relation(existing) | map(attribute='name') | map('lower') | list %}
             {% for name, type in columns.items() if name not in present %}

@@ -111,8 +111,10 @@ def impact_command(
                     if not move.is_none:
                         found, file = _predicted(opened, seeds, move, folder, segments, values, key)
                 if found is None:
-                    document = {**move.header, "changes": [], "file": None}
-                    sections = list(stays_sections(move))
+                    shows = {"--segment": segments, "--values": values, "--key": key}
+                    unused = [option for option, given in shows.items() if given]
+                    document = {**move.header, "stays": True, "changes": [], "file": None}
+                    sections = list(stays_sections(move, options, unused))
                 else:
                     gates = _gates(target, name)
                     document = {**found.to_dict(), "gates": gates, "file": str(file)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorehouse.cli.common import cell, count, heading, table
+from scorehouse.errors import listed
 from scorehouse.project.dbt_text import prose
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ def impact_sections(
         )
     elif move.rescore.rule == "new":
         notes.append("only keys that are not in the table yet: rescore 'new' leaves the others as they are")
-    if move.others:
-        others = " or ".join(move.others)
-        notes.append(f"the last scored table that {move.alias} decides; for another: --table {others}")
-    yield Section(title, notes=notes)
+    yield Section(title, notes=[*notes, *_other_tables(move)])
     for outcome in dict.fromkeys(one.outcome for one in found.changes):
         own = [one for one in found.changes if one.outcome == outcome]
         yield _moves(outcome, [one for one in own if one.segment == ALL], rows, values)
@@ -73,19 +71,35 @@ def impact_sections(
         spent = f"about {cost.seconds:.2g} s, by {cost.of_rows:,} rows that version {cost.version} scored"
     runs = f" in {cost.runs} runs, by max_rows" if cost.runs > 1 else ""
     yield Section("cost", notes=[f"the next run scores {count(cost.rows, 'key')}{runs}: {spent}"])
+    yield Section("", notes=[f"every key: {file}", f"after the run: {_call(move, options, '--check')}"])
+
+
+def stays_sections(move: Move, options: Mapping[str, Any], unused: Sequence[str]) -> Iterator[Section]:
+    """What is said where the alias stays: which other version could be asked about.
+
+    `unused` are options that show something of a move.
+    """
+    notes = [f"it is at the version that scored {move.table} last: it changes no key of this table"]
+    notes += _other_tables(move)
+    notes += [f"{listed(unused)}: not used, since nothing moves"] if unused else []
+    notes += [f"version {other}: {_call(move, options, str(other))}" for other in move.versions[-1:]]
+    yield Section(f"{move.before.name}: {move.alias} stays at version {move.before.version}", notes=notes)
+
+
+def _other_tables(move: Move) -> list[str]:
+    if not move.others:
+        return []
+    others = " or ".join(move.others)
+    return [f"the last scored table that {move.alias} decides; for another: --table {others}"]
+
+
+def _call(move: Move, options: Mapping[str, Any], word: str) -> str:
+    """The command with another word, and the options that were given."""
     alias = "" if move.alias == "champion" else move.alias
-    again = f"scorehouse impact {move.before.name} --check"
+    call = f"scorehouse impact {move.before.name} {word}"
     for option, value in {"table": move.table, "alias": alias, **options}.items():
-        again += f" --{option} {shlex.quote(str(value))}" if value else ""
-    yield Section("", notes=[f"every key: {file}", f"after the run: {again}"])
-
-
-def stays_sections(move: Move) -> Iterator[Section]:
-    """What is said where the alias stays: which other versions could be asked about."""
-    name, version = move.before.name, move.before.version
-    notes = [f"{move.alias} is at the version that scored {move.table} last, so no key changes"]
-    notes += [f"version {other}: scorehouse impact {name} {other}" for other in move.versions[-1:]]
-    yield Section(f"{name}: {move.alias} stays at version {version}", notes=notes)
+        call += f" --{option} {shlex.quote(str(value))}" if value else ""
+    return call
 
 
 def _moves(outcome: str, changes: Sequence[Change], rows: int, values: Values | None) -> Section:

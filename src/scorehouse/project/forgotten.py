@@ -199,6 +199,6 @@ def needed_secret(project: Path, secret_id: str, listed: str, call: str) -> Secr
             f"{str(project / SECRET_FILE)!r}",
             action="bring it from where `scorehouse forget` ran; without it, forgotten persons would return. "
             f"If it is lost: drop table {listed}, and before the next run forget again who is still in the "
-            "features",
+            "features; who is in no table now can return later",
         )
     return secret

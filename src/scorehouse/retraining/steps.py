@@ -33,8 +33,8 @@ class Steps:
         self.ended(f"clone {self._done} of {self._clones} has learned")
         if self._done == 1 and about >= LONG:
             _tell(
-                f"the other clones take about {about / 60:,.0f} min, then the student learns; to take less, "
-                "stop this (nothing is registered before the end), and limit their rows by --teacher-rows"
+                f"the other clones take about {about / 60:,.0f} min; to take less, stop this (nothing is "
+                "registered before the end), and let them learn fewer rows by --teacher-rows"
             )
 
 
@@ -44,7 +44,7 @@ def _tell(text: str) -> None:
 
 @contextmanager
 def warned_once() -> Iterator[None]:
-    """Show each text of a warning once, not for each part of each clone."""
+    """Show each text of a warning of this process once, not for each clone."""
     seen = set[str]()
     with warnings.catch_warnings():
         show = warnings.showwarning

@@ -100,7 +100,7 @@ def taught(teacher: Any, frames: Frames, job: Job, *, is_new: bool) -> Lesson:
         mixed = mixed_rows(X, own, job.seed)
         more = pd.concat([X, mixed], ignore_index=True)
         lessons["student"].append((more, np.concatenate([both, said(mixed, blocks[own], both[own])])))
-    steps.ended(f"clones have scored {sum(len(rows) for rows, _ in lessons['student']):,} rows")
+    steps.ended(f"clones have scored {len(lessons['student'][-1][0]):,} rows")
     learned, sizes = {}, {}
     for name, given in lessons.items():
         learned[name], sizes[name] = _learned(given, held[features][~later], truth[~later], classes, job)

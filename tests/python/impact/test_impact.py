@@ -285,7 +285,10 @@ def test_a_pull_request_that_moves_no_alias_is_told_so(made: DbtProject) -> None
     ended = scorehouse(made, "impact", "toy", "--target", "dev", "--format", "markdown")
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[0] == "### toy: champion stays at version 1"
-    assert "- version 2: scorehouse impact toy 2" in ended.stdout
+    assert "- version 2: scorehouse impact toy 2 --table scores --target dev\n" in ended.stdout
+    assert "--segment" not in ended.stdout
+    asked = scorehouse(made, "impact", "toy", "--target", "dev", "--segment", "region", "--key", "7")
+    assert "--segment, --key: not used, since nothing moves" in asked.stdout
     found = impact(made)
     assert found["before"] == found["after"] and (found["changes"], found["file"]) == ([], None)
 

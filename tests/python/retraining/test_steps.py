@@ -23,7 +23,7 @@ def test_the_first_clone_tells_how_long_the_others_take(
         lesson.ended("clones have scored 900 rows")
         first, *others = capsys.readouterr().err.splitlines()
         assert first == f"clone 1 of 4 has learned: {seconds:.0f} s"
-        assert [line.partition(",")[0] for line in others[:-2]] == ([told] if told else [])
+        assert [line.partition(";")[0] for line in others[:-2]] == ([told] if told else [])
         assert others[-2:] == [
             f"clone 2 of 4 has learned: {seconds:.0f} s",
             "clones have scored 900 rows: 5 s",
