@@ -132,6 +132,9 @@ def test_ranks_and_decisions(connection: duckdb.DuckDBPyConnection) -> None:
         4: 3,
         5: 1,
     }
+    for treated in ("keep", "delete"):
+        output = made({"rescore": {"rule": "changed", "vanished": treated}}, BOTH)
+        assert added_columns(output.options, ["score"], output.records) == []
     flags = {"rescore": {"rule": "changed", "vanished": "flag"}}
     output = made({"decision": {"top_n": 2}, **flags}, BOTH)
     assert output.needs_all_rows and "decision_policy" in output.derived()
