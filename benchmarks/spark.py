@@ -91,7 +91,7 @@ CHANGED = 250  # rows of a merge
 Did = dict[str, float]  # what one run did, by the names that are printed
 
 
-def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str]) -> None:
+def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str], shuffled: int) -> None:
     """Print a line per build and merge, and what follows from them."""
     source = folder / "source"
     source.mkdir()
@@ -108,7 +108,7 @@ def slopes(folder: Path, sizes: list[int], days: list[int], models: list[str]) -
             more |= {"spark.eventLog.logStageExecutorMetrics": "true", "spark.driver.memory": "4g"}
             # as Spark has them by itself: a task reads many small files, and the JVM optimises what runs long
             more |= {"spark.sql.files.maxPartitionBytes": "128m", "spark.sql.files.openCostInBytes": "4m"}
-            more |= {"spark.sql.shuffle.partitions": "200"}
+            more |= {"spark.sql.shuffle.partitions": str(shuffled)}
             more |= {"spark.driver.extraJavaOptions": f"-Dderby.system.home={home / 'derby'}"}
             project = spark_project(home, source, place, {"spark.master": f"local[{CORES}]", **more}, [])
             for model in models:
@@ -171,12 +171,13 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, nargs="+", default=[1, 2, 4], help="partitions a core")
     parser.add_argument("--slopes", type=int, nargs="+", help="rows of the tables whose cost is split")
     parser.add_argument("--days", type=int, nargs="+", default=[10, 100, 1000], help="their partitions")
+    parser.add_argument("--shuffle-partitions", type=int, default=200, help="of --slopes")
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.slopes:
-            slopes(folder, options.slopes, options.days, options.models)
+            slopes(folder, options.slopes, options.days, options.models, options.shuffle_partitions)
             return
         source = folder / "source"
         source.mkdir()

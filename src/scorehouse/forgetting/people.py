@@ -22,7 +22,7 @@ WORD = re.compile(r"(?P<word>\w+)")
 ESCAPE = r"\\(?:u(?P<code>[\da-fA-F]{4})|[bfnrt])"  # in JSON, whose letters seem to be of the next word
 BEHIND_ESCAPE = re.compile(rf"{ESCAPE}(?P<word>\w+)")
 ESCAPE_BEFORE = re.compile(rf"{ESCAPE}$")
-NOT_IN_TEXTS = "not: a key of several columns is not searched for in texts"
+NOT_IN_TEXTS = "not: a text is searched only for a key of one column"
 NEAR = 100  # characters before a short number in which the name of its column has to be
 
 

@@ -613,7 +613,7 @@ def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house:
     keys = ("--key", f"person_id={PERSON}", "--key", "shop=north")
     without = forget(*keys, "--also", "shops", "--dry-run")["without"]
     assert "house.main.scores" in without["not: it has only person_id of the key"]
-    in_texts = without["not: a key of several columns is not searched for in texts"]
+    in_texts = without["not: a text is searched only for a key of one column"]
     assert "notes.txt" in in_texts and "run log, error" in in_texts and "by its text" not in without
     said = call("forget", *keys, "--also", "shops", *TARGET, "--dry-run").stdout
     assert "not searched, it has only person_id of the key: " in said
