@@ -17,6 +17,7 @@ from scorehouse.engines.base import ColumnChange, Engine, Scan
 from scorehouse.engines.output import Output
 from scorehouse.engines.shared_setting import spark_setting
 from scorehouse.engines.source import not_a_registry
+from scorehouse.engines.spark.contract import check_contract
 from scorehouse.engines.spark.decided import LIMIT_SETTING, decided, decided_again, decides_later, task_limit
 from scorehouse.engines.spark.errors import translated
 from scorehouse.engines.spark.merge import Change, merge
@@ -134,7 +135,9 @@ class SparkEngine(Engine[SparkSource]):
                 spark_setting(self.session, METHOD_SETTING, METHOD_BYTES),
                 spark_setting(self.session, LIMIT_SETTING, task_limit(scan.options.decision)),
             ):
-                tables.write(SparkScan(scan).rows(), tables.staging)
+                rows = SparkScan(scan).rows()
+                check_contract(rows, tables.storage.contract, self.request.relation, self.call)
+                tables.write(rows, tables.staging)
                 self._check_staging(scan, tables.staging)
                 self._put_in_place(scan, tables)
         finally:

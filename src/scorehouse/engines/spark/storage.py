@@ -16,13 +16,14 @@ class Storage:
     """How the prediction table is stored, from the model's config.
 
     `strategy` is how rows are merged into it: `rewrite` the table, or `insert_overwrite` the partitions
-    that change; formats that support MERGE use it.
+    that change; formats that support MERGE use it. `contract` has the data types of an enforced contract.
     """
 
     file_format: str = "parquet"
     partition_by: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     strategy: str = "rewrite"
+    contract: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
