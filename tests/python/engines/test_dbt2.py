@@ -15,8 +15,10 @@ import yaml
 
 import forests
 from churn import FEATURES, OF_THE_RUN, ROWS
+from contracts import ON_DUCKDB_2, check_contract
 from dbt2 import DATABASE, PROGRAM, Dbt2Project, made_project, warnings
 from edited_registry import check_edit, problem_of
+from emulated_models import MODELS
 from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
@@ -51,6 +53,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Dbt2Project:
     project.write("models/predicted.sql", f"{TABLE}select * from {{{{ {PREDICT} }}}} as rows_of")
     project.write("models/profiles.sql", f"{TABLE}{{{{ {PROFILE} }}}}")
     project.write("models/drift.sql", f"{TABLE}{{{{ {DRIFT} }}}}")
+    for name in ("labels", "widths", "intervals"):
+        project.write(f"models/{name}.sql", TABLE + MODELS[name])
     costs = "{{ scorehouse.scoring_costs(ref('scorehouse_runs')) }}\n"
     costs += "-- depends_on: {{ ref('scored') }} {{ ref('explained') }}"
     project.write("models/costs.sql", f"{TABLE}{costs}")
@@ -121,6 +125,23 @@ def test_monitoring_judges_what_was_scored(built: Dbt2Project) -> None:
     assert built.query(psi) == [(True, True)]
 
 
+@pytest.mark.capability("intervals")
+def test_intervals(built: Dbt2Project) -> None:
+    """Half a width is the error that 0.8 of (n + 1) labels of the shop do not exceed, as a sort finds it."""
+    rank = "cast(ceil(0.8 * (count(*) + 1)) as integer)"
+    error = "abs(score - case when amount > 50 then 1 else 0 end)"
+    widths = (
+        f"select shop, list_sort(list({error}))[{rank}] as width from scored join customers using (id, shop) "
+    )
+    widths += "where row_status = 'scored' group by shop"
+    differs = (
+        "select count(*), count(*) filter (where abs(prediction_low - greatest(score - width, 0)) < 1e-12 "
+        "and abs(prediction_high - least(score + width, 1)) < 1e-12) "
+        f"from intervals join ({widths}) using (shop) where row_status = 'scored'"
+    )
+    assert built.query(differs) == [(ROWS - 10, ROWS - 10)]
+
+
 def test_a_list_of_forgotten_keys_is_not_passed_over(project: Dbt2Project) -> None:
     """SQL alone cannot compare their digests; an empty list stops nothing."""
     with duckdb.connect(str(project.folder / DATABASE)) as connection:
@@ -163,6 +184,36 @@ def test_an_edit_of_the_registry_decides_or_is_refused(project: Dbt2Project) -> 
     build = problem_of(partial(project.dbt, "run", "--select", "edited"))
     check_edit(project.folder, "leaving", seed, build, lambda: project.query(labels))
     assert project.runs("edited")[-1] == ("success", "merge", ROWS, "changed")
+
+
+@pytest.mark.capability("contracts")
+def test_a_contract_is_held(project: Dbt2Project) -> None:
+    project.scored("agreed", f"{KEY}, rescore='given'")
+    project.dbt("build", "--select", "customers")
+    build = problem_of(partial(project.dbt, "run", "--select", "agreed"))
+    rows = "select id, score, scored_at from agreed order by id"
+    write = partial(project.write, "models/_agreed.yml")
+    check_contract("agreed", ON_DUCKDB_2, write, build, lambda: project.query(rows))
+    (project.folder / "models/_agreed.yml").unlink()
+
+
+@pytest.mark.capability("on_schema_change")
+def test_a_changed_list_of_columns(project: Dbt2Project) -> None:
+    """Refused before a row is scored; appended and dropped where the config says so."""
+    project.scored("columns_of", f"{KEY}, rescore='changed'")
+    project.dbt("build", "--select", "customers", "columns_of")
+    more = "key='id', passthrough=['visits'], rescore='changed'"
+    project.scored("columns_of", more)
+    said = project.dbt("run", "--select", "columns_of", code=1)
+    assert "which this run does not write" in said
+    project.scored("columns_of", more, "on_schema_change='append_new_columns'")
+    project.dbt("run", "--select", "columns_of")
+    found = project.query("select count(*), count(visits), count(shop) from columns_of")
+    assert found == [(ROWS, ROWS, 0)]
+    project.scored("columns_of", more, "on_schema_change='sync_all_columns'")
+    project.dbt("run", "--select", "columns_of")
+    columns = {row[0] for row in project.query("describe columns_of")}
+    assert "visits" in columns and "shop" not in columns
 
 
 @pytest.mark.parametrize("rule", ["all", "given"])

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
+import marts
+from contracts import check_contract
 from edited_registry import CLASSES, EDIT, THRESHOLD, decided, edit
 from every_engine import Engine, values
 from project import NAME
@@ -88,7 +90,7 @@ class Story:
 
     def step(self, step: str, *built: str) -> None:
         self.refused[step] = self.engine.build(*built)
-        scored = [name for name in built if name not in ("ml_toy", "ml_pair", "ml_leaver", "features")]
+        scored = [name for name in built if name != "features" and not name.startswith("ml_")]
         self.tables[step] = {name: self.engine.table(name) for name in scored}
 
     def held(self, step: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
@@ -385,3 +387,89 @@ def test_reasons_are_slope_times_distance_where_they_are_asked_for(story: Story)
         (6, "a", 10.0, "6", "b", -5.0, "0", 2.5, 57.5, 65.0),
     ]
     assert story.run("explained", 1, *COUNTS) == story.run("flagged", 1, *COUNTS)
+
+
+# Spark plans some of these for a minute, so that test_spark_monitoring.py has them; predict() is not for it
+NOT_ON_SPARK = pytest.mark.parametrize("engine", ["duckdb", "ducklake"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def with_marts(story: Story) -> Story:
+    """Tables that read the scores of the table `replaced`, and tests of it."""
+    engine = story.engine
+    models = marts.EVERYWHERE | ({} if engine.is_slow else marts.IN_DUCKDB)
+    for name, sql in models.items():
+        engine.project.features(sql, name)
+    described = {"version": 2, "models": [{"name": "replaced", "data_tests": marts.TESTS}]}
+    engine.project.write("models/_replaced.yml", yaml.safe_dump(described))
+    story.step("marts", *marts.SEEDS, *models)
+    assert story.refused["marts"] == {}
+    return story
+
+
+@pytest.mark.capability("intervals")
+def test_an_interval_is_as_wide_as_the_errors_were(with_marts: Story) -> None:
+    """They were 0, 0, 5, 10, 100 and 320: the fourth of six is enough for a half, and none for 0.9."""
+    widths = with_marts.held("marts", "widths", "interval_level", "n_labelled", "half_width", "status")
+    assert widths == [(0.5, 6, 10, "calibrated"), (0.9, 6, None, "too_few_labels")]
+    found = with_marts.held("marts", "intervals", "id", "prediction_low", "prediction_high", "interval_basis")
+    scored = [(key, made - 10, made + 10, "all") for key, made in OF_SECOND if made is not None]
+    assert [row for row in found if row[1] is not None] == scored
+    assert [row[0] for row in found if row[1:] == (None, None, None)] == [4, 8, 9]
+
+
+@NOT_ON_SPARK
+@pytest.mark.capability("predict")
+def test_predict_scores_as_the_champion(with_marts: Story) -> None:
+    found = with_marts.held("marts", "predicted", "id", "part", "prediction", "reject_reason")
+    reasons = {4: "null:a", 8: "unseen_category:plan=ZZ", 9: "not_finite:a"}
+    parts = {row[0]: row[4] for row in SECOND}
+    assert found == [(key, parts[key], made, reasons.get(key)) for key, made in BY_SECOND_VERSION]
+
+
+@NOT_ON_SPARK
+@pytest.mark.capability("monitoring")
+def test_monitoring_judges_what_was_scored(with_marts: Story) -> None:
+    """`a` has 83.5 in seven rows; `b` was spread over eleven values, two of them in the bin of its zeros."""
+    told = ("feature", "segment", "kind", "row_count", "n_null", "n_nan", "n_unseen", "mean")
+    profiled = [row for row in with_marts.held("marts", "profiles", *told) if row[1:3] == ("all", "all")]
+    assert profiled == [
+        ("(all features)", "all", "all", 9, None, None, None, None),
+        ("a", "all", "all", 9, 1, 1, 0, round(83.5 / 7, 9)),
+        ("b", "all", "all", 9, 0, 0, 0, 0.0),
+        ("plan", "all", "all", 9, 0, None, 1, None),
+        ("prediction", "all", "all", 9, 3, 0, 0, 127.5),
+    ]
+    drifted = with_marts.held("marts", "drift", "feature", "metric", "segment", "value", "status")
+    asked = (("a", "missing_share"), ("b", "constant_value"), ("b", "tvd"), ("plan", "unseen_share"))
+    assert [row[:2] + row[3:] for row in drifted if row[:2] in asked and row[2] == "all"] == [
+        ("a", "missing_share", round(2 / 9, 9), "drift"),
+        ("b", "constant_value", 1.0, "drift"),
+        ("b", "tvd", round(9 / 11, 9), "info"),
+        ("plan", "unseen_share", round(1 / 9, 9), "not_judged"),
+    ]
+    performed = with_marts.held("marts", "performance", "metric", "value", "n_current", "status")
+    errors = {"bias": 72.5, "mae": 72.5, "max_error": 320.0, "median_absolute_error": 7.5}
+    assert [row for row in performed if row[0] in errors] == [
+        (*each, 6, "complete") for each in errors.items()
+    ]
+
+
+@NOT_ON_SPARK
+@pytest.mark.capability("generic tests")
+def test_generic_tests_find_what_is_there(with_marts: Story) -> None:
+    assert set(with_marts.engine.tests("replaced")) == marts.FAILING
+
+
+@pytest.mark.capability("contracts")
+def test_a_contract_is_held(story: Story) -> None:
+    """Each build compares the columns before the table is changed."""
+    engine = story.engine
+    engine.sql_model("agreed", rescore="given")
+    check_contract(
+        "agreed",
+        engine.columns,
+        lambda text: engine.project.write("models/_agreed.yml", text),
+        lambda: engine.build("agreed").get("agreed", ""),
+        lambda: values(engine.table("agreed"), "id", "prediction", "scored_at"),
+    )

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from churn import ROWS
+from contracts import EMULATED, check_contract
 from edited_registry import check_edit, problem_of
 from emulated import CUSTOMERS, KIND, EmulatedProject, emulator, later, made_project
 from emulated_models import (
@@ -239,6 +240,25 @@ def test_a_changed_list_of_columns(project: EmulatedProject) -> None:
     project.scored("columns_of", more, "on_schema_change='sync_all_columns'")
     project.dbt("run", "--select", "columns_of")
     assert project.query("select count(visits) from marts.columns_of") == [(ROWS,)]
+
+
+@pytest.mark.capability("contracts")
+def test_a_contract_is_held(project: EmulatedProject) -> None:
+    project.scored("agreed", f"{KEY}, rescore='given'")
+    project.dbt("build", "--select", "customers")
+    is_made_anew = project.warehouse.kind != "bigquery"
+    if not is_made_anew:
+        project.dbt("run", "--select", "agreed")
+    build = problem_of(partial(project.dbt, "run", "--select", "agreed"))
+    rows = "select id, score, scored_at from marts.agreed order by id"
+    columns = EMULATED[project.warehouse.kind]
+    write = partial(project.write, "models/_agreed.yml")
+    check_contract("agreed", columns, write, build, lambda: project.query(rows))
+    (project.folder / "models/_agreed.yml").unlink()
+    if not is_made_anew:
+        pytest.skip(
+            "merged and refused; not made anew, since the emulator's engine has no `create table (...) as`"
+        )
 
 
 WHEN_IT_PARSES = {

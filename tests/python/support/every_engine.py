@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import contracts
 from lake import attach
 from project import DbtProject, Row
 from scorehouse import register
@@ -52,8 +53,14 @@ def _amounts(X: pd.DataFrame, slope: float) -> pd.Series:
     return slope * X["a"] + X["b"] + 5 * (X["plan"] == "paid")
 
 
+SUCCEEDED = ("success", "pass")
+
+
 class Engine(ABC):
     """A dbt project with one ML model on one engine. Its feature table is read from a Parquet file."""
+
+    columns = contracts.ON_DUCKDB  # and types of a prediction table
+    is_slow = False  # to plan the tables of monitoring
 
     def __init__(self, project: DbtProject | SparkProject, read_parquet: str) -> None:
         self.project = project
@@ -116,6 +123,10 @@ class Engine(ABC):
         """Build these nodes without their tests; what each says that did not succeed."""
         return self._failures("--select", *names, "--exclude", "resource_type:test")
 
+    def tests(self, *names: str) -> dict[str, str]:
+        """Run the tests of these nodes alone; what each says that did not pass."""
+        return self._failures("--select", *names, "--resource-type", "test")
+
     @abstractmethod
     def _failures(self, *arguments: str) -> dict[str, str]:
         """`dbt build` with these arguments; the message of each node that did not succeed."""
@@ -146,7 +157,8 @@ class OnDuckDB(Engine):
     def _failures(self, *arguments: str) -> dict[str, str]:
         build = self.project.build(*arguments)
         assert not build.problem, build.problem
-        return {name: build.messages[name] for name, status in build.statuses.items() if status != "success"}
+        statuses = build.statuses.items()
+        return {name: build.messages[name] for name, status in statuses if status not in SUCCEEDED}
 
     def table(self, name: str) -> pa.Table:
         with self.connect() as connection:
@@ -166,6 +178,7 @@ class OnDuckLake(OnDuckDB):
 
     # the row that a run began with stays in a lake
     log_rows = "from scorehouse_run_log where status <> 'started' order by started_at"
+    columns = contracts.ON_A_LAKE
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -179,6 +192,8 @@ class OnDuckLake(OnDuckDB):
 
 class OnSpark(Engine):
     project: SparkProject
+    columns = contracts.ON_SPARK
+    is_slow = True
 
     def __init__(self, folder: Path) -> None:
         few = {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}  # for a dozen rows
@@ -186,7 +201,7 @@ class OnSpark(Engine):
 
     def _failures(self, *arguments: str) -> dict[str, str]:
         results = self.project.build(*arguments)
-        return {name: message for name, (status, message) in results.items() if status != "success"}
+        return {name: message for name, (status, message) in results.items() if status not in SUCCEEDED}
 
     def table(self, name: str) -> pa.Table:
         with duckdb.connect() as connection:
