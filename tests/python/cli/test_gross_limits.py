@@ -11,6 +11,8 @@ from project import DbtProject
 from scorehouse.cli.gross_limits import gross_limits
 from scorehouse.registry.signature import Feature
 
+pytestmark = pytest.mark.slow
+
 GROSS = {"max_missing": 0.67}
 
 

@@ -19,6 +19,8 @@ from project import Build, DbtProject
 from scorehouse.cli.main import main
 from scorehouse.cli.scaffold_tests import _whole
 
+pytestmark = pytest.mark.slow
+
 PLANS = ["it's", "{{ braces }}", "{{{ env_var('HOME') }}}", "plain", "ü"]
 GOOD = (
     "select 1 as id, 5.5e0 as amount, 3 as visits, 'it''s' as plan, true as active\n"
@@ -77,7 +79,6 @@ def run_tests(project: DbtProject, features: str) -> Build:
     return project.dbt("test", "--select", "features")
 
 
-@pytest.mark.slow
 def test_what_is_written_runs_both_ways(registered: DbtProject) -> None:
     file = registered.folder / "models" / "_features.yml"
     assert scaffold(registered, "--output", str(file)).exit_code == 0

@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from scorehouse.cli.main import main
 from scorehouse.registry.seeds import ModelSeeds
 
+pytestmark = pytest.mark.slow
+
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned", "--yes")
 # a hundred days of ten customers, of which two days have no label yet, and one row has no day
 CUSTOMERS = """
@@ -56,7 +58,6 @@ def features(project: Path) -> list[str]:
     return [str(row["feature"]) for row in ModelSeeds(project, "churn").features(1)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("day", [DAY, f"({DAY})::timestamp + interval 5 hours"])
 def test_with_time_the_newest_days_are_held_out_and_the_others_known(project: Path, day: str) -> None:
     build(project, day)
@@ -69,7 +70,6 @@ def test_with_time_the_newest_days_are_held_out_and_the_others_known(project: Pa
     assert ModelSeeds(project, "churn").window_units(1) == ["week"]
 
 
-@pytest.mark.slow
 def test_without_time_the_only_date_is_no_feature_and_init_says_so(project: Path) -> None:
     build(project)
     said = run(*INIT).output
@@ -80,7 +80,6 @@ def test_without_time_the_only_date_is_no_feature_and_init_says_so(project: Path
     assert version.training_rows == 735 and features(project) == ["age"]
 
 
-@pytest.mark.slow
 def test_of_several_dates_each_is_a_feature(project: Path) -> None:
     build(project, more=", date '2025-01-01' + i::int as born")
     assert "the only date" not in run(*INIT).output
@@ -88,7 +87,6 @@ def test_of_several_dates_each_is_a_feature(project: Path) -> None:
     assert features(project) == ["age", "day", "born"]
 
 
-@pytest.mark.slow
 def test_the_script_says_what_to_build_where_it_cannot_train(project: Path) -> None:
     run(*INIT, "--labels", "churn labels", "--time", "day")
     build_first = "build first: dbt build --select +customers '+churn labels'\n"

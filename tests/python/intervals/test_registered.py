@@ -22,6 +22,8 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registration.check_project import check_project
 from scorehouse.registry.seeds import ModelSeeds
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ["it's fine", "late", "lost"]
 LEVELS = [0.6, 0.9]
 KEYED = "ref('labels'), key='id'"
@@ -80,7 +82,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["grade", "flag", "price"])
 def test_quantiles_are_those_of_the_same_labels_in_the_warehouse(name: str, project: DbtProject) -> None:
     columns = "ml_model, version, basis, interval_group, interval_level, n_labelled, labels_needed, status"
@@ -148,7 +149,6 @@ CHANGES = {
 }
 
 
-@pytest.mark.slow
 def test_other_quantiles_in_the_table_are_refused(project: DbtProject, tmp_path: Path) -> None:
     house = project.copy(tmp_path / "house")
     asked = ("run", "--select", "intervals", "sets")
@@ -180,7 +180,6 @@ def test_other_quantiles_in_the_table_are_refused(project: DbtProject, tmp_path:
     assert len(faults) == 1 and "version 1, method: 'lac' (expected: 'aps')" in faults[0]
 
 
-@pytest.mark.slow
 def test_another_calibration_is_another_version(project: DbtProject) -> None:
     twin = DbtProject(project.folder.parent / "twin")
     fitted = LogisticRegression().fit(X.head(500), FRAME.grade.head(500))

@@ -15,6 +15,8 @@ from intervals import sets_frame
 from intervals.sets_frame import CLASSES, COLUMNS, FRAME, LEVELS, MONTHS, calibration_rows
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 GIVEN = "source('raw', 'predictions'), source('raw', 'labels'), key='id', label='y'"
 UNTIL = "'day': 'day', 'date_to': '2026-02-01'"
 BINARY = "'positive': 'yes'"
@@ -136,7 +138,6 @@ def quantile_of(rows: pd.DataFrame, method: str, level: float) -> float | None:
     return quantile(distances(rows[COLUMNS].to_numpy(), rows.y.tolist(), method), level)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lac", "aps"])
 def test_quantiles_equal_brute_force(method: str, built: MonitoredWarehouse) -> None:
     rows = built.query(

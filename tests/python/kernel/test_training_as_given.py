@@ -23,6 +23,8 @@ from project import MakeKernel
 from scorehouse import ScorehouseError, register
 from scorehouse.kernel.scorer import Kernel
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 FEATURES = f"""
 select

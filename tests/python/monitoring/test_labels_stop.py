@@ -9,6 +9,8 @@ import pytest
 from monitoring.warehouse import MonitoredWarehouse
 from project import Build
 
+pytestmark = pytest.mark.slow
+
 
 class Feed(NamedTuple):
     """Until which day predictions have labels, when one looks, and what is required of the labels."""

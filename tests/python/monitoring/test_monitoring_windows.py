@@ -21,6 +21,8 @@ from scorehouse.errors import ConfigurationError
 from scorehouse.registration.reference import reference_rows
 from scorehouse.registration.training_windows import training_windows
 
+pytestmark = pytest.mark.slow
+
 HEAD = "'m' as model_name, 1 as model_version, timestamp '2026-01-01' as scored_at, 'r' as scoring_run_id"
 ZONES, WEEKS, ROWS = 6, 40, 300
 WEEKLY = """with mondays as (
@@ -80,7 +82,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredWar
 ALARMED = "count(distinct window_start) filter (where status in ('drift', 'small_drift') and segment = 'all')"
 
 
-@pytest.mark.slow
 def test_a_window_that_is_not_over_begins_with_its_first_row(warehouse: MonitoredWarehouse) -> None:
     """One Monday of December is one day, and not nine, of which chance would not explain much."""
     assert warehouse.query("select days from spans order by window_id") == [(18.0,), (30.0,), (1.0,)]

@@ -21,6 +21,8 @@ from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import number
 from scorehouse.retraining.signals import faults_of_data
 
+pytestmark = pytest.mark.slow
+
 FILES = ("manifest.json", "run_results.json")
 OWN = "a_name_that_its_author_has_given-" * 4  # wider than a terminal
 GREEN = "wait for more labels; until then, builds stay green with: scorehouse promote wide --remove rival"
@@ -82,7 +84,6 @@ def test_many_features_of_little_importance_are_one_alert(database: Path) -> Non
     assert titles[1:3] == [FAULT, "f02 may be a data fault: missing values"] and titles[-1] == little
 
 
-@pytest.mark.slow
 def test_odd_features_do_not_end_the_report(database: Path) -> None:
     """A list of 90,000 categories, a feature without a reference, one that is NULL everywhere."""
     with duckdb.connect(str(database)) as connection:

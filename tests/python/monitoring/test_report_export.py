@@ -15,6 +15,8 @@ from project import DbtProject
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.export import LONG_COLUMNS, slack
 
+pytestmark = pytest.mark.slow
+
 TABLES = {
     "drift": "wide_drift",
     "joint_drift": "wide_joint",
@@ -26,7 +28,6 @@ TABLES = {
 }
 
 
-@pytest.mark.slow
 def test_the_sql_of_every_alert_gives_its_number(monitored_project: DbtProject) -> None:
     payload = json.loads(run("export", "alerts", "--database", monitored_project.database).output)
     checked, from_counts, with_rows = 0, 0, 0

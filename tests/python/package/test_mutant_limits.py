@@ -9,6 +9,8 @@ import pytest
 
 from project import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 BUSY = "while True: pass"
 # what outlives its parent in a session of its own, as the process from which commands are forked does
 APART = f"subprocess.Popen([sys.executable, '-c', {BUSY!r}], start_new_session=True)"

@@ -36,6 +36,8 @@ from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.program.trees import float32_edge
 from scorehouse.registry.signature import Signature
 
+pytestmark = pytest.mark.slow
+
 FLOATS = st.floats(allow_nan=False) | st.floats(3.4e38, 3.5e38) | st.floats(-3.5e38, -3.4e38)
 
 
@@ -54,7 +56,6 @@ def test_float32_edge_is_exact(threshold: float, value: float) -> None:
         assert (single <= threshold) == (tried <= edge)
 
 
-@pytest.mark.slow
 @given(st.floats(allow_nan=False))
 def test_a_double_reads_back(value: float) -> None:
     text = Printer(DUCKDB, []).double(value)
@@ -279,7 +280,6 @@ def test_small_integers_are_proven_within_their_range(kind: str, make_kernel: Ma
     assert parity.proven and parity.rows > 4_000
 
 
-@pytest.mark.slow
 def test_encoded_texts_become_one_lookup(make_kernel: MakeKernel) -> None:
     """Also where a scaler comes in between, with categories that are rare, unseen, missing or odd."""
     texts = ["it's", "a;b", "{{ x }}", "Zürich", None, "rare"]

@@ -13,6 +13,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from project import EVERY_DATABASE, DbtProject
 
+pytestmark = pytest.mark.slow
+
 TEST = """\
 models:
   - name: features

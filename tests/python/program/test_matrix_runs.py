@@ -20,6 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from closed_estimators import build_without_libraries
 from project import DbtProject
 
+pytestmark = pytest.mark.slow
+
 ROWS = 3_000
 NAMES = list("abcdef")
 WIDE = [f"w{number}" for number in range(60)]
@@ -69,7 +71,6 @@ def matrix_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return project
 
 
-@pytest.mark.slow
 def test_few_rows_of_a_wide_linear_model_wait_for_no_long_statement(matrix_project: DbtProject) -> None:
     (run,) = matrix_project.runs("wide_auto")
     assert run["backend"] == "matrix" and "fastest backend, proven on" in run["backend_reason"]
@@ -122,7 +123,6 @@ def test_a_backend_that_was_not_proven_is_refused_by_name(matrix_project: DbtPro
     assert "matrix: not proven at registration" in message and "scorehouse compile bayes" in message
 
 
-@pytest.mark.slow
 def test_a_machine_without_scikit_learn_scores(matrix_project: DbtProject, tmp_path: Path) -> None:
     """And a pickle that would end the process stays closed."""
     project = matrix_project.copy(tmp_path / "house")

@@ -37,6 +37,8 @@ from native_rows import ROWS, assert_equal, features, target
 from project import MakeKernel
 from proved import native_proof, trees_of
 
+pytestmark = pytest.mark.slow
+
 GATED = (
     "stump",
     "one tree",
@@ -186,7 +188,6 @@ def test_exponential_loss_of_boosting() -> None:
     assert_equal(NativeBackend(estimator), estimator, frame)
 
 
-@pytest.mark.slow
 def test_categories(make_kernel: MakeKernel) -> None:
     """Texts of dtype category, unseen ones too, through the estimator's own encoder."""
     rng = np.random.default_rng(0)
@@ -204,7 +205,6 @@ def test_categories(make_kernel: MakeKernel) -> None:
     assert native_proof(trees_of(kernel), kernel, frame)[1] == 0.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("final", ["hist", "forest", "sparse forest"])
 def test_pipelines(final: str, make_kernel: MakeKernel) -> None:
     """Steps before the trees, a sparse matrix among what scikit-learn's own may give."""

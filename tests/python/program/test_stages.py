@@ -24,6 +24,8 @@ from scorehouse.program.sql.compiled import NEXT
 from scorehouse.program.sql.dialects import LIMITS
 from scorehouse.program.sql.in_duckdb import differ_in_stages
 
+pytestmark = pytest.mark.slow
+
 MOST = 10_000
 CUT = {  # case -> a database that has it, and the fewest stages
     "RandomForestClassifier 3": ("snowflake", 10),
@@ -64,7 +66,6 @@ def test_one_tree_cannot_be_cut(make_kernel: MakeKernel) -> None:
         compile_sql(kernel.estimator, kernel.version, kernel.signature, "snowflake", statement_bytes=MOST)
 
 
-@pytest.mark.slow
 def test_a_forest_beyond_the_limits_is_registered_in_stages(
     empty_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,8 @@ from scorehouse.registry.registry_file import RegistryFile
 from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.registry.version import Version
 
+pytestmark = pytest.mark.slow
+
 ROWS, TASK = 300, "multioutput_regression"
 DRAW = np.random.default_rng(3)
 X = pd.DataFrame(DRAW.normal(size=(ROWS, 3)), columns=["price", "lag", "season"])
@@ -171,7 +173,6 @@ def test_backends_that_there_are_not_are_refused_in_words(
     )
 
 
-@pytest.mark.slow
 def test_reasons_are_those_of_the_output_that_is_asked_for(make_kernel: MakeKernel, tmp_path: Path) -> None:
     line, trees = LinearRegression().fit(X, Y), MultiOutputRegressor(TREES).fit(X, Y)
     rows = training_batch(X.iloc[:50], "test")
@@ -242,7 +243,6 @@ def test_a_table_with_other_outputs_is_refused(tmp_path: Path) -> None:
         file.compared([other.to_row()], "score()")
 
 
-@pytest.mark.slow
 def test_a_registry_has_the_column_only_if_a_version_needs_it(tmp_path: Path) -> None:
     seeds = ModelSeeds(tmp_path, "demand")
     asked(tmp_path, Ridge().fit(X, Y["Week 1"]), Y["Week 1"], task="regression", program=False)

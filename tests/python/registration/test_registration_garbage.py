@@ -20,6 +20,8 @@ from project import MakeKernel, batch_of
 from scorehouse import Card, ScorehouseError, register
 from scorehouse.registration.groups import grouped
 
+pytestmark = pytest.mark.slow
+
 X = pd.DataFrame({"age": np.arange(40.0), "visits": np.arange(40) % 7})
 Y = np.arange(40) > 20
 CLASSIFIER = LogisticRegression(max_iter=1000).fit(X, Y)

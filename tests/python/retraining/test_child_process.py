@@ -17,6 +17,8 @@ from scorehouse.retraining.job import Job
 from scorehouse.retraining.prepared import TrainingProcess
 from scorehouse.retraining.worker import _own_modules
 
+pytestmark = pytest.mark.slow
+
 ASKED = """
 import ctypes, os
 from scorehouse.child_process import end_with_parent

@@ -27,6 +27,8 @@ from scorehouse.program.sql import in_duckdb
 from scorehouse.program.sql.in_duckdb import SqlKernel
 from visits_frame import FRAME, LABEL
 
+pytestmark = pytest.mark.slow
+
 BACKENDS = {"linear": "sql", "trees": "native", "network": "matrix"}
 NEVER = {"scorehouse_load_policy": {"estimator": "never"}}
 FEATURES = """
@@ -81,7 +83,6 @@ def rows_of(project: DbtProject, sql: str) -> list[dict[str, Any]]:
         return list(connection.sql(sql).to_arrow_table().to_pylist())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
 def test_the_backend_online_gives_the_rows_of_the_table(scored: DbtProject, name: str) -> None:
     assert scored.runs(f"{name}_scores")[-1]["backend"] == BACKENDS[name]
@@ -98,7 +99,6 @@ def test_the_backend_online_gives_the_rows_of_the_table(scored: DbtProject, name
     assert model.predict(pa.Table.from_pylist(features)).to_pylist() == together
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_planted_pickle_stays_closed(name: str, project: DbtProject, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
@@ -128,7 +128,6 @@ for name, model in models.items():
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("installed", [True, False])
 def test_a_service_imports_neither_scikit_learn_nor_pandas(
     installed: bool, project: DbtProject, tmp_path: Path

@@ -14,6 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from linear_reasons import FEATURES, ROWS, columns_of, frame, kinds, same_reasons
 from project import DbtProject
 
+pytestmark = pytest.mark.slow
+
 KINDS = kinds()
 PREDICT = "select * from {{{{ scorehouse.predict({name!r}, ref('features'), keep=['id'], {more}) }}}} as made"
 

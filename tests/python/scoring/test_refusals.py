@@ -14,6 +14,8 @@ import pytest
 from churn import FEATURES, classifier, training
 from project import DbtProject
 
+pytestmark = pytest.mark.slow
+
 DBT = Path(sys.executable).with_name("dbt")
 PLAIN = "materialized='table'"
 FAILURE = r"(?:Failure|\[ERROR\]:)"  # of dbt-core 1.11, and of 1.12
@@ -80,7 +82,6 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return Ended(told.stdout + told.stderr, log)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*REFUSED, *SELECTS])
 def test_a_refusal_is_a_few_lines(name: str, ended: Ended) -> None:
     kind = {**REFUSED, **SELECTS}[name][0]
