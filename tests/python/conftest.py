@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from hypothesis import settings
 
-from foreign import ForeignProject, built_foreign_project
+from foreign import ForeignProject, built_foreign_project, foreign_project_in
 from monitored import monitored
 from project import REPOSITORY, DbtProject, MakeKernel, registered_kernel
 from scorehouse.program.native.build import build, is_current, this_platform
+from shared import copy_of, shared_folder
 from versions import versions
 from virtual_environments import WARM
 
@@ -172,8 +173,7 @@ def make_kernel(tmp_path: Path) -> MakeKernel:
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the compiler's registered cases, which all processes of a test run share."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cases"
+    folder = shared_folder(tmp_path_factory) / "cases"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -195,7 +195,8 @@ def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def monitored_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     """A project whose ML model is monitored whole; for reading only."""
-    return monitored(tmp_path_factory.mktemp("monitored") / "house")
+    made = copy_of(tmp_path_factory, "monitored", lambda folder: monitored(folder / "house"))
+    return DbtProject.made(made / "house")
 
 
 @pytest.fixture(scope="session")
@@ -256,4 +257,4 @@ def spark_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkPro
 @pytest.fixture(scope="session")
 def foreign_project(tmp_path_factory: pytest.TempPathFactory) -> ForeignProject:
     """A stranger's project that has this package installed, built; for reading only."""
-    return built_foreign_project(tmp_path_factory.mktemp("foreign"))
+    return foreign_project_in(copy_of(tmp_path_factory, "foreign", built_foreign_project))

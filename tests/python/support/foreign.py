@@ -215,9 +215,13 @@ def with_windows_line_ends(folder: Path) -> None:
                 file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
 
+def foreign_project_in(folder: Path) -> ForeignProject:
+    return ForeignProject(folder / "Pat and Sue", folder / "home")
+
+
 def built_foreign_project(folder: Path) -> ForeignProject:
     """Install, train and build, by the commands that its author types."""
-    shop = ForeignProject(folder / "Pat and Sue", folder / "home")
+    shop = foreign_project_in(folder)
     shop.folder.mkdir()
     write_shop(shop)
     shop.run("dbt", "deps")

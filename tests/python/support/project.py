@@ -77,6 +77,13 @@ class DbtProject:
         outputs = {"dev": {"type": "duckdb", "path": self.database.name, "threads": 2}}
         self.write("profiles.yml", yaml.safe_dump({NAME: {"target": "dev", "outputs": outputs}}))
 
+    @classmethod
+    def made(cls, folder: Path) -> DbtProject:
+        """The project that stands in a folder."""
+        found = cls.__new__(cls)
+        found.folder, found.database = folder, folder / "house.duckdb"
+        return found
+
     @property
     def environment(self) -> dict[str, str]:
         """That of a command in this project, wherever the tests themselves were started."""
