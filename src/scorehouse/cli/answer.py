@@ -137,6 +137,7 @@ def _many(
     output: Path,
     as_json: bool,
 ) -> None:
+    from scorehouse.evidence.manifest import ANSWERS
     from scorehouse.explain.row import find_rows
 
     call = f"{this_call()} {name}"
@@ -149,7 +150,7 @@ def _many(
         for key, each in zip(keys, found, strict=True)
     ]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*keys[0], "status", *COLUMNS])
+    writer = csv.DictWriter(text, [*keys[0], *ANSWERS])
     writer.writeheader()
     writer.writerows(lines)
     replace_file(output, text.getvalue().encode())
@@ -162,25 +163,10 @@ def _many(
     answer(as_json, document, told)
 
 
-COLUMNS = (
-    "decision",
-    "score",
-    "other_decision",
-    "changes",
-    "distance",
-    "none_below",
-    "no_change_because",
-    "fragile",
-    "reasons",
-    "data_have_changed",
-    "model_version",
-    "scoring_run_id",
-    "scored_at",
-)
-
-
 def _line(found: Answer) -> dict[str, Any]:
     """The answer as a line of the table; a change is there only if it leads to another decision."""
+    from scorehouse.evidence.manifest import ANSWERS
+
     story, other = found.story, found.alternative
     flips = other if other is not None and other.flips else None
     changes = [f"{each.feature}: {each.value} -> {each.becomes}" for each in flips.changes] if flips else []
@@ -200,7 +186,7 @@ def _line(found: Answer) -> dict[str, Any]:
         story.run_id,
         story.scored_at,
     )
-    return dict(zip(COLUMNS, values, strict=True))
+    return dict(zip(ANSWERS[1:], values, strict=True))
 
 
 def _read_keys(file: Path, call: str) -> list[dict[str, str]]:

@@ -22,6 +22,11 @@ MANIFEST = "MANIFEST.json"
 FORMAT = 1
 ANSWER = "answer"  # the kind of a folder that `scorehouse answer` writes; packs have none
 TOLD = "answer.json"  # all that a letter says, in that folder
+ANSWERS = (  # columns of the table that `scorehouse answer --keys` writes, behind those of the key
+    *("status", "decision", "score", "other_decision", "changes", "distance", "none_below"),
+    *("no_change_because", "fragile", "reasons", "data_have_changed", "model_version"),
+    *("scoring_run_id", "scored_at"),
+)
 UNLISTED = (MANIFEST, KEY_SIGNATURE)
 VERSION, SIGNATURE, RUNS, SEAL, BOM = "version.json", "signature.json", "runs.jsonl", "seal.jsonl", "bom.json"
 

@@ -19,7 +19,7 @@ from scorehouse.dialect import DUCKDB
 from scorehouse.evidence import manifest as packed
 from scorehouse.evidence.canonical import digest
 from scorehouse.forgetting.people import People
-from scorehouse.forgetting.tables import condition
+from scorehouse.forgetting.tables import condition, lacks
 from scorehouse.outbox.files import (
     FORMATS,
     MANIFEST,
@@ -42,6 +42,8 @@ READERS = {
 }
 DATABASES = (".duckdb", ".wal", ".db", ".sqlite", ".ducklake")
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".xlsx", ".pkl", ".joblib", ".npz", ".pdf", ".avro", ".orc")
+# What the prediction of an impact says that it is of.
+SAID = "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'"
 LARGEST = 200 * 2**20  # bytes of a text that is searched
 EXPORT, PAGE, LETTER, OURS, OTHER = "export", "explanation", "letter", "report, log or alert", "file"
 REMOVED = (PAGE, LETTER)
@@ -76,7 +78,7 @@ def in_git(project: Path) -> set[Path]:
     return {(project / os.fsdecode(name)).resolve() for name in listed.split(b"\0") if name}
 
 
-def kind_of(file: Path, project: Path, people: People) -> str:
+def kind_of(connection: duckdb.DuckDBPyConnection, file: Path, project: Path, people: People) -> str:
     """What a file is to us: removed (pages, letters), redacted (exports, ours), or only named (others)."""
     if _is_left(file) or (file.parent.name.startswith(PREFIX) and (file.parent / MANIFEST).is_file()):
         return EXPORT
@@ -90,6 +92,8 @@ def kind_of(file: Path, project: Path, people: People) -> str:
         if GENERATED in text:
             return OURS
     if file.suffix == ".jsonl" and _is_letters(file):
+        return OURS
+    if _is_table_of_ours(connection, file):
         return OURS
     return OURS if inside and inside[0] in BY_DBT else OTHER
 
@@ -134,13 +138,23 @@ def _is_letters(file: Path) -> bool:
     return line.startswith(b"{") and b'"payload"' in line and b'"key"' in line
 
 
+def _is_table_of_ours(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether a file is the prediction of an impact, or the answers of many keys."""
+    if file.suffix == ".parquet":
+        with suppress(duckdb.Error):
+            return bool(connection.execute(SAID, [str(file)]).fetchall())
+    with file.open("rb") as opened:
+        head = opened.readline(1 << 16).decode("utf-8", "replace").rstrip()
+    return head.endswith(f",{','.join(packed.ANSWERS)}")
+
+
 def search(
     connection: duckdb.DuckDBPyConnection, file: Path, project: Path, people: People
 ) -> tuple[str, int, str]:
     """The kind of a file, how often it has the persons, and how that was searched."""
     kind = OTHER
     try:
-        kind = kind_of(file, project, people)
+        kind = kind_of(connection, file, project, people)
         return kind, *_found(connection, file, kind, people)
     except OSError as error:
         return kind, 0, f"not: {error.strerror or error}"
@@ -153,7 +167,8 @@ def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
         with suppress(duckdb.Error):  # an odd line behind those that tell the columns
             return _count(connection, file, where), "by its columns"
     if file.suffix == ".parquet":
-        return 0, "not: it has no such column, or is damaged"
+        columns = _columns(connection, file)
+        return 0, lacks(people, columns) or f"not: it {'has no such column' if columns else 'is damaged'}"
     if file.suffix in DATABASES or file.stat().st_size > LARGEST:
         return 0, "not: a database of its own" if file.suffix in DATABASES else "not: it is too large"
     text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -171,12 +186,17 @@ def _relation(file: Path) -> str:
 
 def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> str | None:
     """What is true for the persons' rows; None for a file that is no table, or lacks the key's columns."""
+    return condition(people, _columns(connection, file))
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
+    """The columns of a file with their types; none of a file that is no table."""
     try:
         rows = connection.execute(f"describe select * from {_relation(file)}").fetchall()
     except duckdb.Error:  # a text may still be searched
-        return None
+        return {}
     is_text = file.suffix == ".csv"  # where a number may have been written as 7.0
-    return condition(people, {str(row[0]): "DOUBLE" if is_text else str(row[1]) for row in rows})
+    return {str(row[0]): "DOUBLE" if is_text else str(row[1]) for row in rows}
 
 
 def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> str:
@@ -212,8 +232,7 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People
         kept = f"select * exclude ({place}) from {rows} where not {where} order by {place}"
         options = FORMATS[file.suffix.removeprefix(".")]
         if file.suffix == ".parquet":  # the prediction of an impact says there what it is of
-            about = "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'scorehouse'"
-            for (said,) in connection.execute(about, [str(file)]).fetchall():
+            for (said,) in connection.execute(SAID, [str(file)]).fetchall():
                 options += f", kv_metadata {{scorehouse: {DUCKDB.literal(said)}}}"
         connection.execute(f"copy ({kept}) to {DUCKDB.literal(str(new))} ({options})")
         os.replace(new, file)

@@ -6,7 +6,7 @@ Background rows of registered versions that have the features of a person are on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,8 +150,8 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
         ).fetchall()
         spelled = [f"{n} {k}" for n, k in table.types.items() if n.lower() in map(str.lower, people.columns)]
         return sum(row[-1] for row in rows), f"by {', '.join(spelled)}", {row[:-1] for row in rows}
-    if part := [name for name in table.types if name.lower() in map(str.lower, people.columns)]:
-        return 0, f"not: it has only {', '.join(part)} of the key", set()
+    if lack := lacks(people, table.types):
+        return 0, lack, set()
     texts = [name for name, kind in table.types.items() if kind == "VARCHAR"]
     if not texts or not people.telling:
         return 0, "not: it has no such column", set()
@@ -160,6 +160,12 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
         f"select count(*) from {table.sql} where {any_text}", [people.telling] * len(texts)
     ).fetchall()
     return rows[0][0], "by texts that are a key alone", set()
+
+
+def lacks(people: People, columns: Iterable[str]) -> str:
+    """Why a table with a part of the key's columns is not searched; empty if it has none of them."""
+    part = [name for name in columns if name.lower() in map(str.lower, people.columns)]
+    return f"not: it has only {', '.join(part)} of the key" if part else ""
 
 
 def delete(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -> str:

@@ -609,10 +609,15 @@ def test_a_run_log_whose_database_is_named_in_other_case(house: DbtProject) -> N
 def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house: DbtProject) -> None:
     """A table with one of the columns, and texts."""
     house.query("create table shops as select 'person-0007-bonne' as person_id, 'north' as shop")
+    house.query("copy (select person_id from shops) to 'part.parquet'")
+    house.query("copy (select 1 as one) to 'none.parquet'")
+    house.write("broken.parquet", "PAR1")
     house.write("notes.txt", f"{PERSON}, north")
     keys = ("--key", f"person_id={PERSON}", "--key", "shop=north")
     without = forget(*keys, "--also", "shops", "--dry-run")["without"]
-    assert "house.main.scores" in without["not: it has only person_id of the key"]
+    assert {"house.main.scores", "part.parquet"} <= {*without["not: it has only person_id of the key"]}
+    assert "none.parquet" in without["not: it has no such column"]
+    assert without["not: it is damaged"] == ["broken.parquet"]
     in_texts = without["not: a text is searched only for a key of one column"]
     assert "notes.txt" in in_texts and "run log, error" in in_texts and "by its text" not in without
     said = call("forget", *keys, "--also", "shops", *TARGET, "--dry-run").stdout
@@ -637,3 +642,22 @@ def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProjec
     assert [place["place"] for place in done["places"] if place["kind"] == "table made from predictions"]
     house.build().check()
     assert house.query(there) == [(0,)]
+
+
+@pytest.mark.slow
+def test_predictions_of_impacts_and_answers_of_many_keys_are_ours(house: DbtProject) -> None:
+    """Wherever `impact --folder` and `answer --keys --output` wrote them in the project."""
+    house.register(classifier(0.1), "churn", X, Y, task="classification", alias=None)
+    house.write("asked.csv", f"person_id\n{PERSON}\nperson-0008-bonne\n")
+    call("impact", "churn", "2", "--table", "scores", *TARGET, "--folder", "kept")
+    call("answer", "churn", "--keys", "asked.csv", "--table", "scores", *TARGET, "--output", "told.csv")
+    house.query(f"delete from features where person_id = '{PERSON}'")
+    done = forget("--key", PERSON, code=3)
+    assert [place["place"] for place in done["places"] if place["remaining"]] == ["asked.csv"]
+    assert traces(house.folder, PERSON) == ["asked.csv"]
+    told = (house.folder / "told.csv").read_text().splitlines()
+    assert len(told) == 2 and told[1].startswith("person-0008-bonne,answered,")
+    (kept,) = (house.folder / "kept").iterdir()
+    query = f"select count(*) from '{kept}'"
+    assert duckdb.sql(query).fetchall() == [(39,)]
+    call("impact", "churn", "2", "--table", "scores", *TARGET, "--folder", "kept")
