@@ -183,7 +183,7 @@ def _lines(done: Certificate, written: Path | None, *, is_new: bool) -> Iterator
         if place.searched.startswith("not: ") and not place.place.startswith("artifacts/"):
             unknown.setdefault(place.searched.removeprefix("not: "), []).append(place.place)
     for why, names in unknown.items():
-        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        more = f" and {len(names) - SHOWN:,} more: --json" if len(names) > SHOWN else ""
         text = f"not searched, {why}: {', '.join(names[:SHOWN])}{more}"
         yield from wrap(text, WIDTH, subsequent_indent="  ")
     reasons: dict[str, list[str]] = {}

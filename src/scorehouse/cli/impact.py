@@ -23,6 +23,7 @@ from scorehouse.cli.common import (
 from scorehouse.cli.impact_sections import (
     Section,
     check_sections,
+    first_sections,
     impact_sections,
     markdown,
     stays_sections,
@@ -108,21 +109,21 @@ def impact_command(
                     moved = {"number": version, "alias": alias, "table": node, "threshold": threshold}
                     move = _move(opened, seeds, **moved)
                     found = None
-                    if not move.is_none:
+                    if move is not None and not move.is_none:
                         found, file = _predicted(opened, seeds, move, folder, segments, values, key)
+                gates = _gates(target, name)
                 if found is None:
                     shows = {"--segment": segments, "--values": values, "--key": key}
                     unused = [option for option, given in shows.items() if given]
-                    document = {**move.header, "stays": True, "changes": [], "file": None}
-                    sections = list(stays_sections(move, options, unused))
+                    document, sections = _unmoved(seeds, alias, move, options, unused)
                 else:
-                    gates = _gates(target, name)
-                    document = {**found.to_dict(), "gates": gates, "file": str(file)}
+                    document = {**found.to_dict(), "file": str(file)}
                     shown = found
                     if not has_keys:
                         unnamed = [replace(one, example=None) for one in found.changes]
                         shown = replace(found, changes=unnamed)
                     sections = list(impact_sections(shown, gates, file, options))
+                document |= {"stays": found is None, "gates": gates}
     except (duckdb.Error, OSError) as error:
         raise ConfigurationError(
             f"{this_call()} {name}",
@@ -135,12 +136,28 @@ def impact_command(
         ctx.exit(EXIT_DIFFERENT)
 
 
-def _move(opened: Opened, seeds: ModelSeeds, **moved: Any) -> Move:
-    from scorehouse.impact.move import find_move
+def _move(opened: Opened, seeds: ModelSeeds, **moved: Any) -> Move | None:
+    """The move that is asked for; None without a request for one where nothing was scored yet."""
+    from scorehouse.impact.move import find_move, is_scored
     from scorehouse.registry.policy import load_policy
 
     call, policy = f"{this_call()} {seeds.name}", load_policy(seeds.project)
+    asks = any(moved[name] is not None for name in ("number", "table", "threshold"))
+    if not asks and not (opened.has_run_log and is_scored(opened.connection, opened.run_log, seeds.name)):
+        return None
     return find_move(opened.connection, opened.run_log, seeds, policy, call, **moved)
+
+
+def _unmoved(
+    seeds: ModelSeeds, alias: str, move: Move | None, options: dict[str, Any], unused: Sequence[str]
+) -> tuple[dict[str, Any], list[Section]]:
+    """What is said where the alias stays, or where nothing was scored yet."""
+    from scorehouse.impact.move import first
+    from scorehouse.impact.predict import nothing_moves
+
+    header = move.header if move else first(seeds, alias, f"{this_call()} {seeds.name}")
+    sections = stays_sections(move, options, unused) if move else first_sections(header)
+    return {**nothing_moves(header), "file": None}, list(sections)
 
 
 def _predicted(

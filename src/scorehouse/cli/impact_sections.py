@@ -86,6 +86,13 @@ def stays_sections(move: Move, options: Mapping[str, Any], unused: Sequence[str]
     yield Section(f"{move.before.name}: {move.alias} stays at version {move.before.version}", notes=notes)
 
 
+def first_sections(header: Mapping[str, Any]) -> Iterator[Section]:
+    """What is said where no version has scored a table yet."""
+    at = f"is at version {header['after']['version']}" if header["after"] else "is at no version"
+    notes = [f"no run of {header['name']} in this target yet: no key changes, the first run scores all keys"]
+    yield Section(f"{header['name']}: {header['alias']} {at}, not scored yet", notes=notes)
+
+
 def _other_tables(move: Move) -> list[str]:
     if not move.others:
         return []
@@ -138,16 +145,21 @@ def _by_segment(outcome: str, segment: str, changes: Sequence[Change], values: V
         total = [_signed(values.total(own))] if worth and values else []
         rows.append([value, keys, changed, _share(changed, keys), *total, most])
     columns = (segment, "keys", "changed", "share", *(["value"] if worth else []), "most often")
-    more = len(groups) - SHOWN
-    return Section(
-        f"{outcome} by {segment}", columns, rows, [f"and {more:,} more: --json"] if more > 0 else []
-    )
+    return Section(f"{outcome} by {segment}", columns, rows, _cut(order))
+
+
+def _cut(rows: Sequence[Any]) -> list[str]:
+    """How many rows are not shown, and where they are."""
+    return [f"and {len(rows) - SHOWN:,} more: --json"] if len(rows) > SHOWN else []
 
 
 def _alarms(found: Impact, gates: dict[str, str]) -> Section:
     moving = [one for one in found.alarms if one.moves]
     rows = [[one.monitor, one.output, one.metric, one.before, one.after] for one in moving[:SHOWN]]
-    notes = [f"{len(found.alarms) - len(moving)} of {count(len(found.alarms), 'light')} unchanged"]
+    notes = [
+        *_cut(moving),
+        f"{len(found.alarms) - len(moving)} of {count(len(found.alarms), 'light')} unchanged",
+    ]
     if found.not_judged:
         notes.append(f"monitors not judged: {found.not_judged}")
     notes += [f"gate {name}: {said} in the last dbt command" for name, said in gates.items()]
@@ -210,7 +222,7 @@ def check_sections(kept: dict[str, Any], found: Checked, document: dict[str, Any
     ]
     columns = ("monitor", "output", "metric", "predicted", "realised")
     same = f"{len(lights) - len(other)} of {count(len(lights), 'light')} of monitors as predicted"
-    yield Section("alarms", columns if other else (), other[:SHOWN], [same])
+    yield Section("alarms", columns if other else (), other[:SHOWN], [*_cut(other), same])
     about = kept["cost"]["seconds"]
     took = (
         ""

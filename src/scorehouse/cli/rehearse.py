@@ -165,6 +165,7 @@ def _summary(result: Rehearsal) -> Iterator[str]:
         )
     if result.not_planted:
         some = ", ".join(result.not_planted[:SHOWN])
+        some += "; --json has all" if len(result.not_planted) > SHOWN else ""
         yield (
             "not planted (a key or a day, rows that are gone, a light that is on anyway, windows that are "
             f"compared with each other): {some}"

@@ -62,6 +62,11 @@ class Opened:
             action="name its schema with --schema" if known else "score a table first, or correct the path",
         )
 
+    @property
+    def has_run_log(self) -> bool:
+        """Whether there is any, as there is from the first run on."""
+        return bool(run_log_schemas(self.connection, self.place.log_database))
+
     @functools.cached_property
     def monitoring(self) -> Warehouse:
         """The tables of monitoring."""

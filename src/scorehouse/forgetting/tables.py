@@ -30,6 +30,7 @@ BACKGROUND = "background"
 BACKGROUND_ROWS = "scorehouse_background"
 TRAINING_SET, OUR_TESTS = "macro.scorehouse.training_set", "macro.scorehouse.test_"
 STAGING = "__scorehouse_"  # in the names of tables that a killed run left
+WITHOUT_KEY = "not: made from predictions without the key (build again, or forget by its column: email=...)"
 PREDICTIONS, DERIVED, OTHER = "prediction table", "table made from predictions", "table"
 TABLES = """
 select columns.database_name, columns.schema_name, columns.table_name,
@@ -44,12 +45,16 @@ Names = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its names, the types of its columns, its kind, and why its rows are not ours to delete."""
+    """A table: its names, the types of its columns, its kind, and why its rows are not ours to delete.
+
+    A mart is made from predictions by the project's own SQL, without a macro of ours, such as a monitor.
+    """
 
     names: Names
     types: Mapping[str, str]
     kind: str
     why: str = ""
+    is_mart: bool = False
 
     @property
     def sql(self) -> str:
@@ -85,12 +90,15 @@ def tables_of(
     below = reached([key for key, name in relations.items() if name in predicted], children)
     below |= {key for key, node in nodes.items() if _is_made_by_us(node)}
     derived = {relations[key] for key in below if nodes[key].get("resource_type") != "seed"} - {""}
+    marts = {relations[key] for key in below if not any(map(_is_ours, _macros(nodes[key])))}
     home, found = database_of(connection, log), []
     for *names, columns, types in connection.execute(TABLES).fetchall():
         name = ".".join(names).lower()
         kind = PREDICTIONS if name in predicted else DERIVED if name in derived else OTHER
         columns = dict(zip(columns, types, strict=True))
-        table = Table((names[0], names[1], names[2]), columns, kind)
+        table = Table(
+            (names[0], names[1], names[2]), columns, kind, is_mart=kind == DERIVED and name in marts
+        )
         is_ours = kind != OTHER or STAGING in name or any(map(table.is_named, also))
         why = "" if is_ours else "none of ours: delete the rows where they come from, or name it with --also"
         why = (
@@ -116,8 +124,15 @@ def plain(name: str) -> str:
 
 def _is_made_by_us(node: Mapping[str, Any]) -> bool:
     """Whether a node is a training set, or the failures of one of our tests."""
-    macros = node.get("depends_on", {}).get("macros", [])
-    return any(each == TRAINING_SET or each.startswith(OUR_TESTS) for each in macros)
+    return any(each == TRAINING_SET or each.startswith(OUR_TESTS) for each in _macros(node))
+
+
+def _macros(node: Mapping[str, Any]) -> list[str]:
+    return list(node.get("depends_on", {}).get("macros", []))
+
+
+def _is_ours(macro: str) -> bool:
+    return macro.startswith("macro.scorehouse.")
 
 
 def hold(connection: duckdb.DuckDBPyConnection, people: People) -> None:
@@ -159,7 +174,8 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
     rows = connection.execute(
         f"select count(*) from {table.sql} where {any_text}", [people.telling] * len(texts)
     ).fetchall()
-    return rows[0][0], "by texts that are a key alone", set()
+    how = WITHOUT_KEY if table.is_mart and not rows[0][0] else "by texts that are a key alone"
+    return rows[0][0], how, set()
 
 
 def lacks(people: People, columns: Iterable[str]) -> str:

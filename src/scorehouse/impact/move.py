@@ -80,6 +80,20 @@ def identity(version: Version) -> dict[str, Any]:
     }
 
 
+def is_scored(connection: duckdb.DuckDBPyConnection, run_log: str, name: str) -> bool:
+    """Whether any version of an ML model has scored a table."""
+    runs = f"select 1 from {run_log} where model_name = ? and status = 'success' limit 1"
+    return bool(connection.execute(runs, [name]).fetchall())
+
+
+def first(seeds: ModelSeeds, alias: str, call: str) -> dict[str, Any]:
+    """What identifies the first run of an ML model: like a move's header, from nothing."""
+    holder = next((row for row in seeds.registered(call) if alias in row.aliases), None)
+    names = {"name": seeds.name, "alias": alias, "table": None, "other_tables": []}
+    sides = {"before": None, "after": holder and identity(holder)}
+    return {**names, **sides, "rescore": None, "last_run_at": None, "decision_policy": None}
+
+
 def newest_runs_of(
     connection: duckdb.DuckDBPyConnection, run_log: str, name: str, table: str | None, alias: str, call: str
 ) -> list[dict[str, Any]]:

@@ -206,6 +206,14 @@ class Impact:
         }
 
 
+def nothing_moves(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of an impact where the alias stays, or where nothing was scored yet: no key changes."""
+    nulls = ("predicted_at", "snapshot", "hash_kind", "keys", "what_if", "values", "cost", "value", "row")
+    empty = ("key", "segments", "outcomes", "outputs", "limits", "alarms", "changes")
+    none = {**dict.fromkeys(nulls), **{name: [] for name in empty}}
+    return {**header, **none, "alarms_not_judged": "nothing moves"}
+
+
 def rows_of_changes(found: Sequence[Change], values: Values | None) -> list[dict[str, Any]]:
     """The changes for JSON, each with its value."""
     return [{**asdict(one), "value": values and values.of(one)} for one in found]

@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from scorehouse.cli.common import folded
-from scorehouse.cli.impact_sections import impact_sections
+from scorehouse.cli.impact_sections import SHOWN, impact_sections
 from scorehouse.cli.main import main
 from scorehouse.cli.show import SHIFT, _with_unit, ages_of
+from scorehouse.impact.alarms import Alarm
+from scorehouse.impact.predict import Cost
 
 REFERENCE = [
     {"name": "joined", "kind": "age", "lower": None, "upper": None},
@@ -48,7 +50,8 @@ def test_what_is_no_number_is_called_so(words: tuple[str, ...], kind: str) -> No
     assert ended.exit_code == 2 and f"'{words[-1]}' is not a valid {kind}." in ended.output, ended.output
 
 
-def test_a_threshold_that_was_none_is_said_in_words() -> None:
+def impact(**facts: Any) -> Any:
+    """What a threshold changes in a table, without a change."""
     before, after = (SimpleNamespace(name="m", version=1, threshold=cut) for cut in (None, 0.4))
     move = SimpleNamespace(
         before=before,
@@ -59,6 +62,19 @@ def test_a_threshold_that_was_none_is_said_in_words() -> None:
         rescore=SimpleNamespace(rule="all"),
     )
     scan = SimpleNamespace(rows=3, is_what_if=False)
-    found: Any = SimpleNamespace(move=move, values=None, scan=scan)
-    title = next(impact_sections(found, {}, Path("t.parquet"), {})).title
+    cost = Cost(rows=3, runs=1)
+    none = {"changes": [], "limits": [], "values": None, "row": None, "not_judged": "", "alarms": []}
+    return SimpleNamespace(**{"move": move, "scan": scan, "cost": cost, **none, **facts})
+
+
+def test_a_threshold_that_was_none_is_said_in_words() -> None:
+    title = next(impact_sections(impact(), {}, Path("t.parquet"), {})).title
     assert title == "m: champion from no threshold to threshold 0.4"
+
+
+def test_lights_that_are_not_shown_are_counted() -> None:
+    for more, note in ((0, []), (2, ["and 2 more: --json"])):
+        lights = [Alarm("drift", "score", f"psi_{n}", "stable", "drift") for n in range(SHOWN + more)]
+        sections = impact_sections(impact(alarms=lights), {}, Path("t.parquet"), {})
+        (shown,) = [one for one in sections if one.title == "alarms"]
+        assert len(shown.rows) == SHOWN and [*shown.notes] == [*note, f"0 of {SHOWN + more} lights unchanged"]

@@ -635,7 +635,9 @@ def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProjec
     )
     house.build("--full-refresh").check()
     there = f"select count(*) from mart where email = '{PERSON}@example.org'"
-    forget("--key", PERSON, "--also", "features")
+    searched = forget("--key", PERSON, "--also", "features")["without"]
+    (told,) = [why for why, places in searched.items() if "house.main.mart" in places]
+    assert told.startswith("not: made from predictions without the key") and len(searched[told]) == 1
     assert house.query(there) == [(1,)]
     done = forget("--key", f"email={PERSON}@example.org", "--also", "features")
     assert house.query(there) == [(0,)] and traces(house.folder, PERSON) == []

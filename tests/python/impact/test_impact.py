@@ -291,6 +291,23 @@ def test_a_pull_request_that_moves_no_alias_is_told_so(made: DbtProject) -> None
     assert "--segment, --key: not used, since nothing moves" in asked.stdout
     found = impact(made)
     assert found["before"] == found["after"] and (found["changes"], found["file"]) == ([], None)
+    assert found["stays"] and found.keys() == impact(made, "2").keys(), "a reader needs no other members"
+
+
+def test_a_pull_request_that_registers_the_first_version_is_told_so(project: DbtProject) -> None:
+    """Nothing scored it in the target, whose run log, before the first run of all, is not there either."""
+    words = ("impact", "toy", "--target", "dev", "--format", "markdown")
+    runs = project.query("select * from scorehouse_run_log")
+    project.query("delete from scorehouse_run_log")
+    assert runs and "has no successful run of 'toy'" in refused(project, "2")
+    for alias, title in (("champion", "is at version 1"), ("next", "is at no version")):
+        ended = scorehouse(project, *words, "--alias", alias)
+        assert ended.exit_code == 0, ended.output
+        assert ended.stdout.splitlines()[0] == f"### toy: {alias} {title}, not scored yet"
+    project.query("drop table scorehouse_run_log")
+    found = impact(project)
+    assert (found["before"], found["after"]["version"], found["stays"]) == (None, 1, True)
+    assert "has 0 run logs" in refused(project, "2")
 
 
 def test_the_workflow_of_the_page_comments_each_pull_request(project: DbtProject) -> None:
