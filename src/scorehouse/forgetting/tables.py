@@ -90,15 +90,13 @@ def tables_of(
     below = reached([key for key, name in relations.items() if name in predicted], children)
     below |= {key for key, node in nodes.items() if _is_made_by_us(node)}
     derived = {relations[key] for key in below if nodes[key].get("resource_type") != "seed"} - {""}
-    marts = {relations[key] for key in below if not any(map(_is_ours, _macros(nodes[key])))}
+    marts = derived - {relations[key] for key in below if any(map(_is_ours, _macros(nodes[key])))}
     home, found = database_of(connection, log), []
     for *names, columns, types in connection.execute(TABLES).fetchall():
         name = ".".join(names).lower()
         kind = PREDICTIONS if name in predicted else DERIVED if name in derived else OTHER
         columns = dict(zip(columns, types, strict=True))
-        table = Table(
-            (names[0], names[1], names[2]), columns, kind, is_mart=kind == DERIVED and name in marts
-        )
+        table = Table((names[0], names[1], names[2]), columns, kind, is_mart=name in marts)
         is_ours = kind != OTHER or STAGING in name or any(map(table.is_named, also))
         why = "" if is_ours else "none of ours: delete the rows where they come from, or name it with --also"
         why = (

@@ -627,7 +627,8 @@ def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house:
 @pytest.mark.slow
 def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProject) -> None:
     """An e-mail that is passed through, in a mart that has nothing else of the person."""
-    house.features(f"select *, person_id || '@example.org' as email from ({FEATURES})")
+    features = f"select *, person_id || '@example.org' as email from ({FEATURES})"
+    house.features(features)
     house.sql_model("scores", "churn", key="person_id", passthrough=["email"])
     house.write(
         "models/mart.sql",
@@ -644,6 +645,9 @@ def test_a_second_column_that_names_the_person_is_a_second_call(house: DbtProjec
     assert [place["place"] for place in done["places"] if place["kind"] == "table made from predictions"]
     house.build().check()
     assert house.query(there) == [(0,)]
+    house.features(features)  # as the source has it again
+    house.build().check()
+    assert house.query(there) == [(0,)] and house.runs("scores")[-1]["rows_barred"] == 1
 
 
 @pytest.mark.slow
