@@ -71,7 +71,7 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
             yield from _wrapped(said.text, 2)
         for alert in chapter.alerts:
             yield from _of_alert(alert)
-        if said.note:
+        if chapter.alerts and said.note:
             yield from _wrapped(said.note, 2)
 
 

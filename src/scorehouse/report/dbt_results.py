@@ -6,7 +6,6 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,11 +20,10 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.report import volumes
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import TOO_FEW, is_refusal, only_waits, refusal
+from scorehouse.report.outcome import Outcome, outcome_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import few, in_window, number, stamp
 
-NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
-LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
 # Tests that repeat what the monitoring tables say, and the topics of these alerts.
 REPEATS = {
     "no_drift": {"drift", "quality"},
@@ -49,29 +47,10 @@ COUNTED = {
     "not_null": "{n} row{s} of {tested} without {what}",
 }
 BY_DAY = "feature_plausible"  # the test whose rows are days
+# Commands that test, and all that say how nodes ended: others call it a success to compile one.
+TESTING = ("build", "test", "retry")
+ENDING = ("", *TESTING, "run", "seed", "snapshot", "clone", "run-operation")
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One result of dbt. `kind` is `test`, `source`, `model` and so on; `test` is the macro of a test.
-
-    `failures` is how many rows a test found, and `is_ours` whether the package has its macro; `challenger` is
-    the alias that a gate judges. `level` is `ok`, `warn`, `bad`, or `none` where a test had nothing to judge.
-    """
-
-    name: str
-    kind: str
-    test: str
-    level: str
-    text: str
-    sql: str
-    about: str = ""  # the name for a person, where it is another
-    failures: int | None = None
-    is_ours: bool = False
-    challenger: str = ""
-    tested: str = ""  # the model or source that a test is of
-    column: str = ""  # its name behind that of the table, of a test of one
 
 
 @dataclass(frozen=True)
@@ -88,7 +67,14 @@ class DbtResults:
     checked_at: str = ""
     # by ML model, the version of each alias in the project, which the warehouse may not have yet
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    command: str = ""  # whose results the last command has written over those of all before
+    command: str = ""  # the last one that has written its results over those of all before
+
+    @property
+    def overwritten(self) -> str:
+        """The command that has written over what the last tests have found; empty if the last one tested."""
+        return f"dbt {self.command.replace('generate', 'docs generate')}" * (
+            self.command not in ("", *TESTING)
+        )
 
     def of(self, ml_model: str, *, freshness: bool) -> list[Outcome]:
         """Freshness of the sources, or all other results that matter: tests, and whatever failed."""
@@ -137,16 +123,17 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     }
     if not registries or not (run or sources):
         return None
+    command = str(run.get("args", {}).get("which", ""))
+    run = run if command in ENDING else {}
     results = [*run.get("results", []), *sources.get("results", [])]
     by_model = {
         name: [
-            _outcome(result, nodes.get(result["unique_id"], {}))
+            outcome_of(result, nodes.get(result["unique_id"], {}))
             for result in results
             if result["unique_id"] in line and result["status"] != "skipped"
         ]
         for name, line in _lines(registries, nodes).items()
     }
-    command = str(run.get("args", {}).get("which", ""))
     aliases = {name: _aliases(folder.parent, name) for name in registries.values()}
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), aliases, command)
 
@@ -254,42 +241,6 @@ def _max_ages(nodes: dict[str, dict[str, Any]]) -> dict[str, float | None]:
         if test.get("name") in AGES and tested in found and isinstance(hours, int | float):
             found[tested] = min(hours, found[tested] or hours)
     return found
-
-
-def _outcome(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
-    kind, status = result["unique_id"].partition(".")[0], str(result["status"])
-    level = LEVELS.get(status, "ok")
-    name = str(node.get("name") or result["unique_id"].rpartition(".")[2])
-    if kind == "source":
-        name = f"{node.get('source_name', '')}.{name}".lstrip(".")
-        newest = result.get("max_loaded_at")
-        text = f"newest row {newest}" if newest else str(result.get("error") or status)
-        column, relation = node.get("loaded_at_field"), node.get("relation_name")
-        sql = f"select max({column})\nfrom {relation}" if column and relation else ""
-        return Outcome(name, kind, "", level, text, sql)
-    column = str(node.get("column_name") or "").strip('"`')
-    # dbt leaves out of a test's name what no file name can have
-    if column and f"_{column}_" not in f"_{name}_":
-        name = f"{name} of {column}"
-    lines = str(result.get("message") or status).strip().splitlines()
-    # the first line of an error in our words is dbt's: which node, and where it stands
-    message = lines[1 if len(lines) > 1 and lines[0].startswith("Compilation Error") else 0].strip()
-    called = node.get("test_metadata") or {}
-    macro, is_ours = str(called.get("name") or ""), called.get("namespace") == "scorehouse"
-    # dbt makes a name of all arguments, unless the test has its own: it is shown by what it tests
-    parents = node.get("depends_on", {}).get("nodes", [])  # dbt attaches no test to a source
-    sources = [parent for parent in parents if parent.startswith("source.")]
-    tested = str(node.get("attached_node") or next(iter(sources), "")).rpartition(".")[2]
-    is_made = bool(tested) and f"_{macro}_{tested}_" in f"_{name}_"
-    column = column and f"{tested}.{column}"
-    about = f"{macro} of {column or tested}" if is_made else name
-    code = str(result.get("compiled_code") or node.get("compiled_code") or "").strip()
-    if level == "warn" and (lacking := NOT_JUDGED.search(code)):
-        return Outcome(name, kind, macro, "none", "not judged: " + lacking[1].replace("''", "'"), code)
-    is_gate, asked = macro == "challenger_not_worse", called.get("kwargs") or {}
-    challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
-    found = result.get("failures")
-    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger, tested, column)
 
 
 def _time(artifact: dict[str, Any]) -> str:

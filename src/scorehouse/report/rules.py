@@ -63,7 +63,7 @@ RULES = {
     ),
     "dbt tests": (
         "By the last dbt command, for what depends on the registry of this ML model: red when a test or a "
-        "model failed, amber when a test warns."
+        "model failed, amber when a test warns. A command that does not test writes over what is known."
     ),
     "Sources": (
         "By dbt source freshness, for what depends on the registry of this ML model and the sources behind "

@@ -36,7 +36,7 @@ class Headline:
     text: str
     action: str = ""  # what to do about the first cause
     causes: tuple[Alert, ...] = ()  # the worst first, of these the one to mend first
-    note: str = ""  # of what time the monitors are, where the last run did not score
+    note: str = ""  # of what time the monitors are, where the last run did not score; which results are lost
     more: int = 0  # causes that are not named
 
     @property
@@ -46,13 +46,14 @@ class Headline:
 
 def headline(chapter: Chapter) -> Headline:
     """`Act` if something is red, `Watch` if something is amber, `Fine` only if quality was judged."""
+    note = _note(chapter)
+    said = note and f" {note}"
     if chapter.state in ("bad", "warn"):  # the first causes, the worst first; the others are counted
         shown = chapter.alerts[:SAID] + [alert for alert in chapter.alerts[SAID:] if alert.first]
         named, more = [alert.title for alert in shown], len(chapter.alerts) - len(shown)
         if not named:  # of a run that has not finished
             named = [f"{one.name}: {one.text}" for one in chapter.verdicts if one.state == chapter.state]
-        note = _note(chapter)
-        text = "; ".join(named) + (f"; and {more} more" if more else "") + "." + (note and f" {note}")
+        text = "; ".join(named) + (f"; and {more} more" if more else "") + "." + said
         action = shown[0].what_to_do if shown else ""
         word = ACT if chapter.state == "bad" else WATCH
         return Headline(chapter.state, word, text, action, tuple(shown), note, more)
@@ -64,18 +65,21 @@ def headline(chapter: Chapter) -> Headline:
         rest = f" Not judged: {missing}." if missing else ""
         if (found := chapter.performance) and found.waiting:  # labels may be late, or come no more
             judged = [f"{one} of {found.window}" if one == "Performance" else one for one in judged]
-        return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}")
+        return Headline("ok", FINE, f"{_listed(judged)} as expected.{rest}{said}", note=note)
     if {need for _, need in needs} == {"not monitored"}:
-        return Headline("none", UNJUDGED, f"monitor it: scorehouse scaffold monitors {chapter.data.name}")
-    return Headline("none", UNJUDGED, f"set a limit. {missing[:1].upper()}{missing[1:]}.")
+        to_do = f"monitor it: scorehouse scaffold monitors {chapter.data.name}" + "." * bool(note)
+    else:
+        to_do = f"set a limit. {missing[:1].upper()}{missing[1:]}."
+    return Headline("none", UNJUDGED, to_do + said, note=note)
 
 
 def _note(chapter: Chapter) -> str:
-    """Of what time the monitors are, which dbt skips with the prediction table."""
+    """Of what time the monitors are, which dbt skips with the prediction table, and what results are lost."""
     data = chapter.data
-    if not data.missed or not data.drift:
-        return ""
-    return f"Drift was last computed on {stamp(data.missed[1]['started_at'])} UTC."
+    notes = [one.missing for one in chapter.verdicts if one.name == "dbt tests" and one.missing]
+    if data.missed and data.drift:
+        notes.insert(0, f"Drift was last computed on {stamp(data.missed[1]['started_at'])} UTC.")
+    return " ".join(notes)
 
 
 def overview(chapter: Chapter) -> dict[str, Any]:

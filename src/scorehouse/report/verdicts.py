@@ -248,8 +248,11 @@ def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Ver
     """The results of dbt's last command, or of its last check of sources."""
     found = results.of(data.name, freshness=freshness) if results else []
     if not found or results is None:
-        by = f" by dbt {results.command}" if results and results.command and not freshness else ""
-        return Verdict("none", f"not checked{by}")
+        if freshness or not (results and results.command):
+            return Verdict("none", "not checked")
+        by = results.overwritten
+        missing = by and f"What dbt's last tests found is not known: {by} has written over it."
+        return Verdict("none", f"not checked by {by or f'dbt {results.command}'}", missing)
     state = worst(one.level for one in found)
     wrong = sum(one.level in ("warn", "bad") for one in found)
     lacking = [f"{one.name} {one.text}." for one in found if one.level == "none"]

@@ -27,7 +27,7 @@ BUGS = (
                 "''",
             ),
             (
-                "src/scorehouse/report/dbt_results.py",
+                "src/scorehouse/report/outcome.py",
                 'name = f"{name} of {column}"',
                 "pass",
             ),

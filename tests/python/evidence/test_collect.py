@@ -15,7 +15,8 @@ from test_pack import RUN, VERSION
 from scorehouse.errors import ConfigurationError
 from scorehouse.evidence import collect
 from scorehouse.registry.policy import LoadPolicy
-from scorehouse.report.dbt_results import DbtResults, Outcome
+from scorehouse.report.dbt_results import DbtResults
+from scorehouse.report.outcome import Outcome
 
 
 def run_of(run_id: str, **facts: Any) -> dict[str, Any]:
@@ -67,6 +68,8 @@ def test_results_of_dbt_are_named_with_their_files(tmp_path: Path) -> None:
     missing = collect.tests_of(None, "churn", tmp_path)
     assert missing["found"] is False and missing["files"] == files
     outcome = Outcome("unique_id", "test", "unique", "ok", "", "")
+    shown = collect.tests_of(DbtResults({"churn": []}, {}, command="show"), "churn", tmp_path)
+    assert shown["why"] == "dbt show has written over what the last tests found"
     found = collect.tests_of(DbtResults({"churn": [outcome]}, {}, tested_at="2026-03-01"), "churn", tmp_path)
     assert (found["found"], found["tested_at"], found["files"]) == (True, "2026-03-01", files)
     assert [each["name"] for each in found["results"]] == ["unique_id"]

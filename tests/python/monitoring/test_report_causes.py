@@ -16,7 +16,8 @@ from scorehouse.cli.status import _wrapped
 from scorehouse.project.run_log_place import Place
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.causes import _of_skipped, _together
-from scorehouse.report.dbt_results import Outcome, _counted
+from scorehouse.report.dbt_results import _counted
+from scorehouse.report.outcome import Outcome
 from scorehouse.report.warehouse import Warehouse
 from scorehouse.report.words import number
 from scorehouse.retraining.signals import faults_of_data
@@ -415,11 +416,23 @@ def test_results_of_another_database_are_left_out(
     assert f"<b>dbt tests</b>{text}" in page
 
 
-def test_a_command_without_tests_is_named(database: Path, tmp_path: Path) -> None:
-    """`dbt show` writes its own results over those of the night."""
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [("show", "dbt show"), ("compile", "dbt compile"), ("generate", "dbt docs generate"), ("run", "dbt run")],
+)
+def test_a_command_without_tests_is_named(database: Path, tmp_path: Path, which: str, said: str) -> None:
+    """It writes its own results over those of the night; a test that it compiles is called a success."""
     folder = results(tmp_path / "target", "copy")
-    (folder / "run_results.json").write_text(json.dumps({"args": {"which": "show"}, "results": []}))
-    assert "<b>dbt tests</b>not checked by dbt show" in page_of(database, "--dbt-target", folder)
+    ran = json.loads((folder / "run_results.json").read_text()) | {"args": {"which": which}}
+    is_compiled = which in ("compile", "generate")
+    ran["results"] = [one | {"status": "success"} for one in ran["results"]] if is_compiled else []
+    (folder / "run_results.json").write_text(json.dumps(ran))
+    page = page_of(database, "--dbt-target", folder)
+    assert f"<b>dbt tests</b>not checked by {said}" in page
+    note = f"What dbt's last tests found is not known: {said} has written over it."
+    assert note.replace("'", "&#39;") in page
+    shown = " ".join(run("status", "wide", "--database", database, "--dbt-target", folder).output.split())
+    assert shown.count(note) == 1
 
 
 def test_results_that_cannot_be_read_are_not_checked(database: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from monitored import run
 from project import DbtProject
-from scorehouse.report.dbt_results import _outcome
+from scorehouse.report.outcome import outcome_of
 
 
 @pytest.fixture
@@ -225,4 +225,4 @@ def test_a_test_of_a_source_names_it() -> None:
         "depends_on": {"nodes": ["source.shop.raw.orders"]},
     }
     failed = {"unique_id": "test.shop.x.1", "status": "fail", "failures": 1, "message": "Got 1 result"}
-    assert _outcome(failed, node).tested == "orders"
+    assert outcome_of(failed, node).tested == "orders"
