@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from _pytest.junitxml import xml_key
 from hypothesis import settings
 
 from foreign import ForeignProject, built_foreign_project, foreign_project_in
@@ -65,7 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Build the kernel anew where its source has changed since; `./run` does so by itself."""
+    """Say in JUnit results what the tests run on. Build the kernel anew where its source has changed since."""
+    if results := session.config.stash.get(xml_key, None):  # of this process, where workers have none
+        for name, version in versions():
+            results.add_global_property(name, version)
     if not is_current() and not hasattr(session.config, "workerinput"):
         with contextlib.suppress(KeyError, RuntimeError):  # no kernel for this platform, or no compiler
             build(this_platform(), local=True)
@@ -129,14 +133,6 @@ def what_a_module_leaves_is_not_looked_at() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def versions_in_results(request: pytest.FixtureRequest, record_testsuite_property: Any) -> None:
-    """JUnit results say what the tests ran on."""
-    if request.config.getoption("xmlpath", None):
-        for name, version in versions():
-            record_testsuite_property(name, version)
 
 
 @pytest.fixture(scope="session")
