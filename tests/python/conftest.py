@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from _pytest.junitxml import xml_key
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say in JUnit results what the tests run on. Build the kernel anew where its source has changed since."""
+    """Say in JUnit results what tests run on, and build the kernel anew where its source has changed."""
     if results := session.config.stash.get(xml_key, None):  # of this process, where workers have none
         for name, version in versions():
             results.add_global_property(name, version)

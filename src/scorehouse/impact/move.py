@@ -89,7 +89,7 @@ def is_scored(connection: duckdb.DuckDBPyConnection, run_log: str, name: str) ->
 def first(seeds: ModelSeeds, alias: str, call: str) -> dict[str, Any]:
     """What identifies the first run of an ML model: like a move's header, from nothing."""
     holder = next((row for row in seeds.registered(call) if alias in row.aliases), None)
-    names = {"name": seeds.name, "alias": alias, "table": None, "other_tables": []}
+    names: dict[str, Any] = {"name": seeds.name, "alias": alias, "table": None, "other_tables": []}
     sides = {"before": None, "after": holder and identity(holder)}
     return {**names, **sides, "rescore": None, "last_run_at": None, "decision_policy": None}
 

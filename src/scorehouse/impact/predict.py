@@ -210,7 +210,7 @@ def nothing_moves(header: Mapping[str, Any]) -> dict[str, Any]:
     """The members of an impact where the alias stays, or where nothing was scored yet: no key changes."""
     nulls = ("predicted_at", "snapshot", "hash_kind", "keys", "what_if", "values", "cost", "value", "row")
     empty = ("key", "segments", "outcomes", "outputs", "limits", "alarms", "changes")
-    none = {**dict.fromkeys(nulls), **{name: [] for name in empty}}
+    none: dict[str, Any] = {**dict.fromkeys(nulls), **{name: [] for name in empty}}
     return {**header, **none, "alarms_not_judged": "nothing moves"}
 
 

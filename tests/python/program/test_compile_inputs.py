@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScal
 from project import MakeKernel
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.printer import LARGEST_WHERE_OVERFLOW_RAISES
+from scorehouse.program.sql.dialects import LARGEST_WHERE_OVERFLOW_RAISES
 
 SMALLEST = repr(1.0 / LARGEST_WHERE_OVERFLOW_RAISES)
 

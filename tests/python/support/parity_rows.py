@@ -14,8 +14,8 @@ from scorehouse.kernel.training_batch import training_batch
 from scorehouse.program.hard_rows import hard_rows
 from scorehouse.program.proof import Parity, compare, kernel_rows
 from scorehouse.program.sql.compiled import CompiledSql
+from scorehouse.program.sql.dialects import LARGEST_WHERE_OVERFLOW_RAISES
 from scorehouse.program.sql.in_duckdb import tolerance_of
-from scorehouse.program.sql.printer import LARGEST_WHERE_OVERFLOW_RAISES
 
 ROW = "row"
 

@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from scorehouse.program.sql.builder import Program
+from scorehouse.program.sql.dialects import UNICODE, Dialect
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -30,7 +31,6 @@ from scorehouse.program.sql.expression import (
     Lookup,
     Sum,
 )
-from scorehouse.program.sql.printer import UNICODE, Dialect
 from scorehouse.program.sql.transact import lowered
 
 READ_AS = {"sqlserver": "tsql"}  # where sqlglot has another name

@@ -18,7 +18,7 @@ from scorehouse.errors import CompileError
 from scorehouse.program.proof import ROW_STATUS
 from scorehouse.program.sql.builder import Builder, Program, Scores, Step, Value
 from scorehouse.program.sql.compiled import MARK, CompiledSql
-from scorehouse.program.sql.dialects import ALIASES, DIALECTS
+from scorehouse.program.sql.dialects import ALIASES, DIALECTS, Dialect
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -42,7 +42,6 @@ from scorehouse.program.sql.expression import (
 )
 from scorehouse.program.sql.inputs import finite, inputs_of
 from scorehouse.program.sql.links import class_parameters, of_two
-from scorehouse.program.sql.printer import Dialect
 from scorehouse.program.sql.registers import CONVERTERS
 from scorehouse.program.sql.several import second_wins
 from scorehouse.program.sql.stages import excess_over, limits_of, of_fitting_size

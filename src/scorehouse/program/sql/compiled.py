@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, get_args
 
 from scorehouse.program.sql.builder import Program, Step, program_of, unused
-from scorehouse.program.sql.dialects import DIALECTS
+from scorehouse.program.sql.dialects import DIALECTS, Dialect
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -28,7 +28,7 @@ from scorehouse.program.sql.expression import (
     walk,
 )
 from scorehouse.program.sql.links import decided
-from scorehouse.program.sql.printer import Dialect, Printer
+from scorehouse.program.sql.printer import Printer
 from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from scorehouse.dialect import Quoting, double
-from scorehouse.kernel.rows import LARGEST
+from scorehouse.dialect import double
 from scorehouse.program.sql.builder import Program
+from scorehouse.program.sql.dialects import UNICODE, Dialect
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -35,60 +34,10 @@ from scorehouse.program.sql.expression import (
 from scorehouse.program.sql.transact import lowered
 from scorehouse.project.dbt_text import no_jinja
 
-# A text of T-SQL by its bytes: capitals count. A literal with other letters than ASCII's is read as such
-# only after N, and UTF-8 holds them all.
-UNICODE = "cast({x} collate Latin1_General_100_BIN2_UTF8 as varchar(8000))"
 STEP = "sh_step_"
 TERMS_ON_A_LINE = 4
 PLAIN = re.compile(r"[a-z_][0-9a-z_]*")
 LINE_END = re.compile(r"([\r\n])")
-# Where an overflow raises instead of giving infinity, and an underflow instead of 0: a feature beyond
-# this is rejected, and one nearer to 0 than its reciprocal is taken as that, so that products fit.
-LARGEST_WHERE_OVERFLOW_RAISES = 1e60
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dialect(Quoting):
-    """How one database writes the nodes of the tree.
-
-    `types` maps double, real, text, integer and boolean to its type names (a missing type does not exist
-    there); `suffix` follows a double literal; `fence` ends each step if the planner would otherwise compute
-    it as often as it is read; `ieee`: exp() overflows to infinity instead of raising; `map_lookup` is how to
-    read a map, if there is one; `arguments` is the largest number of arguments of a function, if it is low;
-    `double_as_text` writes a double as DuckDB does, if a cast does not. `times` writes the types `time` and
-    `instant` of features, and others that are more than a cast. `concat` stands between strings. `transact`:
-    it is T-SQL (`transact.py`): steps stand in each other, as none may begin within a statement, and infinity
-    is NULL.
-    """
-
-    name: str
-    types: Mapping[str, str]
-    times: Mapping[str, str]
-    suffix: str = ""
-    fence: str = ""
-    ieee: bool = False
-    is_nan: str = "{x} = {nan}"
-    concat_ws: bool = True
-    arguments: int | None = None
-    map_lookup: str = ""
-    double_as_text: str = ""
-    concat: str = " || "
-    transact: bool = False
-
-    @property
-    def has_real(self) -> bool:
-        """Whether there is a type for float32."""
-        return "real" in self.types
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude of a feature that it computes with."""
-        return LARGEST if self.ieee else LARGEST_WHERE_OVERFLOW_RAISES
-
-    @property
-    def arithmetic(self) -> tuple[bool, bool]:
-        """What a program depends on: dialects with the same differ in their spelling alone."""
-        return self.has_real, self.ieee
 
 
 class Printer:

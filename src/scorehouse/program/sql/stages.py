@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from scorehouse.errors import CompileError
 from scorehouse.program.sql.builder import Program, add_column, program_of
 from scorehouse.program.sql.compiled import CompiledSql
-from scorehouse.program.sql.dialects import IN_STAGES, LARGEST_IN_STAGES, LIMITS, Limits
+from scorehouse.program.sql.dialects import IN_STAGES, LARGEST_IN_STAGES, LIMITS, Dialect, Limits
 from scorehouse.program.sql.expression import (
     Arith,
     Call,
@@ -32,7 +32,7 @@ from scorehouse.program.sql.expression import (
     rewritten,
     walk,
 )
-from scorehouse.program.sql.printer import Dialect, Printer
+from scorehouse.program.sql.printer import Printer
 from scorehouse.registry.version import Version
 
 
