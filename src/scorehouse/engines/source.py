@@ -108,7 +108,7 @@ def check_counts(
     if nulls:
         raise RowKeyError(
             call,
-            f"{nulls} of {rows} feature rows have a NULL in the key {listed(keys)}",
+            f"{nulls:,} of {rows:,} feature rows have a NULL in the key {listed(keys)}",
             expected="a key without NULL",
             action="filter these rows out in the feature model, or give them a key",
         )
@@ -116,7 +116,7 @@ def check_counts(
         found = (f"{row[:-1] if len(keys) > 1 else row[0]!r} ({row[-1]} times)" for row in twice())
         raise RowKeyError(
             call,
-            f"the key {listed(keys)} is not unique: {rows} feature rows, {different} distinct keys, "
+            f"the key {listed(keys)} is not unique: {rows:,} feature rows, {different:,} distinct keys, "
             f"such as {', '.join(found)}",
             expected="one feature row per key",
             action="deduplicate in the feature model, or name the columns that make a row unique",

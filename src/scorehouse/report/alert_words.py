@@ -126,7 +126,7 @@ REAL = "see whether the change is real where the rows come from: if it is, think
 WORSE_SCORES = "look for faults of the data first; if there are none, measure whether a refit helps: " + (
     "scorehouse retrain {row[ml_model]} --target TARGET --measure"
 )
-SCHEDULE = "see why no scheduled build has scored since, and build"
+SCHEDULE = "see why no scheduled build has scored since: whether it runs, and how it ends; then build"
 LOADER = "see why its loader brings no new rows, and load them"
 RUN = "{table}, {started_at:%d %b %Y, %H:%M}: "
 DBT = "{found}checked {checked_at}"
@@ -167,7 +167,7 @@ WORDS: dict[str, Words] = {
         "look at the rejected rows: " + CORRECT,
     ),
     "scores_old": Words(
-        "runs", "Last scored {age}", "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}", SCHEDULE
+        "runs", "Last scored {age}{tried}", "{table}, {newest:%d %b %Y, %H:%M} UTC; {usual}", SCHEDULE
     ),
     "features_old": Words(
         "runs",

@@ -67,7 +67,8 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     causes = _folded(causes, data)
     if len({alert.kind for alert in causes}) < 2:
         return causes
-    first = min(causes, key=lambda alert: alert.repair)
+    # what monitors say of before a run that failed has not stopped it
+    first = min(causes, key=lambda alert: (bool(alert.numbers.get("behind")), alert.repair))
     marked = [replace(alert, first=alert is first) for alert in causes]
     return sorted(marked, key=lambda alert: (alert.level != "bad", not alert.first))
 

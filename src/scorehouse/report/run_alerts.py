@@ -14,6 +14,7 @@ from scorehouse.report.gather import ModelData
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.runs import error_of, reject_reasons, stopped_by, table_name
 from scorehouse.report.warehouse import Row
+from scorehouse.report.words import stamp
 
 REASONS = 3  # for which a run rejected rows, in an alert
 # Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
@@ -109,5 +110,8 @@ def age_alerts(data: ModelData) -> list[Alert]:
             f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'{order}"
         )
         numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
+        tried = max((run["started_at"] for run in data.runs if run["node"] == one.node), default=one.newest)
+        is_silent = one.newest < tried and replace(one, newest=tried).state(data.read_at) != "ok"
+        numbers["tried"] = f", and not tried since {stamp(tried)}" if is_silent else ""
         alerts.append(Alert(code, level, Subject(kind, table), sql, numbers, anchor=f"{data.name}-runs"))
     return alerts

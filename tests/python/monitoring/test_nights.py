@@ -457,6 +457,13 @@ def test_a_table_that_is_older_than_its_rhythm_is_red(house: DbtProject) -> None
     assert warned(house.dbt("test", "--select", "late_predictions"))[-1].startswith(
         "scorehouse_predictions_up"
     )
+    one = "select * from scorehouse_run_log order by started_at desc limit 1"
+    failed = "uuid() as run_id, 'failed' as status, started_at + to_seconds(86400 * {}) as started_at"
+    for later, said in ((0.1, ", and not tried since "), (1.9, "")):  # its schedule has stopped; or it fails
+        house.query(f"insert into scorehouse_run_log select * replace ({failed.format(later)}) from ({one})")
+        late = next(each["title"] for each in alerts(house) if each["title"].startswith("Last scored "))
+        assert late.startswith(f"Last scored 2 days ago{said}") and ("tried" in late) == bool(said), late
+        house.query("delete from scorehouse_run_log where status = 'failed'")
     aged(house, [(days + 2, f"{days}") for days in range(0, 30, 7)])  # once per week: not late yet
     assert alerts(house, code=0) == []
 

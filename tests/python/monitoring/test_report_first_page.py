@@ -71,6 +71,16 @@ def test_what_is_to_be_mended_first_is_marked_everywhere(database: Path) -> None
     assert f"watch: data fault first {first['title']}." in first_page(database)
     message = run("export", "alerts", "wide", "--database", database, "--format", "slack").output
     assert f"{first['title']}* (data fault, first, " in message
+    with duckdb.connect(str(database)) as connection:  # what is older than a run that failed did not stop it
+        connection.sql(
+            "insert into scorehouse_run_log select * replace (uuid() as run_id, 'failed' as status, "
+            "'it broke' as error, started_at + interval 1 second as started_at) from scorehouse_run_log "
+            "where status = 'success' order by started_at desc limit 1"
+        )
+    (said,) = json.loads(run("status", "wide", "--database", database, "--json").output)
+    assert "data fault" in [one["kind"] for one in said["causes"]]
+    assert [one["kind"] for one in said["causes"] if one["first"]] == ["pipeline"]
+    assert said["causes"][0]["title"].endswith(" failed: it broke")
 
 
 def test_labels_that_have_stopped_are_red_everywhere(database: Path) -> None:
