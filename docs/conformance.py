@@ -58,20 +58,20 @@ class Engine:
 
 
 COLUMNS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-FILES, PATTERNS = COLUMNS.pop("files"), COLUMNS.pop("patterns")
+FILES, PATTERNS, WHY = (COLUMNS.pop(name) for name in ("files", "patterns", "why"))
 ENGINES = {name: Engine.of(fields) for name, fields in COLUMNS.items()}
 INTRODUCTION = """# Conformance
 
-What each engine can do. *Yes*: its tests passed. *Refused*: the engine cannot do it, and stops with an error
-in words. *Stages* are the statements into which a version is cut if its SQL is too long for one.
+*Yes*: its tests passed. *Refused*: it stops with an error in words. *Stages*: the statements of a version
+whose SQL is too long for one.
 
 *Rows compared*: 16 prediction tables of messy rows (NaN, NULL beside an empty text, quotes, braces, decimals,
-keys that differ by case) over three nights in which rows change, leave and come back. Each cell of a table,
-and of what the run log says of it, was held against DuckDB, where the runtime scores. A cell differs if it is
-another value, or a number further away than 1e-9. *By contract*: `test_every_engine.py` asks all the same.
+keys that differ by case) over three nights in which rows change, leave and come back. Each cell, and each of
+the run log, was held against DuckDB; it differs if it is another value, or a number further away than 1e-9.
+*By contract*: `test_every_engine.py` asks all the same.
 
-*Emulated* says that a program plays the warehouse and computes with DuckDB: the cell proves syntax, types,
-names and plumbing, by dbt's own adapter. It proves nothing about how the warehouse rounds, plans or locks.
+*Emulated*: a program plays the warehouse, behind dbt's own adapter, and computes with DuckDB. It proves
+syntax, types, names and plumbing, nothing about how the warehouse rounds, plans or locks.
 """
 
 
@@ -214,6 +214,7 @@ def page(runs: Mapping[str, Run]) -> str:
     for capability in CAPABILITIES:
         cells = (in_words(name, capability, runs) for name in names)
         lines.append(f"| {capability} | " + " | ".join(cells) + " |")
+    lines += ["", "## Why refused", "", *(f"- {what}: {why}." for what, why in WHY.items())]
     lines += ["", "## What did not pass", "", *(list(reasons(runs)) or ["Nothing."])]
     return "\n".join(lines) + "\n"
 
