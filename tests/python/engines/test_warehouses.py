@@ -257,7 +257,7 @@ def test_a_contract_is_held(project: EmulatedProject) -> None:
     (project.folder / "models/_agreed.yml").unlink()
     if not is_made_anew:
         pytest.skip(
-            "merged and refused; not made anew, since the emulator's engine has no `create table (...) as`"
+            "not made anew: the emulator has no `create table (...) as`"
         )
 
 
