@@ -44,6 +44,10 @@ from scorehouse.registry.signature import Signature
 from scorehouse.registry.version import Version, resolve
 
 ROWS = 50_000
+NOT_PRINTED = (
+    "note: no SQL is printed for predict(), as dbt_project.yml lists no database:\n"
+    "  vars: {scorehouse_compiled_sql: {dialects: [duckdb]}}, then compile again"
+)
 
 
 @click.command("compile")
@@ -94,6 +98,8 @@ def compile_command(
                 echo("\n".join(backend_lines(each, backends)))
     if as_json:
         print_json(proven)
+    if any("sql" in one["program"] for one in proven) and not SqlSettings.of(project).dialects:
+        echo(NOT_PRINTED, err=True)
 
 
 @dataclass(frozen=True)

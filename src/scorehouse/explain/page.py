@@ -63,6 +63,6 @@ def _level(plot: Plot, place: int, name: str, x: float, value: float) -> list[st
     top = plot.top + place * ROW
     return [
         text(LEFT - 8, top + 17, name, {**FONT, "font_weight": "bold"}, anchor="end"),
-        line(x, top + 2, x, top + ROW - 2, GREY, f"{name}: {value:.6g}", {"stroke_width": 3}),
+        line(x, top + 2, x, top + ROW - 2, GREY, f"{name}: {value:,.6g}", {"stroke_width": 3}),
         text(x + 6, top + 17, f"{value:.3g}", FONT),
     ]

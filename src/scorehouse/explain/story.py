@@ -238,7 +238,7 @@ def _parts(
 def _part(feature: Feature, value: Any, contribution: float | None) -> Part:
     trained, outside = "", False
     if feature.minimum is not None and feature.maximum is not None:
-        trained = f"{feature.minimum:.6g} to {feature.maximum:.6g}"
+        trained = f"{feature.minimum:,.6g} to {feature.maximum:,.6g}"
         number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         outside = number is not None and not feature.minimum <= number <= feature.maximum
     elif feature.categories is not None:

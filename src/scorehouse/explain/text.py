@@ -126,9 +126,12 @@ def said(columns: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as text; NULL for a missing one, and in quotes what would not be seen."""
+    """A value as text; NULL for a missing one, and in quotes what would not be seen.
+
+    As in `scorehouse score`, whole numbers have no separators: they may be keys, classes or ranks.
+    """
     if value is None:
         return "NULL"
     if isinstance(value, str) and (not value or value != value.strip()):
         return repr(value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -218,7 +218,7 @@ def test_compile_on_the_reference(empty_project: Path) -> None:
     text = macros.read_text()
     macros.unlink()
     said = command("compile")
-    assert "churn version 1: sql for duckdb proven on " in said
+    assert "churn version 1: sql for duckdb proven on " in said and "no SQL is printed" not in said
     (version,) = ModelSeeds(empty_project, "churn").versions()
     assert version.aliases == ("champion",)
     assert version.program["sql"]["rows_of"] == "reference"
@@ -227,6 +227,7 @@ def test_compile_on_the_reference(empty_project: Path) -> None:
     settings(empty_project, {})
     removed = "its SQL was removed from churn.sql, since scorehouse_compiled_sql lists no database"
     assert f"note: churn version 1: {removed}" in command("compile") and not macros.exists()
+    assert "note: no SQL is printed for predict(), as dbt_project.yml lists no database" in command("compile")
 
 
 @pytest.mark.slow

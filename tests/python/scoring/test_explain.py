@@ -114,8 +114,8 @@ def test_the_first_sentence_says_what_why_and_what_would_undo_it(project: DbtPro
 
 
 def test_a_blank_that_makes_another_category_is_seen() -> None:
-    values = ["Basic", "Basic ", "", None, 0.5]
-    assert [shown(value) for value in values] == ["Basic", "'Basic '", "''", "NULL", "0.5"]
+    values = ["Basic", "Basic ", "", None, 0.5, 12345.5, 12345]
+    assert [shown(value) for value in values] == ["Basic", "'Basic '", "''", "NULL", "0.5", "12,345.5", "12345"]
 
 
 def test_contributions_in_thousands_are_read_at_a_glance() -> None:
@@ -137,7 +137,7 @@ def test_contributions_in_thousands_are_read_at_a_glance() -> None:
         **{"heading": "", "name": "price", "version": 1, "digest": "", "backend": "native"},
         **{"run_id": "", "scored_at": "", "no_reasons": None},
     )
-    assert sentence(story) == "328417: city is Bonn (-64,526), rooms is 6 (+0.34)."
+    assert sentence(story) == "328,417: city is Bonn (-64,526), rooms is 6 (+0.34)."
     table = [
         line for line in text.lines(story) if line.startswith(("  base ", "  city ", "  rooms ", "  total "))
     ]
