@@ -88,7 +88,7 @@ def compile_command(
         target.place()  # an error if it is not named, before anything else is read
     source = Rows(features, table, target, rows)
     project = target.project
-    proven = []
+    proven: list[dict[str, Any]] = []
     for model in [name] if name else registered_names(project):
         with waiting(f"proving {model}"):
             found = compile_again(ModelSeeds(project, model), version, source)

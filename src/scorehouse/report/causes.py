@@ -51,6 +51,7 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     if results is not None:
         found = results.alerts_of(data.name, {fact.topic for fact in facts}, behind.warehouse)
         for fact in found:
+            fact = replace(fact, rows_sql=behind.shown(fact.rows_sql)) if fact.rows_sql else fact
             facts = [_with_fact(one, fact) for one in facts]
             facts.append(_of_skipped(fact, facts))
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
@@ -92,11 +93,14 @@ def _of_skipped(fact: Alert, facts: Sequence[Alert]) -> Alert:
 
 
 def _with_fact(run: Alert, failed: Alert) -> Alert:
-    """A skipped run with what its failed test found, where dbt has only counted."""
+    """A skipped run with what its failed test found, where dbt has only counted, and with its rows."""
     fact, said = failed.numbers.get("fact"), f"{failed.numbers['kind']} {failed.numbers['name']}: "
-    if run.code != "run_skipped" or not fact or said not in run.numbers["error"]:
+    if run.code != "run_skipped" or said not in run.numbers["error"]:
         return run
     error, is_first = str(run.numbers["error"]), run.numbers["error"].startswith(said)
+    run = replace(run, rows_sql=run.rows_sql or failed.rows_sql)
+    if not fact:
+        return run
     told = re.sub(f"({re.escape(said)}){COUNTED}", lambda found: found[1] + fact, error)
     return replace(
         run, numbers={**run.numbers, "error": told}, action=failed.action if is_first else run.action

@@ -7,7 +7,7 @@ https://docs.getdbt.com/reference/artifacts/run-results-json
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from scorehouse.registry.seeds import ModelSeeds
 from scorehouse.report import volumes
 from scorehouse.report.alert import Alert, Subject
 from scorehouse.report.contests import TOO_FEW, is_refusal, only_waits, refusal
-from scorehouse.report.outcome import Outcome, outcome_of
+from scorehouse.report.outcome import BY_DAY, Outcome, outcome_of
 from scorehouse.report.warehouse import Row, Warehouse
 from scorehouse.report.words import few, in_window, number, stamp
 
@@ -46,7 +46,6 @@ COUNTED = {
     "unique": "{n} value{s} of {what} found more than once",
     "not_null": "{n} row{s} of {tested} without {what}",
 }
-BY_DAY = "feature_plausible"  # the test whose rows are days
 # Commands that test, and all that say how nodes ended: others call it a success to compile one.
 TESTING = ("build", "test", "retry")
 ENDING = ("", *TESTING, "run", "seed", "snapshot", "clone", "run-operation")
@@ -108,7 +107,8 @@ class DbtResults:
                     if only_waits(rows):
                         action = f"wait for more labels; until then, builds stay green with: {action}"
                 about = Subject(subject)
-                found.append(Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action))
+                alert = Alert(code, one.level, about, one.sql, numbers, anchor=anchor, action=action)
+                found.append(replace(alert, rows_sql=one.rows_sql))
         return found
 
 
@@ -128,7 +128,7 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     results = [*run.get("results", []), *sources.get("results", [])]
     by_model = {
         name: [
-            outcome_of(result, nodes.get(result["unique_id"], {}))
+            outcome_of(result, node := nodes.get(result["unique_id"], {}), _relation_of(node, nodes))
             for result in results
             if result["unique_id"] in line and result["status"] != "skipped"
         ]
@@ -136,6 +136,11 @@ def read_results(folder: Path, database: str) -> DbtResults | None:
     }
     aliases = {name: _aliases(folder.parent, name) for name in registries.values()}
     return DbtResults(by_model, _max_ages(nodes), _time(run), _time(sources), aliases, command)
+
+
+def _relation_of(test: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> str:
+    """The table that a test is of, as SQL names it; empty if it is of none."""
+    return str(nodes.get(str(test.get("attached_node")), {}).get("relation_name") or "")
 
 
 def _aliases(project: Path, name: str) -> dict[str, int]:

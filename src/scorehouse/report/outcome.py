@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scorehouse.dialect import DUCKDB
+
+BY_DAY = "feature_plausible"  # the test whose rows are days
 NOT_JUDGED = re.compile(r"cast\('((?:[^']|'')+)' as [^)]+\) as not_judged")  # of `challenger_not_worse`
 LEVELS = {"fail": "bad", "error": "bad", "runtime error": "bad", "warn": "warn"}
 
@@ -30,9 +34,11 @@ class Outcome:
     challenger: str = ""
     tested: str = ""  # the model or source that a test is of
     column: str = ""  # its name behind that of the table, of a test of one
+    rows_sql: str = ""  # of a test whose own SQL is lost, as it stops a build in words: what it has looked at
 
 
-def outcome_of(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
+def outcome_of(result: dict[str, Any], node: dict[str, Any], table: str = "") -> Outcome:
+    """A result of dbt and its node; `table` is what a test is of, as SQL names it."""
     kind, status = result["unique_id"].partition(".")[0], str(result["status"])
     level = LEVELS.get(status, "ok")
     name = str(node.get("name") or result["unique_id"].rpartition(".")[2])
@@ -65,4 +71,22 @@ def outcome_of(result: dict[str, Any], node: dict[str, Any]) -> Outcome:
     is_gate, asked = macro == "challenger_not_worse", called.get("kwargs") or {}
     challenger = str(asked.get("challenger") or "challenger") if is_gate else ""
     found = result.get("failures")
-    return Outcome(name, kind, macro, level, message, code, about, found, is_ours, challenger, tested, column)
+    rows = _by_day(table, asked) if is_ours and macro == BY_DAY and level != "ok" and not code else ""
+    own = (is_ours, challenger, tested, column, rows)
+    return Outcome(name, kind, macro, level, message, code, about, found, *own)
+
+
+def _by_day(relation: str, asked: Mapping[str, Any]) -> str:
+    """What each day of a column holds, the newest first."""
+    if not relation:
+        return ""
+    column, day = (
+        asked.get(each) and DUCKDB.quote(str(asked[each]).strip('"`')) for each in ("column_name", "day")
+    )
+    counted = (
+        f"count(*) as n_rows,\n    count({column}) as n_known,\n    count(distinct {column}) as n_values"
+    )
+    counted += f",\n    min({column}) as lowest,\n    max({column}) as highest\nfrom {relation}"
+    if not day:
+        return f"select\n    {counted}"
+    return f"select\n    cast({day} as date) as day,\n    {counted}\ngroup by 1\norder by 1 desc"

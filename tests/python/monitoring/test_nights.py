@@ -187,7 +187,7 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
         (50.0, last, "has one value, 50.0, in all of the 120 rows of "),
         (-weight, last, "is outside of the range of training in 120 of the 120 rows of "),
     ):
-        frame = good.assign(weight=weight.mask(when, wrong))
+        frame, newest = good.assign(weight=weight.mask(when, wrong)), good["ordered_on"][when].max()
         build = scored_again(house, frame)
         assert not build.success and build.statuses["late_predictions"] == "skipped"
         assert house.query("select count(*) from late_predictions") == before
@@ -195,6 +195,11 @@ def test_a_gross_fault_stops_the_scoring_in_words(house: DbtProject) -> None:
         assert said in message and "What to do: correct the rows where they come from" in message
         (alert, *others) = alerts(house, "--project-dir", house.folder)
         assert said in alert["title"] and "scorehouse." not in alert["title"]
+        day = f"select n_rows, n_known, lowest from ({alert['rows_sql']}) where day = '{newest:%Y-%m-%d}'"
+        ((n_rows, n_known, lowest),) = house.query(day)
+        wrong_rows = frame[frame["ordered_on"] == newest]["weight"]
+        assert (n_rows, n_known) == (120, wrong_rows.notna().sum())
+        assert lowest is None or lowest == pytest.approx(wrong_rows.min())
         named = [fact["title"] for one in others for fact in (one, *one["also"])]
         assert not any("orders.weight" in title for title in named), "one cause, one alert"
         repeated |= {fact["title"] for fact in alert["also"]}

@@ -115,7 +115,8 @@ def test_the_first_sentence_says_what_why_and_what_would_undo_it(project: DbtPro
 
 def test_a_blank_that_makes_another_category_is_seen() -> None:
     values = ["Basic", "Basic ", "", None, 0.5, 12345.5, 12345]
-    assert [shown(value) for value in values] == ["Basic", "'Basic '", "''", "NULL", "0.5", "12,345.5", "12345"]
+    said = ["Basic", "'Basic '", "''", "NULL", "0.5", "12,345.5", "12345"]
+    assert [shown(value) for value in values] == said
 
 
 def test_contributions_in_thousands_are_read_at_a_glance() -> None:
