@@ -256,9 +256,7 @@ def test_a_contract_is_held(project: EmulatedProject) -> None:
     check_contract("agreed", columns, write, build, lambda: project.query(rows))
     (project.folder / "models/_agreed.yml").unlink()
     if not is_made_anew:
-        pytest.skip(
-            "not made anew: the emulator has no `create table (...) as`"
-        )
+        pytest.skip("not made anew: the emulator has no `create table (...) as`")
 
 
 WHEN_IT_PARSES = {
