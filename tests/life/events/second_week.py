@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAILED_OR_ALERTED = (0, 1, 3)
 WAITS_FOR_A_PERSON, REFUSED_BY_THE_GATE = 20, 30
 MEASURED = (0, 10, 11)  # it helps, is not certain to, or too few rows are newer to know
+IMPACT = ("scorehouse", "impact", CHURN.name, "--target", "dev")
 FUNCTION = '"""How `churn` is trained again."""\n\nfrom ml.learning import churn as train\n'
 
 
@@ -65,6 +67,10 @@ def retrained(life: Life) -> None:
     life.house.commit("Measure what a refit would gain")
     paste(life, "Retrain", codes=(WAITS_FOR_A_PERSON, REFUSED_BY_THE_GATE))
     life.house.commit("Register a challenger")
+    if life.engine.name == "duckdb":
+        said = json.loads(life.house.run(*IMPACT, "--json").output)
+        if not said["stays"] or said["changes"]:
+            life.violate("next step", "a challenger is registered, and impact says that the champion moves")
 
 
 def promoted(life: Life) -> None:
@@ -80,13 +86,12 @@ def follow_promotion(life: Life, heading: str, version: int) -> None:
 
     What `impact` predicted before comes true, key by key.
     """
-    impact = ("scorehouse", "impact", CHURN.name, "--target", "dev")
     is_predicted = life.engine.name == "duckdb"
     if is_predicted:
-        life.house.run(*impact, str(version))
+        life.house.run(*IMPACT, str(version))
     paste(life, heading)
     if is_predicted:
-        life.house.run(*impact, "--check")
+        life.house.run(*IMPACT, "--check")
     if (now := champion(life.house.folder, CHURN.name).version) != version:
         life.violate("next step", f"after {heading!r}, the champion is version {now}")
     life.check((CHURN,))
