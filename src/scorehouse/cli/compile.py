@@ -98,7 +98,7 @@ def compile_command(
                 echo("\n".join(backend_lines(each, backends)))
     if as_json:
         print_json(proven)
-    if any("sql" in one["program"] for one in proven) and not SqlSettings.of(project).dialects:
+    elif any("sql" in one["program"] for one in proven) and not SqlSettings.of(project).dialects:
         echo(NOT_PRINTED, err=True)
 
 
