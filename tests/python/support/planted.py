@@ -298,4 +298,11 @@ FAULTS = (
         "    if True:\n",
         ("tests/python/scoring/test_online_backends.py", "-k", "differs_on_arrow"),
     ),
+    Fault(
+        "a row of a person who was forgotten by two columns counts twice",
+        "src/scorehouse/project/forgotten.py",
+        "if len(keep) > 1:",
+        "if False:",
+        ("tests/python/forgetting/test_forget.py", "-k", "second_column"),
+    ),
 )
