@@ -156,7 +156,7 @@ def _unmoved(
     from scorehouse.impact.predict import nothing_moves
 
     header = move.header if move else first(seeds, alias, f"{this_call()} {seeds.name}")
-    sections = stays_sections(move, options, unused) if move else first_sections(header)
+    sections = stays_sections(move, options, unused) if move else first_sections(header, unused)
     return {**nothing_moves(header), "file": None}, list(sections)
 
 

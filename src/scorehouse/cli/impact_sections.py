@@ -81,16 +81,22 @@ def stays_sections(move: Move, options: Mapping[str, Any], unused: Sequence[str]
     """
     notes = [f"it is at the version that scored {move.table} last: it changes no key of this table"]
     notes += _other_tables(move)
-    notes += [f"{listed(unused)}: not used, since nothing moves"] if unused else []
+    notes += _not_used(unused)
     notes += [f"version {other}: {_call(move, options, str(other))}" for other in move.versions[-1:]]
     yield Section(f"{move.before.name}: {move.alias} stays at version {move.before.version}", notes=notes)
 
 
-def first_sections(header: Mapping[str, Any]) -> Iterator[Section]:
-    """What is said where no version has scored a table yet."""
+def first_sections(header: Mapping[str, Any], unused: Sequence[str]) -> Iterator[Section]:
+    """What is said where no version has scored a table yet; `unused` as above."""
     at = f"is at version {header['after']['version']}" if header["after"] else "is at no version"
-    notes = [f"no run of {header['name']} in this target yet: no key changes, the first run scores all keys"]
+    follows = "the first run scores all keys" if header["after"] else "no run can follow it"
+    notes = [f"no successful run of {header['name']} in this target yet: no key changes, {follows}"]
+    notes += _not_used(unused)
     yield Section(f"{header['name']}: {header['alias']} {at}, not scored yet", notes=notes)
+
+
+def _not_used(options: Sequence[str]) -> list[str]:
+    return [f"{listed(options)}: not used, since nothing moves"] if options else []
 
 
 def _other_tables(move: Move) -> list[str]:

@@ -109,10 +109,11 @@ def tests_of(results: DbtResults | None, name: str, target: Path) -> dict[str, A
     if results is None:
         return {"found": False, "why": "dbt's target folder has no results of this database", "files": files}
     outcomes = [asdict(each) for each in results.of(name, freshness=False)]
-    if results.overwritten and not outcomes:
-        why = f"{results.overwritten} has written over what the last tests found"
-        return {"found": False, "why": why, "files": files}
-    return {"found": True, "tested_at": results.tested_at, "files": files, "results": outcomes}
+    lost = results.overwritten and f"{results.overwritten} has written over what the last tests found"
+    if lost and not outcomes:
+        return {"found": False, "why": lost, "files": files}
+    told = {"found": True, "tested_at": results.tested_at, "files": files, "results": outcomes}
+    return {**told, "why": lost} if lost else told
 
 
 def lineage_of(

@@ -143,6 +143,10 @@ def _is_table_of_ours(connection: duckdb.DuckDBPyConnection, file: Path) -> bool
     if file.suffix == ".parquet":
         with suppress(duckdb.Error):
             return bool(connection.execute(SAID, [str(file)]).fetchall())
+    return _is_of_answers(file)
+
+
+def _is_of_answers(file: Path) -> bool:
     with file.open("rb") as opened:
         head = opened.readline(1 << 16).decode("utf-8", "replace").rstrip()
     return head.endswith(f",{','.join(packed.ANSWERS)}")
@@ -163,12 +167,14 @@ def search(
 def _found(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people: People) -> tuple[int, str]:
     if kind in REMOVED:
         return 1, "by its key"
-    if file.suffix in READERS and (where := _condition(connection, file, people)):
+    if where := _condition(connection, file, people):
         with suppress(duckdb.Error):  # an odd line behind those that tell the columns
             return _count(connection, file, where), "by its columns"
     if file.suffix == ".parquet":
         columns = _columns(connection, file)
-        return 0, lacks(people, columns) or f"not: it {'has no such column' if columns else 'is damaged'}"
+        if not columns or condition(people, columns):
+            return 0, "not: it is damaged"
+        return 0, lacks(people, columns) or "not: it has no such column"
     if file.suffix in DATABASES or file.stat().st_size > LARGEST:
         return 0, "not: a database of its own" if file.suffix in DATABASES else "not: it is too large"
     text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -180,8 +186,13 @@ def _count(connection: duckdb.DuckDBPyConnection, file: Path, where: str) -> int
     return int(connection.execute(f"select count(*) from {_relation(file)} where {where}").fetchall()[0][0])
 
 
+def _format(file: Path) -> str:
+    """How a table in a file is written; answers of many keys are a CSV file whatever its name."""
+    return file.suffix if file.suffix in READERS else ".csv" if _is_of_answers(file) else ""
+
+
 def _relation(file: Path) -> str:
-    return READERS[file.suffix].format(DUCKDB.literal(str(file)))
+    return READERS[_format(file)].format(DUCKDB.literal(str(file)))
 
 
 def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> str | None:
@@ -191,11 +202,13 @@ def _condition(connection: duckdb.DuckDBPyConnection, file: Path, people: People
 
 def _columns(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """The columns of a file with their types; none of a file that is no table."""
+    if not (written := _format(file)):
+        return {}
     try:
         rows = connection.execute(f"describe select * from {_relation(file)}").fetchall()
     except duckdb.Error:  # a text may still be searched
         return {}
-    is_text = file.suffix == ".csv"  # where a number may have been written as 7.0
+    is_text = written == ".csv"  # where a number may have been written as 7.0
     return {str(row[0]): "DOUBLE" if is_text else str(row[1]) for row in rows}
 
 
@@ -225,12 +238,12 @@ def forget(connection: duckdb.DuckDBPyConnection, file: Path, kind: str, people:
 
 def _rewritten(connection: duckdb.DuckDBPyConnection, file: Path, people: People) -> int:
     """Write a table in a file without the persons' rows; returns how many there were."""
-    where = _condition(connection, file, people) if file.suffix in READERS else None
+    where = _condition(connection, file, people)
     if hits := _count(connection, file, where) if where else 0:
         new, place = file.with_name(f"{file.name}.new"), DUCKDB.quote("persons:place")
         rows = f"(select *, row_number() over () as {place} from {_relation(file)})"
         kept = f"select * exclude ({place}) from {rows} where not {where} order by {place}"
-        options = FORMATS[file.suffix.removeprefix(".")]
+        options = FORMATS[_format(file).removeprefix(".")]
         if file.suffix == ".parquet":  # the prediction of an impact says there what it is of
             for (said,) in connection.execute(SAID, [str(file)]).fetchall():
                 options += f", kv_metadata {{scorehouse: {DUCKDB.literal(said)}}}"

@@ -170,14 +170,7 @@ def _check_known(job: Job, found: Sequence[tuple[Place, Any]], known: set[Key]) 
     people = job.people
     searched = [at for _, at in found if isinstance(at, Table)]
     columns = {name for table in searched for name in table.types}
-    unmet = [each for each in job.also if not any(table.is_named(each) for table in searched)]
-    if unmet:
-        raise ConfigurationError(
-            job.call,
-            f"--also {unmet[0]} is neither a table nor a file or folder",
-            expected="the name of a table, or a path that is there; nothing was changed",
-            action="correct it, or leave it out",
-        )
+    tables.check_named(job.call, job.also, searched)
     unknown = [key for key in people.keys if key not in known]
     in_files = len(people.keys) == 1 and any(place.found for place, at in found if isinstance(at, Path))
     if not any(tables.condition(people, table.types) for table in searched):

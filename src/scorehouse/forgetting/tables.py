@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
 from scorehouse.forgetting.people import Key, People
 from scorehouse.program.reasons.stored_reasons import of_array
 from scorehouse.project import forgotten
@@ -167,13 +168,33 @@ def count(connection: duckdb.DuckDBPyConnection, table: Table, people: People) -
         return 0, lack, set()
     texts = [name for name, kind in table.types.items() if kind == "VARCHAR"]
     if not texts or not people.telling:
-        return 0, "not: it has no such column", set()
+        return 0, WITHOUT_KEY if table.is_mart else "not: it has no such column", set()
     any_text = " or ".join(f"{q(name)} in (select unnest(?))" for name in texts)
     rows = connection.execute(
         f"select count(*) from {table.sql} where {any_text}", [people.telling] * len(texts)
     ).fetchall()
     how = WITHOUT_KEY if table.is_mart and not rows[0][0] else "by texts that are a key alone"
     return rows[0][0], how, set()
+
+
+def check_named(call: str, names: Sequence[str], searched: Sequence[Table]) -> None:
+    """Refuse a name of --also that no table has, or several: rows of one that is not meant would go too."""
+    for name in names:
+        found = [table.place for table in searched if table.is_named(name)]
+        if not found:
+            raise ConfigurationError(
+                call,
+                f"--also {name} is neither a table nor a file or folder",
+                expected="the name of a table, or a path that is there; nothing was changed",
+                action="correct it, or leave it out",
+            )
+        if len(found) > 1:
+            raise ConfigurationError(
+                call,
+                f"--also {name} is the name of {len(found)} tables: {', '.join(found)}",
+                expected="the name of one; nothing was changed",
+                action="write it with its schema, and --also again for each other that is meant",
+            )
 
 
 def lacks(people: People, columns: Iterable[str]) -> str:

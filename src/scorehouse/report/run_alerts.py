@@ -112,6 +112,6 @@ def age_alerts(data: ModelData) -> list[Alert]:
         numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
         tried = max((run["started_at"] for run in data.runs if run["node"] == one.node), default=one.newest)
         is_silent = one.newest < tried and replace(one, newest=tried).state(data.read_at) != "ok"
-        numbers["tried"] = f", and not tried since {stamp(tried)}" if is_silent else ""
+        numbers["tried"] = f", and not tried since {stamp(tried)} UTC" if is_silent else ""
         alerts.append(Alert(code, level, Subject(kind, table), sql, numbers, anchor=f"{data.name}-runs"))
     return alerts

@@ -247,11 +247,11 @@ def _retraining(data: ModelData) -> Verdict:
 def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Verdict:
     """The results of dbt's last command, or of its last check of sources."""
     found = results.of(data.name, freshness=freshness) if results else []
+    by = "" if freshness or results is None else results.overwritten
+    missing = by and f"What dbt's last tests found is not known: {by} has written over it."
     if not found or results is None:
         if freshness or not (results and results.command):
             return Verdict("none", "not checked")
-        by = results.overwritten
-        missing = by and f"What dbt's last tests found is not known: {by} has written over it."
         return Verdict("none", f"not checked by {by or f'dbt {results.command}'}", missing)
     state = worst(one.level for one in found)
     wrong = sum(one.level in ("warn", "bad") for one in found)
@@ -264,4 +264,5 @@ def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Ver
         text = f"{len(found) - len(lacking)} {'fresh' if freshness else 'passed'}"
     text += f", {len(lacking)} not judged" if lacking else ""
     rule, when = ("Sources", results.checked_at) if freshness else ("dbt tests", results.tested_at)
-    return Verdict(state, text, rule=" ".join([RULES[rule], *lacking, f"Checked {when}."]))
+    notes = [RULES[rule], *lacking, missing, f"Checked {when}."]
+    return Verdict(state, text, rule=" ".join(filter(None, notes)))

@@ -70,6 +70,9 @@ def test_results_of_dbt_are_named_with_their_files(tmp_path: Path) -> None:
     outcome = Outcome("unique_id", "test", "unique", "ok", "", "")
     shown = collect.tests_of(DbtResults({"churn": []}, {}, command="show"), "churn", tmp_path)
     assert shown["why"] == "dbt show has written over what the last tests found"
+    failed = Outcome("model.churn", "model", "churn_predictions", "bad", "failed", "")
+    part = collect.tests_of(DbtResults({"churn": [failed]}, {}, command="run"), "churn", tmp_path)
+    assert part["found"] and part["why"] == "dbt run has written over what the last tests found"
     found = collect.tests_of(DbtResults({"churn": [outcome]}, {}, tested_at="2026-03-01"), "churn", tmp_path)
     assert (found["found"], found["tested_at"], found["files"]) == (True, "2026-03-01", files)
     assert [each["name"] for each in found["results"]] == ["unique_id"]

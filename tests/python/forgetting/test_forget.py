@@ -314,6 +314,18 @@ def test_a_killed_call_is_done_again(house: DbtProject, monkeypatch: pytest.Monk
     assert house.query("select count(*) from scorehouse_forgotten") == [(1,)]
 
 
+def test_a_name_of_several_tables_is_refused(house: DbtProject) -> None:
+    """Else rows of a table that was not meant would go too."""
+    house.query("create schema raw")
+    for schema in ("main", "raw"):
+        house.query(f"create table {schema}.days as select '{PERSON}' as person_id")
+    said = call("forget", "--key", PERSON, *TARGET, "--also", "days", code=1).stderr
+    assert "--also days is the name of 2 tables: house.main.days, house.raw.days" in said
+    forget("--key", PERSON, "--also", "raw.days", "--also", "features")
+    left = "select (select count(*) from main.days), (select count(*) from raw.days)"
+    assert house.query(left) == [(1, 0)]
+
+
 @pytest.mark.slow
 def test_keys_of_other_types_and_of_several_columns(house: DbtProject) -> None:
     house.query("create table as_number as select 7 as id, 1.0::double as x union all select 77, 2")
@@ -612,12 +624,15 @@ def test_what_a_key_of_several_columns_cannot_find_is_not_called_searched(house:
     house.query("copy (select person_id from shops) to 'part.parquet'")
     house.query("copy (select 1 as one) to 'none.parquet'")
     house.write("broken.parquet", "PAR1")
+    house.query("copy (select *, 'x' as text from shops) to 'pages.parquet' (compression uncompressed)")
+    pages = (house.folder / "pages.parquet").read_bytes()
+    (house.folder / "pages.parquet").write_bytes(pages[:4] + b"\xff" * 60 + pages[64:])
     house.write("notes.txt", f"{PERSON}, north")
     keys = ("--key", f"person_id={PERSON}", "--key", "shop=north")
     without = forget(*keys, "--also", "shops", "--dry-run")["without"]
     assert {"house.main.scores", "part.parquet"} <= {*without["not: it has only person_id of the key"]}
     assert "none.parquet" in without["not: it has no such column"]
-    assert without["not: it is damaged"] == ["broken.parquet"]
+    assert without["not: it is damaged"] == ["broken.parquet", "pages.parquet"]
     in_texts = without["not: a text is searched only for a key of one column"]
     assert "notes.txt" in in_texts and "run log, error" in in_texts and "by its text" not in without
     said = call("forget", *keys, "--also", "shops", *TARGET, "--dry-run").stdout
@@ -656,13 +671,15 @@ def test_predictions_of_impacts_and_answers_of_many_keys_are_ours(house: DbtProj
     house.register(classifier(0.1), "churn", X, Y, task="classification", alias=None)
     house.write("asked.csv", f"person_id\n{PERSON}\nperson-0008-bonne\n")
     call("impact", "churn", "2", "--table", "scores", *TARGET, "--folder", "kept")
-    call("answer", "churn", "--keys", "asked.csv", "--table", "scores", *TARGET, "--output", "told.csv")
+    for name in ("told.csv", "told.txt"):
+        call("answer", "churn", "--keys", "asked.csv", "--table", "scores", *TARGET, "--output", name)
     house.query(f"delete from features where person_id = '{PERSON}'")
     done = forget("--key", PERSON, code=3)
     assert [place["place"] for place in done["places"] if place["remaining"]] == ["asked.csv"]
     assert traces(house.folder, PERSON) == ["asked.csv"]
-    told = (house.folder / "told.csv").read_text().splitlines()
-    assert len(told) == 2 and told[1].startswith("person-0008-bonne,answered,")
+    for name in ("told.csv", "told.txt"):
+        told = (house.folder / name).read_text().splitlines()
+        assert len(told) == 2 and told[1].startswith("person-0008-bonne,answered,")
     (kept,) = (house.folder / "kept").iterdir()
     query = f"select count(*) from '{kept}'"
     assert duckdb.sql(query).fetchall() == [(39,)]

@@ -304,6 +304,9 @@ def test_a_pull_request_that_registers_the_first_version_is_told_so(project: Dbt
         ended = scorehouse(project, *words, "--alias", alias)
         assert ended.exit_code == 0, ended.output
         assert ended.stdout.splitlines()[0] == f"### toy: {alias} {title}, not scored yet"
+        assert ("the first run scores all keys" in ended.stdout) == (alias == "champion")
+    asked = scorehouse(project, *words, "--segment", "region")
+    assert "--segment: not used, since nothing moves" in asked.stdout
     project.query("drop table scorehouse_run_log")
     found = impact(project)
     assert (found["before"], found["after"]["version"], found["stays"]) == (None, 1, True)

@@ -12,9 +12,9 @@ from scorehouse.errors import ConfigurationError
 WHOLE = "the names and data types of the contract, and no other column"
 
 
-def check_contract(frame: Any, contract: Mapping[str, str], relation: str, call: str) -> None:
-    """Compare the columns that a run makes with `contract`, a data type by name; empty: there is none."""
-    if not contract:
+def check_contract(frame: Any, contract: Mapping[str, str] | None, relation: str, call: str) -> None:
+    """Compare the columns that a run makes with `contract`, a data type by name; None: there is none."""
+    if contract is None:
         return
     agreed = {name: _spelled(frame.sparkSession, name, text, call) for name, text in contract.items()}
     change = ColumnChange.between(agreed, {field.name: type_text(field.dataType) for field in frame.schema})
@@ -34,12 +34,13 @@ def _spelled(session: Any, name: str, text: str, call: str) -> str:
     """A data type in Spark's own spelling."""
     from pyspark.errors import PySparkException
 
+    wrong = f"the data type {text!r}, which Spark does not know" if text else "no data type"
     try:
         (field,) = session.sql(f"select cast(null as {text}) as {quote(name)}").schema
     except PySparkException as error:
         raise ConfigurationError(
             call,
-            f"the contract gives {name!r} the data type {text!r}, which Spark does not know",
+            f"the enforced contract gives {name!r} {wrong}",
             expected=WHOLE,
             action="correct the contract in the YAML of the model",
         ) from error

@@ -23,7 +23,7 @@ class Storage:
     partition_by: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     strategy: str = "rewrite"
-    contract: Mapping[str, str] = field(default_factory=dict)
+    contract: Mapping[str, str] | None = None
 
     @classmethod
     def checked(cls, call: str, values: Mapping[str, Any]) -> Storage:
