@@ -66,7 +66,7 @@ def test_words_of_an_alert_are_made_of_its_row_and_numbers(code: str) -> None:
     row |= dict.fromkeys(("window_start", "window_end", "alert_since", "reference_start"), day)
     numbers = dict.fromkeys(("error", "status", "usual", "message", "checked_at", "name", "version"), "x")
     names = ("table", "reasons", "faults", "missing", "next", "metric", "factor", "refit", "helps", "tables")
-    numbers |= dict.fromkeys((*names, "command", "of_test", "of_output", "alias", "built"), "x")
+    numbers |= dict.fromkeys((*names, "command", "of_test", "of_output", "alias", "built", "tried"), "x")
     numbers |= dict.fromkeys(("n_features", "limit", "registered", "age_days", "rejected_share"), 0.5)
     numbers |= {
         "kind": "test",

@@ -164,7 +164,7 @@ def test_another_run_at_the_same_time_is_refused(
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("insert into raw_rows by name select null as id", "1 of 1001 feature rows have a NULL in the key"),
+        ("insert into raw_rows by name select null as id", "1 of 1,001 feature rows have a NULL in the key"),
         ("insert into raw_rows from raw_rows where id = 600", "600 (2 times)"),
         ("alter table raw_rows alter id type varchar", "the first column of the key, 'id', is string"),
         ("update raw_rows set id = id - 900 where id < 500", ""),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from churn import FEATURES, OF_THE_RUN, ROWS, classifier, table, training, without
+from contracts import CHURN, ON_DUCKDB
 from project import Build, DbtProject
 
 pytestmark = pytest.mark.slow
@@ -34,20 +35,7 @@ def describe(project: DbtProject, columns: dict[str, Any], **model: Any) -> None
     project.write("models/_scored.yml", yaml.safe_dump(document))
 
 
-CONTRACT = {
-    "id": "bigint",
-    "shop": "bigint",
-    "prediction": "boolean",
-    "score": "double",
-    "row_status": "enum('rejected', 'scored')",
-    "reject_reason": "varchar",
-    "model_name": "varchar",
-    "model_version": "integer",
-    "model_digest": "varchar",
-    "scoring_run_id": "uuid",
-    "scored_at": "timestamp",
-    "feature_hash": "ubigint",
-}
+CONTRACT = {"id": "bigint", **CHURN, **ON_DUCKDB, **CHURN}
 ENFORCED = {"config": {"contract": {"enforced": True}}}
 
 
