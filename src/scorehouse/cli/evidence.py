@@ -86,7 +86,6 @@ def evidence_pack_command(
     if key is not None:
         read_key(key, "private", this_call())
     target.require_name()
-    target.place()  # an error for an engine that is not DuckDB
     project = target.project
     rows = read_log(target)
     version, run = _subject(project, rows, reference, run_id)
@@ -131,8 +130,8 @@ def _material(target: Target, version: Version, run: Row | None, **others: Any) 
     policy, now, call = load_policy(project), datetime.now(UTC), this_call()
     features = ModelSeeds(project, version.name).features(version.version)
     names = [str(each["feature"]) for each in features]
-    with target.opened() as opened:
-        space = f"duckdb://{opened.place.file.name}"
+    with target.opened(anywhere=True) as opened:
+        space = f"{target.adapter}://{opened.place.file.name}"
         return Material(
             version=version,
             # its files were checked, and a run may have had another threshold than is signed today

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import click
 
 from scorehouse.cli.common import EXIT_DIFFERENT, FILE, answer, count, echo, json_option, this_call
 from scorehouse.cli.target import Target, target_options
-from scorehouse.errors import ConfigurationError
 from scorehouse.evidence.canonical import to_lines
 from scorehouse.evidence.seal import (
     RUN,
@@ -28,10 +24,8 @@ from scorehouse.evidence.seal import (
 )
 from scorehouse.project.run_log_place import rows_of
 from scorehouse.registry.seeds import replace_file
-from scorehouse.retraining.dbt import dbt_options
 
 Row = dict[str, Any]
-QUERY = "select * from {{ scorehouse.run_log_relation() }}"
 
 
 def seal_file(target: Target) -> Path:
@@ -44,41 +38,9 @@ def read_log(target: Target) -> list[Row]:
     """All rows of the run log of a target on any engine: read by DuckDB, or by dbt with its adapter."""
     target.require_name()
     if target.adapter != "duckdb":
-        return _rows_by_dbt(target)
+        return target.by_dbt.log_rows()
     with target.opened() as opened:
         return rows_of(opened.connection.execute(f"select * from {opened.run_log}"))
-
-
-def _rows_by_dbt(target: Target) -> list[Row]:
-    """The rows as `dbt show` reads them; the project's packages must be installed."""
-    from dbt.adapters.exceptions import FailedToConnectError
-    from dbt.cli.main import dbtRunner
-
-    project = str(target.project)
-    command = [
-        *("--quiet", "--no-send-anonymous-usage-stats", "show", "--inline", QUERY, "--limit", "-1"),
-        *("--output", "json", "--log-path", f"{project}/logs", "--project-dir", project),
-        *dbt_options(str(target.target), target.profile, target.profiles_dir),
-    ]
-    here = Path.cwd()
-    with contextlib.redirect_stdout(io.StringIO()):  # `dbt show` prints the rows, even with --quiet
-        ended = dbtRunner().invoke(command)
-    os.chdir(here)  # dbt changes into the project
-    if not ended.success:
-        said = ended.exception or next((each.message for each in getattr(ended.result, "results", [])), "")
-        action = "run `dbt deps` and score a table first, or correct the target"
-        if isinstance(said, FailedToConnectError):
-            action = "see that the server runs, and check host, port, user and password in profiles.yml"
-        raise ConfigurationError(
-            this_call(),
-            f"dbt cannot read the run log of the target {target.target!r} "
-            f"({' '.join(str(said).split())[:300] or 'it failed'})",
-            expected="a target that `dbt show` can query, with a run log that scoring has made",
-            action=action,
-        )
-    table = ended.result.results[0].agate_table
-    names = [str(name).lower() for name in table.column_names]
-    return [dict(zip(names, row.values(), strict=True)) for row in table.rows]
 
 
 def extended(

@@ -98,7 +98,7 @@ def export_monitoring_command(name: str | None, output: Path, target: Target, as
     Example:
       scorehouse export monitoring --database target/scorehouse.duckdb --output monitoring.parquet
     """
-    with target.opened() as opened:
+    with target.opened(anywhere=True) as opened:
         warehouse = opened.monitoring
         if name is not None:
             gather(warehouse, name)  # an error if there is no such ML model
@@ -153,7 +153,7 @@ def export_alerts_command(
     if url is not None:
         check_url(url, this_call())
     results = target.dbt_results()
-    with target.opened() as opened:
+    with target.opened(anywhere=True) as opened:
         alerts = all_alerts(opened.monitoring, name, results)
     now = datetime.now(UTC)
     text = payload_text(alerts, file_format, now)

@@ -14,8 +14,9 @@ import click
 
 from scorehouse.cli.changes import dry_run_option
 from scorehouse.cli.common import EXIT_DIFFERENT, FILE, answer, count, json_option, table, this_call, waiting
+from scorehouse.cli.duckdb_file import LAKE, connect
 from scorehouse.cli.evidence_seal import seal_file
-from scorehouse.cli.target import LAKE, Target, connect, target_options
+from scorehouse.cli.target import Target, target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.forgotten import SECRET_FILE, SECRET_VARIABLE, Secret
 from scorehouse.project.run_log_place import Place

@@ -18,9 +18,10 @@ import click
 
 from scorehouse import dialect
 from scorehouse.cli.common import echo
+from scorehouse.cli.duckdb_file import connect
 from scorehouse.cli.profile_file import NOT_READ, default_target
 from scorehouse.cli.project_nodes import described_columns, node_files, seed_columns, some_columns, tables_of
-from scorehouse.cli.target import Target, connect
+from scorehouse.cli.target import Target
 from scorehouse.errors import NEAR, ConfigurationError, ScorehouseError, did_you_mean
 from scorehouse.project.folder import read_json
 from scorehouse.registry.seeds import ModelSeeds, registered_names

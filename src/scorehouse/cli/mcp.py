@@ -53,7 +53,8 @@ def mcp_command(as_json: bool, target: Target) -> None:
         return
     where = [str(target.project)]
     if has_warehouse(target):
-        where.append(str(target.place().file))  # an error now, not at the first call
+        # an error now, not at the first call
+        where.append(str(target.place().file) if target.adapter == "duckdb" else str(target.target))
     import_extra("mcp.server.stdio", "mcp", this_call())
     echo(f"scorehouse mcp: serves {' and '.join(where)}, read-only, until standard input ends", err=True)
     # Ctrl-C ends the process at once: nothing is ever half written, and the thread that waits for input

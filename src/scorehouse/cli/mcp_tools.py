@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from inspect import signature
@@ -50,7 +50,7 @@ def has_warehouse(target: Target) -> bool:
 
 
 def warehouse(target: Target) -> Target:
-    """The target. Raises ConfigurationError if none was named."""
+    """The target, as if it were new. Raises ConfigurationError if none was named."""
     if not has_warehouse(target):
         raise ConfigurationError(
             this_call(),
@@ -58,16 +58,16 @@ def warehouse(target: Target) -> Target:
             expected="a server that was started with --target or --database; it takes none by itself",
             action="add `--target NAME` to the command that starts `scorehouse mcp`",
         )
-    return target
+    return replace(target)
 
 
 @contextmanager
-def opened(target: Target) -> Iterator[Opened]:
+def opened(target: Target, *, anywhere: bool = True) -> Iterator[Opened]:
     """The warehouse, which is closed after the call, so that dbt can write between calls.
 
     Files are read at every call, so a server never shows what was there when it started.
     """
-    with warehouse(target).opened() as found:
+    with warehouse(target).opened(anywhere=anywhere) as found:
         for setting in CLOSED:
             found.connection.execute(setting)
         yield found
@@ -149,7 +149,8 @@ def show_verdicts(target: Target, name: NameOrAll = None) -> dict[str, Any]:
     """For each ML model one sentence, and its lights with the rule behind each; `state` is bad, warn, ok,
     or none where nothing was judged.
     """
-    results = warehouse(target).dbt_results()
+    target = warehouse(target)
+    results = target.dbt_results()
     with opened(target) as found:
         return {"ml_models": [overview(each) for each in chapters_of(found.monitoring, name, results)]}
 
@@ -158,7 +159,8 @@ def list_alerts(target: Target, name: NameOrAll = None) -> dict[str, Any]:
     """Alerts of monitoring, one per cause, as `scorehouse export alerts`. Each has the SQL of its number
     (`sql`) and of its rows (`rows_sql`).
     """
-    results = warehouse(target).dbt_results()
+    target = warehouse(target)
+    results = target.dbt_results()
     with opened(target) as found:
         return webhook(all_alerts(found.monitoring, name, results), datetime.now(UTC))
 
@@ -180,7 +182,7 @@ def explain_prediction(
     keys = [str(key)]
     if isinstance(key, dict):
         keys = [f"{column}={value}" for column, value in key.items()]
-    with opened(target) as found:
+    with opened(target, anywhere=False) as found:
         return story_in(found, target.project, name, keys, table).to_dict()
 
 

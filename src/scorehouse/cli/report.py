@@ -61,7 +61,7 @@ def report_command(
       scorehouse report churn --target prod --output churn.html
     """
     results = target.dbt_results()
-    with waiting("reading the warehouse"), target.opened() as opened:
+    with waiting("reading the warehouse"), target.opened(anywhere=True) as opened:
         chapters = chapters_of(opened.monitoring, name, results)
         known = [table.name.removeprefix("ml_") for table in opened.monitoring.of_kind("registry")]
     given = _given(cards, target.project_dir, known)

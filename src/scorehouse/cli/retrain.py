@@ -21,7 +21,8 @@ from scorehouse.cli.common import (
 )
 from scorehouse.cli.diff import differences
 from scorehouse.cli.diff import lines as diff_lines
-from scorehouse.cli.target import Target, connect, dbt_target_options
+from scorehouse.cli.duckdb_file import connect
+from scorehouse.cli.target import Target, dbt_target_options
 from scorehouse.errors import ConfigurationError
 from scorehouse.registry.seeds import ModelSeeds, build_command
 

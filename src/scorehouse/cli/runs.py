@@ -63,7 +63,7 @@ def runs_command(
       scorehouse runs --target prod --failed --json
       scorehouse runs --target prod --since 2026-11-01 --csv > runs.csv
     """
-    with target.opened() as opened:
+    with target.opened(anywhere=True) as opened:
         newest = limit or (None if since else LIMIT)
         rows = read_runs(opened, ml_model=ml_model, failed=failed, limit=newest, since=since)
         known = opened.connection.execute(f"select distinct model_name from {opened.run_log}").fetchall()

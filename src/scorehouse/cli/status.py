@@ -44,7 +44,7 @@ def status_command(
       scorehouse status churn --database target/warehouse.duckdb --exit-code
     """
     results = target.dbt_results()
-    with waiting("reading the warehouse"), target.opened() as opened:
+    with waiting("reading the warehouse"), target.opened(anywhere=True) as opened:
         chapters = by_state(chapters_of(opened.monitoring, name, results))
     said = [{**overview(chapter), "causes": [*map(facts_of_alert, chapter.alerts)]} for chapter in chapters]
     answer(as_json, said, _lines(chapters))

@@ -1,32 +1,30 @@
-"""The warehouse of a dbt target: its DuckDB file and schema. To read, a profile's default is taken."""
+"""The warehouse of a dbt target, and its schema. To read, a profile's default is taken."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from scorehouse.cli.common import FILE, FOLDER, Function, echo, packed, project_option, this_call
-from scorehouse.cli.profile_file import Profile, read_profile, rendered
-from scorehouse.dialect import DUCKDB
+from scorehouse.cli.duckdb_file import connect, existing, place_of_target
+from scorehouse.cli.profile_file import Profile, read_profile
 from scorehouse.errors import ConfigurationError, listed
-from scorehouse.project.folder import find_project, project_variable
-from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_place, run_log_schemas
+from scorehouse.project.folder import find_project
+from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_schemas
 
 if TYPE_CHECKING:
     import duckdb
 
+    from scorehouse.cli.by_dbt import ByDbt
     from scorehouse.report.dbt_results import DbtResults
     from scorehouse.report.warehouse import Warehouse
 
-MEMORY, LAKE = ":memory:", "ducklake:"
-HOLDER = re.compile(r"(?:held|open) in\s+(.*?) ?\(?PID (\d+)")  # of a lock, in DuckDB's words
 PROFILE = "Profile of the target; default: the one in dbt_project.yml."
 PROFILES_DIR = click.option(
     "--profiles-dir",
@@ -37,7 +35,7 @@ PROFILES_DIR = click.option(
 
 @dataclass(frozen=True)
 class Opened:
-    """A DuckDB file that is open for reading, and the schema that the user named."""
+    """A warehouse that is open for reading, and the schema that the user named."""
 
     connection: duckdb.DuckDBPyConnection
     place: Place
@@ -99,10 +97,32 @@ class Target:
     @property
     def adapter(self) -> str:
         """The type of the target that is named, such as `postgres`; `duckdb` if it is not known."""
-        if not self.target or self.database is not None:
+        if self.database is not None:
             return "duckdb"
+        try:
+            _, profile = self._profile()
+            target = self.target or profile.default
+        except ConfigurationError:
+            if self.target:
+                raise
+            return "duckdb"
+        return str((profile.targets.get(target) or {}).get("type") or "duckdb")
+
+    @functools.cached_property
+    def by_dbt(self) -> ByDbt:
+        """The target as dbt's adapter reads it, for one that is not of DuckDB."""
+        from scorehouse.cli.by_dbt import read_by_dbt
+
+        return read_by_dbt(self.project, self._named, self.profile, self.profiles_dir)
+
+    @functools.cached_property
+    def _named(self) -> str:
+        """The name of the target; the profile's default is printed, once."""
+        if self.target:
+            return self.target
         _, profile = self._profile()
-        return str((profile.targets.get(self.target) or {}).get("type") or "duckdb")
+        echo(f"target: {profile.default}", err=True)
+        return profile.default
 
     def require_name(self, why: str = "") -> None:
         """An error where neither file nor target is named, for commands whose result is kept."""
@@ -115,7 +135,7 @@ class Target:
         if self.database is not None and (self.profile or self.target):
             raise click.UsageError("name either --database or --target")
         if self.database is not None:
-            return Place(_existing(self.database, "this folder"))
+            return Place(existing(self.database, "this folder"))
         return self._place
 
     @functools.cached_property
@@ -133,14 +153,19 @@ class Target:
                 else f"target of the profile {profile.name!r}"
             )
             self.require_name(f"there is no {what} in {str(profile.file)!r}")
-        if not self.target:
-            echo(f"target: {profile.default}", err=True)
-        target = self.target or profile.default
-        return replace(_place_of_target(project, profile.duckdb_settings(target)), target=target)
+        target = self._named
+        return replace(place_of_target(project, profile.duckdb_settings(target)), target=target)
 
     @contextmanager
-    def opened(self) -> Iterator[Opened]:
-        """The named file, open for reading until the block ends."""
+    def opened(self, *, anywhere: bool = False) -> Iterator[Opened]:
+        """The named file, open for reading until the block ends.
+
+        With `anywhere`, the target may be another database: its run log and monitoring are copied then.
+        """
+        if anywhere and self.adapter != "duckdb":
+            with self.by_dbt.copied() as (connection, place):
+                yield Opened(connection, place, self.schema)
+            return
         place = self.place()
         with connect(place) as connection:
             yield Opened(connection, place, self.schema)
@@ -149,13 +174,18 @@ class Target:
         """The results of dbt's last command, if they are about the database of the target."""
         from scorehouse.report.dbt_results import read_results
 
-        place, folder = self.place(), self.dbt_target
+        folder = self.dbt_target
+        if self.adapter == "duckdb":
+            place = self.place()
+            database, schema = place.alias or place.file.stem, ""
+        else:
+            database, schema = self.by_dbt.database or "", self.by_dbt.schema
         if folder is None:
             try:
                 folder = self.project / "target"
             except ConfigurationError:
                 return None
-        return read_results(folder, place.alias or place.file.stem)
+        return read_results(folder, database, schema)
 
     def _profile(self) -> tuple[Path, Profile]:
         """The project, or without one, but with a named profile, the current folder; and the profile."""
@@ -214,82 +244,3 @@ results_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with dbt's manifest, run results and sources; default: the project's target.",
 )
-
-
-def _place_of_target(project: Path, settings: Mapping[str, Any]) -> Place:
-    """The file of the target's database: the one in its path, or an attached one."""
-    schema = rendered(str(settings.get("schema") or "main"))
-    log = run_log_place(functools.partial(project_variable, project), settings.get("database"), schema)
-    files = {}
-    for each in settings.get("attach") or []:  # other attachments than DuckDB files and lakes are left to dbt
-        if each.get("path") and each.get("type", "duckdb") == "duckdb":
-            path = _path_in(project, each["path"])
-            files[str(each.get("alias") or path.stem)] = path
-    alias: str | None = str(settings.get("database") or "")
-    if alias in files:
-        file = files.pop(alias)
-        if settings["path"] != MEMORY:
-            main = _path_in(project, settings["path"])
-            files[main.stem] = main
-    else:
-        file, alias = _path_in(project, settings["path"]), None
-    options = settings.get("config_options") or {}
-    return Place(
-        _existing(file, "the project's folder"), alias, schema, log.database, log.schema, files, options
-    )
-
-
-def _path_in(project: Path, path: object) -> Path:
-    """The path of a file, or of a lake with its catalog in a file: then it begins with `ducklake:`."""
-    text = rendered(str(path))
-    file = project / Path(text.removeprefix(LAKE)).expanduser()
-    return Path(LAKE + str(file.absolute())) if text.startswith(LAKE) else file
-
-
-def _is_there(path: Path) -> bool:
-    return Path(str(path).removeprefix(LAKE)).is_file()
-
-
-def _existing(file: Path, origin: str) -> Path:
-    if not _is_there(file):
-        raise ConfigurationError(
-            this_call(),
-            f"there is no DuckDB file {str(file)!r}",
-            expected=f"the file that dbt writes into; a relative path is resolved from {origin}",
-            action="correct the path, or build the project first",
-        )
-    return file
-
-
-def connect(place: Place, *, write: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open the file and its attached files for reading; the file's database is the current one.
-
-    With `write`, the file is opened for writing.
-    """
-    import duckdb
-
-    written = {place.alias} if write else set[str | None]()
-    main = {} if place.alias is None else {place.alias: place.file}
-    files = {alias: file for alias, file in place.attached.items() if _is_there(file)}
-    opened = place.file
-    try:
-        database = MEMORY if main else str(place.file)
-        connection = duckdb.connect(database, read_only=not (main or write), config=dict(place.options))
-        connection.execute("set enable_progress_bar = false")  # it would be printed among the output
-        for alias, opened in (main | files).items():
-            path, name = DUCKDB.literal(str(opened)), DUCKDB.quote(alias)
-            connection.execute(f"attach {path} as {name}{'' if alias in written else ' (read_only)'}")
-        if place.alias is not None:
-            connection.execute(f"use {DUCKDB.quote(place.alias)}")
-    except duckdb.Error as error:
-        problem = f"{str(opened)!r} cannot be opened ({error})"
-        expected = "a whole DuckDB file that this release reads, with the .wal file of its last writes"
-        action = "correct the path, or restore both files from a backup"
-        if "lock on file" in str(error) or "another process" in str(error):
-            held = HOLDER.search(str(error))
-            who = f"the process {held[2]} ({held[1]})" if held else "another process"
-            problem = f"{str(opened)!r} is open in {who}, which writes to it"
-            expected = "a DuckDB file that no other process is writing to"
-            action = "wait for that process to end, as a dbt run does, or end it"
-        raise ConfigurationError(this_call(), problem, expected=expected, action=action) from error
-    return connection

@@ -112,14 +112,14 @@ class DbtResults:
         return found
 
 
-def read_results(folder: Path, database: str) -> DbtResults | None:
-    """The results in a target folder; None if there are none, or if they are of another database."""
+def read_results(folder: Path, database: str, schema: str = "") -> DbtResults | None:
+    """The results in a target folder; None if there are none, or those of another database or schema."""
     run, sources = (read_json(folder / file) for file in ("run_results.json", "sources.json"))
     nodes = nodes_of(folder)
     registries = {
         key: str(node["name"]).removeprefix("ml_")
         for key, node in nodes.items()
-        if _is_registry(node, database)
+        if _is_registry(node, database, schema)
     }
     if not registries or not (run or sources):
         return None
@@ -200,11 +200,13 @@ def _count(one: Outcome) -> str:
     return f"{one.failures:,} failure{'' if one.failures == 1 else 's'}"
 
 
-def _is_registry(node: dict[str, Any], database: str) -> bool:
-    """Whether a node is the seed `ml_<name>` in this database."""
+def _is_registry(node: dict[str, Any], database: str, schema: str) -> bool:
+    """Whether a node is the seed `ml_<name>` in this database, and in this schema or one that begins so."""
     name = str(node.get("name"))
     seed = node.get("resource_type") == "seed" and name.startswith("ml_") and "__" not in name
-    return seed and str(node.get("database")).lower() == database.lower()
+    is_there = str(node.get("database") or "").lower() == database.lower()
+    begins = f"{schema}_" if schema else ""
+    return seed and is_there and f"{node.get('schema')}_".lower().startswith(begins.lower())
 
 
 def nodes_of(folder: Path) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,13 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "sequential": (LONG | {"feature", "side", "e_value", "alert_since"}, set()),
     "contest": ({"ml_model", "model_alias", "live_version", "difference_low"}, set()),
 }
+
+
+def is_read(name: str, columns: Collection[str]) -> bool:
+    """Whether the report reads rows of a table, and not only its columns."""
+    own = set(columns)
+    is_kind = any(present <= own and not absent & own for present, absent in KINDS.values())
+    return is_kind or name == TABLE or name.startswith("ml_")
 
 
 @dataclass(frozen=True)

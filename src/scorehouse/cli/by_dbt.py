@@ -1,0 +1,228 @@
+"""A target that is no DuckDB file, read by dbt's own adapter.
+
+What readers of monitoring need is copied into a DuckDB database in memory, under the names that it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scorehouse.cli.common import this_call
+from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
+from scorehouse.project.folder import project_variable, reached
+from scorehouse.project.run_log_place import TABLE, Place, run_log_place
+from scorehouse.report.warehouse import is_read
+from scorehouse.retraining.dbt import dbt_options
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+Names = tuple[str | None, str, str]  # database, schema and table
+BUILT = ("model", "seed", "snapshot")
+# Types of columns by what other databases call theirs; the first that fits.
+TYPES = (
+    (r"bool", "boolean"),
+    (r"date$", "date"),
+    (r"timestamp|datetime", "timestamp"),
+    (r"(tiny|small|medium|big|huge|byte)?int|long|short|.*\(\d+, *0\)", "bigint"),
+    (r"float|double|real|numeric|decimal|bignumeric|number", "double"),
+)
+
+
+@dataclass(frozen=True)
+class ByDbt:
+    """The adapter of a target, and the nodes of its project by their ids."""
+
+    adapter: Any
+    nodes: Mapping[str, Any]
+    project: Path
+    target: str
+
+    @property
+    def database(self) -> str | None:
+        """The target's own; None where there is none, as on Spark."""
+        return self.adapter.config.credentials.database or None
+
+    @property
+    def schema(self) -> str:
+        return str(self.adapter.config.credentials.schema)
+
+    @property
+    def run_log(self) -> Names:
+        place = run_log_place(partial(project_variable, self.project), self.database, self.schema)
+        return place.database, place.schema, TABLE
+
+    def log_rows(self) -> list[dict[str, Any]]:
+        """All rows of the run log, with the values that dbt reads."""
+        with self._connected():
+            relation = self.adapter.get_relation(*self.run_log)
+            if relation is None:
+                raise ConfigurationError(
+                    this_call(),
+                    f"the target {self.target!r} has no run log {'.'.join(filter(None, self.run_log))}",
+                    expected=f"the table {TABLE}, which the first run makes",
+                    action="score a table first, or correct the target",
+                )
+            names, rows = self._rows(relation)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @contextlib.contextmanager
+    def copied(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Place]]:
+        """The run log, the seeds of registries and the monitoring tables, in memory.
+
+        Of other tables that are made from a registry, such as predictions, only the columns are known.
+        """
+        import duckdb
+
+        log_database, log_schema, _ = self.run_log
+        name = Path(self.database or self.schema)
+        place = Place(name, None, self.schema, log_database, log_schema, target=self.target)
+        with duckdb.connect() as connection:
+            for database in {self.database, place.log_database} - {None}:
+                connection.execute(f"attach ':memory:' as {DUCKDB.quote(str(database))}")
+            if self.database:
+                connection.execute(f"use {DUCKDB.quote(self.database)}")
+            with self._connected():
+                for names in dict.fromkeys([*self._of_registries(), self.run_log]):
+                    self._copy(connection, names)
+            yield connection, place
+
+    def _of_registries(self) -> Iterator[Names]:
+        """The registries' seeds, what the project makes from them, and what this is made from."""
+        children: dict[str, set[str]] = {}
+        for key, node in self.nodes.items():
+            for parent in node.depends_on_nodes:
+                children.setdefault(parent, set()).add(key)
+        seeds = [key for key, node in self.nodes.items() if key[:5] == "seed." and node.name[:3] == "ml_"]
+        below = [self.nodes[key] for key in sorted(reached(seeds, children)) if key in self.nodes]
+        for node in below:
+            parents = [self.nodes[key] for key in node.depends_on_nodes if key in self.nodes]
+            for each in (node, *parents) if node.resource_type in BUILT else ():
+                if each.config.materialized != "ephemeral":
+                    yield each.database or None, each.schema, each.alias
+
+    def _copy(self, connection: duckdb.DuckDBPyConnection, names: Names) -> None:
+        """A table and its rows, if any reader asks for them; nothing if it is not built."""
+        relation = self.adapter.get_relation(*names)
+        if relation is None:
+            return
+        types = {
+            _name(each.name): _type(str(each.data_type))
+            for each in self.adapter.get_columns_in_relation(relation)
+        }
+        schema, table = (".".join(map(DUCKDB.quote, filter(None, own))) for own in (names[:2], names))
+        columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
+        connection.execute(f"create schema if not exists {schema}")
+        connection.execute(f"create table {table} ({columns})")
+        if not is_read(names[2], types):
+            return
+        read, rows = self._rows(relation)
+        values = {name: [_value(row[at], types[name]) for row in rows] for at, name in enumerate(read)}
+        connection.register("scorehouse_copied", _table(values, types))
+        connection.execute(f"insert into {table} by name select * from scorehouse_copied")
+        connection.unregister("scorehouse_copied")
+
+    def _rows(self, relation: Any) -> tuple[list[str], list[Sequence[Any]]]:
+        """The names of columns, and rows, of a table."""
+        _, found = self.adapter.execute(f"select * from {relation}", fetch=True)
+        return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        from dbt_common.exceptions import DbtBaseException
+
+        try:
+            with self.adapter.connection_named("scorehouse"):
+                yield
+        except DbtBaseException as error:
+            raise _not_read(self.target, error) from error
+
+
+def read_by_dbt(
+    project: Path, target: str, profile: str | None = None, profiles_dir: Path | None = None
+) -> ByDbt:
+    """Let dbt parse the project, whose packages must be installed, with this target."""
+    from dbt.adapters.factory import FACTORY
+    from dbt.cli.main import dbtRunner
+
+    command = [
+        *("--quiet", "--no-send-anonymous-usage-stats", "--no-write-json", "parse"),
+        *("--log-path", f"{project}/logs", "--project-dir", str(project)),
+        *dbt_options(target, profile, profiles_dir),
+    ]
+    here = Path.cwd()
+    with contextlib.redirect_stdout(io.StringIO()):
+        ended = dbtRunner().invoke(command)
+    os.chdir(here)  # dbt changes into the project
+    if not ended.success:
+        raise _not_read(target, ended.exception)
+    (adapter,) = FACTORY.adapters.values()
+    return ByDbt(adapter, ended.result.nodes, project, target)
+
+
+def _not_read(target: str, error: BaseException | None) -> ConfigurationError:
+    from dbt.adapters.exceptions import FailedToConnectError
+
+    action = "run `dbt deps` and `dbt build` first, or correct the target"
+    if isinstance(error, FailedToConnectError):
+        action = "see that the server runs, and check host, port, user and password in profiles.yml"
+    return ConfigurationError(
+        this_call(),
+        f"dbt cannot read the target {target!r} ({' '.join(str(error or 'it failed').split())[:300]})",
+        expected="a project that dbt can parse, and a target that it can query",
+        action=action,
+    )
+
+
+def _name(name: str) -> str:
+    """As SQL without quotes means it: Snowflake shows such names in capitals."""
+    return name.lower() if name.isupper() else name
+
+
+def _type(name: str) -> str:
+    """DuckDB's type for that of a column of another database."""
+    return next((own for pattern, own in TYPES if re.match(pattern, name.lower())), "varchar")
+
+
+def _value(value: Any, kind: str) -> Any:
+    return None if value is None else VALUES[kind](value)
+
+
+def _moment(value: Any) -> datetime:
+    """A time in UTC, without a zone, as in a run log on DuckDB."""
+    if not isinstance(value, datetime):
+        value = datetime.fromisoformat(str(value))
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _day(value: Any) -> date:
+    return value if type(value) is date else _moment(value).date()
+
+
+VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "boolean": bool,
+    "date": _day,
+    "timestamp": _moment,
+    "bigint": int,
+    "double": float,
+    "varchar": str,
+}
+
+
+def _table(values: Mapping[str, list[Any]], types: Mapping[str, str]) -> pa.Table:
+    import pyarrow as pa
+
+    kinds = {"boolean": pa.bool_(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
+    kinds |= {"bigint": pa.int64(), "double": pa.float64(), "varchar": pa.string()}
+    return pa.table({name: pa.array(column, kinds[types[name]]) for name, column in values.items()})
