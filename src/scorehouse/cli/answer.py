@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -67,7 +67,7 @@ def answer_command(
         raise click.UsageError("--keys needs --output, the CSV file to write, and takes no --sign")
     if sign is not None and output is None:
         raise click.UsageError("--sign signs a folder: name it with --output")
-    with waiting("answering"), target.opened() as opened:
+    with waiting("answering"), target.opened(anywhere=True) as opened:
         if file is None:
             _one(opened, target.project, name, keys, table, language, output, sign, as_json)
         else:
@@ -88,7 +88,7 @@ def _one(
 ) -> None:
     from scorehouse.answer.letter import lines, markdown, page
     from scorehouse.evidence.manifest import ANSWER, TOLD, require_new, write_pack
-    from scorehouse.explain.row import find_row
+    from scorehouse.explain.row import find_row, wanted_key
     from scorehouse.registry.key_signature import read_key
 
     call = f"{this_call()} {name}"
@@ -97,6 +97,7 @@ def _one(
     if sign is not None:
         read_key(sign, "private", call)
     answering = _answering(project, name, language, call)
+    opened.fetch(name, table, lambda columns: [wanted_key(keys, columns, call)])
     found, letter = answering(find_row(opened.connection, opened.run_log, name, table, keys, call))
     document = found.to_dict()
     said = list(lines(letter.blocks()))
@@ -142,6 +143,7 @@ def _many(
 
     call = f"{this_call()} {name}"
     keys = _read_keys(file, call)
+    opened.fetch(name, table, lambda columns: [_spelled(key, columns) for key in keys])
     rows = find_rows(opened.connection, opened.run_log, name, table, keys, call)
     answering = _answering(project, name, language, call)
     found = [None if row is None else answering(row)[0] for row in rows]
@@ -187,6 +189,12 @@ def _line(found: Answer) -> dict[str, Any]:
         story.scored_at,
     )
     return dict(zip(ANSWERS[1:], values, strict=True))
+
+
+def _spelled(key: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
+    """The key by the columns of a prediction table; of others, there is no row."""
+    own = {name.lower(): value for name, value in key.items()}
+    return {column: own.get(column.lower(), "") for column in columns}
 
 
 def _read_keys(file: Path, call: str) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scorehouse.cli.common import this_call
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
+from scorehouse.program.sql.dialects import ALIASES, DIALECTS, Dialect
 from scorehouse.project.folder import project_variable, reached
 from scorehouse.project.run_log_place import TABLE, Place, run_log_place
 from scorehouse.report.warehouse import is_read
@@ -55,6 +56,12 @@ class ByDbt:
         return self.adapter.config.credentials.database or None
 
     @property
+    def dialect(self) -> Dialect:
+        """How its database writes names, texts and types."""
+        kind = str(self.adapter.type()).removeprefix("scorehouse_")
+        return DIALECTS[ALIASES.get(kind, kind)]
+
+    @property
     def schema(self) -> str:
         return str(self.adapter.config.credentials.schema)
 
@@ -74,7 +81,7 @@ class ByDbt:
                     expected=f"the table {TABLE}, which the first run makes",
                     action="score a table first, or correct the target",
                 )
-            names, rows = self._rows(relation)
+        names, rows = self.rows(f"select * from {relation}")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     @contextlib.contextmanager
@@ -127,15 +134,24 @@ class ByDbt:
         connection.execute(f"create table {table} ({columns})")
         if not is_read(names[2], types):
             return
-        read, rows = self._rows(relation)
+        read, rows = self._rows(f"select * from {relation}")
         values = {name: [_value(row[at], types[name]) for row in rows] for at, name in enumerate(read)}
         connection.register("scorehouse_copied", _table(values, types))
         connection.execute(f"insert into {table} by name select * from scorehouse_copied")
         connection.unregister("scorehouse_copied")
+        if names == self.run_log:  # names of tables, as they are in memory
+            connection.execute(
+                f"update {table} set prediction_table = replace(prediction_table, ?, ?)",
+                [self.dialect.mark, DUCKDB.mark],
+            )
 
-    def _rows(self, relation: Any) -> tuple[list[str], list[Sequence[Any]]]:
-        """The names of columns, and rows, of a table."""
-        _, found = self.adapter.execute(f"select * from {relation}", fetch=True)
+    def rows(self, query: str) -> tuple[list[str], list[Sequence[Any]]]:
+        """The names of columns, and the rows of a query."""
+        with self._connected():
+            return self._rows(query)
+
+    def _rows(self, query: str) -> tuple[list[str], list[Sequence[Any]]]:
+        _, found = self.adapter.execute(query, fetch=True)
         return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
 
     @contextlib.contextmanager

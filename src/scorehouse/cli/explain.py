@@ -51,7 +51,7 @@ def explain_command(
     """
     from scorehouse.explain.text import lines as lines_of
 
-    with waiting("explaining the row"), target.opened() as opened:
+    with waiting("explaining the row"), target.opened(anywhere=True) as opened:
         story = story_in(opened, target.project, name, keys, table, output)
     lines = list(lines_of(story))
     if html is not None:
@@ -71,11 +71,12 @@ def story_in(
     output: str | None = None,
 ) -> Story:
     """The story of the row with these values of the key."""
-    from scorehouse.explain.row import find_row
+    from scorehouse.explain.row import find_row, wanted_key
     from scorehouse.explain.story import story_of
 
     call = f"{this_call()} {name}"
     versions, files = registered_files(project, name, call)
+    opened.fetch(name, table, lambda columns: [wanted_key(keys, columns, call)])
     found = find_row(opened.connection, opened.run_log, name, table, keys, call)
     return story_of(found, versions, files, call, output)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_
 if TYPE_CHECKING:
     import duckdb
 
+    from scorehouse.cli.asked_rows import Key
     from scorehouse.cli.by_dbt import ByDbt
     from scorehouse.report.dbt_results import DbtResults
     from scorehouse.report.warehouse import Warehouse
@@ -40,6 +41,14 @@ class Opened:
     connection: duckdb.DuckDBPyConnection
     place: Place
     schema: str | None
+    by_dbt: ByDbt | None = None  # what the tables were copied by
+
+    def fetch(self, name: str, table: str | None, keys: Callable[[Sequence[str]], Sequence[Key]]) -> None:
+        """Copy the rows of these keys, as `find_row` and `find_rows` look for them."""
+        from scorehouse.cli.asked_rows import fetch
+
+        if self.by_dbt:
+            fetch(self.connection, self.run_log, self.by_dbt, name, table, keys, f"{this_call()} {name}")
 
     @property
     def run_log(self) -> str:
@@ -164,7 +173,7 @@ class Target:
         """
         if anywhere and self.adapter != "duckdb":
             with self.by_dbt.copied() as (connection, place):
-                yield Opened(connection, place, self.schema)
+                yield Opened(connection, place, self.schema, self.by_dbt)
             return
         place = self.place()
         with connect(place) as connection:

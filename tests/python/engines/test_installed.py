@@ -5,6 +5,7 @@ What the commands of the morning then read is the same on every engine.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InstalledPr
         pytest.importorskip("pyspark", reason="needs the extra `spark`, as `./run test spark` has it")
         from spark.project import quick
 
-        settings = quick(shop.folder)
+        settings = quick(shop.folder, **{"spark.driver.memory": "2g"})  # as docs/how-to/spark.md asks
         output = {"type": "scorehouse_spark", "schema": "installed", "server_side_parameters": settings}
     elif kind == "emulated":
         from emulated import emulator
@@ -107,6 +108,15 @@ def test_what_is_scaffolded_is_built_without_a_warning(shop: InstalledProject) -
     assert {light["name"]: light["text"] for light in told["lights"]} == LIGHTS
     shop.run("scorehouse", "report", "--output", "report.html")
     assert "ROC AUC" in (shop.folder / "report.html").read_text()
+    story = json.loads(shop.run("scorehouse", "explain", "leaving", "--key", "7", "--json").stdout)
+    assert (story["decided"], round(story["total"], 4), story["has_changed"]) == (True, 18.2056, False)
+    shop.write("asked.csv", "ID\n7\n99999\n")
+    shop.run("scorehouse", "answer", "leaving", "--keys", "asked.csv", "--output", "answers.csv")
+    answers = list(csv.DictReader((shop.folder / "answers.csv").open()))
+    assert [(each["ID"], each["status"], each["decision"]) for each in answers] == [
+        ("7", "answered", "True"),
+        ("99999", "not found", ""),
+    ]
     shop.run("scorehouse", "evidence", "pack", "leaving/1", "--target", "dev", "--output", "pack")
     event = json.loads((shop.folder / "pack" / "lineage.json").read_text())
     assert {"amount", "visits", "plan"} <= {

@@ -32,7 +32,7 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1g",
         "spark.executor.memory": "1g",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'derby'} {SHORT_LIVED}",
+        "spark.driver.extraJavaOptions": f'-Dderby.system.home="{folder / "derby"}" {SHORT_LIVED}',
         "spark.executor.extraJavaOptions": SHORT_LIVED,
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",

@@ -1,0 +1,88 @@
+"""Rows that a command asks for by their key, of a target that is no DuckDB file: copied into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from scorehouse.dialect import DUCKDB
+from scorehouse.errors import ConfigurationError
+from scorehouse.explain.row import newest_runs
+from scorehouse.replay.logged_run import logged_options, run_row
+from scorehouse.scoring.options import AS_OF
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from scorehouse.cli.by_dbt import ByDbt
+
+Key = Mapping[str, str]
+AT_ONCE = 500  # keys in one statement
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection,
+    run_log: str,
+    by_dbt: ByDbt,
+    name: str,
+    table: str | None,
+    keys: Callable[[Sequence[str]], Sequence[Key]],
+    call: str,
+) -> None:
+    """Copy predictions of an ML model, and the features behind them, into the tables in memory.
+
+    `keys` gives those of a prediction table by the columns of its key. The run log in memory then names the
+    copied features.
+    """
+    asked: dict[str, Sequence[Key]] = {}
+    for run in newest_runs(connection, run_log, name, table, call):
+        try:
+            wanted = keys(logged_options(run, call).row_key)
+        except ConfigurationError:  # a table of other keys, such as a history
+            continue
+        of = str(run["prediction_table"])
+        found = matching(by_dbt, f"select * from {of.replace(DUCKDB.mark, by_dbt.dialect.mark)}", wanted)
+        connection.register("scorehouse_found", found)
+        connection.execute(f"insert into {of} by name select * from scorehouse_found")
+        connection.unregister("scorehouse_found")
+        asked |= {str(run_id): wanted for run_id in found.column("scoring_run_id").to_pylist()}
+    for place, (run_id, wanted) in enumerate(asked.items()):
+        run = run_row(connection, run_log, run_id)
+        own = [{column: value for column, value in key.items() if column != AS_OF} for key in wanted]
+        found = matching(by_dbt, str(run["feature_query"]), own)
+        connection.register(f"scorehouse_features_{place}", found)
+        connection.execute(
+            f"update {run_log} set feature_query = ? where run_id = ?",
+            [f"select * from scorehouse_features_{place}", run_id],
+        )
+
+
+def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key]) -> pa.Table:
+    """The rows of a query that have one of these keys, as texts."""
+    dialect = by_dbt.dialect
+
+    def same(column: str, value: str) -> str:
+        # what dbt makes without quotes is in capitals there
+        quoted = dialect.quote(column.upper() if dialect.name == "snowflake" and column.islower() else column)
+        return f"cast({quoted} as {dialect.types['text']}) = {dialect.literal(value)}"
+
+    found: list[pa.Table] = []
+    for start in range(0, len(keys), AT_ONCE):
+        some = keys[start : start + AT_ONCE]
+        where = " or ".join(" and ".join(same(*pair) for pair in key.items()) for key in some)
+        names, rows = by_dbt.rows(f"select * from ({query}\n) as scorehouse_asked where {where}")
+        found.append(pa.table({name: _column([row[at] for row in rows]) for at, name in enumerate(names)}))
+    return pa.concat_tables(found, promote_options="permissive")
+
+
+def _column(values: Sequence[Any]) -> pa.Array:
+    """dbt reads every number as a decimal: whole ones become integers, if all are, and others doubles."""
+    numbers = [value for value in values if isinstance(value, Decimal)]
+    if not numbers:
+        return pa.array(values)
+    is_whole = all(value.is_finite() and value == value.to_integral_value() for value in numbers)
+    made = int if is_whole else float
+    return pa.array([None if value is None else made(value) for value in values])
