@@ -29,18 +29,18 @@ def fetch(
     by_dbt: ByDbt,
     name: str,
     table: str | None,
-    keys: Callable[[Sequence[str]], Sequence[Key]],
+    keys: Callable[[Sequence[str]], Sequence[Key]] | None,
     call: str,
 ) -> None:
     """Copy predictions of an ML model, and the features behind them, into the tables in memory.
 
-    `keys` gives those of a prediction table by the columns of its key. The run log in memory then names the
-    copied features.
+    `keys` gives those of a prediction table by the columns of its key; None: all rows. The run log in memory
+    then names the copied features.
     """
-    asked: dict[str, Sequence[Key]] = {}
+    asked: dict[str, Sequence[Key] | None] = {}
     for run in newest_runs(connection, run_log, name, table, call):
         try:
-            wanted = keys(logged_options(run, call).row_key)
+            wanted = keys(logged_options(run, call).row_key) if keys else None
         except ConfigurationError:  # a table of other keys, such as a history
             continue
         of = str(run["prediction_table"])
@@ -48,34 +48,44 @@ def fetch(
         connection.register("scorehouse_found", found)
         connection.execute(f"insert into {of} by name select * from scorehouse_found")
         connection.unregister("scorehouse_found")
-        asked |= {str(run_id): wanted for run_id in found.column("scoring_run_id").to_pylist()}
+        runs = found.column("scoring_run_id").unique().to_pylist() if keys else [run["run_id"]]
+        asked |= {str(run_id): wanted for run_id in runs}
     for place, (run_id, wanted) in enumerate(asked.items()):
         run = run_row(connection, run_log, run_id)
-        own = [{column: value for column, value in key.items() if column != AS_OF} for key in wanted]
-        found = matching(by_dbt, str(run["feature_query"]), own)
-        connection.register(f"scorehouse_features_{place}", found)
+        if wanted is not None:
+            wanted = [{name: value for name, value in key.items() if name != AS_OF} for key in wanted]
+        found = matching(by_dbt, str(run["feature_query"]), wanted)
+        copied = f"memory.main.scorehouse_features_{place}"
+        connection.register("scorehouse_found", found)
+        connection.execute(f"create table {copied} as select * from scorehouse_found")
+        connection.unregister("scorehouse_found")
         connection.execute(
-            f"update {run_log} set feature_query = ? where run_id = ?",
-            [f"select * from scorehouse_features_{place}", run_id],
+            f"update {run_log} set feature_query = ? where run_id = ?", [f"select * from {copied}", run_id]
         )
 
 
-def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key]) -> pa.Table:
-    """The rows of a query that have one of these keys, as texts."""
+def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key] | None) -> pa.Table:
+    """The rows of a query that have one of these keys, as texts; None: all rows."""
     dialect = by_dbt.dialect
 
     def same(column: str, value: str) -> str:
         # what dbt makes without quotes is in capitals there
-        quoted = dialect.quote(column.upper() if dialect.name == "snowflake" and column.islower() else column)
+        is_upper = dialect.name == "snowflake" and column.islower()
+        quoted = dialect.quote(column.upper() if is_upper else column)
         return f"cast({quoted} as {dialect.types['text']}) = {dialect.literal(value)}"
 
-    found: list[pa.Table] = []
+    if keys is None:
+        return _table(*by_dbt.rows(query))
+    found = []
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         where = " or ".join(" and ".join(same(*pair) for pair in key.items()) for key in some)
-        names, rows = by_dbt.rows(f"select * from ({query}\n) as scorehouse_asked where {where}")
-        found.append(pa.table({name: _column([row[at] for row in rows]) for at, name in enumerate(names)}))
+        found.append(_table(*by_dbt.rows(f"select * from ({query}\n) as scorehouse_asked where {where}")))
     return pa.concat_tables(found, promote_options="permissive")
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    return pa.table({name: _column([row[at] for row in rows]) for at, name in enumerate(names)})
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

@@ -81,8 +81,9 @@ class ByDbt:
                     expected=f"the table {TABLE}, which the first run makes",
                     action="score a table first, or correct the target",
                 )
-        names, rows = self.rows(f"select * from {relation}")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+            _, found = self.adapter.execute(f"select * from {relation}", fetch=True)
+        names = [_name(name) for name in found.column_names]
+        return [dict(zip(names, row.values(), strict=True)) for row in found.rows]
 
     @contextlib.contextmanager
     def copied(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Place]]:
@@ -151,8 +152,12 @@ class ByDbt:
             return self._rows(query)
 
     def _rows(self, query: str) -> tuple[list[str], list[Sequence[Any]]]:
-        _, found = self.adapter.execute(query, fetch=True)
-        return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
+        """By the driver's cursor, if there is one: dbt's own tables take five times as long."""
+        if not hasattr(self.adapter, "add_query"):
+            _, found = self.adapter.execute(query, fetch=True)
+            return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
+        _, cursor = self.adapter.add_query(query, auto_begin=False)
+        return [_name(each[0]) for each in cursor.description], cursor.fetchall()
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:

@@ -100,7 +100,7 @@ def impact_command(
     folder = folder or seeds.project / KEPT
     has_keys = file_format != "markdown"  # `forget` does not reach a comment
     try:
-        with target.opened() as opened:
+        with target.opened(anywhere=True) as opened:
             if is_check:
                 with waiting("comparing the run with its prediction"):
                     document, sections = _checked(opened, seeds, alias, node, folder, has_keys)
@@ -145,6 +145,7 @@ def _move(opened: Opened, seeds: ModelSeeds, **moved: Any) -> Move | None:
     asks = any(moved[name] is not None for name in ("number", "table", "threshold"))
     if not asks and not (opened.has_run_log and is_scored(opened.connection, opened.run_log, seeds.name)):
         return None
+    opened.fetch(seeds.name, moved["table"])
     return find_move(opened.connection, opened.run_log, seeds, policy, call, **moved)
 
 
@@ -213,6 +214,7 @@ def _checked(
     from scorehouse.impact.predict import Values, rows_of_changes, total
 
     call, connection, log = f"{this_call()} {seeds.name}", opened.connection, opened.run_log
+    opened.fetch(seeds.name, node)
     newest, *_ = newest_runs_of(connection, log, seeds.name, node, alias, call)
     file = _file(folder, seeds.name, alias, str(newest["node"]).rpartition(".")[2])
     kept = stored(file, call, connection)

@@ -43,8 +43,13 @@ class Opened:
     schema: str | None
     by_dbt: ByDbt | None = None  # what the tables were copied by
 
-    def fetch(self, name: str, table: str | None, keys: Callable[[Sequence[str]], Sequence[Key]]) -> None:
-        """Copy the rows of these keys, as `find_row` and `find_rows` look for them."""
+    def fetch(
+        self, name: str, table: str | None, keys: Callable[[Sequence[str]], Sequence[Key]] | None = None
+    ) -> None:
+        """Copy the newest predictions and features of an ML model, all or those of `keys`.
+
+        Of a database that is copied, which lacks them.
+        """
         from scorehouse.cli.asked_rows import fetch
 
         if self.by_dbt:
