@@ -138,6 +138,7 @@ def house_of(
         report=lambda text: echo(text, err=as_json),
         call=call,
         key=key,
+        place=place,
     )
 
 

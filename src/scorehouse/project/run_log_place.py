@@ -70,6 +70,13 @@ def run_log_place(variable: Callable[[str], Any], database: str | None, schema: 
     return RunLogPlace(str(named[0]) if named[0] else database, str(named[1]) if named[1] else schema)
 
 
+def run_log_of(connection: duckdb.DuckDBPyConnection, place: Place) -> str:
+    """The quoted name of the run log of a target; empty before its first run."""
+    known = run_log_schemas(connection, place.log_database)
+    schema = next((each for each in known if each.lower() == (place.log_schema or "").lower()), None)
+    return RunLogPlace(place.log_database, schema).quoted if schema else ""
+
+
 def runs_of_log(log: str) -> str:
     """A subquery with one row per run: a lake keeps the row `started` beside the one that closed it."""
     closing = f"select 1 from {log} where parent_run_id = begun.parent_run_id and status <> 'started'"

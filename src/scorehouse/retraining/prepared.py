@@ -21,6 +21,8 @@ from typing import Any
 import duckdb
 
 from scorehouse.errors import ConfigurationError, EstimatorError, rebuilt
+from scorehouse.project.forgotten import bar
+from scorehouse.project.run_log_place import Place, run_log_of
 from scorehouse.registration.module_paths import module_paths
 from scorehouse.registry.formats import CHOICES
 from scorehouse.registry.policy import load_policy
@@ -90,7 +92,8 @@ class TrainingProcess(AbstractContextManager["TrainingProcess"]):
 class House:
     """What a training works with: project, settings, dbt, the warehouse, and what reports its steps.
 
-    `key` is the PEM file of the private key that signs what comes out, or None.
+    `key` is the PEM file of the private key that signs what comes out, or None. Beside the run log of
+    `place` is the list of forgotten keys.
     """
 
     seeds: ModelSeeds
@@ -100,6 +103,7 @@ class House:
     report: Callable[[str], object]
     call: str
     key: Path | None = None
+    place: Place | None = None
 
     @property
     def project(self) -> Path:
@@ -144,11 +148,12 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
     with TemporaryDirectory(prefix="scorehouse_") as folder, TrainingProcess() as process:
         job = first_job(house, parent, features, labels, Path(folder) / "rows.parquet")
         with house.connect() as connection:
-            table = TrainingTable(connection, node.relation, settings, labels, parent, house.call)
+            relation, barred = _without_forgotten(connection, house, node.relation)
+            table = TrainingTable(connection, relation, settings, labels, parent, house.call)
             rows = table.written(features, Path(job.rows))
         house.report(
             f"rows: {rows.training:,} to train on ({rows.first} to {rows.last}), {rows.holdout:,} held out "
-            f"(from {rows.cut.removesuffix(' 00:00:00')}), {_left_out(rows, labels)}; "
+            f"(from {rows.cut.removesuffix(' 00:00:00')}), {_left_out(rows, labels, barred)}; "
             f"digest {rows.digest[:12]}"
         )
         seen = process.step(job) if settings.function else {"code": None}
@@ -176,10 +181,20 @@ def ready(house: House, parent: Version) -> Iterator[Ready]:
         yield Ready(process, job, rows, with_key(record))
 
 
-def _left_out(rows: Rows, labels: tuple[str, ...]) -> str:
-    if len(labels) == 1:
-        return f"{rows.left_out:,} without a label left out"
-    return f"{rows.left_out:,} without all {len(labels)} labels left out ({rows.partly:,} of them have some)"
+def _without_forgotten(connection: duckdb.DuckDBPyConnection, house: House, relation: str) -> tuple[str, int]:
+    """The rows of a relation without those of forgotten keys, if it has the key, and how many these are."""
+    log = run_log_of(connection, house.place) if house.place else ""
+    types = {str(row[0]): str(row[1]) for row in connection.execute(f"describe {relation}").fetchall()}
+    kept, barred = bar(connection, log, relation, types, house.project, house.call)
+    return f"(select * from {relation} where {kept})" if kept else relation, barred
+
+
+def _left_out(rows: Rows, labels: tuple[str, ...], barred: int) -> str:
+    said = f"{rows.left_out:,} without a label left out"
+    if len(labels) > 1:
+        said = f"{rows.left_out:,} without all {len(labels)} labels left out"
+        said += f" ({rows.partly:,} of them have some)"
+    return f"{said}, {barred:,} of forgotten keys left out" if barred else said
 
 
 def first_job(

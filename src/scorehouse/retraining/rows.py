@@ -75,7 +75,7 @@ class TrainingTable:
         self.connection, self.relation, self.settings = connection, relation, settings
         self.labels, self.parent, self.call = list(labels), parent, call
         self.types = {
-            str(row[0]): str(row[1]) for row in connection.execute(f"describe {relation}").fetchall()
+            str(row[0]): str(row[1]) for row in connection.execute(f"describe from {relation}").fetchall()
         }
         self.time = DUCKDB.quote(settings.time)
         known = [LABELLED] if "label_status" in self.types else []

@@ -27,6 +27,7 @@ from retrained import (
     world,
 )
 from retraining_kills import killed
+from scorehouse.project.forgotten import SECRET_FILE
 from scorehouse.registration.check_project import check_project
 from scorehouse.retraining.run import UNSIGNED
 
@@ -99,6 +100,22 @@ def test_the_gate_refuses_and_says_what_it_found(own_shop: DbtProject) -> None:
     assert "-loyal,2,challenger,...\n+loyal,2,,...\n" in removed.stdout, removed.stderr
     assert aliases(own_shop) == [("champion",), ()]
     own_shop.dbt(*build).check()
+
+
+def test_a_forgotten_key_is_not_learned_again(own_shop: DbtProject) -> None:
+    """Its rows are still in the training query, as they are when the source was not cleaned yet."""
+    assert retrain(own_shop).returncode == 20
+    forgotten = scorehouse(own_shop, "forget", "--key", "id=700", "--target", "dev", "--also", "visitors")
+    assert forgotten.returncode == 3, forgotten.stderr
+    ended = retrain(own_shop, "--force")
+    assert ", 1 of forgotten keys left out; digest " in ended.stdout, ended.stdout + ended.stderr
+    assert own_shop.query("select count(*) from loyal_training_set where id = 700") == [(1,)]
+    assert own_shop.query("select count(*) from loyal_scores where id = 700") == [(0,)]
+    before, after = (versions(own_shop)[place].provenance for place in (1, 2))
+    assert after["rows"] == before["rows"] - 1 and after["rows_sha256"] != before["rows_sha256"]
+    (own_shop.folder / SECRET_FILE).unlink()
+    refused = retrain(own_shop, "--force")
+    assert refused.returncode == 1 and "forgotten persons would return" in refused.stderr
 
 
 def test_a_training_query_that_fails_registers_nothing(own_shop: DbtProject) -> None:
