@@ -105,6 +105,21 @@ def test_commands_read_a_lake(catalog: str, lake: LakeProject) -> None:
     assert "there is no DuckDB file" in ended.output
 
 
+def test_forgetting_in_a_lake_is_refused(lake: LakeProject) -> None:
+    """Its older snapshots keep deleted rows; the words say what to do, and nothing changes."""
+    lake.sql_model("scored", "churn", **KEY)
+    lake.build().check()
+    snapshots = "select count(*) from ducklake_snapshots('lake')"
+    before = lake.query(snapshots)
+    for words in ((), ("--dry-run",)):
+        ended = command("forget", "--key", "id=7", "--target", "dev", "--project-dir", lake.folder, *words)
+        assert ended.exit_code == 1
+        assert "the target is the lake 'ducklake:" in ended.output
+        assert "What to do: delete the rows there, and expire the older snapshots" in ended.output
+    assert lake.query(snapshots) == before
+    assert not (lake.folder / ".scorehouse_forget_secret").exists()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_build_warns_of_several_writers_to_a_lake(
     threads: int, lake: LakeProject, capfd: pytest.CaptureFixture[str]
