@@ -98,7 +98,8 @@ def _one(
         read_key(sign, "private", call)
     answering = _answering(project, name, language, call)
     opened.fetch(name, table, lambda columns: [wanted_key(keys, columns, call)])
-    found, letter = answering(find_row(opened.connection, opened.run_log, name, table, keys, call))
+    row = find_row(opened.connection, opened.run_log, name, table, keys, project, call)
+    found, letter = answering(row)
     document = found.to_dict()
     said = list(lines(letter.blocks()))
     if found.story.no_reasons:
@@ -140,6 +141,7 @@ def _many(
 ) -> None:
     from scorehouse.evidence.manifest import ANSWERS
     from scorehouse.explain.row import find_rows
+    from scorehouse.project.forgotten import is_listed
 
     call = f"{this_call()} {name}"
     keys = _read_keys(file, call)
@@ -147,10 +149,14 @@ def _many(
     rows = find_rows(opened.connection, opened.run_log, name, table, keys, call)
     answering = _answering(project, name, language, call)
     found = [None if row is None else answering(row)[0] for row in rows]
-    lines = [
-        {**key, "status": "not found"} if each is None else {**key, "status": "answered", **_line(each)}
-        for key, each in zip(keys, found, strict=True)
-    ]
+
+    def line(key: dict[str, str], each: Answer | None) -> dict[str, Any]:
+        if each is not None:
+            return {**key, "status": "answered", **_line(each)}
+        is_forgotten = is_listed(opened.connection, opened.run_log, key, project)
+        return {**key, "status": "forgotten" if is_forgotten else "not found"}
+
+    lines = list(map(line, keys, found))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, [*keys[0], *ANSWERS])
     writer.writeheader()

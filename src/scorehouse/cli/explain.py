@@ -77,7 +77,7 @@ def story_in(
     call = f"{this_call()} {name}"
     versions, files = registered_files(project, name, call)
     opened.fetch(name, table, lambda columns: [wanted_key(keys, columns, call)])
-    found = find_row(opened.connection, opened.run_log, name, table, keys, call)
+    found = find_row(opened.connection, opened.run_log, name, table, keys, project, call)
     return story_of(found, versions, files, call, output)
 
 

@@ -177,6 +177,12 @@ def _lines(done: Certificate, written: Path | None, *, is_new: bool) -> Iterator
         yield f"forgotten: {persons}, {rows} of {count(len(done.runs), 'run')}"
     else:
         yield f"would forget: {persons}"
+    if done.listed_before:
+        rows = count(sum(done.runs_before.values()), "row")
+        yield (
+            f"forgotten before: {done.listed_before:,} of {persons}, by the list; "
+            f"calls until now, for all persons: {rows} of {count(len(done.runs_before), 'run')}"
+        )
     unread = sum(place.searched.startswith("not") for place in done.places)
     yield f"searched: {len(done.places) - unread:,} tables and files; {unread:,} have nothing to search by"
     unknown: dict[str, list[str]] = {}

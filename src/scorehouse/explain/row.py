@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ from scorehouse.engines.columns import FEATURE_HASH, find_columns, types_digest
 from scorehouse.engines.duckdb.source import HASH_CANARY
 from scorehouse.engines.duckdb.staging import described
 from scorehouse.errors import ConfigurationError, listed
+from scorehouse.project.forgotten import is_listed
 from scorehouse.replay.logged_run import WIDEN, Known, logged_options, run_row
 from scorehouse.scoring.options import AS_OF
 
@@ -53,12 +55,13 @@ def find_row(
     name: str,
     table: str | None,
     keys: Sequence[str],
+    project: Path,
     call: str,
 ) -> LoggedRow:
     """The prediction of the ML model `name` with these values of its key.
 
     `table` is a prediction table; None: the one with such a row that was scored last. Raises
-    ConfigurationError where there is not exactly one such row.
+    ConfigurationError where there is not exactly one such row, and says so if the key was forgotten.
     """
     looked: list[tuple[pa.Table, str, dict[str, str]]] = []
     first: ConfigurationError | None = None
@@ -80,6 +83,14 @@ def find_row(
     if first and not looked:
         raise first
     rows, of, wanted = looked[-1]
+    if not rows.num_rows and is_listed(connection, run_log, wanted, project):
+        raise ConfigurationError(
+            call,
+            f"{_said(wanted)} is on the list of forgotten keys: `scorehouse forget` took its rows out",
+            expected="a key that has a prediction",
+            action="nothing, since later runs leave this key out; the certificates of `scorehouse forget` in "
+            "evidence/ have its digest",
+        )
     if not rows.num_rows:  # of all tables that were looked at, the first is the one to name
         of, wanted = ", ".join(dict.fromkeys(each for _, each, _ in looked)), looked[0][2]
     if rows.num_rows > 1 and "is_live" in rows.column_names:
@@ -242,13 +253,16 @@ def _where(key: Mapping[str, str]) -> str:
     return " and ".join(f"{quote(column)}::varchar = {literal(value)}" for column, value in key.items())
 
 
+def _said(key: Mapping[str, str]) -> str:
+    return " and ".join(f"{column} = {value!r}" for column, value in key.items())
+
+
 def _only(rows: pa.Table, where: str, key: Mapping[str, str], call: str) -> pa.Table:
     if rows.num_rows == 1:
         return rows
-    condition = " and ".join(f"{column} = {value!r}" for column, value in key.items())
     raise ConfigurationError(
         call,
-        f"there are {rows.num_rows or 'no'} rows in {where} with {condition}",
+        f"there are {rows.num_rows or 'no'} rows in {where} with {_said(key)}",
         expected="one row",
         action="look the key up in the prediction table; a row may have left the feature table since",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from scorehouse.evidence.seal import FORGOTTEN, SEAL, Line, findings, read_seal,
 from scorehouse.forgetting import files, tables
 from scorehouse.forgetting.people import Key, People
 from scorehouse.forgetting.rewrite import bytes_found, written_anew
-from scorehouse.forgetting.runs import TEXTS, Traces, forget_in_runs, texts_of, traces_of
+from scorehouse.forgetting.runs import TEXTS, Traces, forget_in_runs, forgotten_before, texts_of, traces_of
 from scorehouse.forgetting.tables import BACKGROUND, Table
 from scorehouse.project.forgotten import Secret
 from scorehouse.project.run_log_place import rows_of
@@ -35,6 +35,7 @@ BEYOND = (
     "older snapshots of a lake, until they are expired",
     "the other targets of this project: call this once for each of them",
     "predict() in a view, which scores what is in the feature table: the person has to leave that",
+    "`scorehouse retrain` by a query without the key, which learns from what is in the feature table",
 )
 
 
@@ -81,6 +82,8 @@ class Certificate:
     places: tuple[Place, ...]
     runs: Mapping[str, int]
     notes: tuple[str, ...]
+    listed_before: int = 0  # of the persons
+    runs_before: Mapping[str, int] = field(default_factory=dict)  # rows of all persons, by earlier calls
     beyond: tuple[str, ...] = BEYOND
 
     @property
@@ -145,11 +148,12 @@ def forget(
     with connect() as connection:
         found, who = search(connection, job)
         places = [place for place, _ in found]
-        who |= tables.listed(connection, job.log, job.people, job.project, job.call)
-        _check_known(job, found, who)
+        listed_ones = tables.listed(connection, job.log, job.people, job.project, job.call)
+        before = len(listed_ones), forgotten_before(connection, job.log) if listed_ones else {}
+        _check_known(job, found, who | listed_ones)
         secret = Secret.read(job.project)
         if dry_run:
-            return _certificate(job, secret, places, {}, [])
+            return _certificate(job, secret, places, {}, [], before)
         lines = _sound_seal(connection, job)
         secret = secret or Secret.made(job.project)
         runs = _forget_in_tables(connection, job, secret, lines, [at for place, at in found if place.found])
@@ -162,7 +166,7 @@ def forget(
     places = [
         replace(place, done=done.get(place.place, ""), remaining=again[place.place]) for place in places
     ]
-    return _certificate(job, secret, places, runs, notes)
+    return _certificate(job, secret, places, runs, notes, before)
 
 
 def _check_known(job: Job, found: Sequence[tuple[Place, Any]], known: set[Key]) -> None:
@@ -275,13 +279,19 @@ def _rewrite(job: Job) -> list[str]:
 
 
 def _certificate(
-    job: Job, secret: Secret | None, places: Sequence[Place], runs: Mapping[str, int], notes: Sequence[str]
+    job: Job,
+    secret: Secret | None,
+    places: Sequence[Place],
+    runs: Mapping[str, int],
+    notes: Sequence[str],
+    before: tuple[int, Mapping[str, int]],
 ) -> Certificate:
     columns = job.people.columns
     keys = [dict(zip(columns, key, strict=True)) for key in job.people.keys]
     digests = sorted(map(secret.digest, keys)) if secret else []
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Certificate(now, tuple(digests), len(keys), columns, tuple(places), dict(runs), tuple(notes))
+    known = tuple(digests), len(keys), columns
+    return Certificate(now, *known, tuple(places), dict(runs), tuple(notes), *before)
 
 
 def to_text(certificate: Certificate) -> bytes:

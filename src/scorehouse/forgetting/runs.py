@@ -18,7 +18,8 @@ import duckdb
 from scorehouse.engines.duckdb.source import HASH_CANARY
 from scorehouse.engines.statistics import MASK, score_column
 from scorehouse.forgetting.people import People
-from scorehouse.forgetting.tables import Table, condition, plain, q
+from scorehouse.forgetting.renamed import names_today, plain
+from scorehouse.forgetting.tables import Table, condition, database_of, q
 from scorehouse.project.run_log_place import rows_of
 
 TEXTS = ("error", "feed_reason", "backend_reason")  # which may name a key
@@ -38,10 +39,11 @@ def traces_of(
     connection: duckdb.DuckDBPyConnection, log: str, table: Table, people: People
 ) -> dict[str, Traces]:
     """By run, what it has of the persons' rows in a prediction table."""
+    today = names_today(connection, log, table.names[0])
     named = connection.execute(
-        f"select key_columns from {log} where lower(replace(prediction_table, '\"', '')) = ? "
-        "and key_columns is not null order by started_at desc limit 1",
-        [table.place.lower()],
+        f"select key_columns from {log} where lower(replace(prediction_table, '\"', '')) "
+        "in (select unnest(?)) and key_columns is not null order by started_at desc limit 1",
+        [[old for old, new in today.items() if new == table.place.lower()]],
     ).fetchall()
     keys = [q(name) for name in json.loads(named[0][0]) if name != "model_alias"]
     row_hash = f"hash({', '.join(keys)}, feature_hash)"
@@ -64,7 +66,7 @@ def forget_in_runs(
     """
     canary = connection.execute(f"select {HASH_CANARY}").fetchall()[0][0]
     kept = {table.place.lower(): _rows_by_run(connection, table) for table, _ in traces.values()}
-    done: dict[str, int] = {}
+    done, today = dict[str, int](), names_today(connection, log, database_of(connection, log))
     for run in rows_of(connection.execute(f"select * from {log} where status <> 'started'")):
         run_id, parent = str(run["run_id"]), str(run["parent_run_id"])
         is_wide = json.loads(run["configuration"] or "{}").get("layout") == "wide"
@@ -73,7 +75,7 @@ def forget_in_runs(
         changed = {name: people.redacted(str(run[name])) for name in TEXTS if run[name]}
         new: dict[str, Any] = {name: text for name, (text, hits) in changed.items() if hits}
         forgotten_rows = (run["rows_forgotten"] or 0) + own.rows
-        there = kept.get(plain(str(run["prediction_table"])))
+        there = kept.get(today.get(plain(str(run["prediction_table"])), ""))
         written = (run["rows_scored"] or 0) + (run["rows_rejected"] or 0)
         if there is not None and there.get(scored_by, 0) + forgotten_rows != written:
             new |= {name: None for name in (*SCORES, "input_fingerprint") if run[name] is not None}
@@ -118,6 +120,12 @@ def _scores(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) ->
         [run_id],
     ).fetchall()
     return dict(zip(SCORES, row, strict=True))
+
+
+def forgotten_before(connection: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
+    """The rows that earlier calls have forgotten, of all persons, by run."""
+    rows = connection.execute(f"select run_id::varchar, rows_forgotten from {log} where rows_forgotten > 0")
+    return dict(rows.fetchall())
 
 
 def texts_of(connection: duckdb.DuckDBPyConnection, log: str, people: People) -> Iterator[tuple[str, int]]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.forgetting.people import Key, People
+from scorehouse.forgetting.renamed import STALE, names_today, plain
 from scorehouse.program.reasons.stored_reasons import of_array
 from scorehouse.project import forgotten
 from scorehouse.project.folder import reached
@@ -79,11 +80,11 @@ def tables_of(
     (`nodes` are those of its manifest), what a killed run left, and the tables `also`; but only in the
     database of the run log.
     """
-    logged = connection.execute(
-        f"select distinct prediction_table from {log} where prediction_table is not null"
-    )
-    predicted = {plain(str(row[0])) for row in logged.fetchall()}
+    home = database_of(connection, log)
+    today = names_today(connection, log, home)
+    predicted, former = {*today.values()}, {old.split(".")[0] for old, new in today.items() if old != new}
     relations = {key: plain(str(node.get("relation_name") or "")) for key, node in nodes.items()}
+    relations = {key: today.get(name, name) for key, name in relations.items()}
     children: dict[str, set[str]] = {}
     for key, node in nodes.items():
         for parent in node.get("depends_on", {}).get("nodes", []):
@@ -92,14 +93,16 @@ def tables_of(
     below |= {key for key, node in nodes.items() if _is_made_by_us(node)}
     derived = {relations[key] for key in below if nodes[key].get("resource_type") != "seed"} - {""}
     marts = derived - {relations[key] for key in below if any(map(_is_ours, _macros(nodes[key])))}
-    home, found = database_of(connection, log), []
+    split = (each.partition(".") for each in derived)
+    stale, found = {f"{home.lower()}.{rest}" for old, _, rest in split if old in former}, []
     for *names, columns, types in connection.execute(TABLES).fetchall():
         name = ".".join(names).lower()
         kind = PREDICTIONS if name in predicted else DERIVED if name in derived else OTHER
         columns = dict(zip(columns, types, strict=True))
         table = Table((names[0], names[1], names[2]), columns, kind, is_mart=name in marts)
         is_ours = kind != OTHER or STAGING in name or any(map(table.is_named, also))
-        why = "" if is_ours else "none of ours: delete the rows where they come from, or name it with --also"
+        why = "none of ours: delete the rows where they come from, or name it with --also"
+        why = "" if is_ours else STALE if name in stale else why
         why = (
             why
             if names[0].lower() == home.lower()
@@ -114,11 +117,6 @@ def database_of(connection: duckdb.DuckDBPyConnection, log: str) -> str:
     """The name of the run log's database."""
     *database, _, _ = (quoted or bare for quoted, bare in forgotten.NAMES.findall(log))
     return database[0] if database else str(connection.execute("select current_database()").fetchall()[0][0])
-
-
-def plain(name: str) -> str:
-    """A name in SQL as names are compared: without quotes, in small letters."""
-    return name.replace('"', "").lower()
 
 
 def _is_made_by_us(node: Mapping[str, Any]) -> bool:

@@ -140,6 +140,23 @@ def is_there(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     )
 
 
+def is_listed(
+    connection: duckdb.DuckDBPyConnection, run_log: str, key: Mapping[str, str], project: Path
+) -> bool:
+    """Whether a key, or some columns of it, is in the list; False without the secret of its digests."""
+    secret, listed = Secret.read(project), list_beside(run_log)
+    if secret is None or not is_there(connection, listed):
+        return False
+    values = {name.lower(): value.strip() for name, value in key.items()}
+    for (columns,) in connection.execute(f"select distinct key_columns from {listed}").fetchall():
+        names = [str(name).lower() for name in json.loads(columns)]
+        if values.keys() >= {*names}:
+            own = secret.digest({name: values[name] for name in names})
+            if connection.execute(f"select 1 from {listed} where key_digest = ?", [own]).fetchall():
+                return True
+    return False
+
+
 def bar(
     connection: duckdb.DuckDBPyConnection,
     run_log: str,

@@ -22,7 +22,7 @@ from scorehouse.evidence.canonical import digest
 from scorehouse.forgetting.files import forget_in_exports
 from scorehouse.forgetting.people import People, people_of
 from scorehouse.forgetting.tables import hold
-from scorehouse.project.forgotten import SECRET_FILE
+from scorehouse.project.forgotten import SECRET_FILE, is_listed
 from scorehouse.report.words import breakable
 from small_churn import X, Y, classifier
 
@@ -308,10 +308,62 @@ def test_a_killed_call_is_done_again(house: DbtProject, monkeypatch: pytest.Monk
         with pytest.raises(ZeroDivisionError):
             call("forget", "--key", PERSON, *TARGET)
     assert traces(house.folder, PERSON)
-    forget("--key", PERSON)
+    done = forget("--key", PERSON)
     assert traces(house.folder, PERSON) == []
+    known = {run_id(house, node): 1 for node in ("scores", "history")}
+    assert (done["runs"], done["listed_before"], done["runs_before"]) == ({}, 1, known)
+    said = call("forget", "--key", PERSON, *TARGET, "--dry-run").stdout
+    assert "forgotten before: 1 of 1 person, by the list; " in said and ": 2 rows of 2 runs\n" in said
+    assert forget("--key", "person-0008-bonne", "--dry-run")["listed_before"] == 0
     call("evidence", "seal", *TARGET, "--check")
     assert house.query("select count(*) from scorehouse_forgotten") == [(1,)]
+
+
+def test_a_file_that_was_renamed(house: DbtProject) -> None:
+    """The run log names its prediction tables, and dbt's manifest all tables, by the file's former name."""
+    house.query("create table notes as select person_id, 'own' as scoring_run_id from features")
+    house.query(  # a table of another file, which has the name of one that is not ours
+        "insert into scorehouse_run_log by name select * replace (uuid() as run_id, uuid() as parent_run_id, "
+        """'"elsewhere"."main"."notes"' as prediction_table) from scorehouse_run_log limit 1"""
+    )
+    first = house.runs("scores")[0]
+    profiles = (house.folder / "profiles.yml").read_text()
+    house.write("profiles.yml", profiles.replace("house.duckdb", "home.duckdb"))
+    house.database.rename(house.folder / "home.duckdb")
+    done = forget("--key", PERSON, code=3)
+    left = {place["place"]: place["why"] for place in done["places"] if place["remaining"]}
+    assert list(left) == ["home.main.features", "home.main.mart", "home.main.notes"]
+    assert "run `dbt parse`" in left["home.main.mart"] and "dbt parse" not in left["home.main.notes"]
+    assert sum(done["runs"].values()) == 2
+    house.dbt("parse").check()
+    done = forget("--key", PERSON, code=3)
+    left = {place["place"]: place["why"] for place in done["places"] if place["remaining"]}
+    assert list(left) == ["home.main.features", "home.main.notes"]
+    (house.folder / "home.duckdb").rename(house.database)
+    (after,) = (run for run in house.runs("scores") if run["run_id"] == first["run_id"])
+    assert first["input_fingerprint"].startswith("40:") and after["input_fingerprint"].startswith("39:")
+
+
+@pytest.mark.slow
+def test_who_asks_for_a_forgotten_key_is_told(house: DbtProject) -> None:
+    forget("--key", PERSON, code=3)
+    house.write("asked.csv", f"person_id\n{PERSON}\nperson-0008-bonne\nperson-8888\n")
+    asked = ("--table", "scores", *TARGET)
+    for secret_is_here in (True, False):
+        for word in ("explain", "answer"):
+            said = call(word, "churn", "--key", PERSON, *asked, code=1).stderr
+            assert ("is on the list of forgotten keys" in said) == secret_is_here
+            assert ("there are no rows in" in said) != secret_is_here
+            said = call(word, "churn", "--key", "person-8888", *asked, code=1).stderr
+            assert "there are no rows in" in said
+        call("answer", "churn", "--keys", "asked.csv", *asked, "--output", "told.csv")
+        statuses = [line.split(",")[1] for line in Path("told.csv").read_text().splitlines()[1:]]
+        assert statuses == ["forgotten" if secret_is_here else "not found", "answered", "not found"]
+        key = {"DAY": "2026-01-01", "Person_ID": f"{PERSON} "}  # of a history
+        with duckdb.connect(str(house.database), read_only=True) as connection:
+            assert is_listed(connection, "main.scorehouse_run_log", key, house.folder) == secret_is_here
+            assert not is_listed(connection, "main.scorehouse_run_log", {"day": PERSON}, house.folder)
+        (house.folder / SECRET_FILE).unlink(missing_ok=True)
 
 
 def test_a_name_of_several_tables_is_refused(house: DbtProject) -> None:
