@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
 
@@ -130,41 +132,67 @@ def test_a_named_target_is_found_from_any_folder_of_the_project(
     assert "there is no DuckDB file '/nowhere/store.duckdb'" in run("runs", "--target", "away", code=1)
 
 
+@pytest.fixture
+def elsewhere(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shop with a second target, `pg`, of a PostgreSQL server that is not there."""
+    copy = tmp_path / "shop"
+    shutil.copytree(shop, copy)
+    server = {"host": "127.0.0.1", "port": 1, "user": "u", "password": "p", "dbname": "crm"}
+    outputs = {
+        "dev": {"type": "duckdb", "path": "store.duckdb"},
+        "pg": {"type": "postgres", "schema": "marts", "threads": 1, **server},
+    }
+    (copy / "profiles.yml").write_text(yaml.safe_dump({"store": {"target": "dev", "outputs": outputs}}))
+    monkeypatch.chdir(copy)
+    return copy
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("export", "predictions", "p", "--to", "out"),
+        ("score", "churn"),
+        ("replay", "0b"),
+    ],
+    ids=" ".join,
+)
+def test_another_engine_is_refused_with_words_before_anything_is_written(
+    elsewhere: Path, words: tuple[str, ...]
+) -> None:
+    before = sorted(elsewhere.rglob("*"))
+    said = run(*words, "--target", "pg", code=1)
+    problem = "this command reads DuckDB targets only, and the target 'pg' is of type 'postgres'."
+    assert f"scorehouse {' '.join(words[: 2 if words[0] == 'export' else 1])}: {problem}" in said
+    assert "Expected: a target of `type: duckdb`, such as 'dev'." in said and "What to do: " in said
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ("export", "alerts", "--output", "out"),
         ("export", "monitoring", "--output", "out.jsonl"),
         ("evidence", "pack", "churn", "--output", "out"),
+        ("evidence", "seal"),
         ("report", "--output", "out"),
         ("explain", "churn", "--key", "1"),
         ("answer", "churn", "--key", "1", "--output", "out"),
         ("impact", "churn"),
         ("runs",),
         ("status",),
-        ("mcp",),
     ],
     ids=" ".join,
 )
-def test_another_engine_is_refused_with_words_before_anything_is_written(
-    shop: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "shop"
-    shutil.copytree(shop, copy)
-    outputs = (
-        "dev: {type: duckdb, path: store.duckdb}, pg: {type: postgres, host: db.example.com, dbname: crm}"
-    )
-    (copy / "profiles.yml").write_text(f"store: {{target: dev, outputs: {{{outputs}}}}}\n")
-    monkeypatch.chdir(copy)
-    before = sorted(copy.rglob("*"))
+def test_a_database_that_dbt_cannot_read_is_told_of_in_words(elsewhere: Path, words: tuple[str, ...]) -> None:
+    before = sorted(elsewhere.iterdir())
     said = run(*words, "--target", "pg", code=1)
-    problem = "this command reads DuckDB targets only, and the target 'pg' is of type 'postgres'."
-    assert (
-        f"scorehouse {' '.join(words[: 2 if words[0] in ('export', 'evidence') else 1])}: {problem}" in said
-    )
-    assert "Expected: a target of `type: duckdb`, such as 'dev'." in said and "What to do: " in said
-    assert sorted(copy.rglob("*")) == before
+    command = " ".join(words[: 2 if words[0] in ("export", "evidence") else 1])
+    assert f"scorehouse {command}: dbt cannot read the target 'pg' (" in said
+    if find_spec("dbt.adapters.postgres"):
+        assert "see that the server runs, and check host, port, user and password in profiles.yml" in said
+    else:
+        assert "Could not find adapter type postgres" in said
+    assert {each.name for each in set(elsewhere.iterdir()) - set(before)} <= {"logs", "target"}
 
 
 def test_an_error_begins_with_the_command_that_was_called(
