@@ -153,7 +153,9 @@ class ByDbt:
 
     def _rows(self, query: str) -> tuple[list[str], list[Sequence[Any]]]:
         """By the driver's cursor, if there is one: dbt's own tables take five times as long."""
-        if not hasattr(self.adapter, "add_query"):
+        from dbt.adapters.sql import SQLAdapter
+
+        if not isinstance(self.adapter, SQLAdapter):
             _, found = self.adapter.execute(query, fetch=True)
             return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
         _, cursor = self.adapter.add_query(query, auto_begin=False)
