@@ -16,7 +16,12 @@
 
 {#- A string as an SQL literal. -#}
 {% macro _text_literal(value) %}
-    {{ return(dbt.string_literal(dbt.escape_single_quotes(value | string))) }}
+    {% set text = value | string %}
+    {#- where a backslash is an escape in a string -#}
+    {% if scorehouse._dialect().get('backslash') %}
+        {% set text = text | replace('\\', '\\\\') | replace('\n', '\\n') | replace('\r', '\\r') %}
+    {% endif %}
+    {{ return(dbt.string_literal(dbt.escape_single_quotes(text))) }}
 {% endmacro %}
 
 

@@ -24,10 +24,6 @@
     {% elif label is number %}
         {{ return(scorehouse._exact_double(label | string)) }}
     {% endif %}
-    {#- where a backslash is an escape in a string -#}
-    {% if scorehouse._dialect().get('backslash') %}
-        {% set label = label | replace('\\', '\\\\') | replace('\n', '\\n') | replace('\r', '\\r') %}
-    {% endif %}
     {#- as UNICODE in src/scorehouse/program/sql/printer.py: beyond ASCII, only an N-string keeps every letter -#}
     {% set literal = scorehouse._text_literal(label) %}
     {% set is_plain = label.isascii() or not scorehouse._by_database({'default': false, 'sqlserver': true}) %}

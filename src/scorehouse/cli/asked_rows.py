@@ -11,7 +11,7 @@ import pyarrow as pa
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_runs
-from scorehouse.replay.logged_run import logged_options, run_row
+from scorehouse.replay.logged_run import logged_options
 from scorehouse.scoring.options import AS_OF
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Key = Mapping[str, str]
 AT_ONCE = 500  # keys in one statement
+COPIES = "memory.main."  # of features, by the id of the run that read them
+QUERIES = f"{COPIES}scorehouse_queries"
 
 
 def fetch(
@@ -37,6 +39,12 @@ def fetch(
     `keys` gives those of a prediction table by the columns of its key; None: all rows. The run log in memory
     then names the copied features.
     """
+    # texts of another database, which DuckDB may not be able to read
+    connection.execute(f"create table {QUERIES} as select run_id, feature_query from {run_log}")
+    connection.execute(
+        f"update {run_log} set feature_query = 'select * from {COPIES}\"' || run_id || '\"' "
+        "where feature_query is not null"
+    )
     asked: dict[str, Sequence[Key] | None] = {}
     for run in newest_runs(connection, run_log, name, table, call):
         try:
@@ -47,21 +55,16 @@ def fetch(
         found = matching(by_dbt, f"select * from {of.replace(DUCKDB.mark, by_dbt.dialect.mark)}", wanted)
         connection.register("scorehouse_found", found)
         connection.execute(f"insert into {of} by name select * from scorehouse_found")
-        connection.unregister("scorehouse_found")
         runs = found.column("scoring_run_id").unique().to_pylist() if keys else [run["run_id"]]
         asked |= {str(run_id): wanted for run_id in runs}
-    for place, (run_id, wanted) in enumerate(asked.items()):
-        run = run_row(connection, run_log, run_id)
+    for run_id, wanted in asked.items():
         if wanted is not None:
             wanted = [{name: value for name, value in key.items() if name != AS_OF} for key in wanted]
-        found = matching(by_dbt, str(run["feature_query"]), wanted)
-        copied = f"memory.main.scorehouse_features_{place}"
-        connection.register("scorehouse_found", found)
-        connection.execute(f"create table {copied} as select * from scorehouse_found")
-        connection.unregister("scorehouse_found")
-        connection.execute(
-            f"update {run_log} set feature_query = ? where run_id = ?", [f"select * from {copied}", run_id]
-        )
+        ran = f"select feature_query from {QUERIES} where run_id = ?"
+        (query,) = connection.execute(ran, [run_id]).fetchall()[0]
+        connection.register("scorehouse_found", matching(by_dbt, str(query), wanted))
+        connection.execute(f'create table {COPIES}"{run_id}" as select * from scorehouse_found')
+    connection.unregister("scorehouse_found")
 
 
 def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key] | None) -> pa.Table:
