@@ -142,6 +142,7 @@ def lineage_of(
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:
     """A table and its columns; without columns if it is gone."""
+    name = name.replace("`", '"')  # as BigQuery and Spark quote it
     try:
         rows = connection.execute(f"describe select * from {name}").fetchall()
     except duckdb.Error:

@@ -78,7 +78,7 @@ def wide(tmp_path: Path, changeable: dict[str, Any], *steps: Any) -> Answerer:
     return answerer_of(tmp_path, estimator, WIDE, label, changeable, task="regression", decision=bands)
 
 
-@pytest.mark.parametrize("start", [1.23, 51_234.56, 20_000.0, 90_000.0])
+@pytest.mark.parametrize("start", [pytest.param(1.23, marks=pytest.mark.slow), 51_234.56, 20_000.0, 90_000.0])
 def test_of_too_many_values_the_nearest_is_found(tmp_path: Path, start: float) -> None:
     answerer = wide(tmp_path, {"balance": {"step": 0.01}})
     answer = answerer.answer(row_of(answerer, balance=start, years=7))

@@ -20,6 +20,8 @@ from scorehouse.certificate import certify
 from scorehouse.cli.main import main
 from scorehouse.registry.version import CERTIFICATE
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.normal(size=(300, 2)), columns=["a", "b"]).assign(city="only one")
 Y = (X["a"] + RNG.normal(size=300) > 0).astype(int)

@@ -167,6 +167,7 @@ def test_another_engine_is_refused_with_words_before_anything_is_written(
     assert sorted(elsewhere.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

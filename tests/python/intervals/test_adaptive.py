@@ -9,6 +9,8 @@ import pytest
 from intervals.sets_frame import CLASSES, COLUMNS
 from monitoring.warehouse import MonitoredWarehouse
 
+pytestmark = pytest.mark.slow
+
 WINDOWS = 14
 PER_WINDOW = 400
 TARGET = 0.8
@@ -132,7 +134,6 @@ def coverage_by_level(built: MonitoredWarehouse, period: str) -> list[dict[float
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "period", "rate", "lag"),
     [("levels", "M", 0.5, 1), ("late", "M", 0.2, 3), ("weekly", "W", 3, 1)],

@@ -16,6 +16,8 @@ from monitored import run
 from project import DbtProject
 from scorehouse.report.outcome import outcome_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(monitored_project: DbtProject, tmp_path: Path) -> Iterator[Path]:
