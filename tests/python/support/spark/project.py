@@ -20,7 +20,7 @@ from scorehouse import register
 from scorehouse.registration.groups import grouped
 
 SCHEMA = "house"
-# A JVM of minutes does not earn back what optimising its code costs; without, it would reserve 48 MB for code.
+# A JVM of minutes does not earn back what optimising its code costs; alone, it would have 48 MB for code.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 Row = tuple[Any, ...]
 
