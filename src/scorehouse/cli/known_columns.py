@@ -115,6 +115,7 @@ def check_columns(
     ]
     if not wanted:
         return
+    left = list[tuple[str, str, str]]()
     known, is_built = columns_of(project, table)
     if known is None:
         some = some_columns(project).union(features)
@@ -138,7 +139,8 @@ def check_columns(
                 )
             similar = did_you_mean(name, some, NEAR) if name not in some else ""
             if similar or not is_planned:
-                echo(f"not checked: {option} {name}, as {unread}{similar}", err=True)
+                left.append((option, name, similar))
+        _say_unchecked(left, table, unread)
         return
     spelled = {column.lower() for column in known}
     for option, name in wanted:
@@ -152,11 +154,21 @@ def check_columns(
                 expected=f"one of {', '.join(known)}",
                 action=action.format(table=table, name=name),
             )
-        echo(
-            f"not checked: {option} {name}, as dbt's catalog has no such column of {table}{similar}; "
-            "if it is new, `dbt docs generate` renews the catalog",
-            err=True,
-        )
+        left.append((option, name, similar))
+    why = f"dbt's catalog has no such column of {table}"
+    _say_unchecked(left, table, why, "; if it is new, `dbt docs generate` renews the catalog")
+
+
+def _say_unchecked(left: list[tuple[str, str, str]], table: str, why: str, advice: str = "") -> None:
+    """One line for the options of a table, each with its near spelling; a reason is said once by a command."""
+    if not left:
+        return
+    context = click.get_current_context(silent=True)
+    said = context.meta.setdefault(__name__, set()) if context else set()
+    names = ", ".join(f"{option} {name}" for option, name, _ in left)
+    because = f" of {table}, as before" if why in said else f", as {why}"
+    said.add(why)
+    echo(f"not checked: {names}{because}{''.join(similar for *_, similar in left)}{advice}", err=True)
 
 
 def features_of(project: Path, version: Version) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from scorehouse.cli.changes import Change, Writing, new_files
@@ -35,6 +36,19 @@ def test_a_column_is_not_checked_where_the_profile_does_not_lead_to_a_database(
         else "customers cannot be read"
     )
     assert f"not checked: --key id, as {why}" in capsys.readouterr().err
+
+
+def test_why_columns_of_another_database_are_not_checked_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
+    (tmp_path / "profiles.yml").write_text("shop: {outputs: {default: {type: postgres}}}")
+    with click.Context(click.Command("scaffold")):
+        check_columns(tmp_path, "scaffold", "customers", {"--key": ("id",), "--keep": ("visits", "age")})
+        check_columns(tmp_path, "scaffold", "orders", {"--key": "id", "--label": "left"})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("not checked: --key id, --keep visits, --keep age, as the columns of a table are")
+    assert second == "not checked: --key id, --label left of orders, as before"
 
 
 def test_a_misspelled_column_of_another_database_is_refused(
