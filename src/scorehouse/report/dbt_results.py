@@ -48,6 +48,12 @@ COUNTED = {
 }
 # Commands that test, and all that say how nodes ended: others call it a success to compile one.
 TESTING = ("build", "test", "retry")
+# What leaves the results of tests as they are, by command; after any other, tests have to run again.
+KEEPING = {
+    "generate": "with --no-compile it would not have",
+    "compile": "with another --target-path it would not have",
+    "show": "with another --target-path it would not have",
+}
 ENDING = ("", *TESTING, "run", "seed", "snapshot", "clone", "run-operation")
 AGES = ("predictions_fresh", "predictions_up_to_date")  # tests that say how old predictions may be
 
@@ -74,6 +80,14 @@ class DbtResults:
         return f"dbt {self.command.replace('generate', 'docs generate')}" * (
             self.command not in ("", *TESTING)
         )
+
+    @property
+    def lost(self) -> str:
+        """That a command has written over what the last tests have found, and how they are kept."""
+        if not self.overwritten:
+            return ""
+        way = KEEPING.get(self.command, "dbt test finds it anew")
+        return f"What dbt's last tests found is not known: {self.overwritten} has written over it; {way}."
 
     def of(self, ml_model: str, *, freshness: bool) -> list[Outcome]:
         """Freshness of the sources, or all other results that matter: tests, and whatever failed."""

@@ -247,8 +247,7 @@ def _retraining(data: ModelData) -> Verdict:
 def _dbt(data: ModelData, results: DbtResults | None, *, freshness: bool) -> Verdict:
     """The results of dbt's last command, or of its last check of sources."""
     found = results.of(data.name, freshness=freshness) if results else []
-    by = "" if freshness or results is None else results.overwritten
-    missing = by and f"What dbt's last tests found is not known: {by} has written over it."
+    by, missing = ("", "") if freshness or results is None else (results.overwritten, results.lost)
     if not found or results is None:
         if freshness or not (results and results.command):
             return Verdict("none", "not checked")

@@ -417,10 +417,17 @@ def test_results_of_another_database_are_left_out(
 
 
 @pytest.mark.parametrize(
-    ("which", "said"),
-    [("show", "dbt show"), ("compile", "dbt compile"), ("generate", "dbt docs generate"), ("run", "dbt run")],
+    ("which", "said", "way"),
+    [
+        ("show", "dbt show", "with another --target-path it would not have"),
+        ("compile", "dbt compile", "with another --target-path it would not have"),
+        ("generate", "dbt docs generate", "with --no-compile it would not have"),
+        ("run", "dbt run", "dbt test finds it anew"),
+    ],
 )
-def test_a_command_without_tests_is_named(database: Path, tmp_path: Path, which: str, said: str) -> None:
+def test_a_command_without_tests_is_named(
+    database: Path, tmp_path: Path, which: str, said: str, way: str
+) -> None:
     """It writes its own results over those of the night; a test that it compiles is called a success."""
     folder = results(tmp_path / "target", "copy")
     ran = json.loads((folder / "run_results.json").read_text()) | {"args": {"which": which}}
@@ -429,7 +436,7 @@ def test_a_command_without_tests_is_named(database: Path, tmp_path: Path, which:
     (folder / "run_results.json").write_text(json.dumps(ran))
     page = page_of(database, "--dbt-target", folder)
     assert f"<b>dbt tests</b>not checked by {said}" in page
-    note = f"What dbt's last tests found is not known: {said} has written over it."
+    note = f"What dbt's last tests found is not known: {said} has written over it; {way}."
     assert note.replace("'", "&#39;") in page
     shown = " ".join(run("status", "wide", "--database", database, "--dbt-target", folder).output.split())
     assert shown.count(note) == 1
