@@ -160,7 +160,7 @@ def check_columns(
 
 
 def _say_unchecked(left: list[tuple[str, str, str]], table: str, why: str, advice: str = "") -> None:
-    """One line for the options of a table, each with its near spelling; a reason is said once by a command."""
+    """One line for the options of a table, each with its near spelling; a command says a reason once."""
     if not left:
         return
     context = click.get_current_context(silent=True)
