@@ -42,28 +42,32 @@ def fetch(
     # texts of another database, which DuckDB may not be able to read
     connection.execute(f"create table {QUERIES} as select run_id, feature_query from {run_log}")
     connection.execute(
-        f"update {run_log} set feature_query = 'select * from {COPIES}\"' || run_id || '\"' "
-        "where feature_query is not null"
+        f"update {run_log} set feature_query = 'select * from {COPIES}\"' || replace(run_id, '\"', '\"\"') "
+        "|| '\"' where feature_query is not null"
     )
-    asked: dict[str, Sequence[Key] | None] = {}
+    asked: dict[str, tuple[str, Sequence[Key] | None]] = {}
     for run in newest_runs(connection, run_log, name, table, call):
         try:
             wanted = keys(logged_options(run, call).row_key) if keys else None
         except ConfigurationError:  # a table of other keys, such as a history
             continue
-        of = str(run["prediction_table"])
-        found = matching(by_dbt, f"select * from {of.replace(DUCKDB.mark, by_dbt.dialect.mark)}", wanted)
+        node = str(run["node"])
+        relation, names = by_dbt.table_of(node)
+        found = matching(by_dbt, f"select * from {relation}", wanted)
         connection.register("scorehouse_found", found)
-        connection.execute(f"insert into {of} by name select * from scorehouse_found")
+        copy = ".".join(map(DUCKDB.quote, filter(None, names)))
+        connection.execute(f"insert into {copy} by name select * from scorehouse_found")
         runs = found.column("scoring_run_id").unique().to_pylist() if keys else [run["run_id"]]
-        asked |= {str(run_id): wanted for run_id in runs}
-    for run_id, wanted in asked.items():
+        asked |= {str(run_id): (node, wanted) for run_id in runs}
+    for run_id, (node, wanted) in asked.items():
         if wanted is not None:
             wanted = [{name: value for name, value in key.items() if name != AS_OF} for key in wanted]
         ran = f"select feature_query from {QUERIES} where run_id = ?"
-        (query,) = connection.execute(ran, [run_id]).fetchall()[0]
-        connection.register("scorehouse_found", matching(by_dbt, str(query), wanted))
-        connection.execute(f'create table {COPIES}"{run_id}" as select * from scorehouse_found')
+        logged = connection.execute(ran, [run_id]).fetchall()
+        query = by_dbt.features_of(node, str(logged[0][0]) if logged else "")
+        connection.register("scorehouse_found", matching(by_dbt, query, wanted))
+        copy = f"{COPIES}{DUCKDB.quote(run_id)}"
+        connection.execute(f"create table {copy} as select * from scorehouse_found")
     connection.unregister("scorehouse_found")
 
 

@@ -43,12 +43,13 @@ TYPES = (
 
 @dataclass(frozen=True)
 class ByDbt:
-    """The adapter of a target, and the nodes of its project by their ids."""
+    """The adapter of a target, and the nodes and sources of its project by their ids."""
 
     adapter: Any
     nodes: Mapping[str, Any]
     project: Path
     target: str
+    options: tuple[str, ...]  # of each command of dbt
 
     @property
     def database(self) -> str | None:
@@ -146,6 +147,41 @@ class ByDbt:
                 [self.dialect.mark, DUCKDB.mark],
             )
 
+    def table_of(self, node: str) -> tuple[str, Names]:
+        """The prediction table of a node, as its database names it, and its names."""
+        found = self._node(node)
+        return str(found.relation_name), (found.database or None, found.schema, found.alias)
+
+    def features_of(self, node: str, logged: str) -> str:
+        """SQL of the rows that a node reads now.
+
+        Whoever writes to the run log could write any statement there: what is `logged` is only used where it
+        is all of one table that the project's manifest has, as a Python model reads it.
+        """
+        found, query = self._node(node), " ".join(logged.split())
+        parents = (self.nodes.get(parent) for parent in found.depends_on_nodes)
+        if query in {f"select * from {each.relation_name}" for each in parents if each}:
+            return query
+        if found.language != "sql":
+            raise ConfigurationError(
+                this_call(),
+                f"the model {found.name!r} reads its features from a query of its own",
+                expected="a ref or a source as its features",
+                action="make the query a model, and let the prediction table read that",
+            )
+        named = "--quiet", "--no-write-json", "compile", "--select", ".".join(found.fqn)
+        return str(_by_dbt(self.options, self.target, *named).results[0].node.compiled_code)
+
+    def _node(self, node: str) -> Any:
+        if node in self.nodes:
+            return self.nodes[node]
+        raise ConfigurationError(
+            this_call(),
+            f"the run log has the node {node!r}, and this project does not",
+            expected="a prediction table of this project",
+            action="name another one with --table, or the --project-dir of the project that has it",
+        )
+
     def rows(self, query: str) -> tuple[list[str], list[Sequence[Any]]]:
         """The names of columns, and the rows of a query."""
         with self._connected():
@@ -177,24 +213,31 @@ def read_by_dbt(
 ) -> ByDbt:
     """Let dbt parse the project, whose packages must be installed, with this target."""
     from dbt.adapters.factory import FACTORY
+
+    logs = ("--log-path", f"{project}/logs", "--project-dir", str(project))
+    options = (*logs, *dbt_options(target, profile, profiles_dir))
+    manifest = _by_dbt(options, target, "--quiet", "--no-write-json", "parse")
+    (adapter,) = FACTORY.adapters.values()
+    return ByDbt(adapter, {**manifest.nodes, **manifest.sources}, project, target, options)
+
+
+def _by_dbt(options: tuple[str, ...], target: str, *command: str) -> Any:
+    """The result of a command of dbt in this process, which stays in its folder."""
     from dbt.cli.main import dbtRunner
 
-    command = [
-        *("--quiet", "--no-send-anonymous-usage-stats", "--no-write-json", "parse"),
-        *("--log-path", f"{project}/logs", "--project-dir", str(project)),
-        *dbt_options(target, profile, profiles_dir),
-    ]
     here = Path.cwd()
-    with contextlib.redirect_stdout(io.StringIO()):
-        ended = dbtRunner().invoke(command)
-    os.chdir(here)  # dbt changes into the project
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            ended = dbtRunner().invoke(["--no-send-anonymous-usage-stats", *command, *options])
+    finally:
+        os.chdir(here)  # dbt changes into the project
     if not ended.success:
-        raise _not_read(target, ended.exception)
-    (adapter,) = FACTORY.adapters.values()
-    return ByDbt(adapter, ended.result.nodes, project, target)
+        failed = next((each.message for each in getattr(ended.result, "results", [])), "")
+        raise _not_read(target, ended.exception or failed)
+    return ended.result
 
 
-def _not_read(target: str, error: BaseException | None) -> ConfigurationError:
+def _not_read(target: str, error: BaseException | str) -> ConfigurationError:
     from dbt.adapters.exceptions import FailedToConnectError
 
     action = "run `dbt deps` and `dbt build` first, or correct the target"

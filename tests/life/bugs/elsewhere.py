@@ -11,7 +11,7 @@ BUGS = (
         engine="ducklake",
         edits=(
             (
-                "src/scorehouse/cli/target.py",
+                "src/scorehouse/cli/duckdb_file.py",
                 "text.startswith(LAKE) else file",
                 'text == "" else project / text',
             ),
