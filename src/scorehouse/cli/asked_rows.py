@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from scorehouse.cli.column_values import inferred
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
 from scorehouse.explain.row import newest_runs
+from scorehouse.project.forgotten import is_there
 from scorehouse.replay.logged_run import logged_options
 from scorehouse.scoring.options import AS_OF
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Key = Mapping[str, str]
 AT_ONCE = 500  # keys in one statement
+KEY = "scorehouse_key_"
 COPIES = "memory.main."  # of features, by the id of the run that read them
 QUERIES = f"{COPIES}scorehouse_queries"
 
@@ -45,6 +47,7 @@ def fetch(
         f"update {run_log} set feature_query = 'select * from {COPIES}\"' || replace(run_id, '\"', '\"\"') "
         "|| '\"' where feature_query is not null"
     )
+    held = {str(run_id) for (run_id,) in connection.execute(f"select run_id from {QUERIES}").fetchall()}
     asked: dict[str, tuple[str, Sequence[Key] | None]] = {}
     for run in newest_runs(connection, run_log, name, table, call):
         try:
@@ -52,19 +55,25 @@ def fetch(
         except ConfigurationError:  # a table of other keys, such as a history
             continue
         node = str(run["node"])
+        if not table and node not in by_dbt.nodes:  # a model that the project had
+            continue
         relation, names = by_dbt.table_of(node)
-        found = matching(by_dbt, f"select * from {relation}", wanted)
-        connection.register("scorehouse_found", found)
         copy = ".".join(map(DUCKDB.quote, filter(None, names)))
-        connection.execute(f"insert into {copy} by name select * from scorehouse_found")
+        if not is_there(connection, copy):
+            continue
+        found = matching(by_dbt, f"select * from {relation}", wanted)
+        if not found.num_rows:
+            continue
+        connection.register("scorehouse_found", found)
+        connection.execute(f"create or replace table {copy} as select * from scorehouse_found")
         runs = found.column("scoring_run_id").unique().to_pylist() if keys else [run["run_id"]]
-        asked |= {str(run_id): (node, wanted) for run_id in runs}
+        asked |= {run_id: (node, wanted) for run_id in map(str, runs) if run_id in held}
     for run_id, (node, wanted) in asked.items():
         if wanted is not None:
             wanted = [{name: value for name, value in key.items() if name != AS_OF} for key in wanted]
         ran = f"select feature_query from {QUERIES} where run_id = ?"
-        logged = connection.execute(ran, [run_id]).fetchall()
-        query = by_dbt.features_of(node, str(logged[0][0]) if logged else "")
+        ((logged,),) = connection.execute(ran, [run_id]).fetchall()
+        query = by_dbt.features_of(node, str(logged or ""))
         connection.register("scorehouse_found", matching(by_dbt, query, wanted))
         copy = f"{COPIES}{DUCKDB.quote(run_id)}"
         connection.execute(f"create table {copy} as select * from scorehouse_found")
@@ -72,34 +81,37 @@ def fetch(
 
 
 def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key] | None) -> pa.Table:
-    """The rows of a query that have one of these keys, as texts; None: all rows."""
+    """The rows of a query that have one of these keys, as texts of their database; None: all rows.
+
+    A key that DuckDB would write in another way, such as a decimal, stays the text.
+    """
     dialect = by_dbt.dialect
 
-    def same(column: str, value: str) -> str:
+    def text(column: str) -> str:
         # what dbt makes without quotes is in capitals there
         is_upper = dialect.name == "snowflake" and column.islower()
         quoted = dialect.quote(column.upper() if is_upper else column)
-        return f"cast({quoted} as {dialect.types['text']}) = {dialect.literal(value)}"
+        return f"cast({quoted} as {dialect.types['text']})"
 
     if keys is None:
         return _table(*by_dbt.rows(query))
-    found = []
+    found, texts = [], {column: text(column) for column in keys[0]}
+    as_texts = ", ".join(f"{sql} as {KEY}{place}" for place, sql in enumerate(texts.values()))
     for start in range(0, len(keys), AT_ONCE):
-        some = keys[start : start + AT_ONCE]
-        where = " or ".join(" and ".join(same(*pair) for pair in key.items()) for key in some)
-        found.append(_table(*by_dbt.rows(f"select * from ({query}\n) as scorehouse_asked where {where}")))
-    return pa.concat_tables(found, promote_options="permissive")
+        where = " or ".join(
+            " and ".join(f"{texts[column]} = {dialect.literal(value)}" for column, value in key.items())
+            for key in keys[start : start + AT_ONCE]
+        )
+        read = f"select scorehouse_asked.*, {as_texts} from ({query}\n) as scorehouse_asked where {where}"
+        found.append(_table(*by_dbt.rows(read)))
+    rows = pa.concat_tables(found, promote_options="permissive")
+    for place, column in enumerate(texts):
+        name = next(name for name in rows.column_names if name.lower() == column.lower())
+        as_text = rows.column(f"{KEY}{place}")
+        if [str(value) for value in rows.column(name).to_pylist()] != as_text.to_pylist():
+            rows = rows.set_column(rows.column_names.index(name), name, as_text)
+    return rows.drop_columns([f"{KEY}{place}" for place in range(len(texts))])
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
-    return pa.table({name: _column([row[at] for row in rows]) for at, name in enumerate(names)})
-
-
-def _column(values: Sequence[Any]) -> pa.Array:
-    """dbt reads every number as a decimal: whole ones become integers, if all are, and others doubles."""
-    numbers = [value for value in values if isinstance(value, Decimal)]
-    if not numbers:
-        return pa.array(values)
-    is_whole = all(value.is_finite() and value == value.to_integral_value() for value in numbers)
-    made = int if is_whole else float
-    return pa.array([None if value is None else made(value) for value in values])
+    return pa.table({name: inferred([row[at] for row in rows]) for at, name in enumerate(names)})

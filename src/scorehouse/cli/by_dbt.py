@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scorehouse.cli.column_values import type_of, typed
 from scorehouse.cli.common import this_call
 from scorehouse.dialect import DUCKDB
 from scorehouse.errors import ConfigurationError
@@ -27,18 +26,9 @@ from scorehouse.retraining.dbt import dbt_options
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 Names = tuple[str | None, str, str]  # database, schema and table
 BUILT = ("model", "seed", "snapshot")
-# Types of columns by what other databases call theirs; the first that fits.
-TYPES = (
-    (r"bool", "boolean"),
-    (r"date$", "date"),
-    (r"timestamp|datetime", "timestamp"),
-    (r"(tiny|small|medium|big|huge|byte)?int|long|short|.*\(\d+, *0\)", "bigint"),
-    (r"float|double|real|numeric|decimal|bignumeric|number", "double"),
-)
 
 
 @dataclass(frozen=True)
@@ -98,17 +88,17 @@ class ByDbt:
         name = Path(self.database or self.schema)
         place = Place(name, None, self.schema, log_database, log_schema, target=self.target)
         with duckdb.connect() as connection:
-            for database in {self.database, place.log_database} - {None}:
-                connection.execute(f"attach ':memory:' as {DUCKDB.quote(str(database))}")
+            for database in (self.database, log_database):
+                _attach(connection, database)
             if self.database:
                 connection.execute(f"use {DUCKDB.quote(self.database)}")
             with self._connected():
-                for names in dict.fromkeys([*self._of_registries(), self.run_log]):
-                    self._copy(connection, names)
+                for names, is_registry in {**dict(self._of_registries()), self.run_log: True}.items():
+                    self._copy(connection, names, is_whole=is_registry)
             yield connection, place
 
-    def _of_registries(self) -> Iterator[Names]:
-        """The registries' seeds, what the project makes from them, and what this is made from."""
+    def _of_registries(self) -> Iterator[tuple[Names, bool]]:
+        """The registries' seeds, which are marked, what the project makes from them, and what from."""
         children: dict[str, set[str]] = {}
         for key, node in self.nodes.items():
             for parent in node.depends_on_nodes:
@@ -119,26 +109,28 @@ class ByDbt:
             parents = [self.nodes[key] for key in node.depends_on_nodes if key in self.nodes]
             for each in (node, *parents) if node.resource_type in BUILT else ():
                 if each.config.materialized != "ephemeral":
-                    yield each.database or None, each.schema, each.alias
+                    is_seed = each.resource_type == "seed" and each.name[:3] == "ml_"
+                    yield (each.database or None, each.schema, each.alias), is_seed
 
-    def _copy(self, connection: duckdb.DuckDBPyConnection, names: Names) -> None:
-        """A table and its rows, if any reader asks for them; nothing if it is not built."""
+    def _copy(self, connection: duckdb.DuckDBPyConnection, names: Names, *, is_whole: bool) -> None:
+        """A table, and its rows if `is_whole` or if monitoring wrote it; nothing if it is not built."""
         relation = self.adapter.get_relation(*names)
         if relation is None:
             return
         types = {
-            _name(each.name): _type(str(each.data_type))
+            _name(each.name): type_of(str(each.data_type))
             for each in self.adapter.get_columns_in_relation(relation)
         }
         schema, table = (".".join(map(DUCKDB.quote, filter(None, own))) for own in (names[:2], names))
         columns = ", ".join(f"{DUCKDB.quote(name)} {kind}" for name, kind in types.items())
+        _attach(connection, names[0])
         connection.execute(f"create schema if not exists {schema}")
         connection.execute(f"create table {table} ({columns})")
-        if not is_read(names[2], types):
+        if not is_whole and not is_read(types):
             return
         read, rows = self._rows(f"select * from {relation}")
-        values = {name: [_value(row[at], types[name]) for row in rows] for at, name in enumerate(read)}
-        connection.register("scorehouse_copied", _table(values, types))
+        columns_read = {name: [row[at] for row in rows] for at, name in enumerate(read)}
+        connection.register("scorehouse_copied", typed(columns_read, types))
         connection.execute(f"insert into {table} by name select * from scorehouse_copied")
         connection.unregister("scorehouse_copied")
         if names == self.run_log:  # names of tables, as they are in memory
@@ -237,6 +229,13 @@ def _by_dbt(options: tuple[str, ...], target: str, *command: str) -> Any:
     return ended.result
 
 
+def _attach(connection: duckdb.DuckDBPyConnection, database: str | None) -> None:
+    """A database in memory of this name, which DuckDB compares without case."""
+    known = connection.execute("select lower(database_name) from duckdb_databases()").fetchall()
+    if database and (database.lower(),) not in known:
+        connection.execute(f"attach ':memory:' as {DUCKDB.quote(database)}")
+
+
 def _not_read(target: str, error: BaseException | str) -> ConfigurationError:
     from dbt.adapters.exceptions import FailedToConnectError
 
@@ -254,41 +253,3 @@ def _not_read(target: str, error: BaseException | str) -> ConfigurationError:
 def _name(name: str) -> str:
     """As SQL without quotes means it: Snowflake shows such names in capitals."""
     return name.lower() if name.isupper() else name
-
-
-def _type(name: str) -> str:
-    """DuckDB's type for that of a column of another database."""
-    return next((own for pattern, own in TYPES if re.match(pattern, name.lower())), "varchar")
-
-
-def _value(value: Any, kind: str) -> Any:
-    return None if value is None else VALUES[kind](value)
-
-
-def _moment(value: Any) -> datetime:
-    """A time in UTC, without a zone, as in a run log on DuckDB."""
-    if not isinstance(value, datetime):
-        value = datetime.fromisoformat(str(value))
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-
-
-def _day(value: Any) -> date:
-    return value if type(value) is date else _moment(value).date()
-
-
-VALUES: Mapping[str, Callable[[Any], Any]] = {
-    "boolean": bool,
-    "date": _day,
-    "timestamp": _moment,
-    "bigint": int,
-    "double": float,
-    "varchar": str,
-}
-
-
-def _table(values: Mapping[str, list[Any]], types: Mapping[str, str]) -> pa.Table:
-    import pyarrow as pa
-
-    kinds = {"boolean": pa.bool_(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
-    kinds |= {"bigint": pa.int64(), "double": pa.float64(), "varchar": pa.string()}
-    return pa.table({name: pa.array(column, kinds[types[name]]) for name, column in values.items()})

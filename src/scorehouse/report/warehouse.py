@@ -36,11 +36,10 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
-def is_read(name: str, columns: Collection[str]) -> bool:
-    """Whether the report reads rows of a table, and not only its columns."""
+def is_read(columns: Collection[str]) -> bool:
+    """Whether the report reads rows of a table with these columns, and not only their names."""
     own = set(columns)
-    is_kind = any(present <= own and not absent & own for present, absent in KINDS.values())
-    return is_kind or name == TABLE or name.startswith("ml_")
+    return any(present <= own and not absent & own for present, absent in KINDS.values())
 
 
 @dataclass(frozen=True)
