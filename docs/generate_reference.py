@@ -135,7 +135,7 @@ def pages() -> dict[Path, str]:
     written = {file: NOTE + "\n" + text.rstrip() + "\n" for file, text in files.items()}
     macros = {
         "monitoring/_metrics.sql": metric_pages.macro(),
-        "predict/_dialect.sql": backend_pages.macro(),
+        "_sql/_dialect.sql": backend_pages.macro(),
     }
     return written | {ROOT / "macros" / name: text for name, text in macros.items()}
 
