@@ -62,12 +62,12 @@ def warehouse(target: Target) -> Target:
 
 
 @contextmanager
-def opened(target: Target, *, anywhere: bool = True) -> Iterator[Opened]:
+def opened(target: Target) -> Iterator[Opened]:
     """The warehouse, which is closed after the call, so that dbt can write between calls.
 
     Files are read at every call, so a server never shows what was there when it started.
     """
-    with warehouse(target).opened(anywhere=anywhere) as found:
+    with warehouse(target).opened(anywhere=True) as found:
         for setting in CLOSED:
             found.connection.execute(setting)
         yield found
@@ -182,7 +182,7 @@ def explain_prediction(
     keys = [str(key)]
     if isinstance(key, dict):
         keys = [f"{column}={value}" for column, value in key.items()]
-    with opened(target, anywhere=False) as found:
+    with opened(target) as found:
         return story_in(found, target.project, name, keys, table).to_dict()
 
 

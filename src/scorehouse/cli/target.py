@@ -21,7 +21,7 @@ from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_
 if TYPE_CHECKING:
     import duckdb
 
-    from scorehouse.cli.asked_rows import Key
+    from scorehouse.cli.rows_by_dbt import Key
     from scorehouse.cli.by_dbt import ByDbt
     from scorehouse.report.dbt_results import DbtResults
     from scorehouse.report.warehouse import Warehouse
@@ -50,7 +50,7 @@ class Opened:
 
         Of a database that is copied, which lacks them.
         """
-        from scorehouse.cli.asked_rows import fetch
+        from scorehouse.cli.rows_by_dbt import fetch
 
         if self.by_dbt:
             fetch(self.connection, self.run_log, self.by_dbt, name, table, keys, f"{this_call()} {name}")

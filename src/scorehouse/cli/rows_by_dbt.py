@@ -1,4 +1,4 @@
-"""Rows that a command asks for by their key, of a target that is no DuckDB file: copied into memory."""
+"""Predictions and features of a target that is no DuckDB file, all or by key, copied into memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fetch(
     `keys` gives those of a prediction table by the columns of its key; None: all rows. The run log in memory
     then names the copied features.
     """
-    # texts of another database, which DuckDB may not be able to read
+    # They are in the dialect of another database, which DuckDB may not be able to parse.
     connection.execute(f"create table {QUERIES} as select run_id, feature_query from {run_log}")
     connection.execute(
         f"update {run_log} set feature_query = 'select * from {COPIES}\"' || replace(run_id, '\"', '\"\"') "
@@ -81,13 +81,14 @@ def fetch(
 
 
 def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key] | None) -> pa.Table:
-    """The rows of a query that have one of these keys, as texts of their database; None: all rows.
+    """The rows of a query that have one of these keys; None: all rows.
 
-    A key that DuckDB would write in another way, such as a decimal, stays the text.
+    Keys are compared as strings, as the database casts them. A column that DuckDB would cast to another
+    string, such as a decimal, becomes that string.
     """
     dialect = by_dbt.dialect
 
-    def text(column: str) -> str:
+    def cast(column: str) -> str:
         # what dbt makes without quotes is in capitals there
         is_upper = dialect.name == "snowflake" and column.islower()
         quoted = dialect.quote(column.upper() if is_upper else column)
@@ -95,22 +96,22 @@ def matching(by_dbt: ByDbt, query: str, keys: Sequence[Key] | None) -> pa.Table:
 
     if keys is None:
         return _table(*by_dbt.rows(query))
-    found, texts = [], {column: text(column) for column in keys[0]}
-    as_texts = ", ".join(f"{sql} as {KEY}{place}" for place, sql in enumerate(texts.values()))
+    found, casts = [], {column: cast(column) for column in keys[0]}
+    selected = ", ".join(f"{sql} as {KEY}{place}" for place, sql in enumerate(casts.values()))
     for start in range(0, len(keys), AT_ONCE):
         where = " or ".join(
-            " and ".join(f"{texts[column]} = {dialect.literal(value)}" for column, value in key.items())
+            " and ".join(f"{casts[column]} = {dialect.literal(value)}" for column, value in key.items())
             for key in keys[start : start + AT_ONCE]
         )
-        read = f"select scorehouse_asked.*, {as_texts} from ({query}\n) as scorehouse_asked where {where}"
+        read = f"select scorehouse_asked.*, {selected} from ({query}\n) as scorehouse_asked where {where}"
         found.append(_table(*by_dbt.rows(read)))
     rows = pa.concat_tables(found, promote_options="permissive")
-    for place, column in enumerate(texts):
+    for place, column in enumerate(casts):
         name = next(name for name in rows.column_names if name.lower() == column.lower())
-        as_text = rows.column(f"{KEY}{place}")
-        if [str(value) for value in rows.column(name).to_pylist()] != as_text.to_pylist():
-            rows = rows.set_column(rows.column_names.index(name), name, as_text)
-    return rows.drop_columns([f"{KEY}{place}" for place in range(len(texts))])
+        string = rows.column(f"{KEY}{place}")
+        if [str(value) for value in rows.column(name).to_pylist()] != string.to_pylist():
+            rows = rows.set_column(rows.column_names.index(name), name, string)
+    return rows.drop_columns([f"{KEY}{place}" for place in range(len(casts))])
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
