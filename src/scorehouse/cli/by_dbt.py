@@ -103,14 +103,13 @@ class ByDbt:
         for key, node in self.nodes.items():
             for parent in node.depends_on_nodes:
                 children.setdefault(parent, set()).add(key)
-        seeds = [key for key, node in self.nodes.items() if key[:5] == "seed." and node.name[:3] == "ml_"]
+        seeds = [key for key, node in self.nodes.items() if _is_registry(node)]
         below = [self.nodes[key] for key in sorted(reached(seeds, children)) if key in self.nodes]
         for node in below:
             parents = [self.nodes[key] for key in node.depends_on_nodes if key in self.nodes]
             for each in (node, *parents) if node.resource_type in BUILT else ():
                 if each.config.materialized != "ephemeral":
-                    is_seed = each.resource_type == "seed" and each.name[:3] == "ml_"
-                    yield (each.database or None, each.schema, each.alias), is_seed
+                    yield (each.database or None, each.schema, each.alias), _is_registry(each)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, names: Names, *, is_whole: bool) -> None:
         """A table, and its rows if `is_whole` or if monitoring wrote it; nothing if it is not built."""
@@ -151,9 +150,12 @@ class ByDbt:
         is all of one table that the project's manifest has, as a Python model reads it.
         """
         found, query = self._node(node), " ".join(logged.split())
-        parents = (self.nodes.get(parent) for parent in found.depends_on_nodes)
-        if query in {f"select * from {each.relation_name}" for each in parents if each}:
+        parents = [self.nodes[key] for key in found.depends_on_nodes if key in self.nodes]
+        tables = [f"select * from {each.relation_name}" for each in parents if not _is_registry(each)]
+        if query in tables:
             return query
+        if found.language != "sql" and len(tables) == 1:
+            return tables[0]
         if found.language != "sql":
             raise ConfigurationError(
                 this_call(),
@@ -227,6 +229,11 @@ def _by_dbt(options: tuple[str, ...], target: str, *command: str) -> Any:
         failed = next((each.message for each in getattr(ended.result, "results", [])), "")
         raise _not_read(target, ended.exception or failed)
     return ended.result
+
+
+def _is_registry(node: Any) -> bool:
+    """Whether a node is a seed that a registration wrote."""
+    return node.resource_type == "seed" and node.name.startswith("ml_")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, database: str | None) -> None:

@@ -24,7 +24,6 @@ Key = Mapping[str, str]
 AT_ONCE = 500  # keys in one statement
 KEY = "scorehouse_key_"
 COPIES = "memory.main."  # of features, by the id of the run that read them
-QUERIES = f"{COPIES}scorehouse_queries"
 
 
 def fetch(
@@ -41,13 +40,11 @@ def fetch(
     `keys` gives those of a prediction table by the columns of its key; None: all rows. The run log in memory
     then names the copied features.
     """
-    # They are in the dialect of another database, which DuckDB may not be able to parse.
-    connection.execute(f"create table {QUERIES} as select run_id, feature_query from {run_log}")
-    connection.execute(
-        f"update {run_log} set feature_query = 'select * from {COPIES}\"' || replace(run_id, '\"', '\"\"') "
-        "|| '\"' where feature_query is not null"
-    )
-    held = {str(run_id) for (run_id,) in connection.execute(f"select run_id from {QUERIES}").fetchall()}
+    # In the dialect of another database, which DuckDB may not be able to parse. A run may have two rows.
+    queries = f"select run_id::varchar, max(feature_query) from {run_log} group by 1"
+    logged = dict(connection.execute(queries).fetchall())
+    copy = f"'select * from {COPIES}\"' || replace(run_id, '\"', '\"\"') || '\"'"
+    connection.execute(f"update {run_log} set feature_query = {copy}")
     asked: dict[str, tuple[str, Sequence[Key] | None]] = {}
     for run in newest_runs(connection, run_log, name, table, call):
         try:
@@ -67,13 +64,11 @@ def fetch(
         connection.register("scorehouse_found", found)
         connection.execute(f"create or replace table {copy} as select * from scorehouse_found")
         runs = found.column("scoring_run_id").unique().to_pylist() if keys else [run["run_id"]]
-        asked |= {run_id: (node, wanted) for run_id in map(str, runs) if run_id in held}
+        asked |= {run_id: (node, wanted) for run_id in map(str, runs) if run_id in logged}
     for run_id, (node, wanted) in asked.items():
         if wanted is not None:
             wanted = [{name: value for name, value in key.items() if name != AS_OF} for key in wanted]
-        ran = f"select feature_query from {QUERIES} where run_id = ?"
-        ((logged,),) = connection.execute(ran, [run_id]).fetchall()
-        query = by_dbt.features_of(node, str(logged or ""))
+        query = by_dbt.features_of(node, logged[run_id] or "")
         connection.register("scorehouse_found", matching(by_dbt, query, wanted))
         copy = f"{COPIES}{DUCKDB.quote(run_id)}"
         connection.execute(f"create table {copy} as select * from scorehouse_found")

@@ -21,8 +21,8 @@ from scorehouse.project.run_log_place import TABLE, Place, RunLogPlace, run_log_
 if TYPE_CHECKING:
     import duckdb
 
-    from scorehouse.cli.rows_by_dbt import Key
     from scorehouse.cli.by_dbt import ByDbt
+    from scorehouse.cli.rows_by_dbt import Key
     from scorehouse.report.dbt_results import DbtResults
     from scorehouse.report.warehouse import Warehouse
 
