@@ -16,9 +16,9 @@ unfit() {
 import sys
 found = "%d.%d" % sys.version_info[:2]
 if sys.version_info < (3, 11):
-    print("is Python %s, too old: 3.11, 3.12 or 3.13 is needed" % found)
-elif sys.version_info >= (3, 14):
-    print("is Python %s, too new: dbt-core 1.11 runs on 3.11, 3.12 and 3.13" % found)
+    print("is Python %s, too old: 3.11 to 3.14 is needed" % found)
+elif sys.version_info >= (3, 15):
+    print("is Python %s, too new: dbt-core runs on 3.11 to 3.14" % found)
 else:
     try:
         import venv, ensurepip
@@ -31,7 +31,7 @@ else:
 # Print the Python to use: $PYTHON if set, else the first suitable one on PATH.
 find_python() {
     local candidate reason reasons=""
-    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- python3.13 python3.12 python3.11 python3; fi
+    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- python3.13 python3.12 python3.11 python3.14 python3; fi
     for candidate in "$@"; do
         command -v -- "$candidate" >/dev/null || continue
         reason=$(unfit "$candidate")
@@ -39,7 +39,7 @@ find_python() {
         reasons="$reasons"$'\n'"  $candidate $reason"
     done
     [ -n "$reasons" ] || reasons=$'\n'"  ${PYTHON:-python3} was not found"
-    die "no Python that can make .venv:$reasons"$'\n'"Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=/path/to/python3.12 ./run ..."
+    die "no Python that can make .venv:$reasons"$'\n'"Install Python 3.11 to 3.14, or name one: PYTHON=/path/to/python3.12 ./run ..."
 }
 
 # Two lines: the path and the Python of .venv; a digest of what was installed in it.
@@ -67,10 +67,23 @@ install() {
     # shellcheck disable=SC2086 # none or two words
     rm -f -- "$stamp" && # half-made until the end
         "$python" tools/install.py "$lock" $without &&
-        { [ -z "$on_top" ] || "$python" tools/install.py "$on_top"; } &&
+        install_on_top &&
         compile_ahead &&
         { editable || { [ -n "$without" ] && "$python" tools/install.py "$lock" && editable; }; } &&
         current_stamp >"$stamp"
+}
+
+# shellcheck disable=SC2086 # one lock per word
+install_on_top() {
+    local each
+    for each in $on_top; do "$python" tools/install.py "$each" || return; done
+}
+
+# dbt-core 1.11 pins a mashumaro that cannot be imported on Python 3.14: there, 1.12 is put on top.
+suit_python() {
+    case " $on_top " in *" requirements-dbt112.lock "*) return ;; esac
+    ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 14))' 2>/dev/null ||
+        on_top="requirements-dbt112.lock $on_top"
 }
 
 # The byte code of dbt, on another core while the kernel is built: what installs packages leaves it to the first
@@ -88,6 +101,7 @@ editable() {
 setup() {
     local have="" want="" base
     [ ! -f "$stamp" ] || have=$(cat -- "$stamp")
+    suit_python
     [ ! -x "$python" ] || want=$(current_stamp) || want=""
     [ -z "$want" ] || [ "$have" != "$want" ] || return 0
 
@@ -98,6 +112,7 @@ setup() {
         echo "setting up ${venv##*/} with $base: the packages of $lock, a minute or two the first time ..." >&2
         rm -rf -- "$venv"
         "$base" -m venv "$venv" || die "$base could not make ${venv##*/}: the message above says why"
+        suit_python
     fi
     install || die "the packages could not be installed in ${venv##*/}: pip's message above says why; the next run starts anew"
 }

@@ -69,9 +69,9 @@ def compile_lock(file: str, *arguments: str, requirements: str | None = None) ->
 
 
 def lower_bounds(project: Path) -> list[str]:
-    """The lower bound of each dependency's range, as pins."""
+    """The lower bound of each dependency's range, as pins, for every Python that has no range of its own."""
     ranges = tomllib.loads(project.read_text())["project"]["dependencies"]
-    return [re.sub(r"^([\w-]+)>=([\d.]+).*", r"\1==\2", one) for one in ranges]
+    return [re.sub(r"^([\w-]+)>=([\d.]+).*", r"\1==\2", one) for one in ranges if ";" not in one]
 
 
 def hash_pins(lock: Path) -> None:

@@ -77,10 +77,10 @@ def test_a_wrong_call_exits_with_2_and_says_what_is_known(
 @pytest.mark.parametrize(
     ("disguise", "reason"),
     [
-        ("sys.version_info = (3, 10, 13)", "is Python 3.10, too old: 3.11, 3.12 or 3.13 is needed"),
+        ("sys.version_info = (3, 10, 13)", "is Python 3.10, too old: 3.11 to 3.14 is needed"),
         (
-            "sys.version_info = (3, 14, 0)",
-            "is Python 3.14, too new: dbt-core 1.11 runs on 3.11, 3.12 and 3.13",
+            "sys.version_info = (3, 15, 0)",
+            "is Python 3.15, too new: dbt-core runs on 3.11 to 3.14",
         ),
         (
             'sys.version_info = (3, 12, 1); sys.modules["venv"] = None',
@@ -99,7 +99,7 @@ def test_an_unfit_python_is_refused_with_its_reason(clone: Path, disguise: str, 
     result = run(clone, "demo", python=python)
     assert result.returncode == 1
     assert f"run: no Python that can make .venv:\n  {python} {reason}\n" in result.stderr
-    assert "Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=" in result.stderr
+    assert "Install Python 3.11 to 3.14, or name one: PYTHON=" in result.stderr
     assert not (clone / ".venv").exists()
 
 
