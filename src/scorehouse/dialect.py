@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,6 +41,33 @@ class Spelling(Quoting):
     time: str
     run_id: str
     status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(Quoting):
+    """How statements that are shown are written; `capitals`: names without quotes were made in these."""
+
+    text: str = "varchar"
+    time: str = "timestamp"
+    capitals: bool = False
+
+    def spelled(self, sql: str) -> str:
+        """A statement of DuckDB, of plain selects, as this database reads it."""
+        return _TOKEN.sub(self._token, sql)
+
+    def _token(self, found: re.Match[str]) -> str:
+        if (name := found["name"]) is not None:
+            name = name.replace('""', '"')
+            return self.quote(name.upper() if self.capitals and name.islower() else name)
+        if (literal := found["literal"]) is not None:
+            return self.literal(literal.replace("''", "'"))
+        return {"varchar": self.text, "timestamp": self.time}.get(found["type"] or "", found[0])
+
+
+_TOKEN = re.compile(
+    r"""--[^\n]*|"(?P<name>(?:[^"]|"")*)"|'(?P<literal>(?:[^']|'')*)'"""
+    r"""|\b(?P<type>(?<=as )varchar(?=\))|timestamp(?= '))"""
+)
 
 
 def double(value: float) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from scorehouse.cli.column_values import type_of, typed
 from scorehouse.cli.common import this_call
-from scorehouse.dialect import DUCKDB
+from scorehouse.dialect import DUCKDB, Reading
 from scorehouse.errors import ConfigurationError
 from scorehouse.program.sql.dialects import ALIASES, DIALECTS, Dialect
 from scorehouse.project.folder import project_variable, reached
@@ -51,6 +51,18 @@ class ByDbt:
         """How its database writes names, texts and types."""
         kind = str(self.adapter.type()).removeprefix("scorehouse_")
         return DIALECTS[ALIASES.get(kind, kind)]
+
+    @property
+    def reading(self) -> Reading:
+        """How its database reads what is shown to people."""
+        dialect = self.dialect
+        return Reading(
+            mark=dialect.mark,
+            backslash=dialect.backslash,
+            text=dialect.types["text"],
+            time="datetime" if dialect.name == "bigquery" else "timestamp",
+            capitals=dialect.name == "snowflake",
+        )
 
     @property
     def schema(self) -> str:

@@ -84,7 +84,8 @@ class Opened:
         """The tables of monitoring."""
         from scorehouse.report.warehouse import Warehouse
 
-        return Warehouse(self.connection, self.place, self.schema, this_call())
+        original = self.by_dbt.reading if self.by_dbt else None
+        return Warehouse(self.connection, self.place, self.schema, this_call(), original)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
     data = behind.data
     facts = facts_of(behind)
     facts += watched_facts(behind, {fact.subject for fact in facts})
+    facts = [replace(fact, sql=behind.written(fact.sql)) for fact in facts]
     if data.behind:  # what monitors say is older than a run that scored nothing
         facts = [
             replace(fact, numbers={**fact.numbers, "behind": data.behind})

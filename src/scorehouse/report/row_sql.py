@@ -1,6 +1,7 @@
 """SQL of the rows behind a number: rows of the feature table or of the prediction table.
 
-Each statement is bound against the warehouse before it is shown, so none is shown that cannot run.
+Each statement is bound against the warehouse before it is shown, so none is shown that cannot run; of another
+database than DuckDB, against copies of its tables, and is then written as that database reads it.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ class Rows:
 
     def of_drift(self, row: Row) -> str:
         """Rows that are missing, unseen or out of range, or those of the bin that moved most."""
-        if row["metric"] == "repeated_share":
-            names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
-            last = f"qualify count(*) over (partition by {names}) > 1\norder by {names}" if names else ""
+        names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
+        is_repeated = row["metric"] == "repeated_share"
+        if is_repeated:
+            last = f"where copies > 1\norder by {names}" if names else ""
         else:
             segment = [] if row["segment"] == "all" else [_part(row["segment"])]
             # all rows of a segment with one value only; the bin that moved most is that of all rows together
@@ -63,12 +65,30 @@ class Rows:
         if self.run is None or not last:
             return ""
         source = str(self.run["prediction_table"]) if row["part"] == "output" else self._features()
+        if is_repeated:
+            counted = f"select *, count(*) over (partition by {names}) as copies"
+            source = f"(\n    {counted}\n    from {source}\n) as counted"
         return self.shown(f"{_when(row)}\nselect *\nfrom {source}\n{last}")
 
     def _features(self) -> str:
         """The features that the newest run read, as a subquery."""
         assert self.run is not None
-        return f"(\n    {str(self.run['feature_query']).strip().rstrip(';')}\n) as features"
+        original = self.warehouse.original
+        return f"(\n    {_read_as(self._logged, original.mark if original else DUCKDB.mark)}\n) as features"
+
+    @property
+    def _logged(self) -> str:
+        """The query of the features, as its database reads it."""
+        return str((self.run or {}).get("feature_query") or "").strip().rstrip(";")
+
+    def written(self, sql: str) -> str:
+        """A statement as the database of the tables reads it, in which the logged query stays as it is."""
+        original = self.warehouse.original
+        if original is None:
+            return sql
+        copied = _read_as(self._logged, original.mark)
+        parts = sql.split(copied) if copied else [sql]
+        return self._logged.join(map(original.spelled, parts))
 
     def of_performance(self, row: Row) -> str:
         """Scored rows of the segment, to join with the labels."""
@@ -112,7 +132,7 @@ class Rows:
                 self.warehouse.connection.execute(f"explain {candidate}")
             except duckdb.Error:
                 continue
-            return candidate
+            return self.written(candidate)
         return ""
 
     def _where(self, row: Row) -> str:
@@ -156,6 +176,11 @@ class Rows:
             if most[side] is not None
         ]
         return "\n    and ".join(sides)
+
+
+def _read_as(query: str, mark: str) -> str:
+    """A query of another database, as far as DuckDB can read it."""
+    return query.replace(mark, DUCKDB.mark)
 
 
 def rejected_rows(run: Row) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from scorehouse.dialect import DUCKDB
+from scorehouse.dialect import DUCKDB, Reading
 from scorehouse.errors import ConfigurationError
 from scorehouse.project.run_log_place import TABLE, Place, rows_of, run_log_schemas
 
@@ -58,15 +58,21 @@ class Table:
 
 
 class Warehouse:
-    """A read-only connection and its tables by kind."""
+    """A read-only connection and its tables by kind; `original`: the database that they were copied from."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, place: Place, schema: str | None, call: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        place: Place,
+        schema: str | None,
+        call: str,
+        original: Reading | None = None,
     ) -> None:
         self.connection = connection
         self.target = place.target
         self.file = place.file
         self.call = call
+        self.original = original
         known = _tables(connection, place.log_database)
         self.tables = [table for table in known if _in_schema(table, schema)]
         if schema is None and self._registered_twice():  # several targets write this file

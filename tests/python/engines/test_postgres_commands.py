@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,26 @@ def test_impact_tells_the_keys_that_the_table_has(shop: InstalledProject, server
     changed = sum(one["keys"] for one in found["changes"] if one["before"] != one["after"])
     assert (rows, found["keys"], changed) == (290, 290, moved)
     assert moved > 0 and Path(found["file"]).is_file()
+
+
+def test_a_report_shows_statements_that_the_database_runs(shop: InstalledProject, server: Server) -> None:
+    """Of an alert on amounts that are fifty times as large: the number, and the rows behind it."""
+    path = "models/customers.sql"
+    text = (shop.folder / path).read_text()
+    shop.write(path, text.replace("cast(amount as", "cast(amount * 50 as", 1))
+    try:
+        shop.run("dbt", "run")
+        shop.run("scorehouse", "report", "--target", "dev", "--output", "report.html")
+    finally:
+        shop.write(path, text)
+    page = (shop.folder / "report.html").read_text()
+    shown = re.findall(r'aria-label="SQL of the (number|rows): [^>]*><code>(.*?)</code>', page, re.DOTALL)
+    assert {"number", "rows"} <= {kind for kind, _ in shown}
+    with server.connect() as connection, connection.cursor() as cursor:
+        for _, statement in shown:
+            cursor.execute(html.unescape(statement))
+            assert cursor.fetchall(), statement
+    assert any('"amount"' in statement and "as features" in statement for _, statement in shown)
 
 
 def test_a_model_that_the_project_had_is_passed_over(shop: InstalledProject) -> None:
