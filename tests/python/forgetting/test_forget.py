@@ -344,6 +344,20 @@ def test_a_file_that_was_renamed(house: DbtProject) -> None:
     assert first["input_fingerprint"].startswith("40:") and after["input_fingerprint"].startswith("39:")
 
 
+def test_a_renamed_file_whose_rows_were_all_written_anew(house: DbtProject) -> None:
+    """What the runs under its former name knew of the person is in no table any more, and in the run log."""
+    (first,) = house.runs("scores")
+    profiles = (house.folder / "profiles.yml").read_text()
+    house.write("profiles.yml", profiles.replace("house.duckdb", "home.duckdb"))
+    house.database.rename(house.folder / "home.duckdb")
+    house.dbt("run", "--full-refresh", "--select", "scores").check()
+    forget("--key", PERSON, code=3)
+    (house.folder / "home.duckdb").rename(house.database)
+    before, after = house.runs("scores")
+    assert first["input_fingerprint"].startswith("40:") and after["input_fingerprint"].startswith("39:")
+    assert (before["run_id"], before["input_fingerprint"]) == (first["run_id"], None)
+
+
 @pytest.mark.slow
 def test_who_asks_for_a_forgotten_key_is_told(house: DbtProject) -> None:
     forget("--key", PERSON, code=3)
