@@ -103,6 +103,30 @@ def test_an_unfit_python_is_refused_with_its_reason(clone: Path, disguise: str, 
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("version", "asked", "on_top"),
+    [
+        ("(3, 13, 0)", "", ""),
+        ("(3, 14, 0)", "", "requirements-dbt112.lock"),
+        ("(3, 14, 0)", "requirements-duckdb15.lock", "requirements-dbt112.lock requirements-duckdb15.lock"),
+        ("(3, 14, 0)", "requirements-dbt112.lock", "requirements-dbt112.lock"),
+    ],
+)
+def test_python_3_14_gets_the_dbt_that_it_can_import(
+    clone: Path, version: str, asked: str, on_top: str
+) -> None:
+    python = disguised_python(clone, f"sys.version_info = {version}")
+    script = f"use_environment .venv requirements.lock {asked}; python=$PYTHON; suit_python; echo $on_top"
+    said = subprocess.run(
+        ["bash", "-c", f". tools/environment.sh; {script}"],
+        cwd=clone,
+        env={**os.environ, "root": str(clone), "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+    )
+    assert (said.stdout.strip(), said.stderr) == (on_top, "")
+
+
 def test_a_python_that_is_not_there_is_named(clone: Path) -> None:
     result = run(clone, "build", python="/nowhere/python")
     assert result.returncode == 1
