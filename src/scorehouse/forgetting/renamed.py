@@ -27,7 +27,8 @@ def names_today(connection: duckdb.DuckDBPyConnection, log: str, home: str) -> d
     """
     attached = connection.execute("select lower(database_name) from duckdb_databases()").fetchall()
     logged = connection.execute(
-        f"select prediction_table, list(distinct node) from {log} where prediction_table is not null group by 1"
+        f"select prediction_table, list(distinct node) from {log} "
+        "where prediction_table is not null group by 1"
     ).fetchall()
     nodes = {plain(str(name)): set(of_table) for name, of_table in logged}
     found: dict[str, str] = {}
