@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scorehouse.report.alert_words import FAULTS, WORDS, phrase
+from scorehouse.report.alert_words import FAULTS, SHORT, WORDS, phrase
 from scorehouse.report.warehouse import Row
 
 FAULT = "data fault"
@@ -93,6 +93,11 @@ class Alert:
             return said
         goes = "which goes" if len(self.together) == 1 else "which go"
         return f"{said}, with {' and '.join(self.together)}, {goes} together with it"
+
+    @property
+    def short(self) -> str:
+        """Its title, without the reason where one may be long, for a page that has the title as well."""
+        return phrase(SHORT[self.code], {}, self.numbers) if self.code in SHORT else self.title
 
     @property
     def text(self) -> str:

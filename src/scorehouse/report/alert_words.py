@@ -36,6 +36,13 @@ class Words(NamedTuple):
     action: str
 
 
+# Titles without their reason, which may be long, for a page that has the whole title as well
+SHORT = {
+    "run_skipped": "Nothing was scored in {tables}",
+    "run_failed": "Scoring {table} {status}",
+}
+
+
 class _Known(dict[str, Any]):
     """The numbers of an alert and its `row`, and what `DERIVED` makes of them."""
 

@@ -56,6 +56,12 @@ class Performance:
         return self.metrics[:5]
 
     @property
+    def segments_below(self) -> list[dict[str, Any]]:
+        """The lines with a metric below its limit; all rows together have tiles."""
+        lines = [line for line in self.segments if line["segment"] != "all"]
+        return [line for line in lines if any(row["status"] == "below" for row in line["values"].values())]
+
+    @property
     def has_details(self) -> bool:
         """Whether the newest window has a calibration chart, a lift chart or a confusion matrix."""
         return bool(self.calibration or self.lift or self.confusion)

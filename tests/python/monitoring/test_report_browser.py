@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -354,3 +356,61 @@ def test_paper_shows_columns_folded_rows_and_legends(browser: Browser, report: P
     adjusted = ".filter((one) => getComputedStyle(one).printColorAdjust !== 'exact').length"
     assert browser.value(kept + adjusted) == 0
     assert browser.call("Page.printToPDF")["data"]
+
+
+@pytest.fixture(scope="module")
+def troubled(monitored_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of an ML model whose scoring a test has stopped, with a long reason."""
+    folder = tmp_path_factory.mktemp("troubled")
+    database = Path(shutil.copy(monitored_project.database, folder / "copy.duckdb"))
+    reason = "test feature_plausible of wide_features.x0: " + "x0 is in another unit on 2026-12-01; " * 9
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "update scorehouse_run_log set status = 'skipped', error = ? where model_name = 'wide'", [reason]
+        )
+    told = ["--database", str(database), "--output", str(folder / "out")]
+    assert CliRunner().invoke(main, ["report", *told]).exit_code == 0
+    return folder / "out" / "models" / "wide.html"
+
+
+# The bottom of what a page shows before its first part that can be folded.
+BEFORE_DETAILS = "document.querySelector('details.card').getBoundingClientRect().top + scrollY"
+
+
+@pytest.mark.parametrize(("width", "height", "screens"), [(390, 844, 4), (1280, 800, 2)])
+def test_the_details_begin_after_a_few_screens(
+    browser: Browser, troubled: Path, width: int, height: int, screens: int
+) -> None:
+    browser.size(width, height)
+    browser.open(troubled)
+    assert settled(browser, BEFORE_DETAILS) <= screens * height
+    first = "document.querySelector('.alerts summary')"
+    seen = browser.value(first + ".innerText")
+    assert "is in another unit" in seen and "What to do: " in seen
+    assert browser.value("document.querySelector('.said').innerText.length") < 250  # says no reason twice
+    folded = "[...document.querySelectorAll('.alerts .told')]"
+    assert browser.value(folded + ".filter((one) => one.checkVisibility()).length") == 0
+    assert browser.value(folded + ".length") > 0
+    browser.value(OPENED)
+    assert browser.value(folded + ".filter((one) => !one.checkVisibility()).length") == 0
+    assert browser.value(WIDER) == []
+
+
+@pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="needs Debian's package poppler-utils")
+def test_paper_has_no_page_that_is_half_empty(browser: Browser, troubled: Path, tmp_path: Path) -> None:
+    browser.open(troubled)
+    printed = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
+    (tmp_path / "page.pdf").write_bytes(base64.b64decode(printed))
+    drawn = ["pdftoppm", "-r", "40", "-gray", str(tmp_path / "page.pdf"), str(tmp_path / "page")]
+    subprocess.run(drawn, check=True)
+    pages = [used(page.read_bytes()) for page in sorted(tmp_path.glob("page-*.pgm"))]
+    assert len(pages) > 3 and min(pages[:-1]) >= 0.5, pages
+
+
+def used(picture: bytes) -> float:
+    """The share of a page's height down to its last ink, without margins of 12 mm at 40 dots per inch."""
+    _, size, _, dots = picture.split(b"\n", 3)
+    width, height = map(int, size.split())
+    inked = [line for line in range(height) if min(dots[line * width : (line + 1) * width]) < 200]
+    margin = 12 / 25.4 * 40
+    return (max(inked, default=0) - margin) / (height - 2 * margin)
