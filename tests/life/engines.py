@@ -27,7 +27,8 @@ class Engine:
 
     `refuses` has what its project cannot use, with a page of docs/how-to and its words that say so:
     `several` (versions in one scan, as challengers need), `backfills`, `slices` (of a full build), `clone`,
-    `comments` (on columns of views), `forgetting`, and `commands` (those that read the database themselves).
+    `comments` (on columns of views), `forgetting`, `estimators` (that no SQL is made of), and the commands
+    `replay`, `retrain`, `distil` and `export predictions`.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Engine:
     extras: tuple[str, ...] = ()
     refuses: dict[str, tuple[str, str]] = field(default_factory=dict)
     variables: Callable[[], dict[str, str]] = dict
-    is_short: bool = False  # without monitors, whose queries Spark plans for minutes, and with two nights
+    is_short: bool = False  # without monitors and alerts, which Spark plans for minutes, and with two nights
     needs: str = ""  # a Python package, or a variable in capitals, without which it cannot be reached
     run: str = ""  # the command that has it
 
@@ -170,7 +171,9 @@ FORGETTING = {"forgetting": ("forget.md", "Other databases and lakes are refused
 IN_SQL_ALONE = {
     **FORGETTING,
     "slices": (WITHOUT_PYTHON, "`max_seconds`, `slice_rows`"),
+    "estimators": (WITHOUT_PYTHON, "versions without compiled SQL"),
 }
+IN_DUCKDB_ALONE = ("replay", "retrain", "distil", "export predictions")  # commands
 IN_FILES = {**FORGETTING, "slices": ("backfill.md", "DuckDB files, one version")}
 ENGINES = {
     engine.name: engine
@@ -188,7 +191,7 @@ ENGINES = {
             "postgres",
             Postgres,
             extras=("postgres",),
-            refuses={**IN_SQL_ALONE, "commands": (WITHOUT_PYTHON, "read DuckDB files only")},
+            refuses=IN_SQL_ALONE | dict.fromkeys(IN_DUCKDB_ALONE, (WITHOUT_PYTHON, "read DuckDB files only")),
             needs="psycopg2",
             run="./run test soak -k postgres",
         ),
@@ -205,7 +208,7 @@ ENGINES = {
             Spark,
             lock="requirements-spark.lock",
             extras=("spark",),
-            refuses={**IN_FILES, "commands": ("spark.md", "read DuckDB alone")},
+            refuses=IN_FILES | dict.fromkeys(IN_DUCKDB_ALONE, ("spark.md", "read DuckDB alone")),
             is_short=True,
             needs="pyspark",
             run="./run test spark tests/python/life -m soak -k spark",

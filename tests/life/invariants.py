@@ -235,7 +235,7 @@ def same_words(life: Life, payload: dict[str, Any], moment: dt.datetime) -> Iter
 
 
 def findings(life: Life) -> Iterator[dict[str, Any]]:
-    """What stands in for alerts where no command reads the database.
+    """What stands in for alerts where a life is short.
 
     Tests and models of dbt's last command that did not end well, and features whose newest day has drift.
     """

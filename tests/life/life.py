@@ -183,7 +183,7 @@ class Life:
         return f"prediction_table like '%{self.schema(model.predictions)}%{model.predictions}%'"
 
     def alerts(self) -> list[dict[str, Any]]:
-        if "commands" in self.engine.refuses:
+        if self.engine.is_short:
             return list(findings(self))
         built = self.clock.now()
         moment = built + READ_AFTER

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import io
 import re
+import shutil
 import signal
 import sys
 import time
@@ -80,13 +81,16 @@ def printed_on_demand(life: Life) -> None:
     house, name, key = life.house, f"{CHURN.name}_by_sql", CHURN.subject.key
     call = f"scorehouse.predict('{CHURN.name}', ref('{CHURN.feature_table}'), keep=['{key}'])"
     life.night()
+    settings = yaml.safe_load(house.read("dbt_project.yml"))
+    printed = settings["vars"].pop("scorehouse_compiled_sql", {"dialects": ["duckdb"]})
+    house.write("dbt_project.yml", settings)
+    shutil.rmtree(house.folder / "macros" / "ml", ignore_errors=True)
     house.write(f"models/{name}.sql", f"select * from {{{{ {call} }}}} as scored\n")
     said = " ".join(life.build("--select", name, codes=(1,)).output.split())
     advice = re.findall(r"`(scorehouse compile [^`]+|dbt seed [^`]+)`", said)
     if "scorehouse_compiled_sql" not in said or len(set(advice)) < 2:
         life.violate("next step", "predict() without printed SQL does not say what prints it")
-    settings = yaml.safe_load(house.read("dbt_project.yml"))
-    settings["vars"]["scorehouse_compiled_sql"] = {"dialects": ["duckdb"]}
+    settings["vars"]["scorehouse_compiled_sql"] = printed
     house.write("dbt_project.yml", settings)
     for line in dict.fromkeys(advice):
         house.paste(line)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STORED = "models:\n  +file_format: parquet\nseeds:\n  +file_format: parquet\n"
 COMMENT = "-- asked for by retention,\u2028every night\n"  # as text is that somebody copies from a page
 REVIEW_BYTES = 50_000
+READ_BY_SCRIPT = "duckdb", "postgres"  # what the training script of `init` reads
 RESCORED = {"rule": "changed", "vanished": "delete"}  # churn
 REVIEWED = (".csv", ".yml", ".sql", ".json", ".md")
 
@@ -67,7 +68,7 @@ def init_words(life: Life, model: MlModel) -> tuple[str, ...]:
 def register_models(life: Life) -> None:
     """Train and register the first version of each; one by the script of `init`, where that knows days."""
     for model in ML_MODELS:
-        if model is ORDER and life.is_dated and life.engine.name == "duckdb":  # which its script reads
+        if model is ORDER and life.is_dated and life.engine.name in READ_BY_SCRIPT:
             register_as_written(life, model)
             continue
         register(life, model, START, life.world.today - dt.timedelta(days=LABEL_DAYS), "champion")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from clock import NEEDED, available
-from engines import ENGINES, Engine
+from engines import ENGINES, IN_DUCKDB_ALONE, Engine
 from events.second_week import SECOND_WEEK
 from history import BEGINNING, FIRST, Event, drawn, named_events
 from installation import REPOSITORY, Installation, install
@@ -129,3 +129,11 @@ def test_a_life_elsewhere(seed: int, elsewhere: Prepared | BegunAnew) -> None:
 def test_a_page_says_what_an_engine_refuses(engine: Engine) -> None:
     for page, words in engine.refuses.values():
         assert words in " ".join((REPOSITORY / "docs" / "how-to" / page).read_text().split())
+
+
+@pytest.mark.parametrize("engine", ELSEWHERE, ids=lambda engine: engine.name)
+def test_the_page_names_each_command_that_an_engine_refuses(engine: Engine) -> None:
+    for command in engine.refuses.keys() & set(IN_DUCKDB_ALONE):
+        page, words = engine.refuses[command]
+        lines = (REPOSITORY / "docs" / "how-to" / page).read_text().splitlines()
+        assert any(f"{command}`" in line for line in lines if words in line), command
