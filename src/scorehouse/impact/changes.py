@@ -215,9 +215,7 @@ def check(
     ).fetchall()
     ours = f"is_since and new_version = {kept['after']['version']}"
     compared = f"was_there and {ours} and not has_moved"
-    differs = " or ".join(
-        f"{quote(one.name + WRITTEN)} is distinct from {quote(one.name + AFTER)}" for one in outcomes
-    )
+    differs = " or ".join(one.differs(WRITTEN, AFTER) for one in outcomes)
     counts = {
         "keys_compared": compared,
         "keys_different": f"{compared} and ({differs})",
@@ -242,7 +240,8 @@ def check(
             f"{found['keys_different']:,} of {found['keys_compared']:,} keys got another outcome, and "
             "whether their features changed since cannot be told",
             expected="the input of the prediction, or hashes of its kind for each version in the table",
-            action="predict the next move right before its run, with the same DuckDB",
+            action="predict the next move right before its run"
+            + (", with the same DuckDB" if run["feature_hash_kind"] else ""),
         )
     key_text = " || ', ' || ".join(f"cast({quote(name)} as varchar)" for name in key)
     examples = connection.execute(

@@ -23,6 +23,7 @@ from scorehouse.scoring.request import Request
 
 SIDES = BEFORE, AFTER = "__before", "__after"
 TABLE = "temp.main.scorehouse_impact"
+NEAR = "1e-9"  # as a share: a database that scores by SQL rounds otherwise than what predicts it
 REJECTED = "(rejected)"  # no class or decision has this name
 
 
@@ -37,13 +38,26 @@ class Outcome:
         """SQL of the outcome of one side, from its column or from `columns`."""
         return f"coalesce(cast({quote(self.name + side)} as varchar), '{REJECTED}')"
 
+    def differs(self, side: str, other: str) -> str:
+        """SQL that is true where two sides are not the same; numbers are if they are near."""
+        one, two = quote(self.name + side), quote(self.name + other)
+        differs = f"{one} is distinct from {two}"
+        if not self.is_number:
+            return differs
+        near = f"abs({one} - {two}) < {NEAR} * greatest(abs({one}), abs({two}))"
+        return f"({differs} and not coalesce({near}, false))"
+
     @property
     def columns(self) -> tuple[str, str]:
         """SQL of what a row had and gets; of a number, whether it was there, and which way it goes."""
         was, now = (quote(self.name + side) for side in SIDES)
         if not self.is_number:
             return was, now
-        way = f"case when {now} > {was} then 'higher' when {now} < {was} then 'lower' else 'scored' end"
+        apart = self.differs(BEFORE, AFTER)
+        way = (
+            f"case when {now} > {was} and {apart} then 'higher' "
+            f"when {now} < {was} and {apart} then 'lower' else 'scored' end"
+        )
         return (
             f"case when {was} is not null then 'scored' end as {was}",
             f"case when {now} is not null then {way} end as {now}",

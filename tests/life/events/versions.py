@@ -176,6 +176,10 @@ def retrained_and_promoted(life: Life) -> None:
     version = register(life, model, last - dt.timedelta(days=RETRAINED_DAYS), last, "challenger")
     life.house.commit("Register a challenger")
     life.house.run("scorehouse", "diff", model.name, "champion", str(version))
+    impact = ("scorehouse", "impact", model.name, "--target", "dev")
+    is_predicted = "retrain" in life.engine.refuses  # elsewhere, the second week has it
+    if is_predicted:
+        life.house.run(*impact, str(version))
     promoted = life.house.run("scorehouse", "promote", model.name, str(version))
     for invariant, text in only_what_was_told(life, (f"seeds/ml/{model.name}/", "target/", "ml/")):
         life.violate(invariant, text)
@@ -185,6 +189,8 @@ def retrained_and_promoted(life: Life) -> None:
         life.violate("next step", "promote prints no dbt command")
     for line in pasted:
         life.house.paste(line)
+    if is_predicted:
+        life.house.run(*impact, "--check")
     life.check((model,))
     life.remember((model,))
     life.night()

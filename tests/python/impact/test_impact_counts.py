@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from scorehouse.cli.impact_sections import Section, markdown
 from scorehouse.errors import ConfigurationError
 from scorehouse.impact.changes import Change, changes
 from scorehouse.impact.predict import Values, read_values
-from scorehouse.impact.scan import Outcome
+from scorehouse.impact.scan import AFTER, BEFORE, Outcome
 
 ROWS = """
 select * from (values
@@ -59,6 +60,20 @@ def test_a_number_goes_up_or_down_or_stays(found: list[Change]) -> None:
         **{("scored", "higher"): 1, ("scored", "scored"): 1, ("scored", "lower"): 1},
         **{("scored", "(rejected)"): 1, ("(rejected)", "scored"): 1, ("(rejected)", "(rejected)"): 1},
     }
+
+
+def test_numbers_that_only_round_otherwise_are_the_same() -> None:
+    same = [(1e9, 1e9 + 1e-7), (-2.0, -2.0), (0.0, 0.0), (None, None)]
+    others = [(1.0, 1.00000001), (5.0, math.inf), (5.0, math.nan), (0.0, 1e-30), (1.0, None)]
+    outcome = Outcome("n", is_number=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"create table rows (id integer, n{BEFORE} double, n{AFTER} double)")
+        for pair in same + others:
+            connection.execute("insert into rows values (1, ?, ?)", pair)
+        query = f"select {outcome.differs(BEFORE, AFTER)} from rows"
+        assert [row[0] for row in connection.execute(query).fetchall()] == [False] * 4 + [True] * 5
+        moves = changes(connection, [outcome], [], ["id"], table="rows")
+    assert counted(moves, "n")["scored", "scored"] == 3
 
 
 def test_a_class_of_this_name_is_no_rejection_and_a_segment_has_any_name() -> None:
