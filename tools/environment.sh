@@ -99,7 +99,7 @@ editable() {
 
 # Create or update .venv; one that is broken, unfinished or moved is created again.
 setup() {
-    local have="" want="" base
+    local have="" want="" base asked=$on_top
     [ ! -f "$stamp" ] || have=$(cat -- "$stamp")
     suit_python
     [ ! -x "$python" ] || want=$(current_stamp) || want=""
@@ -112,6 +112,7 @@ setup() {
         echo "setting up ${venv##*/} with $base: the packages of $lock, a minute or two the first time ..." >&2
         rm -rf -- "$venv"
         "$base" -m venv "$venv" || die "$base could not make ${venv##*/}: the message above says why"
+        on_top=$asked
         suit_python
     fi
     install || die "the packages could not be installed in ${venv##*/}: pip's message above says why; the next run starts anew"

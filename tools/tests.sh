@@ -13,6 +13,7 @@ system_packages() {
     local missing=""
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="chromium"
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+    command -v pdftoppm >/dev/null || missing="$missing poppler-utils"
     [ -n "${JAVA_HOME:-}" ] || command -v java >/dev/null || missing="$missing default-jre-headless"
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

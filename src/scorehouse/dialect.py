@@ -48,7 +48,6 @@ class Reading(Quoting):
     """How statements that are shown are written; `capitals`: names without quotes were made in these."""
 
     text: str = "varchar"
-    time: str = "timestamp"
     capitals: bool = False
 
     def spelled(self, sql: str) -> str:
@@ -58,16 +57,17 @@ class Reading(Quoting):
     def _token(self, found: re.Match[str]) -> str:
         if (name := found["name"]) is not None:
             name = name.replace('""', '"')
-            return self.quote(name.upper() if self.capitals and name.islower() else name)
+            return self.quote(name.upper() if self.capitals and _PLAIN.fullmatch(name) else name)
         if (literal := found["literal"]) is not None:
             return self.literal(literal.replace("''", "'"))
-        return {"varchar": self.text, "timestamp": self.time}.get(found["type"] or "", found[0])
+        return self.text if found["type"] else found[0]
 
 
 _TOKEN = re.compile(
     r"""--[^\n]*|"(?P<name>(?:[^"]|"")*)"|'(?P<literal>(?:[^']|'')*)'"""
-    r"""|\b(?P<type>(?<=as )varchar(?=\))|timestamp(?= '))"""
+    r"""|\b(?P<type>(?<=as )varchar(?=\)))"""
 )
+_PLAIN = re.compile(r"[A-Za-z_]\w*")
 
 
 def double(value: float) -> str:

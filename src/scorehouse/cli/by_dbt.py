@@ -54,15 +54,7 @@ class ByDbt:
 
     @property
     def reading(self) -> Reading:
-        """How its database reads what is shown to people."""
-        dialect = self.dialect
-        return Reading(
-            mark=dialect.mark,
-            backslash=dialect.backslash,
-            text=dialect.types["text"],
-            time="datetime" if dialect.name == "bigquery" else "timestamp",
-            capitals=dialect.name == "snowflake",
-        )
+        return reading_of(self.dialect)
 
     @property
     def schema(self) -> str:
@@ -212,6 +204,16 @@ class ByDbt:
                 yield
         except DbtBaseException as error:
             raise _not_read(self.target, error) from error
+
+
+def reading_of(dialect: Dialect) -> Reading:
+    """How a database reads statements that are shown to people."""
+    return Reading(
+        mark=dialect.mark,
+        backslash=dialect.backslash,
+        text=dialect.types["text"],
+        capitals=dialect.name == "snowflake",
+    )
 
 
 def read_by_dbt(

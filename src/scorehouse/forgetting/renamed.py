@@ -22,23 +22,22 @@ def names_today(connection: duckdb.DuckDBPyConnection, log: str, home: str) -> d
     """The prediction tables of the run log, plain: what each is called today, by its name there.
 
     One in a database that is not attached is the table of that name in the run log's database `home`, if that
-    has rows of the runs into it, or if the same node wrote it anew since. Another file's table is not taken
-    for it: it has none.
+    has rows of the runs into it, or if the same node wrote it anew since. Tables of another file do neither.
     """
     attached = connection.execute("select lower(database_name) from duckdb_databases()").fetchall()
     logged = connection.execute(
-        f"select prediction_table, list(distinct node) from {log} "
+        f"select prediction_table, list(distinct node) filter (node is not null) from {log} "
         "where prediction_table is not null group by 1"
     ).fetchall()
-    nodes = {plain(str(name)): set(of_table) for name, of_table in logged}
+    nodes = {plain(str(name)): set(of_table or ()) for name, of_table in logged}
     found: dict[str, str] = {}
     for name, of_table in logged:
         parts = [quoted.replace('""', '"') or bare for quoted, bare in NAMES.findall(str(name))]
         found[plain(name)] = plain(name)
         if len(parts) == 3 and (parts[0].lower(),) not in attached:
             own = ".".join(map(DUCKDB.quote, [home, *parts[1:]]))
-            is_own = not nodes.get(plain(own), set()).isdisjoint(of_table)
-            if is_own or _has_rows_of_runs(connection, log, str(name), own):
+            is_own = not nodes.get(plain(own), set()).isdisjoint(of_table or ())
+            if (is_own and is_there(connection, own)) or _has_rows_of_runs(connection, log, str(name), own):
                 found[plain(name)] = plain(own)
     return found
 

@@ -59,7 +59,7 @@ def facts_of(behind: Rows) -> list[Alert]:
         *_retraining_alerts(data, target),
         *run_alerts(behind),
         *version_alerts(data, target),
-        *age_alerts(data),
+        *age_alerts(behind),
     ]
 
 

@@ -53,7 +53,10 @@ class Performance:
 
     @property
     def segment_metrics(self) -> list[str]:
-        return self.metrics[:5]
+        """The first five, and of the others those that are below their limit in a segment."""
+        values = [pair for line in self.segments_below for pair in line["values"].items()]
+        below = {name for name, row in values if row["status"] == "below"}
+        return [name for place, name in enumerate(self.metrics) if place < 5 or name in below]
 
     @property
     def segments_below(self) -> list[dict[str, Any]]:

@@ -55,7 +55,8 @@ class Rows:
         names = ", ".join(DUCKDB.quote(one["feature"]) for one in self.data.signature)
         is_repeated = row["metric"] == "repeated_share"
         if is_repeated:
-            last = f"where copies > 1\norder by {names}" if names else ""
+            copies = _other_than("copies", [one["feature"] for one in self.data.signature])
+            last = f"where {copies} > 1\norder by {names}" if names else ""
         else:
             segment = [] if row["segment"] == "all" else [_part(row["segment"])]
             # all rows of a segment with one value only; the bin that moved most is that of all rows together
@@ -66,7 +67,7 @@ class Rows:
             return ""
         source = str(self.run["prediction_table"]) if row["part"] == "output" else self._features()
         if is_repeated:
-            counted = f"select *, count(*) over (partition by {names}) as copies"
+            counted = f"select *, count(*) over (partition by {names}) as {copies}"
             source = f"(\n    {counted}\n    from {source}\n) as counted"
         return self.shown(f"{_when(row)}\nselect *\nfrom {source}\n{last}")
 
@@ -80,6 +81,11 @@ class Rows:
     def _logged(self) -> str:
         """The query of the features, as its database reads it."""
         return str((self.run or {}).get("feature_query") or "").strip().rstrip(";")
+
+    def logged(self, table: str) -> str:
+        """The name of a prediction table as the run log of its database has it."""
+        original = self.warehouse.original
+        return table.replace(DUCKDB.mark, original.mark) if original else table
 
     def written(self, sql: str) -> str:
         """A statement as the database of the tables reads it, in which the logged query stays as it is."""
@@ -176,6 +182,13 @@ class Rows:
             if most[side] is not None
         ]
         return "\n    and ".join(sides)
+
+
+def _other_than(name: str, known: Sequence[str]) -> str:
+    """A name for a column beside those that are known."""
+    while name in map(str.lower, known):
+        name += "_"
+    return name
 
 
 def _read_as(query: str, mark: str) -> str:

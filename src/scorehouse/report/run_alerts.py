@@ -50,7 +50,7 @@ def run_alerts(behind: Rows) -> list[Alert]:
             "reject_reasons": reject_reasons(run).most_common(REASONS),
         }
         sql = (
-            "select status, error, rows_rejected * 1e0 / rows_in as rejected_share\n"
+            "select status, error, rows_rejected * 1e0 / nullif(rows_in, 0) as rejected_share\n"
             f"from {data.run_log}\nwhere run_id = {DUCKDB.literal(str(run['run_id']))}"
         )
         is_rejected = code == "rows_rejected"
@@ -96,19 +96,17 @@ def target_option(target: str) -> str:
     return f" --target {shlex.quote(target)}" if target else ""
 
 
-def age_alerts(data: ModelData) -> list[Alert]:
+def age_alerts(behind: Rows) -> list[Alert]:
     """Prediction tables that are older than their rhythm, and those whose input does not change any more."""
-    alerts = []
+    alerts, data = list[Alert](), behind.data
     for one in data.rhythms:
         level, age = one.state(data.read_at), one.age(data.read_at)
         if level == "ok":
             continue
         table = table_name({"prediction_table": one.table})
         code, kind, columns, order = AGED[one.is_input]
-        sql = (
-            f"select {columns}\nfrom {data.run_log}\n"
-            f"where prediction_table = {DUCKDB.literal(one.table)}\n    and status = 'success'{order}"
-        )
+        of_table = f"prediction_table = {DUCKDB.literal(behind.logged(one.table))}"
+        sql = f"select {columns}\nfrom {data.run_log}\nwhere {of_table}\n    and status = 'success'{order}"
         numbers = {"table": table, "newest": one.newest, "age_days": int(24 * age) / 24, "usual": one.usual}
         tried = max((run["started_at"] for run in data.runs if run["node"] == one.node), default=one.newest)
         is_silent = one.newest < tried and replace(one, newest=tried).state(data.read_at) != "ok"
