@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scorehouse.cli.column_values import type_of, typed
+from scorehouse.cli.column_values import type_of, typed, widened
 from scorehouse.cli.common import this_call
 from scorehouse.dialect import DUCKDB, Reading
 from scorehouse.errors import ConfigurationError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Names = tuple[str | None, str, str]  # database, schema and table
+SINGLE = 700  # PostgreSQL's number of its type real
 BUILT = ("model", "seed", "snapshot")
 
 
@@ -193,7 +194,11 @@ class ByDbt:
             _, found = self.adapter.execute(query, fetch=True)
             return [_name(name) for name in found.column_names], [row.values() for row in found.rows]
         _, cursor = self.adapter.add_query(query, auto_begin=False)
-        return [_name(each[0]) for each in cursor.description], cursor.fetchall()
+        singles = [place for place, each in enumerate(cursor.description) if each[1] == SINGLE]
+        rows = cursor.fetchall()
+        if self.dialect.name in ("postgres", "redshift") and singles:
+            rows = [widened(row, singles) for row in rows]
+        return [_name(each[0]) for each in cursor.description], rows
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:

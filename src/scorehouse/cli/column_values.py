@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 # Types by what other databases call theirs; the first that fits.
@@ -60,6 +61,15 @@ def inferred(values: Sequence[Any]) -> pa.Array:
     if any(isinstance(value, dict | list) for value in values):
         return pa.array([None if value is None else _text(value) for value in values])
     return pa.array(values)
+
+
+def widened(row: Sequence[Any], singles: Sequence[int]) -> list[Any]:
+    """A row whose singles, sent in the fewest digits that tell them apart, are what SQL casts to a double."""
+    values = list(row)
+    for place in singles:
+        if values[place] is not None:
+            values[place] = float(np.float32(values[place]))
+    return values
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres, pytest.mark.slow]
 EDITS = {
     "customer_no as id": "cast(customer_no as numeric(10, 2)) as id",
+    "as amount,": "::real as amount,",
     "visits, plan": "visits, case when customer_no <> 6 then plan end as plan",
 }
 HARMFUL = "select 1) as a; create table commands.harmed (x int); select * from (select 7 as id"
@@ -52,6 +53,19 @@ def test_a_row_is_explained_by_its_key_as_the_database_writes_it(shop: Installed
     assert told(shop, "explain", "leaving", "--key", "6.00")["now"]["reject_reason"] == "null:plan"
     said = shop.run("scorehouse", "explain", "leaving", "--key", "295.00", "--target", "dev", code=1).stderr
     assert "there are no rows in" in said
+
+
+def test_a_single_is_explained_as_sql_reads_it(shop: InstalledProject, server: Server) -> None:
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select id, ln(score / (1 - score)) from commands.leaving_predictions "
+            "where score between 0.001 and 0.999 order by abs(score - 0.5) limit 3"
+        )
+        rows = cursor.fetchall()
+    assert len(rows) == 3
+    for key, odds in rows:
+        story = told(shop, "explain", "leaving", "--key", str(key))
+        assert story["total"] == pytest.approx(odds, abs=1e-9)
 
 
 def test_a_select_of_the_run_log_is_not_run(shop: InstalledProject, server: Server) -> None:
