@@ -38,14 +38,8 @@ null_counts as (
     {% if not loop.last -%} union all {%- endif %}
     {% endfor %}
 
-),
-
-validation_errors as (
-
-    select * from null_counts
-    where null_rows > 0
-
 )
 
-select * from validation_errors
+select * from null_counts
+where null_rows > 0
 {% endtest %}

@@ -9,28 +9,11 @@ with measured as (
 
     {{ scorehouse._latest_rows(model, latest) }}
 
-),
-
-validation_errors as (
-
-    select
-        ml_model,
-        version,
-        segment,
-        metric,
-        window_start,
-        window_end,
-        value,
-        threshold,
-        reference_start,
-        n_current
-    from measured
-    where status = 'drift'
-        {%- if not segments %}
-        and segment = 'all'
-        {%- endif %}
-
 )
 
-select * from validation_errors
+select * from measured
+where status = 'drift'
+    {%- if not segments %}
+    and segment = 'all'
+    {%- endif %}
 {% endtest %}

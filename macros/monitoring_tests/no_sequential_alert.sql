@@ -15,28 +15,9 @@ with windows as (
     where metric in ({{ scorehouse._text_literals(names) | join(', ') }})
     {%- endif %}
 
-),
-
-validation_errors as (
-
-    select
-        ml_model,
-        version,
-        feature,
-        segment,
-        metric,
-        side,
-        threshold,
-        value,
-        alert_since,
-        p_value,
-        window_start,
-        window_end
-    from windows
-    where age = 1
-        and status = 'alert'
-
 )
 
-select * from validation_errors
+select * from windows
+where age = 1
+    and status = 'alert'
 {% endtest %}

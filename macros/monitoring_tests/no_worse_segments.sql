@@ -8,33 +8,8 @@
     {% do scorehouse._check_share(call, 'min_share', min_share, 'write a share of rows, such as 0.01') %}
 
 {% set usual = 'coalesce(threshold, 0e0)' %}
-with segments as (
-
-    select * from {{ model }}
-
-),
-
-validation_errors as (
-
-    select
-        ml_model,
-        version,
-        segment,
-        metric,
-        value,
-        threshold,
-        rest_value,
-        difference,
-        difference_low,
-        share_of_rows,
-        n_current,
-        q_value
-    from segments
-    where status = 'worse'
-        and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
-        and difference_low > {{ scorehouse._case_of('metric', limits, usual) if limits else usual }}
-
-)
-
-select * from validation_errors
+select * from {{ model }}
+where status = 'worse'
+    and share_of_rows >= {{ scorehouse._double_literal(min_share) }}
+    and difference_low > {{ scorehouse._case_of('metric', limits, usual) if limits else usual }}
 {% endtest %}
