@@ -42,7 +42,17 @@
 {# The keys whose row is new, was scored on another basis, has changed or has vanished. A row that comes back after it
    was flagged is new. With a budget, rows that were never scored come first, and then the oldest. #}
 {% macro _warehouse_plan_sql(snapshot, target_relation, scored) %}
-    {% set is_first, bases = scored['write_mode'] != 'merge', scored['parts'] | map(attribute='basis') | list %}
+    {% set is_first, bases, kinds = scored['write_mode'] != 'merge', [], [] %}
+    {% for part in scored['parts'] %}
+        {% do bases.append(part['basis']) %}
+        {% do kinds.append(part['basis'] ~ part['hash_kind']) %}
+    {% endfor %}
+    {% set seen = 'watermark' if not scored['lookback']
+        else dbt.dateadd('microsecond', -scored['lookback'], 'watermark') %}
+    {% set changed = {
+        'changed': 'old_rows.feature_hash <> new_rows.feature_hash',
+        'updated_at': 'runs.seen is null or new_rows.sh_updated is null or new_rows.sh_updated > runs.seen',
+    }.get(scored['rule']) %}
     {% set keys = scorehouse._quoted(scored['key'][:-1] if scored['is_long'] else scored['key']) | join(', ') %}
     {% set old_columns = [] if is_first else adapter.get_columns_in_relation(target_relation) %}
     {% set names = old_columns | map(attribute='name') | map('lower') | list %}
@@ -81,9 +91,9 @@
             {%- if 'is_vanished' in names %}
                 when old_rows.is_vanished then 'new'
             {%- endif %}
-            {%- if scored['rule'] == 'changed' %}
+            {%- if changed %}
                 when runs.run_id is null then 'stale'
-                when old_rows.feature_hash <> new_rows.feature_hash then 'changed'
+                when {{ changed }} then 'changed'
             {%- endif %}
                 else 'unchanged'
             end as sh_state,
@@ -92,7 +102,9 @@
         {{ 'left' if scored['as_of'] or scored['cut_by'] else 'full' }} join {{ target_relation }} as old_rows
             on {{ same }}
         left join (
-            select run_id
+            select run_id, {# no time of rows that had other types #}
+                case when scoring_basis || feature_hash_kind in ('{{ kinds | join("', '") }}')
+                    then cast({{ seen }} as {{ dbt.type_timestamp() }}) end as seen
             from {{ scorehouse.run_log_relation() }}
             where status = 'success' and scoring_basis in ('{{ bases | join("', '") }}')
         ) as runs on old_rows.scoring_run_id = runs.run_id

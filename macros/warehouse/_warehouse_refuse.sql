@@ -5,7 +5,8 @@
         'group': 'no ranks in groups' if arguments['group'],
         'strict': 'no stricter checks than those of the pipeline' if arguments['strict'],
         'backend': "'auto' or 'sql'" if arguments.get('backend', 'auto') not in ['auto', 'sql'],
-        'rescore': 'all, given, new or changed; the last two with vanished (keep, flag or delete) and max_rows; '
+        'rescore': 'all, given, new, changed or updated_at; the last three with vanished (keep, flag or delete) and '
+            ~ "max_rows; the last one with the column updated_at, and lookback (seconds, or such as '2 days'); "
             ~ 'a history (as_of) is only added to' if not scorehouse._warehouse_rescore(arguments),
     } %}
     {% for argument, expected in wrong.items() if expected %}
@@ -19,23 +20,29 @@
 {% endmacro %}
 
 
-{# The rule, what becomes of predictions whose row has vanished, and the budget; none if it cannot be done. #}
+{# The rule, what becomes of predictions whose row has vanished, the budget, and for the rule `updated_at` its column
+   and its look-back in microseconds; none if it cannot be done. #}
 {% macro _warehouse_rescore(arguments) %}
-    {% set rescore, as_of = arguments['rescore'], arguments['as_of'] %}
-    {% set settings = {'rule': rescore} if rescore is string else rescore %}
-    {% set max_rows, vanished, others = settings.get('max_rows'), settings.get('vanished') or 'keep', [] %}
-    {% set rule, known = settings.get('rule') or ('new' if as_of else 'changed'), ['rule', 'vanished', 'max_rows'] %}
-    {% for setting, value in settings.items() if setting not in known and value is not none %}
-        {% do others.append(setting) %}
+    {% set rescore, as_of, others = arguments['rescore'], arguments['as_of'], [] %}
+    {% set settings = {'rule': none, 'vanished': 'keep', 'max_rows': none, 'updated_at': none, 'lookback': 0} %}
+    {% for setting, value in ({'rule': rescore} if rescore is string else rescore).items() if value is not none %}
+        {% do others.append(setting) if setting not in settings %}
+        {% do settings.update({setting: value}) %}
     {% endfor %}
+    {% set max_rows, vanished, stamp = settings['max_rows'], settings['vanished'], settings['updated_at'] %}
+    {% set rule = settings['rule'] or ('updated_at' if stamp else 'new' if as_of else 'changed') %}
     {# a history only grows #}
     {% set rule = 'new' if as_of and rule == 'all' else rule %}
-    {% set is_plain = vanished == 'keep' and max_rows is none %}
-    {% set is_planned = rule in ['new', 'changed'] and vanished in ['keep', 'flag', 'delete']
+    {% set is_plain = rule in ['all', 'given'] and vanished == 'keep' and max_rows is none %}
+    {% set is_planned = rule in ['new', 'changed', 'updated_at'] and vanished in ['keep', 'flag', 'delete']
         and (max_rows is none or (max_rows is integer and max_rows is not boolean and max_rows > 0)) %}
     {% set is_history = not as_of or (rule == 'new' and vanished == 'keep') %}
-    {{ return([rule, vanished, max_rows] if not others and is_history
-        and (is_planned or (is_plain and rule in ['all', 'given'])) else none) }}
+    {% set number, unit = (settings['lookback'] ~ ' seconds').split(' ')[:2] %}
+    {% set seconds = {'second': 1, 'minute': 60, 'hour': 3600, 'day': 86400, 'week': 604800}.get(unit.rstrip('s')) %}
+    {% set is_timed = (stamp is string) == (rule == 'updated_at') and seconds
+        and modules.re.fullmatch('[0-9]+([.][0-9]+)?', number) %}
+    {{ return(dict(settings, rule=rule, lookback=(number | float * seconds * 1000000) | int)
+        if not others and is_history and is_timed and (is_planned or is_plain) else none) }}
 {% endmacro %}
 
 

@@ -3,7 +3,7 @@
 {% macro _warehouse_scored() %}
     {% set asked = model['config']['meta'].get('scorehouse') or scorehouse._not_scored() %}
     {% set arguments, name = scorehouse._warehouse_arguments(asked['arguments']), asked['ml_model'] %}
-    {% set rule, vanished, max_rows = scorehouse._warehouse_rescore(arguments) %}
+    {% set rescore = scorehouse._warehouse_rescore(arguments) %}
     {% set call = "scorehouse.scored('" ~ name ~ "') in " ~ model['name'] %}
     {% set aliases = scorehouse._as_list(arguments['alias']) %}
     {% set is_several = (scorehouse._as_list(arguments['version']) or aliases) | length > 1 %}
@@ -11,12 +11,9 @@
     {% set policy = scorehouse._decision_policy(arguments['decision']) %}
     {% set parts = scorehouse._warehouse_parts(call, name, arguments, policy, is_several, is_wide) %}
     {% set as_of = scorehouse._warehouse_as_of(arguments['as_of']) or {} %}
-    {% set scored = {
+    {% set scored = dict(rescore, **{
         'name': name,
         'arguments': arguments,
-        'rule': rule,
-        'vanished': vanished,
-        'max_rows': max_rows,
         'as_of': as_of.get('column'),
         'is_partial': flags.EMPTY or invocation_args_dict.get('sample'),
         'policy': policy,
@@ -26,7 +23,7 @@
         'absent': aliases | reject('in', parts | map(attribute='label') | list) | list
             if is_wide and not scorehouse._as_list(arguments['version']) else [],
         'query': compiled_code,
-    } %}
+    }) %}
     {% for argument, column in {'as_of': 'as_of', 'alias': 'model_alias'}.items()
         if (as_of.get('sql') if column == 'as_of' else scored['is_long'])
         and scorehouse._same_but_for_case(get_columns_in_query(compiled_code), column) %}
@@ -47,13 +44,18 @@
     {% set kept = scorehouse._warehouse_known(
         known, (key + scorehouse._as_list(arguments['passthrough'])) | unique | list, arguments['reasons'] is not none,
         (['is_live'] if is_several else []) + (['decision', 'band', 'decision_policy'] if policy else [])
-            + (['is_vanished'] if vanished == 'flag' else [])
+            + (['is_vanished'] if scored['vanished'] == 'flag' else [])
     ) %}
+    {% set stamp = scorehouse._same_but_for_case(known, scored['updated_at'] or '') %}
+    {% do scorehouse._check_rules('scored', [
+        ('rescore', arguments['rescore'], scored['updated_at'] and stamp | length != 1,
+            'updated_at among the columns of the select, which are ' ~ known | join(', '), 'correct the name'),
+    ]) %}
     {% for part in parts %}
         {% do part.update(columns=scorehouse._feature_columns(known, part['features'], call, 'the select')) %}
     {% endfor %}
     {% do scored.update(
-        key=kept[:key | length], kept=kept,
+        key=kept[:key | length], kept=kept, updated_at=scorehouse._quoted(stamp),
         keep=scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')]
     ) %}
     {% do scored.update(cut_by=scorehouse._warehouse_cut_by(scored, as_of, known)) %}
@@ -143,7 +145,7 @@
             not is_batch and (not column or as_of['sql']),
         'event_time as a column of the select': not found,
         'no as_of, since the variable scorehouse_backfill builds a history in slices': is_batch and as_of,
-        "rescore='given' (a batch replaces its window), 'new' or 'changed'": is_batch and scored['rule'] == 'all',
+        "rescore='given' (a batch replaces its window), or 'new' or 'changed'": is_batch and scored['rule'] == 'all',
         "vanished='keep', since all rows outside of a batch would count as vanished":
             is_batch and scored['vanished'] != 'keep',
         'no top_n, whose group may span several batches': is_batch and scored['policy'] and scored['policy']['top_n'],
@@ -190,6 +192,7 @@
         feature_query=query,
         query=scorehouse._warehouse_by_version(scored, query),
         plan=none,
+        watermark=none,
         started_at=modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) | string,
         write_mode='merge' if is_merged else 'replace'
     )) }}

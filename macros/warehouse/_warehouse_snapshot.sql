@@ -6,7 +6,9 @@
     {% for part in scored['parts'] %}
         {% do features.extend(part['columns']) %}
     {% endfor %}
-    {% set types = scorehouse._warehouse_types(scored['query'], (features + columns) | unique | list) %}
+    {% set types = scorehouse._warehouse_types(
+        scored['query'], (features + columns + scored['updated_at']) | unique | list
+    ) %}
     {% for part in scored['parts'] %}
         {% do scorehouse._warehouse_check_features(scored, part, types) %}
         {% set own = (features if scored['is_wide'] else part['columns']) + columns[key | length:] %}
@@ -14,7 +16,10 @@
         {% for column in own %}
             {% do kinds.append(types[column]) %}
         {% endfor %}
-        {% do hashes.append(scorehouse._warehouse_hash(local_md5(kinds | join(', ')), own)) %}
+        {% set function = 'md5' if target.type in ['bigquery', 'postgres'] else 'hash' %}
+        {% set kinds = local_md5(kinds | join(', ')) %}
+        {% do part.update(hash_kind=[target.type, function, kinds] | join(':')) %}
+        {% do hashes.append(scorehouse._warehouse_hash(kinds, own)) %}
         {% do whens.append('when ' ~ key | last ~ ' = ' ~ scorehouse._text_literal(part['label']) ~ ' then '
             ~ hashes | last) %}
     {% endfor %}
@@ -28,6 +33,9 @@
         {{ scorehouse._warehouse_create(snapshot, is_temporary=true) }}
         select
             {{ (columns + features) | unique | join(', ') }},
+            {%- for column in scored['updated_at'] %}
+            {{ scorehouse._warehouse_stamp(column, types[column]) }} as sh_updated,
+            {%- endfor %}
             {{ hashes[0] if hashes | unique | list | length == 1 else 'case ' ~ whens | join(' ') ~ ' end' }}
                 as feature_hash
         from (
@@ -35,7 +43,10 @@
         ) as features
     {% endcall %}
     {% set n_rows = scorehouse._warehouse_check_key(snapshot, key, scored) %}
-    {% set is_merged = scored['write_mode'] == 'merge' and scored['rule'] in ['new', 'changed'] %}
+    {% if scored['updated_at'] %}
+        {% do scored.update(watermark=run_query('select max(sh_updated) from ' ~ snapshot).rows[0][0]) %}
+    {% endif %}
+    {% set is_merged = scored['write_mode'] == 'merge' and scored['rule'] not in ['all', 'given'] %}
     {% if is_merged or scored['max_rows'] %}
         {% do scorehouse._warehouse_plan(snapshot, target_relation, scored, n_rows) %}
     {% elif scored['rule'] != 'given' %}
@@ -57,6 +68,23 @@
     {% endif %}
     {% set found = adapter.get_column_schema_from_query(get_empty_subquery_sql(query)) %}
     {{ return(dict(zip(scorehouse._quoted(found | map(attribute='name')), found | map(attribute='data_type')))) }}
+{% endmacro %}
+
+
+{# SQL of a column of times or dates, in UTC and without a zone. #}
+{% macro _warehouse_stamp(column, type) %}
+    {% set has_zone = scorehouse._type_fits(type, 'timestamp with time zone') %}
+    {% do scorehouse._check_facts('scorehouse.scored() in ' ~ model['name'], [
+        (not has_zone and not scorehouse._type_fits(type, 'timestamp'),
+            'updated_at is the column ' ~ column ~ ' of type ' ~ type | lower, 'a column of timestamps or dates',
+            "cast it in the feature model, or use the rule 'changed'"),
+    ]) %}
+    {% set in_utc = scorehouse._by_database({
+        'default': column ~ " at time zone 'UTC'",
+        'duckdb': 'make_timestamp(epoch_us(' ~ column ~ '))',
+        'snowflake': "convert_timezone('UTC', " ~ column ~ ')',
+    }) if scorehouse._has_zone(type) else column %}
+    {{ return('cast(' ~ in_utc ~ ' as ' ~ dbt.type_timestamp() ~ ')') }}
 {% endmacro %}
 
 

@@ -79,6 +79,31 @@ def test_rules_of_rescoring(
     assert project.query("select count(*) from scored") == [(ROWS,)]
 
 
+@pytest.mark.parametrize(
+    ("column", "again"),
+    [
+        ("timestamptz '2024-10-26 16:43Z' + i * interval '1 minute'", 5),  # an hour that the zone has twice
+        ("timestamp '2024-10-27 00:30' + i * interval '1 minute'", 5),
+        ("date '2024-10-27' + i", 1),
+    ],
+)
+def test_a_look_back_is_counted_in_utc(column: str, again: int, project: OneTableProject) -> None:
+    """Those of the last five minutes are scored again, whatever the zone of the session."""
+    name = project.query("select current_database()")[0][0]
+    project.query(f"alter database {name} set timezone = 'Europe/Berlin'")
+    rows = FEATURES.replace("i % 5 as shop", f"i % 5 as shop, {column} as at")
+    project.features(rows)
+    project.scored(f"{KEY}, rescore={{'updated_at': 'at', 'lookback': '5 minutes'}}")
+    assert project.build(*ONE) == "" == project.build(*ONE)
+    assert project.runs() == [("replace", ROWS, "updated_at"), ("merge", again, "updated_at")]
+    newest = "select scoring_run_id from scored order by scored_at desc limit 1"
+    assert project.query(f"select min(id) from scored where scoring_run_id = ({newest})") == [(ROWS - again,)]
+    project.features(rows.replace("precision", "precision::real"))
+    said = project.build(*ONE)
+    project.query(f"alter database {name} reset timezone")
+    assert (said, project.runs()[-1]) == ("", ("merge", ROWS, "updated_at"))  # of other types
+
+
 def test_a_column_of_another_type_is_another_input(project: OneTableProject) -> None:
     """0.1 as real and as double precision have the same text, and are two numbers."""
     real = FEATURES.replace("(i * 7 % 100)::double precision", "(i / 10.0)::real")

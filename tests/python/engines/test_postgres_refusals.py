@@ -35,10 +35,16 @@ WHEN_IT_PARSES = [
     (f"{KEY}, group='shop'", "(group="),
     (f"{KEY}, backend='native'", "(backend="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
+    (
+        f"{KEY}, rescore={{'updated_at': 'id', 'lookback': 'a while'}}",
+        "lookback (seconds, or such as '2 days')",
+    ),
+    (f"{KEY}, rescore={{'rule': 'changed', 'updated_at': 'id'}}", "the last one with the column updated_at"),
+    (f"{KEY}, as_of='2024-01-01', rescore={{'updated_at': 'id'}}", "a history (as_of) is only added to"),
     (f"{KEY}, rescore='feed'", "(rescore="),
     (f"{KEY}, {CHANGED}'max_rows': 0}}", "(rescore="),
     (f"{KEY}, {CHANGED}'max_seconds': 5}}", "(rescore="),
-    (f"{KEY}, {CHANGED}'vanished': 'drop'}}", "the last two with vanished (keep, flag or delete)"),
+    (f"{KEY}, {CHANGED}'vanished': 'drop'}}", "the last three with vanished (keep, flag or delete)"),
     (f"{KEY}, rescore={{'rule': 'given', 'vanished': 'flag'}}", "(rescore="),
     (f"{KEY}, rescore=['changed']", "the name of a rule"),
     (f"{KEY}, version='2'", "the number of a version"),
@@ -71,6 +77,11 @@ WHEN_IT_PARSES = [
 ]
 WHEN_IT_RUNS = [
     ("key='shop'", '500 share their key "shop" with another row and 0 have NULL in it'),
+    (
+        f"{KEY}, rescore={{'updated_at': 'at'}}",
+        "updated_at among the columns of the select, which are id, amount",
+    ),
+    (f"{KEY}, rescore={{'updated_at': 'plan'}}", 'updated_at is the column "plan" of type text'),
     ("key='nobody'", "columns of the select, which are id, amount, visits, plan, shop"),
     (f"{KEY}, max_rejected_share=0.01", "10 of 500 rows are rejected"),
     (f"{KEY}, alias='nobody'", "an alias that one version has; the aliases are champion"),

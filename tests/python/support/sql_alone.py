@@ -73,6 +73,9 @@ TABLES: dict[str, dict[str, Any]] = {
     "long_budget": {"alias": BOTH, "rescore": {"rule": "changed", "vanished": "delete", "max_rows": 4}},
     "long_history": {"version": [2, 1], "as_of": "day", "decision": {"top_n": 1}},
     "wide": {"alias": BOTH, "layout": "wide", "rescore": "changed", "decision": BANDED},
+    "stamped": {"rescore": {"updated_at": "updated_at", "vanished": "flag"}, "decision": BEST},
+    "stamped_late": {"rescore": {"updated_at": "updated_at", "lookback": "12 hours", "max_rows": 8}},
+    "long_stamped": {"alias": BOTH, "rescore": {"rule": "updated_at", "updated_at": "updated_at"}},
     "wide_alone": {"alias": ["champion", "nobody"], "layout": "wide", "rescore": "given"},
     "banded": {"decision": BANDED, "reasons": {"top": 2, "where": {"band": ["it's high"], "below": 0.9}}},
     "decided": {"decision": IN_DOUBT, "reasons": {"top": 1, "where": {"decision": ["yes", "abstain"]}}},
@@ -104,16 +107,26 @@ LOGGED = (
 def customers(rows: Sequence[Customer]) -> str:
     """The rows as the select of a dbt model; visits are decimals."""
     selects = []
-    for name, amount, visits, plan, shop in rows:
+    for row in rows:
+        name, amount, visits, plan, shop = row
         number = "null" if amount is None else f"'{amount}'"
         whole = "null" if visits is None else f"'{visits}'"
         selects.append(
             f"select {_text(name)} as id, cast({number} as {{{{ scorehouse._type_double() }}}}) as amount, "
             f"cast({whole} as numeric(10, 2)) as visits, "
             f"cast({'null' if plan is None else _text(plan)} as {{{{ dbt.type_string() }}}}) as plan, "
-            f"{shop} as shop, 'CA' as state, cast('2024-01-0{shop}' as date) as day"
+            f"{shop} as shop, 'CA' as state, cast('2024-01-0{shop}' as date) as day, "
+            f"cast({_stamp(row)} as {{{{ dbt.type_timestamp() }}}}) as updated_at"
         )
     return "\nunion all\n".join(selects)
+
+
+def _stamp(customer: Customer) -> str:
+    """When a row changed last, as its source believes: it does not know of the change of `b`."""
+    if customer[0] == "empty plan":
+        return "null"
+    day = 1 if customer in FIRST or customer[0] == "b" else 2
+    return f"'2024-03-0{day} 06:00:00.123456'"
 
 
 def _text(text: str) -> str:
