@@ -54,21 +54,15 @@ judged as (
     left join holders
         on predictions.model_name = holders.name
 
-),
-
-validation_errors as (
-
-    select * from judged
-    where problem is not null
-    {%- if allow_rows_left %}
-        and not (
-            problem = 'other_version'
-            and (select sum(n_rows) from judged where problem = 'other_version')
-            <= coalesce((select rows_left from ({{ scorehouse._last_run_sql(model) }}) as last_run), 0)
-        )
-    {%- endif %}
-
 )
 
-select * from validation_errors
+select * from judged
+where problem is not null
+{%- if allow_rows_left %}
+    and not (
+        problem = 'other_version'
+        and (select sum(n_rows) from judged where problem = 'other_version')
+        <= coalesce((select rows_left from ({{ scorehouse._last_run_sql(model) }}) as last_run), 0)
+    )
+{%- endif %}
 {% endtest %}

@@ -26,36 +26,30 @@ with judged as (
         end as problem
     from {{ model }}
 
-),
-
-validation_errors as (
-
-    select
-        scoring_run_id,
-        problem,
-        count(*) as n_rows,
-        min(stamped_at) as oldest_at,
-        {{ dbt.datediff('min(stamped_at)', now, 'second') }} / 3600e0 as age_hours,
-        {{ scorehouse._double_literal(max_age_hours) }} as max_age_hours
-    from judged
-    where problem is not null
-    group by scoring_run_id, problem
-    {%- if require_rows %}
-
-    union all
-
-    select
-        cast(null as {{ dbt.type_string() }}),
-        'no_rows',
-        count(*),
-        min(stamped_at),
-        null,
-        {{ scorehouse._double_literal(max_age_hours) }}
-    from judged
-    having count(*) = 0
-    {%- endif %}
-
 )
 
-select * from validation_errors
+select
+    scoring_run_id,
+    problem,
+    count(*) as n_rows,
+    min(stamped_at) as oldest_at,
+    {{ dbt.datediff('min(stamped_at)', now, 'second') }} / 3600e0 as age_hours,
+    {{ scorehouse._double_literal(max_age_hours) }} as max_age_hours
+from judged
+where problem is not null
+group by scoring_run_id, problem
+{%- if require_rows %}
+
+union all
+
+select
+    cast(null as {{ dbt.type_string() }}),
+    'no_rows',
+    count(*),
+    min(stamped_at),
+    null,
+    {{ scorehouse._double_literal(max_age_hours) }}
+from judged
+having count(*) = 0
+{%- endif %}
 {% endtest %}

@@ -32,19 +32,13 @@ compared as (
         and predictions.model_version = registered.version
     group by {{ written }}, n_rows
 
-),
-
-validation_errors as (
-
-    select
-        {{ written }},
-        registered_digest,
-        n_rows,
-        case when n_versions = 0 then 'unknown_version' else 'digest_differs' end as problem
-    from compared
-    where n_same_digest = 0
-
 )
 
-select * from validation_errors
+select
+    {{ written }},
+    registered_digest,
+    n_rows,
+    case when n_versions = 0 then 'unknown_version' else 'digest_differs' end as problem
+from compared
+where n_same_digest = 0
 {% endtest %}

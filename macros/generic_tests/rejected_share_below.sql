@@ -42,22 +42,16 @@ shares as (
         row_number() over ({{ by_group }} order by is_rejected desc, n desc, reject_reason) as reason_rank
     from reasons
 
-),
-
-validation_errors as (
-
-    select
-        {{ group_list }}
-        n_rows,
-        n_rejected,
-        n_rejected * 1e0 / n_rows as rejected_share,
-        {{ scorehouse._double_literal(max_share) }} as max_share,
-        most_frequent_reason
-    from shares
-    where reason_rank = 1
-        and n_rejected * 1e0 / n_rows > {{ scorehouse._double_literal(max_share) }}
-
 )
 
-select * from validation_errors
+select
+    {{ group_list }}
+    n_rows,
+    n_rejected,
+    n_rejected * 1e0 / n_rows as rejected_share,
+    {{ scorehouse._double_literal(max_share) }} as max_share,
+    most_frequent_reason
+from shares
+where reason_rank = 1
+    and n_rejected * 1e0 / n_rows > {{ scorehouse._double_literal(max_share) }}
 {% endtest %}

@@ -96,22 +96,16 @@ asked as (
 
     {{ scorehouse._given_names('asked_name', names | unique | list or ['all']) }}
 
-),
-
-validation_errors as (
-
-    select
-        {%- for column in columns %}
-        {{ 'asked_name as feature' if column == 'feature' and names else 'judged.' ~ column }},
-        {%- endfor %}
-        coalesce(judged.problem, 'no_rows') as problem
-    from asked
-    left join judged
-        on asked.asked_name = judged.judged_name
-    where judged.judged_name is null
-        or judged.problem in ('{{ fails | join("', '") }}')
-
 )
 
-select * from validation_errors
+select
+    {%- for column in columns %}
+    {{ 'asked_name as feature' if column == 'feature' and names else 'judged.' ~ column }},
+    {%- endfor %}
+    coalesce(judged.problem, 'no_rows') as problem
+from asked
+left join judged
+    on asked.asked_name = judged.judged_name
+where judged.judged_name is null
+    or judged.problem in ('{{ fails | join("', '") }}')
 {% endmacro %}

@@ -34,36 +34,30 @@ limited as (
 
 ),
 
-{{ scorehouse._certainly_worse('limited', 'judged', 'own_threshold', scorehouse._has_intervals(model)) }},
+{{ scorehouse._certainly_worse('limited', 'judged', 'own_threshold', scorehouse._has_intervals(model)) }}
 
-validation_errors as (
+select
+    ml_model,
+    version,
+    segment,
+    metric,
+    value,
+    own_threshold as threshold,
+    {{ 'reference_value,' if registry is not none }}
+    window_start,
+    window_end,
+    n_current,
+    {{ "'above'" if call == 'calibrated' else "'below'" if registry is none
+        else "case when reference_value is null then 'no_reference' else 'below_reference' end" }} as problem
+from judged
+where adjusted_p < 0.01e0
+    {{ 'or reference_value is null' if registry is not none }}
+{%- if require_rows %}
 
-    select
-        ml_model,
-        version,
-        segment,
-        metric,
-        value,
-        own_threshold as threshold,
-        {{ 'reference_value,' if registry is not none }}
-        window_start,
-        window_end,
-        n_current,
-        {{ "'above'" if call == 'calibrated' else "'below'" if registry is none
-            else "case when reference_value is null then 'no_reference' else 'below_reference' end" }} as problem
-    from judged
-    where adjusted_p < 0.01e0
-        {{ 'or reference_value is null' if registry is not none }}
-    {%- if require_rows %}
+union all
 
-    union all
-
-    select null, null, null, null, null, null, {{ 'null,' if registry is not none }} null, null, count(*), 'no_rows'
-    from measured
-    having count(*) = 0
-    {%- endif %}
-
-)
-
-select * from validation_errors
+select null, null, null, null, null, null, {{ 'null,' if registry is not none }} null, null, count(*), 'no_rows'
+from measured
+having count(*) = 0
+{%- endif %}
 {% endmacro %}

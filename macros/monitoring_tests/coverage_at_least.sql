@@ -52,26 +52,20 @@ tested as (
 
 {{ scorehouse._holm(
     'tested', 'judged', "ml_model, version, window_start, case when segment = 'all' then 0 else 1 end"
-) }},
+) }}
 
-validation_errors as (
-
-    select
-        ml_model,
-        version,
-        segment,
-        window_start,
-        window_end,
-        n_current as n_labelled,
-        value as coverage,
-        {{ level_sql }} as level,
-        adjusted_p as p_value,
-        case when value is null then 'no_coverage' else 'low_coverage' end as problem
-    from judged
-    where adjusted_p < 0.01e0
-        or value is null
-
-)
-
-select * from validation_errors
+select
+    ml_model,
+    version,
+    segment,
+    window_start,
+    window_end,
+    n_current as n_labelled,
+    value as coverage,
+    {{ level_sql }} as level,
+    adjusted_p as p_value,
+    case when value is null then 'no_coverage' else 'low_coverage' end as problem
+from judged
+where adjusted_p < 0.01e0
+    or value is null
 {% endtest %}

@@ -61,27 +61,21 @@ gaps as (
 
 ),
 
-{{ scorehouse._holm('gaps', 'judged', 'ml_model, version, window_start') }},
+{{ scorehouse._holm('gaps', 'judged', 'ml_model, version, window_start') }}
 
-validation_errors as (
-
-    select
-        ml_model,
-        version,
-        metric,
-        window_start,
-        window_end,
-        lower_segment,
-        lower_value,
-        higher_segment,
-        higher_value,
-        gap,
-        largest_gap,
-        adjusted_p as p_value
-    from judged
-    where adjusted_p < 0.01e0
-
-)
-
-select * from validation_errors
+select
+    ml_model,
+    version,
+    metric,
+    window_start,
+    window_end,
+    lower_segment,
+    lower_value,
+    higher_segment,
+    higher_value,
+    gap,
+    largest_gap,
+    adjusted_p as p_value
+from judged
+where adjusted_p < 0.01e0
 {% endtest %}
