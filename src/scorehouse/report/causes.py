@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scorehouse.report import limits
@@ -56,7 +56,10 @@ def alerts_of(behind: Rows, results: DbtResults | None) -> list[Alert]:
             facts = [_with_fact(one, fact) for one in facts]
             facts.append(_of_skipped(fact, facts))
     weights = {row["feature"]: row.get("importance") or 0.0 for row in data.signature}
-    faulty = {fact.feature for fact in facts if fact.feature and fact.is_fault}
+    faulty: dict[str, str] = {}
+    for fact in sorted(facts, key=lambda fact: fact.fault):
+        if fact.feature and fact.is_fault:
+            faulty.setdefault(fact.feature, fact.code)
     together = _together({fact.feature for fact in facts if fact.feature}, data.reference, weights, faulty)
     causes = [_cause(subject, group) for subject, group in _groups(facts, weights, together).items()]
     if data.attribution:  # where reasons are stored, an alert on scores says which features moved them
@@ -109,15 +112,20 @@ def _with_fact(run: Alert, failed: Alert) -> Alert:
 
 
 def _together(
-    features: set[str], reference: Sequence[Row], weights: Mapping[str, float], faulty: Set[str] = frozenset()
+    features: set[str], reference: Sequence[Row], weights: Mapping[str, float], faulty: Mapping[str, str]
 ) -> dict[str, str]:
-    """Features that go together in training, each with the head of them: one at fault, or most important."""
+    """Features that go together in training, each with the head of them: one at fault, or most important.
+
+    `faulty` has the most specific fault of the features that have one; others do not go with it.
+    """
     names = sorted(sorted(features), key=lambda name: (name not in faulty, -weights.get(name, 0.0)))
     heads = {name: name for name in names}
     for row in reference:
         a, b = row["name"], row["category"]
         if row["kind"] == "pair" and abs(row["lower"]) >= TOGETHER and a in heads and b in heads:
             first, second = sorted((heads[a], heads[b]), key=names.index)
+            if second in faulty and faulty[first] != faulty[second]:
+                continue
             heads = {name: first if head == second else head for name, head in heads.items()}
     return heads
 

@@ -454,8 +454,13 @@ def test_features_that_go_together_are_one_cause() -> None:
     rows = [{"kind": "pair", "name": a, "category": b, "lower": r} for a, b, r in pairs]
     rows.append({"kind": "numeric", "name": "a", "category": None, "lower": None})
     weights = {"a": 0.1, "b": 0.2, "c": 0.5, "d": 0.2}
-    assert _together(set("abcd"), rows, weights) == {**dict.fromkeys("abc", "c"), "d": "d"}
-    assert _together(set("abcd"), rows, weights, {"a"}) == {**dict.fromkeys("abc", "a"), "d": "d"}
+    assert _together(set("abcd"), rows, weights, {}) == {**dict.fromkeys("abc", "c"), "d": "d"}
+    told = _together(set("abcd"), rows, weights, {"a": "unit_changed"})
+    assert told == {**dict.fromkeys("abc", "a"), "d": "d"}
+    told = _together(set("abcd"), rows, weights, {"a": "unit_changed", "b": "unit_changed"})
+    assert told["a"] == told["b"] == told["c"]
+    told = _together(set("abcd"), rows, weights, {"a": "unit_changed", "b": "feature_fault"})
+    assert (told["a"], told["b"], told["c"]) == ("a", "b", "b"), "faults of their own"
 
 
 @pytest.mark.parametrize(("scale", "says"), [(1000, "1,000"), (0.01, "0.01")])
