@@ -132,15 +132,18 @@
     {% set has_left = 'exists (select 1 from ' ~ scored['plan'] ~ " as gone where gone.sh_state = 'vanished' and "
         ~ scorehouse._same_key('old_rows', 'gone', scored['key']) ~ ')' %}
     {% set old, names, where = target_relation ~ ' as old_rows ', columns | map('lower') | list, '1 = 1' %}
+    {% set places = (['decision'] if policy and policy['top_n'] else []) + (['rank'] if scored['group'] else []) %}
+    {% set places = places | select('in', names) | list %}
     {% set changes_left = '' %} {# but no row whose change is of an earlier run #}
     {% if vanished == 'flag' and 'is_vanished' in names %}
         {% set where = 'not coalesce(is_vanished, false)' %}
         {% set changes_left = 'update ' ~ old ~ 'set is_vanished = true where ' ~ where ~ ' and ' %}
     {% elif vanished == 'delete' %}
         {% set changes_left = 'delete from ' ~ old ~ 'where ' %}
-    {% elif scored['plan'] and policy and policy['top_n'] and 'decision' in names %}
+    {% elif scored['plan'] and places %}
         {# what is kept without a row has no place; a part of the features cannot tell whose row has left #}
-        {% set changes_left = 'update ' ~ old ~ 'set decision = null where decision is not null and ' %}
+        {% set changes_left = 'update ' ~ old ~ 'set ' ~ scorehouse._each('<value> = null', places) | join(', ')
+            ~ ' where (' ~ scorehouse._each('<value> is not null', places) | join(' or ') ~ ') and ' %}
         {% set where = 'decision is not null' if scored['is_partial'] else 'not ' ~ has_left %}
     {% endif %}
     {% if changes_left and scored['plan'] and not scored['is_partial'] %}

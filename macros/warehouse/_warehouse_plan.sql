@@ -7,6 +7,11 @@
         {{ scorehouse._warehouse_create(plan, is_temporary=true) }}
         {{ scorehouse._warehouse_plan_sql(snapshot, target_relation, scored) }}
     {% endcall %}
+    {% if scored['group'] %}
+        {% call statement('groups') %}
+            {{ scorehouse._warehouse_groups_sql(plan, snapshot, target_relation, scored) }}
+        {% endcall %}
+    {% endif %}
     {% set found = run_query('select cast(' ~ label ~ ' as ' ~ dbt.type_string()
         ~ ') as sh_label, sh_state, count(*) from ' ~ plan ~ ' group by 1, 2') %}
     {% do scorehouse._note_states(scored, found.rows, n_rows) %}
@@ -48,7 +53,8 @@
         {% do kinds.append(part['basis'] ~ part['hash_kind']) %}
     {% endfor %}
     {% set seen = 'watermark' if not scored['lookback']
-        else dbt.dateadd('microsecond', -scored['lookback'], 'watermark') %}
+        else dbt.dateadd('microsecond', -(scored['lookback'] % 1000000),
+            dbt.dateadd('second', -(scored['lookback'] // 1000000), 'watermark')) %} {# some count in 32 bits #}
     {% set changed = {
         'changed': 'old_rows.feature_hash <> new_rows.feature_hash',
         'updated_at': 'runs.seen is null or new_rows.sh_updated is null or new_rows.sh_updated > runs.seen',
@@ -112,4 +118,30 @@
     {{ ') as parts' if scored['max_rows'] }}
     ) as states
     where sh_state <> 'unchanged'
+{% endmacro %}
+
+
+{# Adds the other rows of each group whose ranks may change: a row of it is scored, or it lost a row or got one back, so
+   that the ranks of the rows that are there, which run from 1, have a gap. #}
+{% macro _warehouse_groups_sql(plan, snapshot, target_relation, scored) %}
+    {% set keys = scorehouse._quoted(scored['key']) %}
+    {% set unit = scorehouse._each('new_rows.<value>', scored['group'] + (keys[-1:] if scored['is_long'] else [])) %}
+    {% set old, stays = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list,
+        scorehouse._each('not old_rows.<value> is distinct from new_rows.<value>', scored['group'])[0] %}
+    insert into {{ plan }} ({{ keys | join(', ') }}, sh_state)
+    select {{ keys | join(', ') }}, 'changed'
+    from (
+        select
+            {{ scorehouse._each('new_rows.<value>', keys) | join(', ') }},
+            planned.sh_state,
+            count(planned.sh_state) over (partition by {{ unit | join(', ') }}) as sh_n_planned,
+            count(case when {{ stays }} and old_rows.row_status = 'scored' then 1 end)
+                over (partition by {{ unit | join(', ') }}) as sh_n_ranked,
+            max(case when {{ stays }} then {{ 'old_rows.rank' if 'rank' in old else -1 }} end)
+                over (partition by {{ unit | join(', ') }}) as sh_last
+        from {{ snapshot }} as new_rows
+        left join {{ plan }} as planned on {{ scorehouse._same_key('planned', 'new_rows', scored['key']) }}
+        left join {{ target_relation }} as old_rows on {{ scorehouse._same_key('old_rows', 'new_rows', scored['key']) }}
+    ) as ranked
+    where sh_state is null and (sh_n_planned > 0 or sh_n_ranked <> coalesce(sh_last, 0))
 {% endmacro %}

@@ -1,13 +1,15 @@
 {# Refuses arguments of `scored` that need the Python runtime: as far as dbt can know them, when it parses. #}
 {% macro _warehouse_refuse(arguments) %}
     {% do scorehouse._warehouse_check_types(arguments) %}
+    {% set rescore = scorehouse._warehouse_rescore(arguments) %}
     {% set wrong = {
-        'group': 'no ranks in groups' if arguments['group'],
+        'group': 'the name of one column, without a history (as_of) and max_rows' if arguments['group'] is not none
+            and (arguments['group'] is not string or arguments['as_of'] or (rescore or {}).get('max_rows')),
         'strict': 'no stricter checks than those of the pipeline' if arguments['strict'],
         'backend': "'auto' or 'sql'" if arguments.get('backend', 'auto') not in ['auto', 'sql'],
         'rescore': 'all, given, new, changed or updated_at; the last three with vanished (keep, flag or delete) and '
             ~ "max_rows; the last one with the column updated_at, and lookback (seconds, or such as '2 days'); "
-            ~ 'a history (as_of) is only added to' if not scorehouse._warehouse_rescore(arguments),
+            ~ 'a history (as_of) is only added to' if not rescore,
     } %}
     {% for argument, expected in wrong.items() if expected %}
         {% do scorehouse._argument_error(

@@ -24,6 +24,11 @@
     select
         {{ scored['keep'][:-1] | join(', ') }},
         {{ columns | join(', ') }},
+        {%- for group in scored['group'] %}
+        case when row_status = 'scored' then row_number() over (
+            partition by {{ group }}, row_status order by score desc, {{ scored['order'] | join(', ') }}
+        ) end as {{ scorehouse._identifier('rank') }},
+        {%- endfor %}
         {%- for column, sql in decided.items() %}
         {{ sql }} as {{ scorehouse._identifier(column) }},
         {%- endfor %}

@@ -44,18 +44,24 @@
     {% set kept = scorehouse._warehouse_known(
         known, (key + scorehouse._as_list(arguments['passthrough'])) | unique | list, arguments['reasons'] is not none,
         (['is_live'] if is_several else []) + (['decision', 'band', 'decision_policy'] if policy else [])
-            + (['is_vanished'] if scored['vanished'] == 'flag' else [])
+            + (['is_vanished'] if scored['vanished'] == 'flag' else []) + (['rank'] if arguments['group'] else [])
     ) %}
+    {% set group = scorehouse._same_but_for_case(kept, arguments['group'] or '') %}
     {% set stamp = scorehouse._same_but_for_case(known, scored['updated_at'] or '') %}
     {% do scorehouse._check_rules('scored', [
         ('rescore', arguments['rescore'], scored['updated_at'] and stamp | length != 1,
             'updated_at among the columns of the select, which are ' ~ known | join(', '), 'correct the name'),
     ]) %}
     {% for part in parts %}
+        {% do scorehouse._check_rules('scored', [
+            ('group', arguments['group'], (group | length == 1 and not is_wide) != (part['task'] == 'ranking'),
+                "for a version that ranks, and for no other, a column in key or passthrough, and the layout 'long'",
+                'the task of version ' ~ part['number'] ~ ' is ' ~ part['task'] ~ ': correct the call'),
+        ]) %}
         {% do part.update(columns=scorehouse._feature_columns(known, part['features'], call, 'the select')) %}
     {% endfor %}
     {% do scored.update(
-        key=kept[:key | length], kept=kept, updated_at=scorehouse._quoted(stamp),
+        key=kept[:key | length], kept=kept, updated_at=scorehouse._quoted(stamp), group=scorehouse._quoted(group),
         keep=scorehouse._quoted(kept) + [scorehouse._identifier('feature_hash')]
     ) %}
     {% do scored.update(cut_by=scorehouse._warehouse_cut_by(scored, as_of, known)) %}
@@ -91,7 +97,7 @@
             {% if is_wide or number not in parts | map(attribute='number') | list %}
                 {% do parts.append(dict(
                     scorehouse._warehouse_part(call, name, number, arguments['reasons'], policy,
-                        [label, not parts] if is_several else none),
+                        ([label, not parts] if is_several else []) + scorehouse._as_list(arguments['group'])),
                     alias=alias, label=label, is_live=not parts,
                     suffix='__' ~ (alias or 'version_' ~ number) if is_wide and parts else ''
                 )) %}
@@ -123,7 +129,7 @@
         'digest': version['sha256'],
         'registry': facts,
         'task': version.get('task'),
-        'basis': local_md5(tojson(basis + ([place] if place else []))),
+        'basis': local_md5(tojson(basis + place)),
         'stages': statements[:-1],
         'select': statements | last,
         'features': context['scorehouse_predict__' ~ name ~ '__v' ~ number ~ '__features'](),
@@ -148,7 +154,8 @@
         "rescore='given' (a batch replaces its window), or 'new' or 'changed'": is_batch and scored['rule'] == 'all',
         "vanished='keep', since all rows outside of a batch would count as vanished":
             is_batch and scored['vanished'] != 'keep',
-        'no top_n, whose group may span several batches': is_batch and scored['policy'] and scored['policy']['top_n'],
+        'neither group nor top_n, whose rows may be in several batches':
+            is_batch and (scored['arguments']['group'] or (scored['policy'] or {}).get('top_n')),
         'event_time in passthrough, so that a batch can replace its window':
             is_batch and scored['rule'] == 'given' and found | first not in scored['kept'],
     } %}

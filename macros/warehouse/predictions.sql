@@ -1,12 +1,8 @@
-{# The materialization `predictions` where no Python runs. #}
-{% materialization predictions, adapter='postgres', supported_languages=['sql'] %}
-    {{ return(scorehouse._warehouse_predictions()) }}
-{% endmaterialization %}
-
-{% materialization predictions, adapter='snowflake', supported_languages=['sql'] %}
-    {{ return(scorehouse._warehouse_predictions()) }}
-{% endmaterialization %}
-
-{% materialization predictions, adapter='bigquery', supported_languages=['sql'] %}
+{# The materialization `predictions` of databases that have none of their own: SQL alone, or a refusal before anything
+   is changed. Not one per adapter, since dbt would use that of PostgreSQL on Redshift, whose SQL differs. #}
+{% materialization predictions, default, supported_languages=['sql', 'python'] %}
+    {% if target.type not in ['postgres', 'snowflake', 'bigquery'] or model['language'] == 'python' %}
+        {% do scorehouse._no_prediction_tables() %}
+    {% endif %}
     {{ return(scorehouse._warehouse_predictions()) }}
 {% endmaterialization %}

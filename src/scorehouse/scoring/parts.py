@@ -47,6 +47,7 @@ class Part:
             **({"outputs": list(version.outputs)} if version.outputs else {}),
             "methods": [version.score_method, version.label_method],
             "strict": sorted(options.strict),
+            **({"group": options.group} if options.group else {}),
             **({"reasons": [options.reasons.settings(), _reasons_of(version)]} if options.reasons else {}),
             "part": [self.label, self.is_live] if options.several else None,
         }

@@ -23,7 +23,17 @@ from linear_reasons import columns_of, explained_rows
 from project import DbtProject
 from scorehouse import register
 from scorehouse.project.forgotten import COLUMNS
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
+from sql_alone import (
+    TABLES,
+    TRIED,
+    Told,
+    call_of,
+    check_nights,
+    ml_model_of,
+    register_others,
+    told,
+    told_by_duckdb,
+)
 
 pytestmark = [
     pytest.mark.foreign,
@@ -280,10 +290,10 @@ def test_empty_makes_the_tables_and_nothing_in_them(project: Dbt2Project) -> Non
 @pytest.fixture(scope="module")
 def both(built: Dbt2Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
     """What the tables of three nights hold after each, here and by the first engine."""
-    register_challenger(built.folder, "leaving")
-    built.dbt("seed", "--select", "tag:ml_leaving")
+    register_others(built.folder, "leaving")
+    built.dbt("seed", "--select", "tag:ml_leaving", "tag:ml_leaving_ranked")
     for name in TABLES:
-        built.scored(name, call_of(name))
+        built.scored(name, call_of(name), ml_model=ml_model_of(name, "leaving"))
 
     def build(select: str) -> None:
         built.features(select)

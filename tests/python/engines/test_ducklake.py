@@ -17,7 +17,17 @@ from churn import FEATURES, ROWS
 from lake import LakeProject, needs_lake
 from monitored import run as command
 from project import DbtProject, Row
-from sql_alone import ARGUMENTS, TABLES, TRIED, Told, check_nights, register_challenger, told, told_by_duckdb
+from sql_alone import (
+    ARGUMENTS,
+    TABLES,
+    TRIED,
+    Told,
+    check_nights,
+    ml_model_of,
+    register_others,
+    told,
+    told_by_duckdb,
+)
 
 pytestmark = needs_lake
 KEY = {"key": "id", "passthrough": ["shop"]}
@@ -213,13 +223,13 @@ def test_a_table_in_a_lake_beside_is_refused_before_anything_is_scored(door: str
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
     """What the tables of a lake hold after each of three nights, and those of a DuckDB file."""
     lake = LakeProject(tmp_path_factory.mktemp("nights") / "house")
-    register_challenger(lake.folder, "churn")
+    register_others(lake.folder, "churn")
     for table, arguments in TABLES.items():
-        lake.sql_model(table, "churn", **{**ARGUMENTS, **arguments})
+        lake.sql_model(table, ml_model_of(table, "churn"), **{**ARGUMENTS, **arguments})
 
     def build(select: str) -> None:
         lake.features(select)
-        lake.build("--select", "ml_churn", "features", *TABLES).check()
+        lake.build("--select", "ml_churn", "ml_churn_ranked", "features", *TABLES).check()
 
     def query(select: str) -> list[Row]:
         # the row that a run began with stays in a lake

@@ -32,7 +32,9 @@ WHEN_IT_PARSES = [
     (f"{KEY}, layout='broad'", "one of long, wide"),
     (f"{KEY}, strict=['null']", "(strict="),
     (f"{KEY}, as_of='2024-01-01', rescore='changed'", "a history (as_of) is only added to"),
-    (f"{KEY}, group='shop'", "(group="),
+    (f"{KEY}, group=['shop']", "the name of one column, without a history (as_of) and max_rows"),
+    (f"{KEY}, group='shop', as_of='2024-01-01'", "without a history (as_of) and max_rows"),
+    (f"{KEY}, group='shop', {CHANGED}'max_rows': 3}}", "without a history (as_of) and max_rows"),
     (f"{KEY}, backend='native'", "(backend="),
     (f"{KEY}, rescore='updated_at'", "(rescore="),
     (
@@ -90,6 +92,7 @@ WHEN_IT_RUNS = [
         f"{KEY}, reasons={{'top': 1, 'where': {{'decision': 'maybe'}}}}, decision={{'threshold': 0.5}}",
         "one of no, yes, or a list of them",
     ),
+    (f"{KEY}, group='shop'", "the task of version 1 is classification: correct the call"),
     (f"{KEY}, version=7", "version 7 has no compiled SQL that was proven for postgres"),
     (
         f"{KEY}, decision={{'top_n': 1, 'per': 'plan'}}",
@@ -172,7 +175,7 @@ SLICED = {
     "a history": ("as_of='day'", BATCHES, "no as_of"),
     "a rebuild": ("rescore='all'", BATCHES, "rescore='given' (a batch replaces its window)"),
     "vanished": ("rescore={'vanished': 'flag'}", BATCHES, "vanished='keep'"),
-    "places": ("rescore='changed', decision={'top_n': 1}", BATCHES, "no top_n"),
+    "places": ("rescore='changed', decision={'top_n': 1}", BATCHES, "neither group nor top_n"),
     "no window": ("rescore='given'", BATCHES, "event_time in passthrough"),
     "nothing to begin with": ("rescore='given'", BATCHES.replace("begin=", "before="), "begin (a date)"),
 }

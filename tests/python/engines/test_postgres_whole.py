@@ -18,23 +18,24 @@ from sql_alone import (
     call_of,
     check_nights,
     customers,
-    register_challenger,
+    ml_model_of,
+    register_others,
     told,
     told_by_duckdb,
 )
 
 pytest.importorskip("dbt.adapters.postgres", reason="the extra `postgres` is not installed")
 pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
-CALL = "{{{{ scorehouse.scored('churn', {}) }}}}\nselect * from {{{{ ref('features') }}}}\n"
+CALL = "{{{{ scorehouse.scored('{}', {}) }}}}\nselect * from {{{{ ref('features') }}}}\n"
 
 
 @pytest.fixture(scope="module")
 def nights(server: Server, tmp_path_factory: pytest.TempPathFactory) -> OneTableProject:
     project = built_project(server, tmp_path_factory.mktemp("whole") / "house", "whole")
-    register_challenger(project.folder, "churn")
-    assert project.build("--select", "tag:ml_churn") == ""
+    register_others(project.folder, "churn")
+    assert project.build("--select", "tag:ml_churn", "tag:ml_churn_ranked") == ""
     for name in TABLES:
-        project.write(f"models/{name}.sql", CALL.format(call_of(name)))
+        project.write(f"models/{name}.sql", CALL.format(ml_model_of(name, "churn"), call_of(name)))
     return project
 
 

@@ -12,11 +12,21 @@ from project import Row
 from scorehouse import register
 from scorehouse.registration.groups import grouped
 from spark.project import SparkProject, quick, stop_session
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
+from sql_alone import (
+    TABLES,
+    TRIED,
+    Told,
+    call_of,
+    check_nights,
+    ml_model_of,
+    register_others,
+    told,
+    told_by_duckdb,
+)
 
 pytest.importorskip("pyspark", reason="PySpark is not installed: ./run test spark")
 pytestmark = pytest.mark.foreign
-CALL = "{{{{ scorehouse.scored('churn', {}) }}}}\nselect * from {{{{ ref('features') }}}}\n"
+CALL = "{{{{ scorehouse.scored('{}', {}) }}}}\nselect * from {{{{ ref('features') }}}}\n"
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +36,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Told],
     spark = SparkProject(folder, quick(folder))
     facts = {"task": "classification", "alias": "champion", "project_dir": folder}
     register(classifier(), "churn", training(), **grouped(facts))
-    register_challenger(folder, "churn")
+    register_others(folder, "churn")
     for name in TABLES:
-        spark.write(f"models/{name}.sql", CALL.format(call_of(name)))
+        spark.write(f"models/{name}.sql", CALL.format(ml_model_of(name, "churn"), call_of(name)))
 
     def build(select: str) -> None:
         spark.features(select)
-        ended = spark.build("--select", "tag:ml_churn,resource_type:seed", "features", *TABLES)
+        ended = spark.build(
+            "--select",
+            "tag:ml_churn,resource_type:seed",
+            "tag:ml_churn_ranked,resource_type:seed",
+            "features",
+            *TABLES,
+        )
         assert set(TABLES) <= set(ended) and {status for status, _ in ended.values()} <= {"success"}, ended
 
     def query(select: str) -> list[Row]:

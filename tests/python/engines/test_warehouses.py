@@ -31,7 +31,17 @@ from emulated_models import (
     scored_in_stages,
 )
 from linear_reasons import columns_of, explained_rows
-from sql_alone import TABLES, TRIED, Told, call_of, check_nights, register_challenger, told, told_by_duckdb
+from sql_alone import (
+    TABLES,
+    TRIED,
+    Told,
+    call_of,
+    check_nights,
+    ml_model_of,
+    register_others,
+    told,
+    told_by_duckdb,
+)
 
 pytestmark = [
     pytest.mark.foreign,
@@ -307,10 +317,10 @@ def test_a_column_of_a_type_that_does_not_fit_is_refused(project: EmulatedProjec
 @pytest.fixture(scope="module")
 def both(built: EmulatedProject, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[Told]]:
     """What the tables of three nights hold after each, here and on DuckDB."""
-    register_challenger(built.folder, "leaving")
-    built.dbt("seed", "--select", "tag:ml_leaving")
+    register_others(built.folder, "leaving")
+    built.dbt("seed", "--select", "tag:ml_leaving", "tag:ml_leaving_ranked")
     for name in TABLES:
-        built.scored(name, call_of(name))
+        built.scored(name, call_of(name), ml_model=ml_model_of(name, "leaving"))
 
     def build(select: str) -> None:
         built.features(select)

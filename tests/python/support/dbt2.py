@@ -59,9 +59,9 @@ class Dbt2Project:
     def features(self, sql: str, name: str = "customers") -> None:
         self.write(f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
 
-    def scored(self, name: str, arguments: str, config: str = "") -> None:
+    def scored(self, name: str, arguments: str, config: str = "", ml_model: str = "leaving") -> None:
         head = f"{{{{ config({config}) }}}}\n" if config else ""
-        call = f"{{{{ scorehouse.scored('leaving', {arguments}) }}}}"
+        call = f"{{{{ scorehouse.scored('{ml_model}', {arguments}) }}}}"
         self.write(f"models/{name}.sql", f"{head}{call}\nselect * from {{{{ ref('customers') }}}} -- all\n")
 
 

@@ -257,9 +257,9 @@ class EmulatedProject:
     def features(self, sql: str = CUSTOMERS, name: str = "customers") -> None:
         self.write(f"models/{name}.sql", f"{{{{ config(materialized='table') }}}}\n{sql}\n")
 
-    def scored(self, name: str, arguments: str, config: str = "") -> None:
+    def scored(self, name: str, arguments: str, config: str = "", ml_model: str = "leaving") -> None:
         head = f"{{{{ config({config}) }}}}\n" if config else ""
-        call = f"{{{{ scorehouse.scored('leaving', {arguments}) }}}}"
+        call = f"{{{{ scorehouse.scored('{ml_model}', {arguments}) }}}}"
         self.write(f"models/{name}.sql", f"{head}{call}\nselect * from {{{{ ref('customers') }}}} -- all\n")
 
 

@@ -76,6 +76,11 @@ TABLES: dict[str, dict[str, Any]] = {
     "stamped": {"rescore": {"updated_at": "updated_at", "vanished": "flag"}, "decision": BEST},
     "stamped_late": {"rescore": {"updated_at": "updated_at", "lookback": "12 hours", "max_rows": 8}},
     "long_stamped": {"alias": BOTH, "rescore": {"rule": "updated_at", "updated_at": "updated_at"}},
+    "ranked": {"group": "shop", "rescore": "changed"},
+    "ranked_given": {"group": "shop", "rescore": "given"},
+    "ranked_flagged": {"group": "shop", "rescore": {"rule": "changed", "vanished": "flag"}, "decision": BEST},
+    "ranked_kept": {"group": "shop", "rescore": "new", "decision": {**BEST, "per": None}},
+    "long_ranked": {"alias": BOTH, "group": "shop", "rescore": {"vanished": "delete"}},
     "wide_alone": {"alias": ["champion", "nobody"], "layout": "wide", "rescore": "given"},
     "banded": {"decision": BANDED, "reasons": {"top": 2, "where": {"band": ["it's high"], "below": 0.9}}},
     "decided": {"decision": IN_DOUBT, "reasons": {"top": 1, "where": {"decision": ["yes", "abstain"]}}},
@@ -86,7 +91,7 @@ def _capability(arguments: dict[str, Any]) -> str:
     """What a table shows, among the rows of the card of engines."""
     if len(arguments.get("alias", arguments.get("version", ""))) == 2:
         return "several versions"
-    shown = {"reasons": "reasons", "vanished": "vanished", "as_of": "history"}
+    shown = {"group": "scored", "reasons": "reasons", "vanished": "vanished", "as_of": "history"}
     return next((name for word, name in shown.items() if word in str(arguments)), "decisions")
 
 
@@ -138,15 +143,26 @@ def call_of(name: str) -> str:
     return ", ".join(f"{argument}={value!r}" for argument, value in {**ARGUMENTS, **TABLES[name]}.items())
 
 
-def register_challenger(folder: Path, name: str) -> None:
-    """A second version of the ML model, which has learned from other labels; its seeds have to be loaded."""
+def ml_model_of(table: str, name: str) -> str:
+    """The ML model of one of TABLES: `name`, or the one beside it that ranks."""
+    return f"{name}_ranked" if "group" in TABLES[table] else name
+
+
+def register_others(folder: Path, name: str) -> None:
+    """A second version of the ML model, which has learned from other labels, and an ML model that ranks.
+
+    Their seeds have to be loaded, those of the tag `ml_{name}`.
+    """
     facts: dict[str, Any] = {"task": "classification", "alias": "challenger", "project_dir": folder}
     register(classifier(90), name, training(), **grouped(facts))
+    for alias, bound in zip(BOTH, (70, 90), strict=True):
+        facts.update(task="ranking", alias=alias)
+        register(classifier(bound), f"{name}_ranked", training(), **grouped(facts))
 
 
 def _columns(arguments: dict[str, Any]) -> str:
     """The columns that a table has by its arguments, and those of every table."""
-    columns = HELD
+    columns = HELD.replace("prediction, score", "score, rank") if "group" in arguments else HELD
     columns += ", decision, band, decision_policy" if "decision" in arguments else ""
     columns += ", is_vanished" if "flag" in str(arguments.get("rescore")) else ""
     if "reasons" in arguments:  # batches are rejected in the kernel's words: 1.50, where SQL has 1.5
@@ -194,11 +210,11 @@ def told_by_duckdb(folder: Path, registered: Path, name: str) -> list[Told]:
     for part in ("seeds", "artifacts", "macros"):
         shutil.copytree(registered / part, project.folder / part, dirs_exist_ok=True)
     for table, arguments in TABLES.items():
-        project.sql_model(table, name, **{**ARGUMENTS, **arguments})
+        project.sql_model(table, ml_model_of(table, name), **{**ARGUMENTS, **arguments})
 
     def build(select: str) -> None:
         project.features(select)
-        project.build("--select", f"ml_{name}", "features", *TABLES).check()
+        project.build("--select", f"ml_{name}", f"ml_{name}_ranked", "features", *TABLES).check()
 
     return told(build, project.query)
 
