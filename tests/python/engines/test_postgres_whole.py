@@ -101,7 +101,7 @@ ROWS_OF_THREE = customers(
 def build_one(nights: OneTableProject, arguments: str, more: str = "1 as one") -> str:
     """Build the table `one` of three rows that have one more column."""
     nights.features(f"select *, {more} from ({ROWS_OF_THREE}) as rows_of")
-    nights.write("models/one.sql", CALL.format(arguments))
+    nights.write("models/one.sql", CALL.format("churn", arguments))
     return nights.build("--select", "features", "one")
 
 
@@ -162,7 +162,7 @@ def test_each_batch_replaces_its_window(nights: OneTableProject) -> None:
     """A row that left the window of a batch is deleted; what is outside of the window stays."""
     nights.query("drop table if exists one; delete from scorehouse_run_log where node like '%.one'")
     batches = "incremental_strategy='microbatch', event_time='day', begin='2024-01-01', batch_size='day'"
-    call = CALL.format("key='id', passthrough=['day'], rescore='given'")
+    call = CALL.format("churn", "key='id', passthrough=['day'], rescore='given'")
     nights.write("models/one.sql", f"{{{{ config({batches}) }}}}\n{call}")
     nights.features(ROWS_OF_THREE)
     assert nights.build("--select", "features", "one", *FROM_MONDAY, "2024-01-03") == ""
