@@ -98,10 +98,12 @@ ROWS_OF_THREE = customers(
 )
 
 
-def build_one(nights: OneTableProject, arguments: str, more: str = "1 as one") -> str:
+def build_one(
+    nights: OneTableProject, arguments: str, more: str = "1 as one", ml_model: str = "churn", head: str = ""
+) -> str:
     """Build the table `one` of three rows that have one more column."""
     nights.features(f"select *, {more} from ({ROWS_OF_THREE}) as rows_of")
-    nights.write("models/one.sql", CALL.format("churn", arguments))
+    nights.write("models/one.sql", head + CALL.format(ml_model, arguments))
     return nights.build("--select", "features", "one")
 
 
@@ -213,6 +215,35 @@ def test_versions_with_other_outputs_are_not_scored_together(nights: OneTablePro
 def test_a_column_that_the_table_has_itself_is_not_passed_through(nights: OneTableProject) -> None:
     said = build_one(nights, "key='id', passthrough=['feature_hash']", "1 as feature_hash")
     assert "scorehouse.scored(passthrough='feature_hash')" in said and "rename the column" in said
+
+
+def test_another_group_ranks_all_rows_again(nights: OneTableProject) -> None:
+    """And a table without ranks gets them once columns may be added."""
+    nights.query("drop table if exists one")
+    call = "key='id', passthrough=['shop', 'state'], rescore='changed', group='{}'"
+    last = (
+        "select rows_new, rows_stale from scorehouse_run_log where node like '%.one' and status = 'success' "
+    )
+    for group, ranks, counts in [("shop", [1, 2, 1], (3, 0)), ("state", [3, 2, 1], (0, 3))]:
+        assert build_one(nights, call.format(group), ml_model="churn_ranked") == ""
+        assert nights.query("select rank from one order by id") == [(rank,) for rank in ranks]
+        assert nights.query(f"{last} order by started_at desc limit 1") == [counts]
+    nights.query("alter table one drop column rank")
+    assert "it lacks rank" in build_one(nights, call.format("state"), ml_model="churn_ranked")
+    head = "{{ config(on_schema_change='append_new_columns') }}\n"
+    assert build_one(nights, call.format("state"), ml_model="churn_ranked", head=head) == ""
+    assert nights.query("select rank from one order by id") == [(3,), (2,), (1,)]
+    nights.query("drop table one")
+
+
+def test_a_python_model_is_refused_in_words(nights: OneTableProject) -> None:
+    body = "    dbt.config(materialized='predictions')\n    return dbt.ref('features')\n"
+    nights.write("models/by_python.py", f"def model(dbt, session):\n{body}")
+    try:
+        said = nights.build("--select", "by_python")
+    finally:
+        (nights.folder / "models/by_python.py").unlink()
+    assert "there are no prediction tables of Python models on postgres" in said and "What to do:" in said
 
 
 def test_dbt_show_previews_scores(nights: OneTableProject) -> None:

@@ -486,6 +486,22 @@ def test_another_unit_is_a_fault_of_the_data(database: Path, scale: float, says:
         assert faults_of_data(warehouse, "not_loaded_yet") == []
 
 
+def test_faults_of_two_kinds_are_two_alerts(database: Path) -> None:
+    """Though the features go together: what is missing does not hide that another has changed its unit."""
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(
+            "insert into ml_wide__reference by name select * replace ('f01' as name, 'f20' as category, "
+            "0.9 as lower) from ml_wide__reference where kind = 'pair' limit 1; "
+            "update wide_drift set status = 'drift' where feature = 'f20' and metric = 'psi' "
+            "and segment = 'all' and window_start = '2025-04-01'; "
+            "update wide_profiles set mean = 1000 * mean, deviation = 1000 * deviation "
+            "where feature = 'f20' and window_start >= '2025-04-01'"
+        )
+        assert connection.sql("from ml_wide__reference where (name, category) = ('f01', 'f20')").fetchall()
+    found = {(alert["code"], alert["subject"]["name"]) for alert in alerts_of(database)}
+    assert {("unit_changed", "f20"), ("feature_fault", "f01")} <= found
+
+
 @pytest.mark.parametrize(
     ("code", "part", "about"),
     [("output_drift", "output", "distribution of score"), ("drift", "feature", "f01")],

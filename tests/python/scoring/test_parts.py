@@ -99,6 +99,7 @@ def test_a_basis_is_of_all_that_a_prediction_depends_on() -> None:
         "label_method": "predict",
     }
     found = [basis(FIRST), *(basis(replace(FIRST, **{name: value})) for name, value in changed.items())]
+    found += [basis(FIRST, group=column) for column in ("shop", "day")]
     found += [basis(FIRST, strict="null"), basis(FIRST, reasons=3), basis(FIRST, reasons=4)]
     proven = ({"reasons": {"proof_sha256": digest}} for digest in ("ee", "ff"))
     found += [basis(replace(FIRST, program=program), reasons=3) for program in proven]
