@@ -30,7 +30,7 @@ SHARED = (
 )
 OPENING = """\
 With `--json`, a command prints one JSON document and asks no questions; errors go to standard error. Commands
-work from any folder of the project. Colours appear only on a terminal, unless `NO_COLOR` is set.
+work from any folder of the project.
 
 | exit code | |
 |---|---|

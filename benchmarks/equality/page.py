@@ -16,9 +16,8 @@ HEAD = """# Do converters give the estimator's results?
 
 Made on {date} by `python benchmarks/equality` with {versions}. Versions of the converters: {converters}.
 
-Converters turn a fitted estimator into SQL, a graph or C that scores. Their results are compared with the
-estimator's own `predict` and `predict_proba` on rows where conversions go wrong. The features are doubles
-that float32 cannot hold: flights in metric units.
+What a converter makes (SQL, a graph, C) is compared with the estimator's own `predict` and `predict_proba` on
+rows where conversions go wrong. The features are doubles that float32 cannot hold: flights in metric units.
 
 | rows | what they are |
 |---|---|

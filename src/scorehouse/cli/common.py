@@ -54,9 +54,9 @@ class Choice(click.Choice[str]):
 
 
 class WholeNumber(click.IntRange):
-    """A whole number, called so where something else is given."""
+    """A whole number; something else is called no integer, and not no integer range."""
 
-    name = "whole number"
+    name = "integer"
 
 
 class Number(click.FloatRange):

@@ -33,6 +33,7 @@ class Monitored:
     features: str
     keys: tuple[str, ...]
     day: str | None
+    period: str
     segments: tuple[str, ...]
     training: str | None
     labels: str | None
@@ -89,6 +90,16 @@ class Monitored:
     def key(self) -> str | list[str]:
         """The argument `key` of the macros."""
         return key_of(self.keys)
+
+    @property
+    def span(self) -> str | None:
+        """The argument `period` of the macros, where it is not their default."""
+        return None if self.period == "month" else self.period
+
+    @property
+    def is_dated_longer(self) -> bool:
+        """Whether windows are by date, and longer than a day."""
+        return self.day is not None and self.period != "day"
 
     @property
     def labelled(self) -> dict[str, str]:

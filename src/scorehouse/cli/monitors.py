@@ -37,8 +37,8 @@ PER_RUN = "{{ config(materialized='incremental', **scorehouse.replace_windows('r
 
 def monitors(model: Monitored) -> list[Monitor]:
     """All monitors that the answers allow for, in the order of their lineage."""
-    written = [*_profiles(model), _drift(model, "drift", "month" if model.day else "run")]
-    if model.day:  # a month shows a change late in it only in the next month; a day shows it at once
+    written = [*_profiles(model), _drift(model, "drift", model.period if model.day else "run")]
+    if model.is_dated_longer:  # which shows a change late in it only in the next; a day shows it at once
         written += [_drift(model, "daily_drift", "day")]
     for one in model.judged:
         written.append(_performance(one))
@@ -105,6 +105,7 @@ def _judged_by(model: Monitored, task: str) -> dict[str, Any]:
     return {
         "key": model.key,
         "day": model.day,
+        "period": model.span,
         "segments": model.segments,
         "label": model.label,
         "task": task,
@@ -160,7 +161,13 @@ def _estimates(model: Monitored) -> list[Monitor]:
         ESTIMATES,
         "estimated_performance",
         {"predictions": model.table, "calibration": f"ref('{calibration.name}')"},
-        {"day": model.day, "segments": model.segments, "task": task, "options": model.options()},
+        {
+            "day": model.day,
+            "period": model.span,
+            "segments": model.segments,
+            "task": task,
+            "options": model.options(),
+        },
     )
     return [calibration, estimates]
 
@@ -213,7 +220,7 @@ def _retraining(model: Monitored) -> Monitor:
         "registry": f"ref('ml_{name}')",
         "drift": f"ref('{name}_drift')",
         "predictions": model.table,
-        "recent_drift": f"ref('{name}_daily_drift')" if model.day else None,
+        "recent_drift": f"ref('{name}_daily_drift')" if model.is_dated_longer else None,
     }
     if len(judged) > 1:
         tables = ", ".join(f"{jinja(each.ending)}: ref('{each.stem}_performance')" for each in judged)

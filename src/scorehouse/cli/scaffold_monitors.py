@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scorehouse.cli.changes import Change, Writing, new_files, write_options
-from scorehouse.cli.common import WholeNumber, echo, key_option, name_argument, option
+from scorehouse.cli.common import Choice, WholeNumber, echo, key_option, name_argument, option
 from scorehouse.cli.known_columns import PASS, check_columns, check_tables, features_of
 from scorehouse.cli.monitored import Monitor, Monitored
 from scorehouse.cli.monitoring_columns import JOINT, SEQUENTIAL, WORST_SEGMENTS
@@ -21,6 +21,7 @@ from scorehouse.registry.program_facts import undated
 from scorehouse.registry.seeds import ModelSeeds, build_command
 from scorehouse.registry.version import PREFIX, SEVERAL, Version, column_of
 
+PERIODS = ("day", "week", "month", "quarter", "year")
 TASKS = ("classification", "regression", *SEVERAL)
 # How the names of monitors end that `NAME_retraining` does not depend on; of several outputs, also others.
 ENDS = ("_joint_drift", "_worst_segments", "_rejections", "_watch")
@@ -42,8 +43,9 @@ ERRORS = {"regression": "mae", "predict_proba": "log_loss"}
 @key_option
 @click.option("--table", help="The prediction table; default: NAME_predictions.")
 @click.option(
-    "--day", help="Date column of the predictions, for windows by month; default: one per scoring run."
+    "--day", help="Date column of the predictions, for windows by date; default: one per scoring run."
 )
+@option("--period", type=Choice(PERIODS), default="month", help="What a window by day spans.")
 @click.option("--segment", "segments", multiple=True, help="Column of the predictions to segment by.")
 @click.option("--training", help="Prediction table of the training rows, to compare segments with.")
 @click.option("--labels", help="dbt model with the labels that arrive later.")
@@ -148,6 +150,8 @@ def planned_monitors(
             "--label out. For accuracy, precision and recall of predictions of 1 and 0, call the macro "
             f"`performance` with options={{'prediction': '{column}', 'score': '{column}'}}"
         )
+    if answers["period"] != "month" and not answers["day"]:
+        raise click.UsageError("--period is what windows by day span: name the date column by --day")
     if training and not segments:
         raise click.UsageError("--training is what segments are compared with: name them by --segment")
     outputs = _labels_of_outputs(version, label_columns)
@@ -200,7 +204,7 @@ def _joint(model: Monitored) -> Monitor:
             "reference": f"ref('ml_{name}__reference')",
             "features": f"ref('{model.features}')",
         },
-        {"key": model.key, "day": model.day},
+        {"key": model.key, "day": model.day, "period": model.span},
         ["scorehouse.no_drift"],
     )
 

@@ -17,6 +17,7 @@ from scorehouse.report.export import facts_of_alert
 from scorehouse.report.page import by_state
 from scorehouse.report.sections import Chapter
 from scorehouse.report.summary import ACT, FINE, NEXT, WATCH, counted, headline, overview
+from scorehouse.report.words import part_name
 
 COLOURS = {ACT: "red", WATCH: "yellow", FINE: "green"}
 WIDEST = 110
@@ -83,7 +84,7 @@ def _of_alert(alert: Alert) -> Iterator[str]:
     if alert.text:
         yield from _wrapped(alert.text, 4)
     if alert.topic == "segments":
-        others = [str(one.row["segment"]) for one in alert.told if one.topic == "segments" and one.row]
+        others = [part_name(one.row["segment"]) for one in alert.told if one.topic == "segments" and one.row]
         if said := "; ".join([*others, *filter(None, [alert.untold])]):
             yield from _wrapped(f"also where {said}", 4)
     advice = f"What to do: {alert.what_to_do}"

@@ -18,6 +18,7 @@ from scorehouse.report.words import (
     metric_value,
     number,
     p_value,
+    part_name,
     percent,
 )
 
@@ -67,7 +68,15 @@ def series_name(row: Row) -> str:
     return name if row["segment"] == "all" else f"{name} of {row['segment']}"
 
 
+def _mended(known: Mapping[str, Any]) -> str:
+    if str(known.get("error")).startswith(f"test {VOLUMES} "):
+        return LOADED
+    return CORRECT if known["of_test"] else MEND
+
+
 WORSE = {"rejected_share": "More rows are rejected", "score_shift": "Scores have shifted"}
+REVERSED = ", and whether labels or classes are reversed, since guessing is better"
+WRONG_WAY = 0.4  # of ROC AUC
 # What templates name beside `row` and the numbers: the first argument knows both.
 DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     # of the row of a monitoring table
@@ -98,11 +107,14 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "exact_limit": lambda known, row: metric_value(row["metric"], known["limit"]),
     # of segments
     "worse": lambda known, row: WORSE.get(row["metric"], f"{known['measure']} is worse"),
+    "rows_in": lambda _, row: part_name(row["segment"]),
     "rest": lambda _, row: metric_value(row["metric"], row["rest_value"]),
     "compared": lambda _, row: "before" if row["metric"] == "score_shift" else "in all other rows",
     "difference": lambda _, row: metric_value(row["metric"], row["difference_low"]),
     "most": lambda known, row: metric_limit(row["metric"], known["limit"]),
     "share": lambda _, row: percent(row["share_of_rows"]),
+    "reversed": lambda _, row: REVERSED * (row["metric"] == "roc_auc" and (row["value"] or 1) < WRONG_WAY),
+    "target": lambda *_: " --target TARGET",  # where a file alone was read
     # of runs, of dbt and of several features
     "why": lambda known, _: (
         known["error"][:WIDEST] + " …" * (len(known["error"]) > WIDEST) or "no error message was recorded"
@@ -111,27 +123,20 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "rejected": lambda known, _: (
         "every row" if known["rejected_share"] == 1 else f"{percent(known['rejected_share'])} of its rows"
     ),
-    "by_reason": lambda known, _: "".join(
-        f", {count:,} for {reason}" for reason, count in known["reject_reasons"]
-    ),
+    "most_for": lambda known, _: "".join(f", the most for {one}" for one, _ in known["reject_reasons"][:1]),
+    "by_reason": lambda known, _: "".join(f", {n:,} for {reason}" for reason, n in known["reject_reasons"]),
     "found": lambda known, _: f"{known['message']}; " if known["message"] else "",
     "age": lambda known, _: ago(known["age_days"]),
     "ended": lambda known, _: "warns" if known["level"] == "warn" else "failed",
     "least": lambda known, _: percent(known["limit"]),
-    "correct": lambda known, _: (
-        LOADED
-        if str(known.get("error")).startswith(f"test {VOLUMES} ")
-        else CORRECT
-        if known["of_test"]
-        else MEND
-    ),
+    "correct": lambda known, _: _mended(known),
 }
 CORRECT = "correct the rows where they come from, and build again"
 MEND = "mend what the message names, and build again"
 FEATURE = "look at {row[feature]} in the table of the features: if it is wrong, " + CORRECT
 REAL = "see whether the change is real where the rows come from: if it is, think of training again"
-WORSE_SCORES = "look for faults of the data first; if there are none, measure whether a refit helps: " + (
-    "scorehouse retrain {row[ml_model]} --target TARGET --measure"
+WORSE_SCORES = "look for faults of the data first{reversed}; if there are none, measure whether a refit " + (
+    "helps: scorehouse retrain {row[ml_model]}{target} --measure"
 )
 SCHEDULE = "see why no scheduled build has scored since: whether it runs, and how it ends; then build"
 LOADER = "see why its loader brings no new rows, and load them"
@@ -169,7 +174,7 @@ WORDS: dict[str, Words] = {
     ),
     "rows_rejected": Words(
         "runs",
-        "The last scoring run rejected {rejected}",
+        "The last scoring run rejected {rejected}{most_for}",
         RUN + "{rows_rejected:,} of {rows_in:,} rows{by_reason}",
         "look at the rejected rows: " + CORRECT,
     ),
@@ -210,7 +215,7 @@ WORDS: dict[str, Words] = {
     ),
     "segment_worse": Words(
         "segments",
-        "{worse} where {row[segment]}",
+        "{worse} where {rows_in}",
         "{value}, and {rest} {compared}; the difference is at least {difference}, limit {most}; "
         "{rows} rows, {share} of all",
         "look at the rows of this segment for faults of the data, then for what has changed in it",
@@ -253,7 +258,7 @@ WORDS: dict[str, Words] = {
     ),
     "unit_changed": Words(
         "quality",
-        "Data fault: {row[feature]} is about {factor} times what it was in training, as in another unit",
+        "{row[feature]} may be a data fault: about {factor} times what training had, as in another unit",
         DRIFT,
         FEATURE,
     ),

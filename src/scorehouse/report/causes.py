@@ -19,6 +19,7 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long
 from scorehouse.report.row_sql import Rows
+from scorehouse.report.run_alerts import retrained_in
 from scorehouse.report.runs import table_name
 from scorehouse.report.warehouse import Row
 
@@ -201,7 +202,7 @@ def _folded(causes: list[Alert], data: ModelData) -> list[Alert]:
 def watched_facts(behind: Rows, subjects: set[Subject]) -> list[Alert]:
     """Facts that join the `subjects` that are known already, where they are about the same thing."""
     data = behind.data
-    facts = [_sequential_fact(data, long, row) for long in data.sequential for row in alerted(long)]
+    facts = [_sequential_fact(behind, long, row) for long in data.sequential for row in alerted(long)]
     facts += [
         row_alert(
             "segment_worse",
@@ -238,7 +239,8 @@ def pairs_of(data: ModelData) -> list[Row]:
     return sorted(rows, key=lambda row: (order.get(row["status"], 1), -(row["value"] or 0), row["feature"]))
 
 
-def _sequential_fact(data: ModelData, long: Long, row: Row) -> Alert:
+def _sequential_fact(behind: Rows, long: Long, row: Row) -> Alert:
+    data = behind.data
     began, is_new = row["alert_since"], row["alert_since"] >= row["window_start"]
     return row_alert(
         "sequential_alert",
@@ -247,6 +249,7 @@ def _sequential_fact(data: ModelData, long: Long, row: Row) -> Alert:
         row,
         f"{data.name}-sequential",
         sql=value_sql(long.table, row) + f"\n    and side = '{row['side']}'",
+        numbers=retrained_in(behind.warehouse.target),
         level="bad",
         state="new" if is_new else "continuing",
         since="" if is_new else f"{began:%d %b %Y}",

@@ -35,7 +35,7 @@ INDEX = "index.html"
 ORDER = ("bad", "warn", "none", "ok")
 # The functions of `words` that templates use as filters.
 FORMATS = (
-    *("number", "p_value", "percent", "prose", "rows", "seconds", "size", "slug", "stamp"),
+    *("number", "p_value", "part_name", "percent", "prose", "rows", "seconds", "size", "slug", "stamp"),
     *("metric_limit", "metric_name", "metric_value"),
 )
 Given = Mapping[str, str]
@@ -131,6 +131,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in FORMATS})
     environment.filters.update(
         series_name=series_name,
+        in_window=lambda row: words.in_window(row["window_start"], row["window_end"]),
         headline=headline,
         model_path=model_path,
         card_path=card_path,

@@ -86,7 +86,8 @@ def performance_of(data: ModelData) -> Performance | None:
     details = bool(data.calibration or confusion or lift)
     waiting = [row for row in long.rows if row["status"] == "immature"]
     oldest = min(waiting, key=lambda row: (row["window_start"], row["segment"] != "all"), default=None)
-    drawn = [(metric, _over_time(data, long, estimates, metric, names)) for metric in metrics[:DRAWN]]
+    first = sorted(metrics[:DRAWN], key=lambda name: whole.get(name, {}).get("status") != "below")
+    drawn = [(metric, _over_time(data, long, estimates, metric, names)) for metric in first]
     return Performance(
         table=long.table.name,
         window=zoned(row_window(newest[0]), newest[0]) if newest else "",

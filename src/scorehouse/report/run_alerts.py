@@ -96,6 +96,11 @@ def target_option(target: str) -> str:
     return f" --target {shlex.quote(target)}" if target else ""
 
 
+def retrained_in(target: str) -> Row:
+    """The number of an alert whose action is to retrain: the target that was read, if a target was."""
+    return {"target": target_option(target)} if target else {}
+
+
 def age_alerts(behind: Rows) -> list[Alert]:
     """Prediction tables that are older than their rhythm, and those whose input does not change any more."""
     alerts, data = list[Alert](), behind.data

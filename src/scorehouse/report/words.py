@@ -69,6 +69,14 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 
+EDGE = re.compile(r"((?:<=|>|from|to) )(-?\d+\.\d{4,}(?:e[+-]?\d+)?)")
+
+
+def part_name(segment: str) -> str:
+    """A segment with the edges of its numbers in a few digits: `spend > 1,044`, of `spend > 1044.450573`."""
+    return EDGE.sub(lambda found: found[1] + number(found[2]), segment)
+
+
 def limit(value: Any) -> str:
     """A threshold, without trailing zeros."""
     text = number(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,23 @@ def test_monitors_leave_the_strategy_to_the_database(built: DbtProject) -> None:
     assert not any("incremental_strategy" in text for text in texts)
 
 
+@pytest.mark.parametrize("period", ["day", "week"])
+def test_windows_are_as_long_as_asked(built: DbtProject, tmp_path: Path, period: str) -> None:
+    """Of everything that is judged by date: months alone keep what goes wrong grey until they have ended."""
+    project = DbtProject.made(shutil.copytree(built.folder, tmp_path / "house"))
+    shutil.rmtree(project.folder / "models/ml/monitoring")
+    run("scaffold", *COMMANDS[2], "--period", period, "--yes", "--project-dir", str(project.folder))
+    project.dbt("build", "--select", "churn_profiles+").check()
+    days = {"day": 1, "week": 7}[period]
+    for table in ("churn_drift", "churn_performance", "churn_estimates"):
+        lengths = project.query(f"select distinct datediff('day', window_start, window_end) from {table}")
+        assert lengths == [(days,)], table
+    is_daily = (project.folder / "models/ml/monitoring/churn_daily_drift.sql").exists()
+    assert is_daily == (period != "day")
+    (newest,) = project.query("select max(window_start) from churn_performance where status <> 'immature'")
+    assert newest[0] is not None
+
+
 def test_the_report_judges_what_was_scaffolded(built: DbtProject, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     told = ("--database", str(built.database), "--project-dir", str(built.folder), "--output", str(page))
@@ -289,6 +307,7 @@ def test_scaffolds_leave_what_is_there_and_tell_what_they_would_write(built: Dbt
             ("monitors", "churn", "--features", "f", "--key", "id", "--training", "t"),
             "name them by --segment",
         ),
+        (("monitors", "churn", "--features", "f", "--key", "id", "--period", "week"), "column by --day"),
         (("exposure", "calls", "--table", "t", "--owner", "o", "--email", "nobody"), "an address such as"),
     ],
 )

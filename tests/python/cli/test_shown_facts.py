@@ -43,7 +43,7 @@ def test_a_long_fact_is_folded_on_a_terminal_only() -> None:
 
 @pytest.mark.parametrize(
     ("words", "kind"),
-    [(("runs", "--limit", "ten"), "whole number"), (("rehearse", "churn", "--alarms", "few"), "number")],
+    [(("runs", "--limit", "ten"), "integer"), (("rehearse", "churn", "--alarms", "few"), "number")],
 )
 def test_what_is_no_number_is_called_so(words: tuple[str, ...], kind: str) -> None:
     ended = CliRunner().invoke(main, [*words])

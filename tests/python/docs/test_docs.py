@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import duckdb
 import pytest
 import yaml
 
@@ -71,6 +72,16 @@ def test_the_page_of_score_names_each_argument() -> None:
 
 
 @pytest.mark.slow
+def test_the_queries_for_analysts_run(examples: Path) -> None:
+    """On the demo's tables; each finds rows, but for rejected ones, which may not be there."""
+    (block,) = re.findall(r"```sql\n(.*?)```", (DOCS / "ask.md").read_text(), re.DOTALL)
+    unscored, *others = block.strip().removesuffix(";").split(";")
+    with duckdb.connect(str(examples), read_only=True) as connection:
+        assert connection.sql(unscored).columns[0] == "reject_reason"
+        for query in others:
+            assert connection.sql(query).fetchall(), query
+
+
 def test_the_reference_is_generated_from_this_code() -> None:
     command = [sys.executable, str(DOCS / "generate_reference.py"), "--check"]
     ended = subprocess.run(command, capture_output=True, text=True)

@@ -100,13 +100,17 @@ def test_the_segment_that_costs_most_is_the_one_named(monitored_project: DbtProj
         connection.sql(
             "insert into wide_segments by name select one.* replace (named as segment, number as place, "
             "'worse' as status, 0.02 as threshold, at_least as difference_low, share as share_of_rows) "
-            "from one, (values ('region=south and place=A', 1, 0.9, 0.05), ('region=south', 2, 0.6, 0.25), "
-            "('region=north', 3, 0.1, 0.3)) as segments(named, number, at_least, share)"
+            "from one, (values ('spend from 0.5 to 1044.4505732 and place=A', 1, 0.9, 0.05), "
+            "('region=south', 2, 0.6, 0.25), ('region=north', 3, 0.1, 0.3)) "
+            "as segments(named, number, at_least, share)"
         )
     ended = run("export", "alerts", "wide", "--database", database)
     (worse,) = (one for one in json.loads(ended.output)["alerts"] if one["code"] == "segment_worse")
     assert worse["title"].endswith("region=south"), worse["title"]
-    others = ["region=south and place=A", "region=north"]
-    assert [fact["segment"] for fact in worse["also"]] == others
+    others = ["spend from 0.5 to 1,044 and place=A", "region=north"]
+    assert [fact["segment"] for fact in worse["also"]] == [
+        "spend from 0.5 to 1044.4505732 and place=A",
+        others[1],
+    ]
     shown = " ".join(run("status", "wide", "--database", database).output.split())
     assert f"also where {'; '.join(others)} What to do" in shown
