@@ -202,7 +202,7 @@ def test_windows_are_as_long_as_asked(built: DbtProject, tmp_path: Path, period:
     project = DbtProject.made(shutil.copytree(built.folder, tmp_path / "house"))
     shutil.rmtree(project.folder / "models/ml/monitoring")
     run("scaffold", *COMMANDS[2], "--period", period, "--yes", "--project-dir", str(project.folder))
-    project.dbt("build", "--select", "churn_profiles+").check()
+    project.dbt("build", "--select", "models/ml/monitoring/*").check()
     days = {"day": 1, "week": 7}[period]
     for table in ("churn_drift", "churn_performance", "churn_estimates"):
         lengths = project.query(f"select distinct datediff('day', window_start, window_end) from {table}")

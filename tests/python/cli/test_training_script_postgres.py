@@ -14,7 +14,7 @@ from postgres.server import Server
 from scorehouse.cli.main import main
 from scorehouse.registry.seeds import ModelSeeds
 
-pytestmark = [pytest.mark.foreign, pytest.mark.postgres]
+pytestmark = [pytest.mark.foreign, pytest.mark.postgres, pytest.mark.soak]
 INIT = ("init", "churn", "--features", "customers", "--key", "customer_id", "--label", "churned", "--yes")
 # the role may read the table, which lies in a schema with a space; user and database alone would not find it
 PROFILE = """

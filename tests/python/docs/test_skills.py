@@ -83,7 +83,7 @@ def test_scoring(shop: ForeignProject, tmp_path: Path) -> None:
     assert run["status"] == "success" and run["rows_in"] == run["rows_scored"] + run["rows_rejected"] == 1500
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # the life that CI lives promotes and investigates by the pages that these repeat
 def test_promoting(shop: ForeignProject, tmp_path: Path) -> None:
     followed = tried("promoting-with-scorehouse", shop, tmp_path)
     said = printed(followed)
@@ -98,7 +98,7 @@ def test_promoting(shop: ForeignProject, tmp_path: Path) -> None:
     assert shown["version"] == 1  # the last section is the way back
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_investigating(shop: ForeignProject, tmp_path: Path) -> None:
     followed = tried("investigating-alerts-with-scorehouse", shop, tmp_path, monitored=True)
     said = printed(followed)

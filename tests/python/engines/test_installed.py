@@ -20,7 +20,7 @@ from installed import InstalledProject, write_project
 pytestmark = pytest.mark.slow
 EMULATED = os.environ.get("SCOREHOUSE_EMULATED")
 ENGINES = {
-    "duckdb": (),
+    "duckdb": (pytest.mark.soak,),  # as the life that CI lives
     "lake": (),
     "lake beside": (),
     "postgres": (pytest.mark.foreign, pytest.mark.postgres),

@@ -83,6 +83,7 @@ def project(
     return PostgresProject(server, build(folder, server))
 
 
+@pytest.mark.soak  # it and the three below: CI builds the other project, whose rows are odder
 def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> None:
     expected = {"ml_churn", "ml_flight_delay", "flight_predictions", "churn_predictions", *EQUAL, *MARTS}
     assert expected | UNIT_TESTS <= built.keys()
@@ -90,6 +91,7 @@ def test_the_examples_are_built_from_their_sources(built: dict[str, str]) -> Non
     assert len([status for status in built.values() if status == "pass"]) == TESTS
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("table", EQUAL)
 def test_features_equal_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
     """To the last bit of each double."""
@@ -98,6 +100,7 @@ def test_features_equal_those_of_duckdb(table: str, compared: ComparedWithPostgr
     assert compared.query("select count(*) from there")[0][0] > 20_000
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("table", PREDICTED)
 def test_predictions_are_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
     compared.read(table)
@@ -107,6 +110,7 @@ def test_predictions_are_those_of_duckdb(table: str, compared: ComparedWithPostg
     assert compared.unequal_doubles(["score"], key, 1e-9) == (0, 0)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("table", MARTS)
 def test_marts_are_those_of_duckdb(table: str, compared: ComparedWithPostgres) -> None:
     """Doubles differ in their last bits: scores do, and a sum does with the order of its rows."""

@@ -39,7 +39,9 @@ NOT_CERTIFIED = ("Polynomial", "days", "dates", "Function", "OneVsRest", "Gaussi
 NOT_CERTIFIED += ("Spline", "Normalizer", "Power", "Voting", "Stacking", "Threshold", "Bagging", "AdaBoost")
 NOT_CERTIFIED += ("CatBoost", "Chain", "MultiOutput", "quantiles", "two labels", "scaler 1", "loat32")
 NOT_CERTIFIED += ("segments", "skrub")
-NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.slow)
+KINDS = LINEAR_KINDS | TREE_KINDS
+NAMES = rest_marked([name for name in CASES if not name.startswith("skrub")], KINDS, pytest.mark.slow)
+NAMES += rest_marked([name for name in CASES if name.startswith("skrub")], KINDS, pytest.mark.soak)
 
 
 @pytest.mark.parametrize("name", NAMES)

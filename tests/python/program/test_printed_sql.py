@@ -11,7 +11,7 @@ import pytest
 
 from compile_cases import CASES
 from compile_kernel import kernel_of
-from compile_kinds import TREE_KINDS, rest_marked
+from compile_kinds import LINEAR_KINDS, TREE_KINDS, rest_marked
 from scorehouse.errors import CompileError
 from scorehouse.program.sql.compile import compile_sql
 from scorehouse.program.sql.dialects import DIALECTS
@@ -20,7 +20,7 @@ pytest.importorskip("sqlglot", reason="the extra `sql` is not installed")
 from printed_sql import difference, selects, written
 from transact import strict, transact_parity
 
-NAMES = rest_marked(CASES, TREE_KINDS, pytest.mark.slow)
+NAMES = rest_marked(CASES, LINEAR_KINDS | TREE_KINDS, pytest.mark.soak)
 
 
 @pytest.mark.parametrize("name", NAMES)
