@@ -146,7 +146,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = ["+late_risk_by_route_day", "+churn_watchlist", "flight_labels", "churn_labels"]
     wanted += ["churn_predictions_sql", "flight_challenge_features", "+flight_drift", "+churn_estimates"]
     wanted += [f"+{name}_performance" for name in ("flight", "churn", "demand", "ranking", "segment")]
-    wanted += ["resource_type:seed"]  # a version scores where what monitors it is loaded
+    wanted += ["scorehouse_runs", "resource_type:seed"]  # a version scores where what monitors it is loaded
     places = ["--target-path", str(file.parent / "target"), "--log-path", str(file.parent / "logs")]
     settings = {"SCOREHOUSE_DATABASE": str(file), "DBT_PROFILES_DIR": str(REPOSITORY)}
     ended = subprocess.run(
