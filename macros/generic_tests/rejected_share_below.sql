@@ -1,10 +1,8 @@
 {% test rejected_share_below(model, max_share, group_by=none) %}
     {{ config(fail_calc='cast(coalesce(sum(n_rejected), 0) as ' ~ dbt.type_bigint() ~ ')') }}
-    {% do scorehouse._check_share(
-        'rejected_share_below', 'max_share', max_share, 'write a share, such as 0.01 for one row in a hundred'
-    ) %}
-    {% set by = scorehouse._column_list('rejected_share_below', 'group_by', group_by, 'scoring_run_id')
-        if group_by is not none else [] %}
+    {% set call = 'rejected_share_below' %}
+    {% do scorehouse._check_share(call, 'max_share', max_share, 'write a share, such as 0.01 for one row in 100') %}
+    {% set by = scorehouse._column_list(call, 'group_by', group_by, 'scoring_run_id') if group_by is not none else [] %}
 
 {#- Every row that is not marked as scored counts as rejected. -#}
 {% set groups = scorehouse._identifiers(by) %}
