@@ -75,5 +75,5 @@ def check_contract(
     for wrong, named in ((retyped, "model_version"), (lacking, "reject_reason"), (untyped, "model_version")):
         write(contract(table, wrong))
         said = build()
-        assert "contract" in said and named in said.lower()
+        assert "contract" in said.lower() and named in said.lower()
         assert rows() == before
