@@ -86,7 +86,7 @@ BUGS = (
             ),
             (
                 "src/scorehouse/cli/monitors.py",
-                """f"ref('{name}_daily_drift')" if model.day else None,""",
+                """f"ref('{name}_daily_drift')" if model.is_dated_longer else None,""",
                 "None,",
             ),
         ),

@@ -52,12 +52,16 @@ def test_each_cause_has_its_own_advice(database: Path) -> None:
         f"{'' if one['level'] == 'bad' else 'watch: '}{one['kind']}{' first' if one['first'] else ''}"
         for one in causes[:3]
     ]
+    began = {"": "", "new": r" new (in|on) [\w ]+", "continuing": " continuing since {since}"}
     listed = " ".join(
-        f"{pill} {one['title']}. What to do: {one['what_to_do']}"
+        re.escape(f"{pill} {one['title']}.")
+        + began[one["state"]].format(since=one["since"])
+        + re.escape(f" What to do: {one['what_to_do']}")
         for pill, one in zip(pills, causes[:3], strict=True)
     )
     more = f" And {len(causes) - 3} more." if len(causes) > 3 else ""
-    assert f"{listed}{more}" in first_page(database)
+    assert re.search(listed + re.escape(more), first_page(database))
+    assert {"new", "continuing"} & {one["state"] for one in causes[:3]}
 
 
 def test_what_is_to_be_mended_first_is_marked_everywhere(database: Path) -> None:
