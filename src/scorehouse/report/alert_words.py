@@ -20,6 +20,7 @@ from scorehouse.report.words import (
     p_value,
     part_name,
     percent,
+    target_option,
 )
 
 WIDEST = 160  # letters of a database's message in a title
@@ -113,8 +114,8 @@ DERIVED: dict[str, Callable[[Mapping[str, Any], Row], str]] = {
     "difference": lambda _, row: metric_value(row["metric"], row["difference_low"]),
     "most": lambda known, row: metric_limit(row["metric"], known["limit"]),
     "share": lambda _, row: percent(row["share_of_rows"]),
-    "reversed": lambda _, row: REVERSED * (row["metric"] == "roc_auc" and (row["value"] or 1) < WRONG_WAY),
-    "target": lambda *_: " --target TARGET",  # where a file alone was read
+    "reversed": lambda _, row: REVERSED * (row["metric"] == "roc_auc" and row["value"] < WRONG_WAY),
+    "in_target": lambda known, _: target_option(known.get("target", "")) or " --target TARGET",
     # of runs, of dbt and of several features
     "why": lambda known, _: (
         known["error"][:WIDEST] + " …" * (len(known["error"]) > WIDEST) or "no error message was recorded"
@@ -136,7 +137,7 @@ MEND = "mend what the message names, and build again"
 FEATURE = "look at {row[feature]} in the table of the features: if it is wrong, " + CORRECT
 REAL = "see whether the change is real where the rows come from: if it is, think of training again"
 WORSE_SCORES = "look for faults of the data first{reversed}; if there are none, measure whether a refit " + (
-    "helps: scorehouse retrain {row[ml_model]}{target} --measure"
+    "helps: scorehouse retrain {row[ml_model]}{in_target} --measure"
 )
 SCHEDULE = "see why no scheduled build has scored since: whether it runs, and how it ends; then build"
 LOADER = "see why its loader brings no new rows, and load them"

@@ -17,15 +17,9 @@ from scorehouse.report.monitors import Long, segment_faults, window_of
 from scorehouse.report.proofs import drift_sql
 from scorehouse.report.refit import newest_of, no_help, refit_in_words
 from scorehouse.report.row_sql import Rows
-from scorehouse.report.run_alerts import (
-    age_alerts,
-    retrained_in,
-    run_alerts,
-    target_option,
-    version_alerts,
-)
+from scorehouse.report.run_alerts import age_alerts, run_alerts, version_alerts
 from scorehouse.report.warehouse import Row, Table, Warehouse
-from scorehouse.report.words import MOVED, few, row_window, slug
+from scorehouse.report.words import MOVED, few, row_window, slug, target_option
 
 TOLERANCE = 1e-9
 
@@ -130,10 +124,10 @@ def _anchor(data: ModelData, row: Row) -> str:
 
 def _performance_alerts(long: Long, behind: Rows) -> list[Alert]:
     """Metrics beyond their thresholds; and those without one that are far from registration."""
-    data, named, found = behind.data, retrained_in(behind.warehouse.target), list[Alert]()
+    data, found = behind.data, list[Alert]()
 
     def add(code: str, row: Row, more_numbers: Row, **more: Any) -> None:
-        numbers = {"metric": limits.metric_of(data.live, row), **named, **more_numbers}
+        numbers = {"metric": limits.metric_of(data.live, row), **behind.named_target, **more_numbers}
         rows_sql, anchor = behind.of_performance(row), f"{data.name}-performance"
         subject = Subject("performance")
         found.append(row_alert(code, subject, long, row, anchor, rows_sql=rows_sql, numbers=numbers, **more))

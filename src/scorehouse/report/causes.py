@@ -19,7 +19,6 @@ from scorehouse.report.dbt_results import DbtResults
 from scorehouse.report.gather import ModelData
 from scorehouse.report.monitors import Long
 from scorehouse.report.row_sql import Rows
-from scorehouse.report.run_alerts import retrained_in
 from scorehouse.report.runs import table_name
 from scorehouse.report.warehouse import Row
 
@@ -249,7 +248,7 @@ def _sequential_fact(behind: Rows, long: Long, row: Row) -> Alert:
         row,
         f"{data.name}-sequential",
         sql=value_sql(long.table, row) + f"\n    and side = '{row['side']}'",
-        numbers=retrained_in(behind.warehouse.target),
+        numbers=behind.named_target,
         level="bad",
         state="new" if is_new else "continuing",
         since="" if is_new else f"{began:%d %b %Y}",

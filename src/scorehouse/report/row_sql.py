@@ -42,6 +42,11 @@ class Rows:
         window = self.data.drift[0].windows[-1] if self.data.drift else None
         return distributions(self.warehouse, self.data, window)
 
+    @property
+    def named_target(self) -> Row:
+        """The number of an alert whose action is to retrain: the target that was read, if one was."""
+        return {"target": self.warehouse.target} if self.warehouse.target else {}
+
     @cached_property
     def run(self) -> Row | None:
         """The newest run that scored rows of the largest table, which knows where its features are."""

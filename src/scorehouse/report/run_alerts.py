@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from scorehouse.report.gather import ModelData
 from scorehouse.report.row_sql import Rows, rejected_rows
 from scorehouse.report.runs import error_of, reject_reasons, stopped_by, table_name
 from scorehouse.report.warehouse import Row
-from scorehouse.report.words import stamp
+from scorehouse.report.words import stamp, target_option
 
 REASONS = 3  # for which a run rejected rows, in an alert
 # Of scores (False) and of their input (True) that are old: code, subject, and what SQL shows in which order.
@@ -89,16 +88,6 @@ def version_alerts(data: ModelData, target: str) -> list[Alert]:
         alert = Alert("version_not_built", "warn", Subject("version", alias), sql, numbers, action=build)
         alerts.append(replace(alert, anchor=f"{data.name}-runs"))
     return alerts
-
-
-def target_option(target: str) -> str:
-    """The option that names the target that was read; empty where a file alone was."""
-    return f" --target {shlex.quote(target)}" if target else ""
-
-
-def retrained_in(target: str) -> Row:
-    """The number of an alert whose action is to retrain: the target that was read, if a target was."""
-    return {"target": target_option(target)} if target else {}
 
 
 def age_alerts(behind: Rows) -> list[Alert]:

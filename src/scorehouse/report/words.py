@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from html import escape
@@ -75,6 +76,11 @@ EDGE = re.compile(r"((?:<=|>|from|to) )(-?\d+\.\d{4,}(?:e[+-]?\d+)?)")
 def part_name(segment: str) -> str:
     """A segment with the edges of its numbers in a few digits: `spend > 1,044`, of `spend > 1044.450573`."""
     return EDGE.sub(lambda found: found[1] + number(found[2]), segment)
+
+
+def target_option(target: str) -> str:
+    """The option that names the target that was read; empty where a file alone was."""
+    return f" --target {shlex.quote(target)}" if target else ""
 
 
 def limit(value: Any) -> str:

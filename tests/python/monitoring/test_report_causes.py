@@ -536,6 +536,26 @@ def test_a_command_names_the_target_that_was_read(database: Path, tmp_path: Path
         found = json.loads(ended.stdout)["alerts"]
         (advice,) = [fact for alert in found for fact in (alert, *alert["also"]) if fact["code"] == "retrain"]
         assert advice["action"] == "scorehouse retrain wide --target prod"
+        (worse,) = [alert for alert in found if alert["code"] == "metric_below_limit"]
+        assert worse["numbers"]["target"] == "prod"
+        to_do = worse_scores("--project-dir", tmp_path, *target)
+        assert to_do.endswith("scorehouse retrain wide --target prod --measure")
+
+
+def worse_scores(*place: object) -> str:
+    """What `scorehouse status` says to do about a metric below its limit."""
+    (said,) = json.loads(run("status", "wide", "--json", *place).stdout)
+    (worse,) = [cause for cause in said["causes"] if cause["code"] == "metric_below_limit"]
+    return str(worse["what_to_do"])
+
+
+@pytest.mark.parametrize(("value", "is_said"), [(0.0, True), (0.3, True), (0.45, False)])
+def test_scores_that_guessing_beats_may_be_reversed(database: Path, value: float, is_said: bool) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.sql(f"update wide_performance set value = {value} where metric = 'roc_auc'")
+    to_do = worse_scores("--database", database)
+    assert ("labels or classes are reversed" in to_do) == is_said
+    assert to_do.endswith("scorehouse retrain wide --target TARGET --measure")
 
 
 def test_advice_to_look_at_the_data_stands_behind_the_fault(database: Path) -> None:
