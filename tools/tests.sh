@@ -198,6 +198,13 @@ cmd_test() {
             [ $status -ne 5 ] || status=0 # all are slow or need more than this environment has, as the last lines say
             return $status
             ;;
+        faults)
+            shift
+            use_environment .venv-all requirements-extras.lock
+            setup
+            "$python" tests/faults.py "$@"
+            return
+            ;;
         mutants)
             shift
             use_environment .venv-mutants requirements-extras.lock requirements-mutants.lock
