@@ -94,8 +94,8 @@ SUBCOMMANDS = {
         "offline.",
         "seal": "Seal the finished runs of a target in a hash chain, and say which rows were altered since.",
         "sign": "Sign the files of a registered version, and what of its row decides, with a private key.",
-        "verify": "Verify an evidence pack offline: what was altered, is missing, was added, or is not "
-        "signed.",
+        "verify": "Verify an evidence pack or a letter offline: what was altered, is missing, was added, "
+        "or is not signed.",
     },
     "export": {
         "alerts": "Write the alerts of NAME, or of all ML models, as the payload of a webhook.",

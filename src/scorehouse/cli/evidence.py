@@ -32,7 +32,7 @@ from scorehouse.cli.target import Target, results_option, target_options
 from scorehouse.errors import ScorehouseError
 from scorehouse.evidence import collect
 from scorehouse.evidence.canonical import to_lines
-from scorehouse.evidence.manifest import Verified, require_new, verify, write_pack
+from scorehouse.evidence.manifest import ANSWER, Verified, require_new, verify, write_pack
 from scorehouse.evidence.oversight import oversight_of
 from scorehouse.evidence.pack import Material, contents, facts
 from scorehouse.evidence.seal import Line, read_seal
@@ -194,23 +194,29 @@ def _replayed(run: Row | None, sample: int | None, target: Target, no_replay: bo
 @click.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--key", type=FILE, help="PEM file of the public key that must have signed the pack.")
+@click.option("--unsigned", is_flag=True, help="Only ask whether it is whole, not who wrote it.")
 @json_option
 @click.pass_context
-def evidence_verify_command(ctx: click.Context, folder: Path, key: Path | None, as_json: bool) -> None:
-    """Verify an evidence pack offline: what was altered, is missing, was added, or is not signed.
+def evidence_verify_command(
+    ctx: click.Context, folder: Path, key: Path | None, unsigned: bool, as_json: bool
+) -> None:
+    """Verify an evidence pack or a letter offline: what was altered, is missing, was added, or is not signed.
 
-    Needs neither the project nor the warehouse, and opens no artifact. Exits with 3 if anything differs.
+    Needs neither the project nor the warehouse, and opens no artifact. Exits with 3 if anything differs, and
+    if neither --key nor --unsigned is given: whoever can write to the folder can write it anew.
 
     \b
     Examples:
       scorehouse evidence verify audit/churn --key release.pub.pem
     """
+    if key is not None and unsigned:
+        raise click.UsageError("give --key to check who wrote it, or --unsigned to leave that open")
     found = verify(folder, key, this_call())
     differences = [{"kind": each.kind, "file": each.file, "text": each.text} for each in found.differences]
     facts = {name: value for name, value in found.manifest.items() if name != "files"}
     document = {**facts, "signature_verified": found.signed, "differences": differences}
     answer(as_json, document, _lines(found, key))
-    if found.differences:
+    if found.differences or not (found.signed or unsigned):
         ctx.exit(EXIT_DIFFERENT)
 
 
@@ -224,12 +230,13 @@ def _lines(found: Verified, key: Path | None) -> Iterator[str]:
         signature = f"signed by the key of {key}"
     elif key is not None:
         signature = "signature not valid"
-    elif found.has_signature:
-        signature = "key signature not verified (name the public key with --key)"
     else:
-        signature = "not signed: whoever can write to the folder can write it anew"
+        signature = "signature not checked" if found.has_signature else "not signed"
     said = count(len(found.differences), "difference") if found.differences else "nothing was altered"
     yield f"{manifest.get('subject')}: {len(manifest['files'])} files, {said}, {signature}"
+    if key is None and not found.differences:
+        whole = "the letter" if manifest.get("kind") == ANSWER else "the pack"
+        yield f"{whole} is whole; who wrote it is not checked: give --key"
 
 
 @click.command("sign")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from project import DbtProject
 from rescoring import execute
 from scorehouse import load
 from scorehouse.cli.main import main
+from scorehouse.evidence.manifest import MANIFEST
 
 RNG = np.random.default_rng(8)
 ROWS = 600
@@ -176,6 +178,19 @@ def test_a_letter_is_signed_and_what_is_altered_is_found(project: DbtProject, tm
     letter.write_text(letter.read_text().replace("refused", "granted", 1) + " ")
     altered = CliRunner().invoke(main, verify)
     assert altered.exit_code == 3 and "letter.md was altered" in altered.output
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"]["letter.md"] = {
+        "sha256": sha256(letter.read_bytes()).hexdigest(),
+        "bytes": letter.stat().st_size,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    forged = CliRunner().invoke(main, verify[:3])
+    assert (
+        forged.exit_code == 3
+        and "the letter is whole; who wrote it is not checked: give --key" in forged.output
+    )
+    assert CliRunner().invoke(main, [*verify[:3], "--unsigned"]).exit_code == 0
+    assert CliRunner().invoke(main, verify).exit_code == 3
     assert (
         "a pack is written once"
         in answer(project, "boosted", "--key", "3", "--output", str(folder), code=1).output

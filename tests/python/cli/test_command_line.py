@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Words, str, Words, int, str]] = {
         1,
         NEAR,
     ),
-    "evidence verify": (("pack",), "nothing was altered", ("nowhere",), 1, "is no manifest"),
+    "evidence verify": (("pack", "--unsigned"), "nothing was altered", ("nowhere",), 1, "is no manifest"),
     "explain": (("churn", "--key", "7", *TARGET), "churn", ("chrn", "--key", "7", *TARGET), 1, NEAR),
     "export alerts": ((*TARGET, "churn"), "{", (*TARGET, "chrn"), 1, NEAR),
     "export mlflow": (("churn", "--folder", "m"), "m", ("churn@champoin", "--folder", "n"), 1, "'champion'?"),

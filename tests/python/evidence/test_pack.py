@@ -115,7 +115,7 @@ def one_byte(folder: Path, name: str) -> None:
 def test_every_line_end_of_unicode_and_half_a_character_is_a_part_of_its_line(tmp_path: Path) -> None:
     odd = {**RUN, "error": "a\u2028b\u2029c\u0085d\x0be\x1cf\r\ng\ud800h"}
     pack = packed(tmp_path / "pack", run=odd, runs=[odd], seal=sealed([], [odd], NOW))
-    ended = run("verify", pack)
+    ended = run("verify", pack, "--unsigned")
     assert ended.exit_code == 0, ended.output
     lines = read_seal(pack / "seal.jsonl", "x")
     assert lines == sealed([], [odd], NOW) and not findings(lines, [odd])
@@ -125,14 +125,14 @@ def test_a_pack_is_verified_and_each_file_counts(tmp_path: Path) -> None:
     pack = packed(tmp_path / "pack")
     names = sorted(file.name for file in pack.iterdir())
     assert set(names) - {MANIFEST, "README.md"} == set(PARTS) - {"version.sig"}
-    assert run("verify", pack).exit_code == 0
+    assert run("verify", pack, "--unsigned").exit_code == 0
     for number, name in enumerate(names):
         if name == MANIFEST:
             continue
         for alter, kind in ((one_byte, "altered"), (lambda f, n: (f / n).unlink(), "missing")):
             copy = shutil.copytree(pack, tmp_path / f"{number}{kind}")
             alter(copy, name)
-            ended = run("verify", copy)
+            ended = run("verify", copy, "--unsigned")
             assert ended.exit_code == 3 and f"{kind}: {name}" in ended.output
     (pack / "deep").mkdir()
     (pack / "deep/more.txt").write_text("more")
@@ -172,8 +172,12 @@ def test_a_manifest_that_was_written_anew_is_found_by_the_parts_or_by_the_key(tm
     assert "does not end with the digest in the manifest" in run("verify", pack).output
     pack = packed(tmp_path / "another")
     edited(lambda document: document.update(subject="churn version 4"))(pack)
-    assert run("verify", pack).exit_code == 0  # without a key nobody can know
-    assert "whoever can write to the folder can write it anew" in run("verify", pack).output
+    whole = run("verify", pack, "--unsigned")  # without a key nobody can know
+    assert whole.exit_code == 0 and "who wrote it is not checked: give --key" in whole.output
+    asked = run("verify", pack)
+    assert (
+        asked.exit_code == 3 and "the pack is whole; who wrote it is not checked: give --key" in asked.output
+    )
 
 
 def test_a_seal_that_was_written_anew_is_no_whole_chain(tmp_path: Path) -> None:
@@ -207,7 +211,9 @@ def test_a_signed_pack(tmp_path: Path) -> None:
     private, public = make_key(tmp_path)
     pack = packed(tmp_path / "pack", private)
     assert "signed by the key of" in run("verify", pack, "--key", public).output
-    assert "not verified (name the public key" in run("verify", pack).output
+    unchecked = run("verify", pack)
+    assert unchecked.exit_code == 3 and "signature not checked" in unchecked.output
+    assert run("verify", pack, "--key", public, "--unsigned").exit_code == 2
     other = run("verify", pack, "--key", make_key(tmp_path, "other")[1])
     assert other.exit_code == 3 and "another key signed" in other.output
     edited(lambda document: document.update(subject="churn version 4"))(pack)
@@ -247,7 +253,7 @@ def test_a_pack_says_what_was_wrong_when_it_was_made(tmp_path: Path) -> None:
     pack = packed(tmp_path / "pack", findings=("dropped: a run is gone",), seal=[], notes=("not replayed",))
     found = verify(pack, None, "x")
     assert found.differences == () and found.manifest["run_log_findings"] == ["dropped: a run is gone"]
-    said = run("verify", pack)
+    said = run("verify", pack, "--unsigned")
     assert said.exit_code == 0 and "noted when it was made: dropped: a run is gone" in said.output
     assert "- dropped: a run is gone" in (pack / "README.md").read_text()
 
@@ -257,7 +263,7 @@ def test_a_folder_is_written_once_and_at_once(tmp_path: Path) -> None:
     left.mkdir()
     (left / "stray").write_text("left by a command that was killed")
     pack = packed(tmp_path / "pack")
-    assert run("verify", pack).exit_code == 0 and not left.exists()
+    assert run("verify", pack, "--unsigned").exit_code == 0 and not left.exists()
     with pytest.raises(ConfigurationError, match="exists"):
         packed(pack)
 
